@@ -1,0 +1,44 @@
+// Builds the .vsix of one platform: out/retune-<target>.vsix. `node .ci/package.mjs [TARGET]`, where
+// TARGET is VS Code's name of a platform (linux-x64, linux-arm64, darwin-arm64, win32-x64, …).
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { root } from "./install.mjs";
+
+const RUNTIME_BINARIES = "node_modules/onnxruntime-node/bin/napi-v6";
+
+export const hostTarget = `${process.platform}-${process.arch}`;
+
+/** Runs a script of ours or of a package; what it prints is shown only when it fails. */
+function node(args) {
+  const run = spawnSync(process.execPath, args, { cwd: root, encoding: "utf8" });
+  if (run.status === 0) return;
+  throw new Error(`${args[0]} ended with code ${run.status}\n${run.stdout}${run.stderr}`);
+}
+
+/** @returns the path of the .vsix */
+export function packageExtension(target = hostTarget) {
+  const binaries = `${RUNTIME_BINARIES}/${target.replace("-", "/")}`;
+  if (!existsSync(path.join(root, binaries))) {
+    throw new Error(`ONNX Runtime has no binaries for ${target}: ${binaries} is missing`);
+  }
+  const out = path.join(root, "out");
+  mkdirSync(out, { recursive: true });
+  const allowed = readFileSync(path.join(root, ".vscodeignore"), "utf8");
+  const ignoreFile = path.join(out, `vscodeignore-${target}`);
+  writeFileSync(ignoreFile, `${allowed}!${binaries}/**\n`);
+  const vsix = path.join(out, `retune-${target}.vsix`);
+  node(["esbuild.mjs"]);
+  node(
+    [
+      ["node_modules/@vscode/vsce/vsce", "package", "--target", target, "--out", vsix],
+      ["--ignoreFile", ignoreFile, "--allow-missing-repository", "--no-rewrite-relative-links"],
+    ].flat(),
+  );
+  return vsix;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  console.log(path.relative(root, packageExtension(process.argv[2])));
+}

@@ -1,0 +1,69 @@
+// Bundles one file per process into dist/: the extension host, the command line, the training
+// process and the webviews. `node esbuild.mjs --watch` rebuilds on change.
+import { build, context } from "esbuild";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+
+const shared = {
+  bundle: true,
+  sourcemap: true,
+  logLevel: "warning",
+  define: { "process.env.RETUNE_BUNDLED": '"1"' },
+};
+const node = {
+  ...shared,
+  platform: "node",
+  target: "node20",
+  format: "cjs",
+  // Its main file is UMD, whose require calls no bundler sees.
+  alias: { "jsonc-parser": "jsonc-parser/lib/esm/main.js" },
+};
+
+/** @type {import("esbuild").BuildOptions[]} */
+const targets = [
+  {
+    ...node,
+    entryPoints: { extension: "src/extension.ts" },
+    outdir: "dist",
+    outExtension: { ".js": ".cjs" },
+    external: ["vscode"],
+  },
+  {
+    ...node,
+    entryPoints: { cli: "src/cli.ts", trainer: "src/trainer/main.ts" },
+    outdir: "dist",
+    outExtension: { ".js": ".cjs" },
+    external: ["onnxruntime-node"],
+  },
+  {
+    ...shared,
+    platform: "browser",
+    target: "es2022",
+    format: "iife",
+    entryPoints: { "run-panel": "media/run-panel/main.ts" },
+    outdir: "dist/media",
+    loader: { ".css": "css" },
+  },
+];
+
+/** The recipe's JSON schema, offered to the editor through contributes.jsonValidation. */
+async function writeRecipeSchema() {
+  await build({
+    ...node,
+    format: "esm",
+    entryPoints: ["src/protocol/recipe-json-schema.ts"],
+    outfile: "dist/recipe-json-schema.mjs",
+  });
+  const url = pathToFileURL("dist/recipe-json-schema.mjs").href;
+  const { recipeJsonSchema } = await import(url);
+  writeFileSync("dist/recipe.schema.json", JSON.stringify(recipeJsonSchema(), null, 2));
+}
+
+mkdirSync("dist", { recursive: true });
+const present = targets.filter((target) => Object.values(target.entryPoints).every(existsSync));
+await writeRecipeSchema();
+if (process.argv.includes("--watch")) {
+  for (const target of present) await (await context(target)).watch();
+} else {
+  await Promise.all(present.map((target) => build(target)));
+}

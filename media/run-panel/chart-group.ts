@@ -1,0 +1,305 @@
+import { CHART_SPECS, seriesOf, type ChartSpec, type Line } from "./chart-specs.ts";
+import { Chart } from "./chart.ts";
+import { element, setHidden, setText } from "./dom.ts";
+import { interpolate, nearestIndex, selectRows, type Window } from "./downsample.ts";
+import { formatCount, formatDuration, formatValue, UNKNOWN } from "./format.ts";
+import type { MetricStore, ValueColumn } from "./metric-store.ts";
+import { smooth } from "./smoothing.ts";
+import type { Theme } from "./theme.ts";
+import type { PanelView } from "./view-state.ts";
+
+interface Card {
+  spec: ChartSpec;
+  chart: Chart;
+  plotHost: HTMLElement;
+  readouts: HTMLElement[];
+}
+
+interface GroupOptions {
+  root: HTMLElement;
+  store: MetricStore;
+  view: PanelView;
+  theme: Theme;
+  /** The person zoomed or moved: the view must be kept, the Reset button shown. */
+  onViewChange: () => void;
+}
+
+const KEYBOARD_STEPS = 100;
+const KEYBOARD_ZOOM = 0.5;
+
+/** The four charts: one window, one cursor, one hover line between them. */
+export class ChartGroup {
+  private readonly options: GroupOptions;
+  private readonly cards: Card[] = [];
+  private readonly position = element("span", { class: "position" });
+  private readonly announcement = element("span", { class: "visually-hidden", role: "status" });
+  private readonly smoothed = new Map<ValueColumn, Float64Array>();
+  private smoothedWith = NaN;
+  private hoverX: number | null = null;
+  private logScale: boolean;
+
+  constructor(options: GroupOptions) {
+    this.options = options;
+    this.logScale = options.view.logScale;
+    for (const spec of CHART_SPECS) this.cards.push(this.buildCard(spec));
+    options.root.append(this.announcement);
+    const observer = new ResizeObserver(() => {
+      for (const card of this.cards) card.chart.resize();
+      this.draw();
+    });
+    for (const card of this.cards) observer.observe(card.plotHost);
+  }
+
+  /** New rows came: averages are stale. */
+  invalidate(): void {
+    this.smoothed.clear();
+  }
+
+  draw(): void {
+    const { view } = this.options;
+    if (view.smoothing !== this.smoothedWith) this.smoothed.clear();
+    this.smoothedWith = view.smoothing;
+    if (view.logScale !== this.logScale) this.rebuild();
+    for (const card of this.cards) this.drawCard(card);
+    this.showValues();
+  }
+
+  redrawColors(): void {
+    for (const card of this.cards) card.chart.redraw();
+  }
+
+  /** Keeps the same part of the run in sight when the axis changes from steps to time or back. */
+  switchAxis(): void {
+    const { view, store } = this.options;
+    const before = this.xValues();
+    view.xAxis = view.xAxis === "step" ? "time" : "step";
+    const after = this.xValues();
+    if (view.zoom === null || store.size === 0) return;
+    const at = (target: number) => interpolate(before, after, target);
+    const window = { min: at(view.zoom.min), max: at(view.zoom.max) };
+    view.zoom = window.min < window.max ? window : null;
+  }
+
+  /** In steps or seconds. */
+  private xValues(): Float64Array {
+    const { view, store } = this.options;
+    if (view.xAxis === "step") return store.step;
+    return store.column("elapsedMs").map((ms) => ms / 1000);
+  }
+
+  private window(x: Float64Array): Window {
+    const { zoom } = this.options.view;
+    if (zoom !== null) return zoom;
+    const min = x[0] ?? 0;
+    const max = x.at(-1) ?? 1;
+    return max > min ? { min, max } : { min, max: min + 1 };
+  }
+
+  private drawCard(card: Card): void {
+    const x = this.xValues();
+    const window = this.window(x);
+    const columns = card.spec.lines.flatMap((line) => this.lineColumns(line));
+    const buckets = Math.max(card.chart.plotWidth, 100);
+    const rows = selectRows(x, columns, window, buckets);
+    const log = card.spec.canLog && this.logScale;
+    card.chart.setData({
+      xAxis: this.options.view.xAxis,
+      window,
+      x: rows.map((row) => x[row] ?? NaN),
+      y: columns.map((column) => rows.map((row) => drawable(column[row], log))),
+    });
+  }
+
+  private lineColumns(line: Line): Float64Array[] {
+    const column = this.options.store.column(line.column);
+    return line.look === "smoothed" ? [column, this.smoothedColumn(line.column)] : [column];
+  }
+
+  private smoothedColumn(name: ValueColumn): Float64Array {
+    const known = this.smoothed.get(name);
+    if (known !== undefined) return known;
+    const fresh = smooth(this.options.store.column(name), this.options.view.smoothing);
+    this.smoothed.set(name, fresh);
+    return fresh;
+  }
+
+  private setHover(x: number | null): void {
+    this.hoverX = x;
+    for (const card of this.cards) card.chart.setCursor(x);
+    this.showValues();
+  }
+
+  private setZoom(window: Window | null): void {
+    const { view } = this.options;
+    // A window without two rows would be an empty picture that looks like lost data.
+    if (window !== null) {
+      const x = this.xValues();
+      const inside = x.reduce(
+        (n, value) => n + Number(value >= window.min && value <= window.max),
+        0,
+      );
+      if (inside < 2) return;
+    }
+    view.zoom = window;
+    this.options.onViewChange();
+    this.draw();
+  }
+
+  /** The values at the cursor, or the last ones when there is no cursor. */
+  private showValues(): void {
+    const { store } = this.options;
+    const x = this.xValues();
+    const row = this.hoverX === null ? store.size - 1 : nearestIndex(x, this.hoverX);
+    setHidden(this.position, row < 0);
+    if (row >= 0) setText(this.position, this.positionText(row));
+    for (const card of this.cards) {
+      card.spec.lines.forEach((line, index) => {
+        const readout = card.readouts[index];
+        if (readout === undefined) return;
+        const text = this.valueText(line, row);
+        setText(
+          readout,
+          text,
+          line.look === "smoothed" ? `${text}: value and moving average` : text,
+        );
+        // A run without evaluations needs no empty place for them.
+        const { parentElement } = readout;
+        if (parentElement !== null) setHidden(parentElement, text === UNKNOWN && line.label !== "");
+      });
+    }
+  }
+
+  private positionText(row: number): string {
+    const { store } = this.options;
+    const epoch = store.value("epoch", row);
+    const parts = [`Step ${formatCount(store.step[row])}`];
+    if (!Number.isNaN(epoch)) parts.push(`epoch ${epoch.toFixed(2)}`);
+    parts.push(formatDuration(store.value("elapsedMs", row)));
+    return parts.join(" · ");
+  }
+
+  /** Values come now and then: where this row has none, the one before it counts, with its step. */
+  private valueText(line: Line, row: number): string {
+    const { store, view } = this.options;
+    let at = row;
+    while (at >= 0 && Number.isNaN(store.value(line.column, at))) at -= 1;
+    if (at < 0) return UNKNOWN;
+    const text = formatValue(store.value(line.column, at));
+    if (line.look === "points")
+      return at === row ? text : `${text} (step ${formatCount(store.step[at])})`;
+    if (line.look === "plain" || view.smoothing === 0) return text;
+    return `${text} (avg ${formatValue(this.smoothedColumn(line.column)[at])})`;
+  }
+
+  private buildCard(spec: ChartSpec): Card {
+    const readouts = spec.lines.map(() => element("span", { class: "readout" }));
+    const legend = spec.lines.map((line, index) =>
+      element("span", { class: "legend-item" }, [
+        element("span", {
+          class: `swatch palette-${line.color} ${line.look}`,
+          "aria-hidden": "true",
+        }),
+        ...(line.label === "" ? [] : [element("span", {}, [line.label])]),
+        readouts[index] ?? "",
+      ]),
+    );
+    const isMain = spec === CHART_SPECS[0];
+    const header = element("header", {}, [element("h2", {}, [spec.title]), ...legend]);
+    if (isMain) header.append(this.position);
+    const plotHost = element("div", {
+      class: "plot",
+      tabindex: "0",
+      role: "group",
+      "aria-label": `${spec.title} chart. Arrow keys move the cursor, plus and minus zoom, Escape shows everything.`,
+    });
+    plotHost.addEventListener("keydown", (event) => this.onKey(event));
+    plotHost.addEventListener("blur", () => this.setHover(null));
+    const card = element("section", { class: isMain ? "chart main" : "chart" }, [header, plotHost]);
+    this.options.root.append(card);
+    return { spec, plotHost, readouts, chart: this.buildChart(spec, plotHost) };
+  }
+
+  private buildChart(spec: ChartSpec, host: HTMLElement): Chart {
+    return new Chart({
+      host,
+      theme: this.options.theme,
+      series: spec.lines.flatMap(seriesOf),
+      height: spec.height,
+      log: spec.canLog && this.logScale,
+      fromZero: spec.fromZero,
+      onHover: (x) => this.setHover(x),
+      onZoom: (window) => this.setZoom(window),
+    });
+  }
+
+  private rebuild(): void {
+    this.logScale = this.options.view.logScale;
+    for (const card of this.cards) {
+      if (!card.spec.canLog) continue;
+      card.chart.destroy();
+      card.chart = this.buildChart(card.spec, card.plotHost);
+    }
+  }
+
+  private onKey(event: KeyboardEvent): void {
+    const x = this.xValues();
+    if (x.length === 0) return;
+    const window = this.window(x);
+    const span = window.max - window.min;
+    const at = Math.min(Math.max(this.hoverX ?? window.max, window.min), window.max);
+    switch (event.key) {
+      case "ArrowLeft":
+      case "ArrowRight":
+        this.moveCursor(x, at, (event.key === "ArrowLeft" ? -span : span) / KEYBOARD_STEPS);
+        break;
+      case "Home":
+      case "End":
+        this.setHover(event.key === "Home" ? window.min : window.max);
+        break;
+      case "+":
+      case "=":
+      case "-":
+        this.zoomAround(x, at, event.key === "-" ? span / KEYBOARD_ZOOM : span * KEYBOARD_ZOOM);
+        break;
+      case "Escape":
+        this.setZoom(null);
+        break;
+      default:
+        return;
+    }
+    event.preventDefault();
+    setText(this.announcement, this.spokenValues());
+  }
+
+  /** To the row about `distance` away, at least to the next one. */
+  private moveCursor(x: Float64Array, from: number, distance: number): void {
+    const here = nearestIndex(x, from);
+    let row = nearestIndex(x, from + distance);
+    if (row === here) row = Math.min(Math.max(here + Math.sign(distance), 0), x.length - 1);
+    this.setHover(x[row] ?? null);
+  }
+
+  private zoomAround(x: Float64Array, at: number, span: number): void {
+    const first = x[0] ?? 0;
+    const last = x.at(-1) ?? first;
+    if (span >= last - first) return this.setZoom(null);
+    const min = Math.min(Math.max(at - span / 2, first), last - span);
+    this.setZoom({ min, max: min + span });
+  }
+
+  private spokenValues(): string {
+    const values = this.cards.flatMap((card) =>
+      card.spec.lines.map((line, index) => {
+        const label = line.label === "" ? card.spec.title : `${line.label} loss`;
+        return `${label} ${card.readouts[index]?.textContent ?? ""}`;
+      }),
+    );
+    return [this.position.textContent, ...values].join(", ");
+  }
+}
+
+/** uPlot wants null for "no value", and a logarithm has none at or below zero. */
+function drawable(value: number | undefined, log: boolean): number | null {
+  if (value === undefined || !Number.isFinite(value) || (log && value <= 0)) return null;
+  return value;
+}

@@ -1,0 +1,91 @@
+import type { RunView } from "../../src/protocol/panel-messages.ts";
+import { element, setHidden } from "./dom.ts";
+import { settingGroups } from "./settings.ts";
+import type { Figure } from "./summary.ts";
+
+/** The figures under the progress bar. */
+export class Figures {
+  private readonly list = element("dl", { class: "figures", "aria-label": "Summary" });
+  private shown = "";
+
+  constructor(root: HTMLElement) {
+    root.append(this.list);
+  }
+
+  show(figures: readonly Figure[]): void {
+    const key = JSON.stringify(figures);
+    if (key === this.shown) return;
+    this.shown = key;
+    setHidden(this.list, figures.length === 0);
+    this.list.replaceChildren(
+      ...figures.map(({ label, value, note, tone }) =>
+        element("div", { class: "figure" }, [
+          element("dt", {}, [label]),
+          element("dd", { class: tone ?? "" }, [value]),
+          element("dd", { class: "note", title: note }, [note]),
+        ]),
+      ),
+    );
+  }
+}
+
+/** The run's settings as they really were, from the recipe in its own folder. */
+export class Settings {
+  private readonly groups = element("div", { class: "setting-groups" });
+  private readonly section = element("section", { class: "settings", "aria-label": "Settings" }, [
+    element("h2", {}, ["Settings of this run"]),
+    this.groups,
+  ]);
+  private shown = "";
+
+  constructor(root: HTMLElement) {
+    root.append(this.section);
+  }
+
+  show(run: RunView): void {
+    const groups = run.recipe === undefined ? [] : settingGroups(run.recipe);
+    const key = JSON.stringify(groups);
+    if (key === this.shown) return;
+    this.shown = key;
+    setHidden(this.section, groups.length === 0);
+    this.groups.replaceChildren(
+      ...groups.map(({ title, settings }) =>
+        element("div", { class: "setting-group" }, [
+          element("h3", {}, [title]),
+          element(
+            "dl",
+            {},
+            settings.flatMap((setting) => [
+              element("dt", { title: setting.label }, [setting.label]),
+              element("dd", { title: setting.title ?? setting.value }, [setting.value]),
+            ]),
+          ),
+        ]),
+      ),
+    );
+  }
+}
+
+const NEAR_END_PX = 24;
+
+/** The last lines of the log; it follows the end unless the person scrolled up. */
+export class LogView {
+  private readonly pre = element("pre", { tabindex: "0", "aria-label": "Last log lines" });
+  private readonly section = element("section", { class: "log" }, [
+    element("h2", {}, ["Log"]),
+    this.pre,
+  ]);
+
+  constructor(root: HTMLElement) {
+    setHidden(this.section, true);
+    root.append(this.section);
+  }
+
+  show(lines: readonly string[]): void {
+    setHidden(this.section, lines.length === 0);
+    const { scrollTop, scrollHeight, clientHeight } = this.pre;
+    const follows = scrollHeight - scrollTop - clientHeight < NEAR_END_PX;
+    this.pre.textContent = lines.join("\n");
+    if (follows) this.pre.scrollTop = this.pre.scrollHeight;
+  }
+}

@@ -1,0 +1,186 @@
+// The run panel's page. It holds the metrics, draws them and says what was pressed; everything it
+// shows comes in messages (src/protocol/panel-messages.ts).
+import "./style.css";
+import type { FromPanel, RunView, ToPanel } from "../../src/protocol/panel-messages.ts";
+import { ChartGroup } from "./chart-group.ts";
+import { Figures, LogView, Settings } from "./details.ts";
+import { element, setHidden, setText } from "./dom.ts";
+import { estimateRemainingMs } from "./eta.ts";
+import { Header } from "./header.ts";
+import { MetricStore } from "./metric-store.ts";
+import { isLive } from "./status.ts";
+import { summarise } from "./summary.ts";
+import { Theme } from "./theme.ts";
+import { Toolbar } from "./toolbar.ts";
+import { restoreView, type PanelView } from "./view-state.ts";
+
+interface VsCodeApi {
+  postMessage(message: FromPanel): void;
+  getState(): unknown;
+  setState(state: PanelView): void;
+}
+declare function acquireVsCodeApi(): VsCodeApi;
+
+const SAVE_DELAY_MS = 150;
+const CLOCK_INTERVAL_MS = 1000;
+
+class RunPage {
+  private readonly vscode = acquireVsCodeApi();
+  private readonly view = restoreView(
+    this.vscode.getState(),
+    document.body.dataset["runDir"] ?? "",
+  );
+  private readonly store = new MetricStore();
+  private readonly main = element("main");
+  private readonly header = new Header(this.main, (action) => {
+    this.header.showNotice(undefined);
+    this.vscode.postMessage({ type: "action", action });
+  });
+  private readonly figures = new Figures(this.main);
+  private readonly chartArea = element("div", { class: "chart-area" });
+  private readonly empty = element("p", { class: "empty" });
+  private readonly toolbar = new Toolbar({
+    root: this.chartArea,
+    view: this.view,
+    onChange: () => this.viewChanged(),
+    onSwitchAxis: () => {
+      this.charts.switchAxis();
+      this.viewChanged();
+    },
+    onResetZoom: () => {
+      this.view.zoom = null;
+      this.viewChanged();
+    },
+  });
+  private readonly charts: ChartGroup;
+  private readonly details = element("div", { class: "details" });
+  private readonly settings = new Settings(this.details);
+  private readonly log = new LogView(this.details);
+  private run: RunView | undefined;
+  private metricsCame = false;
+  private metricsCameAt = Date.now();
+  private drawRequested = false;
+  private scrollRestored = false;
+  private saveTimer: number | undefined;
+
+  constructor() {
+    document.body.append(this.main);
+    const theme = new Theme(() => this.charts.redrawColors());
+    const grid = element("div", { class: "charts" });
+    this.chartArea.append(grid);
+    // Nothing is shown before it is known.
+    setHidden(this.empty, true);
+    this.main.classList.add("waiting");
+    // Charts measure their hosts, so these must be in the page before the group is made.
+    this.main.append(this.empty, this.chartArea, this.details);
+    const { store, view } = this;
+    this.charts = new ChartGroup({
+      root: grid,
+      store,
+      view,
+      theme,
+      onViewChange: () => this.viewChanged(),
+    });
+    this.save();
+    window.addEventListener("message", ({ data }: MessageEvent<ToPanel>) => this.receive(data));
+    window.addEventListener("scroll", () => this.saveSoon(), { passive: true });
+    window.setInterval(() => this.showProgress(), CLOCK_INTERVAL_MS);
+    this.vscode.postMessage({ type: "ready" });
+  }
+
+  private receive(message: ToPanel): void {
+    switch (message.type) {
+      case "run":
+        this.run = message.run;
+        this.main.classList.remove("waiting");
+        this.header.showRun(message.run);
+        this.settings.show(message.run);
+        break;
+      case "metrics":
+        if (message.reset) this.store.clear();
+        this.store.append(message.columns);
+        this.metricsCame = true;
+        this.metricsCameAt = Date.now();
+        this.charts.invalidate();
+        break;
+      case "log":
+        this.log.show(message.lines);
+        return;
+      case "problem":
+        this.header.showNotice(message.message);
+        return;
+    }
+    this.requestDraw();
+  }
+
+  private requestDraw(): void {
+    if (this.drawRequested) return;
+    this.drawRequested = true;
+    requestAnimationFrame(() => {
+      this.drawRequested = false;
+      this.draw();
+    });
+  }
+
+  private draw(): void {
+    if (this.run === undefined) return;
+    this.showProgress();
+    this.figures.show(summarise(this.store, this.run.state));
+    const hasMetrics = this.store.size > 0;
+    setHidden(this.chartArea, !hasMetrics);
+    setHidden(this.empty, hasMetrics || !this.metricsCame);
+    setText(this.empty, emptyText(this.run));
+    if (hasMetrics) this.charts.draw();
+    if (this.metricsCame) this.restoreScroll();
+  }
+
+  private showProgress(): void {
+    const { run, store } = this;
+    if (run === undefined) return;
+    const live = run.status === "running" || run.status === "stopping";
+    const sinceMs = live ? Date.now() - this.metricsCameAt : 0;
+    const knownMs = Math.max(run.state?.elapsedMs ?? 0, store.last("elapsedMs") ?? 0);
+    const remainingMs = live ? this.remainingMs(run.state?.totalSteps) : undefined;
+    this.header.showProgress({
+      run,
+      step: Math.max(store.step.at(-1) ?? 0, run.state?.step ?? 0),
+      elapsedMs: knownMs === 0 && !live ? undefined : knownMs + sinceMs,
+      remainingMs: remainingMs === undefined ? undefined : Math.max(0, remainingMs - sinceMs),
+    });
+  }
+
+  private remainingMs(totalSteps: number | undefined): number | undefined {
+    if (totalSteps === undefined) return undefined;
+    return estimateRemainingMs(this.store.step, this.store.column("elapsedMs"), totalSteps);
+  }
+
+  private viewChanged(): void {
+    this.toolbar.update();
+    this.saveSoon();
+    this.requestDraw();
+  }
+
+  private saveSoon(): void {
+    window.clearTimeout(this.saveTimer);
+    this.saveTimer = window.setTimeout(() => this.save(), SAVE_DELAY_MS);
+  }
+
+  private save(): void {
+    // Before the page has its height back it can't be scrolled: what was kept still holds.
+    if (this.scrollRestored) this.view.scrollY = window.scrollY;
+    this.vscode.setState(this.view);
+  }
+
+  private restoreScroll(): void {
+    if (this.scrollRestored) return;
+    this.scrollRestored = true;
+    window.scrollTo(0, this.view.scrollY);
+  }
+}
+
+function emptyText(run: RunView): string {
+  if (isLive(run.status)) return "The first point appears after the first training step.";
+  return "This run wrote no metrics.";
+}
+
+new RunPage();

@@ -1,0 +1,157 @@
+import type { Method, ResolvedRecipe } from "../../src/protocol/recipe.ts";
+import { baseName, formatCount, formatNumber } from "./format.ts";
+
+export interface Setting {
+  label: string;
+  value: string;
+  /** Shown when the value is shortened: the whole path, the whole list. */
+  title?: string;
+}
+
+export interface SettingGroup {
+  title: string;
+  settings: Setting[];
+}
+
+/** The settings as the run used them: every default filled in, grouped the way a person asks. */
+export function settingGroups(recipe: ResolvedRecipe): SettingGroup[] {
+  return [
+    { title: "Model", settings: modelSettings(recipe) },
+    { title: "Data", settings: dataSettings(recipe) },
+    { title: "Optimizer", settings: optimizerSettings(recipe) },
+    { title: "Run", settings: runSettings(recipe) },
+    { title: "Origin", settings: originSettings(recipe) },
+  ];
+}
+
+/** One line for the header: "LoRA, rank 8". */
+export function methodLabel(method: Method): string {
+  switch (method.type) {
+    case "lora":
+      return `${method.variant === "rslora" ? "rsLoRA" : "LoRA"}, rank ${method.rank}`;
+    case "full":
+      return method.init === "random" ? "Full, from scratch" : "Full fine-tuning";
+  }
+}
+
+function modelSettings(recipe: ResolvedRecipe): Setting[] {
+  return [file("Base model", recipe.base), ...methodSettings(recipe.method)];
+}
+
+function methodSettings(method: Method): Setting[] {
+  switch (method.type) {
+    case "lora":
+      return [
+        { label: "Method", value: method.variant === "rslora" ? "rsLoRA" : "LoRA" },
+        { label: "Rank", value: String(method.rank) },
+        { label: "Alpha", value: formatNumber(method.alpha) },
+        { label: "Scale", value: formatNumber(loraScale(method)) },
+        { label: "Dropout", value: formatNumber(method.dropout) },
+        { label: "Targets", value: targets(method.targets) },
+      ];
+    case "full":
+      return [
+        { label: "Method", value: "full" },
+        {
+          label: "Start from",
+          value: method.init === "random" ? "random weights" : "base weights",
+        },
+      ];
+  }
+}
+
+function loraScale(method: Extract<Method, { type: "lora" }>): number {
+  return method.alpha / (method.variant === "rslora" ? Math.sqrt(method.rank) : method.rank);
+}
+
+function targets(value: string | readonly string[]): string {
+  return typeof value === "string" ? value : value.join(", ");
+}
+
+function dataSettings({ data, objective }: ResolvedRecipe): Setting[] {
+  const evaluation =
+    data.eval !== undefined
+      ? file("Eval", data.eval)
+      : {
+          label: "Eval",
+          value: data.evalSplit === undefined ? "none" : `${data.evalSplit * 100} % of train`,
+        };
+  return [
+    file("Train", data.train),
+    evaluation,
+    { label: "Format", value: data.format },
+    { label: "Loss on", value: objective.lossOn === "all" ? "all tokens" : "answers (auto)" },
+    { label: "Max length", value: `${formatCount(data.maxLength)} tokens` },
+    { label: "Overlong rows", value: data.overlong },
+  ];
+}
+
+function optimizerSettings({ optimizer }: ResolvedRecipe): Setting[] {
+  const warmup = optimizer.warmupSteps;
+  return [
+    { label: "Optimizer", value: "AdamW" },
+    { label: "Learning rate", value: formatNumber(optimizer.learningRate) },
+    { label: "Schedule", value: optimizer.schedule },
+    {
+      label: "Warm-up",
+      value: warmup > 0 && warmup < 1 ? `${warmup * 100} % of steps` : `${warmup} steps`,
+    },
+    { label: "Weight decay", value: formatNumber(optimizer.weightDecay) },
+    { label: "Betas", value: optimizer.betas.join(", ") },
+    { label: "Epsilon", value: formatNumber(optimizer.epsilon) },
+    {
+      label: "Max grad norm",
+      value: optimizer.maxGradNorm === 0 ? "off" : formatNumber(optimizer.maxGradNorm),
+    },
+  ];
+}
+
+function runSettings(recipe: ResolvedRecipe): Setting[] {
+  const everySteps = (every: number) => (every === 0 ? "at the end" : `every ${every} steps`);
+  const settings: Setting[] = [
+    {
+      label: "Batch",
+      value: `${recipe.batchSize} × ${recipe.accumulate} = ${recipe.batchSize * recipe.accumulate} rows`,
+      title: "rows per micro-batch × micro-batches per optimizer step",
+    },
+    { label: "Epochs", value: formatNumber(recipe.epochs) },
+    { label: "Seed", value: String(recipe.seed) },
+    { label: "Evaluate", value: everySteps(recipe.evalEvery) },
+    { label: "Save", value: `${everySteps(recipe.saveEvery)}, keep ${recipe.keepCheckpoints}` },
+    { label: "Keep best", value: recipe.keepBest ? "yes" : "no" },
+  ];
+  if (recipe.maxSteps !== undefined) {
+    settings.splice(2, 0, { label: "Max steps", value: formatCount(recipe.maxSteps) });
+  }
+  if (recipe.earlyStop !== undefined) {
+    settings.push({ label: "Early stop", value: `after ${recipe.earlyStop.patience} evaluations` });
+  }
+  if (recipe.threads !== undefined) {
+    settings.push({ label: "Threads", value: String(recipe.threads) });
+  }
+  return settings;
+}
+
+function originSettings({ source, versions, engine, hashes }: ResolvedRecipe): Setting[] {
+  const settings: Setting[] = [
+    { label: "Created", value: new Date(source.createdAt).toLocaleString() },
+    { label: "Engine", value: engine },
+    { label: "Retune", value: source.retuneVersion },
+  ];
+  if (source.recipePath !== undefined) settings.push(file("Recipe", source.recipePath));
+  for (const [name, version] of Object.entries(versions ?? {})) {
+    settings.push({ label: name, value: version });
+  }
+  for (const [path, hash] of Object.entries(hashes ?? {})) {
+    settings.push({
+      label: baseName(path),
+      value: `sha256 ${hash.slice(0, 12)}…`,
+      title: `${path}\nsha256 ${hash}`,
+    });
+  }
+  return settings;
+}
+
+function file(label: string, path: string): Setting {
+  return { label, value: baseName(path), title: path };
+}

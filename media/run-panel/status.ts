@@ -1,0 +1,173 @@
+import type { PanelAction, RunView } from "../../src/protocol/panel-messages.ts";
+import type { RunStatus } from "../../src/protocol/run-folder.ts";
+import { formatCount, formatDuration } from "./format.ts";
+
+export type Tone = "active" | "good" | "bad" | "idle";
+
+interface ActionButton {
+  action: PanelAction;
+  label: string;
+  primary: boolean;
+  disabled: boolean;
+}
+
+export interface Banner {
+  tone: "bad" | "idle";
+  title: string;
+  message: string;
+  /** The way out. */
+  hint: string;
+}
+
+const LABELS: Record<RunStatus, { label: string; tone: Tone }> = {
+  queued: { label: "Queued", tone: "idle" },
+  starting: { label: "Starting", tone: "active" },
+  running: { label: "Running", tone: "active" },
+  stopping: { label: "Stopping", tone: "active" },
+  finished: { label: "Finished", tone: "good" },
+  stopped: { label: "Stopped", tone: "idle" },
+  failed: { label: "Failed", tone: "bad" },
+  interrupted: { label: "Interrupted", tone: "bad" },
+};
+
+export function statusLabel(status: RunStatus): { label: string; tone: Tone } {
+  return LABELS[status];
+}
+
+/** True while a process works on the run or is about to: time passes, things change. */
+export function isLive(status: RunStatus): boolean {
+  return status === "queued" || LABELS[status].tone === "active";
+}
+
+export function actionButtons(run: RunView): ActionButton[] {
+  const button = (action: PanelAction, label: string, options = {}): ActionButton => ({
+    action,
+    label,
+    primary: false,
+    disabled: false,
+    ...options,
+  });
+  const buttons: ActionButton[] = [];
+  const { status } = run;
+  if (isLive(status)) {
+    const stopping = status === "stopping";
+    buttons.push(button("stop", stopping ? "Stopping…" : "Stop", { disabled: stopping }));
+  } else if (status !== "finished") {
+    buttons.push(button("resume", run.hasCheckpoint ? "Resume" : "Try Again", { primary: true }));
+  }
+  if (run.hasOutput) {
+    buttons.push(button("generate", "Generate…", { primary: status === "finished" }));
+    buttons.push(button("openOutput", outputLabel(run)));
+  }
+  buttons.push(button("showRecipe", "Show Recipe"), button("showLog", "Show Log"));
+  return buttons;
+}
+
+function outputLabel(run: RunView): string {
+  return run.recipe?.method.type === "full" ? "Open Model Folder" : "Open Adapter Folder";
+}
+
+export function bannerOf(run: RunView): Banner | undefined {
+  if (run.problem !== undefined) {
+    return {
+      tone: "bad",
+      title: "This run folder can't be read whole",
+      message: run.problem,
+      hint: "The rest of the run is shown as far as it can be read.",
+    };
+  }
+  const hint = run.hasCheckpoint
+    ? "Resume continues from the newest checkpoint."
+    : "No checkpoint was written: Try Again starts from the first step.";
+  const step = formatCount(run.state?.step ?? 0);
+  const reason = run.state?.message;
+  if (run.status === "failed") {
+    const place = run.state?.step === 0 ? "before its first step" : `at step ${step}`;
+    const unknown = "The training process gave no reason; the log may tell more.";
+    return { tone: "bad", title: `The run failed ${place}`, message: reason ?? unknown, hint };
+  }
+  if (run.status === "interrupted") {
+    const message = "It was killed, or the machine restarted. Nothing that was saved is lost.";
+    const title = `The training process is gone; the last known step is ${step}`;
+    return { tone: "bad", title, message, hint };
+  }
+  if (run.status === "stopped" && reason !== undefined) {
+    return { tone: "idle", title: `Stopped at step ${step}`, message: reason, hint: "" };
+  }
+  return undefined;
+}
+
+/** What the progress line is made from; the page measures time, this puts it into words. */
+export interface ProgressFacts {
+  run: RunView;
+  step: number;
+  elapsedMs: number | undefined;
+  remainingMs: number | undefined;
+}
+
+export function progressText(facts: ProgressFacts): string {
+  const { run } = facts;
+  switch (run.status) {
+    case "queued":
+      return "Waits to be started";
+    case "starting":
+      return run.state?.phase ?? "The training process starts";
+    case "running":
+    case "stopping":
+      return joinParts([stepText(facts), epochText(run), elapsedText(facts), remainingText(facts)]);
+    case "finished":
+    case "stopped":
+    case "failed":
+    case "interrupted":
+      return joinParts([stepText(facts), epochText(run), elapsedText(facts), endText(run)]);
+  }
+}
+
+/** Share done in [0, 1]; undefined: not known yet, the bar only shows that something goes on. */
+export function progressShare({ run, step }: ProgressFacts): number | undefined {
+  if (run.status === "finished") return 1;
+  const total = run.state?.totalSteps;
+  if (run.status === "starting" || total === undefined || total === 0) {
+    return isLive(run.status) && run.status !== "queued" ? undefined : 0;
+  }
+  return Math.min(step / total, 1);
+}
+
+function joinParts(parts: readonly (string | undefined)[]): string {
+  return parts.filter((part) => part !== undefined).join(" · ");
+}
+
+function stepText({ run, step }: ProgressFacts): string {
+  const total = run.state?.totalSteps;
+  const of = total === undefined ? "" : ` of ${formatCount(total)}`;
+  return `Step ${formatCount(step)}${of}`;
+}
+
+function epochText(run: RunView): string | undefined {
+  const epoch = run.state?.epoch;
+  if (epoch === undefined || epoch === 0) return undefined;
+  const total = run.recipe?.epochs;
+  const shown = Number.isInteger(epoch) ? String(epoch) : epoch.toFixed(2);
+  return `epoch ${shown}${total === undefined || run.recipe?.maxSteps !== undefined ? "" : ` of ${total}`}`;
+}
+
+function elapsedText({ run, elapsedMs }: ProgressFacts): string | undefined {
+  if (elapsedMs === undefined) return undefined;
+  const verb = isLive(run.status) ? "elapsed" : "of training";
+  return `${formatDuration(elapsedMs)} ${verb}`;
+}
+
+function remainingText({ run, remainingMs }: ProgressFacts): string | undefined {
+  if (run.status === "stopping") return "saving, then it ends";
+  return remainingMs === undefined ? undefined : `about ${formatDuration(remainingMs)} left`;
+}
+
+function endText(run: RunView): string | undefined {
+  const ended = run.state?.endedAt;
+  if (ended === undefined) return undefined;
+  const when = new Date(ended).toLocaleString(undefined, {
+    dateStyle: "medium",
+    timeStyle: "short",
+  });
+  return `ended ${when}`;
+}

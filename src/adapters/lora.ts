@@ -1,0 +1,108 @@
+/**
+ * LoRA (arXiv 2106.09685): y = W·x + s·B·(A·dropout(x)), A [r,in], B [out,r], W frozen;
+ * s = alpha / r, or alpha / √r for rsLoRA (arXiv 2312.03732). Names are PEFT's.
+ */
+import type { LinearHook, LinearLayer, NamedShape } from "../graph/causal-lm.ts";
+import type { Value } from "../graph/graph.ts";
+import { LORA_TARGETS_ALL_LINEAR } from "../protocol/recipe.ts";
+import { InputError } from "../util/errors.ts";
+
+/** One adapted linear layer. */
+export interface LoraSite {
+  layer: LinearLayer;
+  rank: number;
+  /** s above. */
+  scale: number;
+}
+
+function loraNames(path: string): { a: string; b: string } {
+  return {
+    a: `base_model.model.${path}.lora_A.weight`,
+    b: `base_model.model.${path}.lora_B.weight`,
+  };
+}
+
+/** A then B of each site, in the order in which the forward pass meets them. */
+export function loraTensors(sites: readonly LoraSite[]): NamedShape[] {
+  return sites.flatMap(({ layer, rank }) => {
+    const { a, b } = loraNames(layer.path);
+    return [
+      { name: a, shape: [rank, layer.inFeatures] },
+      { name: b, shape: [layer.outFeatures, rank] },
+    ];
+  });
+}
+
+export function loraScale(alpha: number, rank: number, useRslora: boolean): number {
+  return alpha / (useRslora ? Math.sqrt(rank) : rank);
+}
+
+/**
+ * The layers that `targets` names, as PEFT chooses them: a list matches a path's ending at a dot, a
+ * string is a regular expression over whole paths, "all-linear" is every linear layer but the head.
+ * @throws InputError when nothing matches or the expression is broken
+ */
+export function selectTargets(
+  layers: readonly LinearLayer[],
+  targets: readonly string[] | string,
+): LinearLayer[] {
+  const matches = targetPredicate(targets);
+  const chosen = layers.filter(matches);
+  const available = [...new Set(layers.map(({ path }) => path.split(".").at(-1)))].join(", ");
+  if (chosen.length === 0) {
+    throw new InputError(
+      `method.targets ${JSON.stringify(targets)} matches no linear layer; this model has: ${available}`,
+    );
+  }
+  if (typeof targets !== "string") {
+    const idle = targets.find((target) => !layers.some((layer) => endsAtDot(layer.path, target)));
+    if (idle !== undefined) {
+      throw new InputError(
+        `method.targets "${idle}" matches no linear layer; this model has: ${available}`,
+      );
+    }
+  }
+  return chosen;
+}
+
+function endsAtDot(path: string, name: string): boolean {
+  return path === name || path.endsWith(`.${name}`);
+}
+
+function targetPredicate(targets: readonly string[] | string): (layer: LinearLayer) => boolean {
+  if (typeof targets !== "string") {
+    return ({ path }) => targets.some((target) => endsAtDot(path, target));
+  }
+  if (targets === LORA_TARGETS_ALL_LINEAR) return ({ isHead }) => !isHead;
+  try {
+    const expression = new RegExp(`^(?:${targets})$`, "u");
+    return ({ path }) => expression.test(path);
+  } catch (error) {
+    throw new InputError(
+      `method.targets "${targets}" is neither "all-linear" nor a regular expression; a list of names goes in brackets`,
+      { cause: error },
+    );
+  }
+}
+
+/**
+ * The hook that adds each site's update.
+ * @param tensor the live A and B of a site, by PEFT's name
+ * @param dropoutMask mask for the input of the site with this number, or undefined for no dropout
+ */
+export function loraHook(
+  sites: readonly LoraSite[],
+  tensor: (name: string) => Value,
+  dropoutMask?: (site: number, like: Value) => Value,
+): LinearHook {
+  const numbered = new Map(sites.map((site, number) => [site.layer.path, { site, number }]));
+  return (b, { path, x, base }) => {
+    const found = numbered.get(path);
+    if (!found) return base;
+    const names = loraNames(path);
+    const input = dropoutMask ? b.mul(x, dropoutMask(found.number, x)) : x;
+    // (N, r), then (N, out) on top of the frozen layer's result
+    const down = b.gemm(input, tensor(names.a), { transB: true });
+    return b.gemm(down, tensor(names.b), { c: base, transB: true, alpha: found.site.scale });
+  };
+}

@@ -1,0 +1,61 @@
+/** What every subcommand is made of, and the one way in which wrong arguments are answered. */
+import { type ParseArgsConfig, parseArgs } from "node:util";
+import { InputError, errorMessage } from "../util/errors.ts";
+
+export interface Command {
+  /** e.g. "train RECIPE [--run-dir DIR] [--json]" */
+  usage: string;
+  /** One line. */
+  summary: string;
+  /** Options, one a line, aligned. */
+  help: string;
+  /** @returns the exit code */
+  run: (args: readonly string[]) => Promise<number>;
+}
+
+type Options = NonNullable<ParseArgsConfig["options"]>;
+
+/** @throws InputError for an unknown option or a wrong number of positional arguments */
+export function parseArguments<const T extends Options>(
+  args: readonly string[],
+  { options, positionals }: { options: T; positionals: readonly string[] },
+) {
+  const parsed = parse(args, options);
+  if (parsed.positionals.length < positionals.length) {
+    throw new InputError(`${positionals[parsed.positionals.length]} is missing`);
+  }
+  const extra = parsed.positionals[positionals.length];
+  if (extra !== undefined) throw new InputError(`unexpected argument "${extra}"`);
+  return parsed;
+}
+
+function parse<const T extends Options>(args: readonly string[], options: T) {
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
+  } catch (error) {
+    throw new InputError(errorMessage(error), { cause: error });
+  }
+}
+
+/** @throws InputError naming the option when it is not a number within the limits */
+export function numberOption(
+  name: string,
+  text: string | undefined,
+  { min, integer = false }: { min: number; integer?: boolean },
+): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  const isFine = Number.isFinite(value) && value >= min && (!integer || Number.isInteger(value));
+  if (text.trim() !== "" && isFine) return value;
+  throw new InputError(
+    `--${name} must be ${integer ? "a whole number" : "a number"} of at least ${min}, found "${text}"`,
+  );
+}
+
+export function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+export function printError(line: string): void {
+  process.stderr.write(`${line}\n`);
+}

@@ -1,0 +1,73 @@
+import path from "node:path";
+import { describeReport, loadDataset } from "../data/dataset.ts";
+import { loadTokenizer } from "../data/tokenizer.ts";
+import { openBaseModel, resolveBase } from "../models/base-model.ts";
+import { evaluateExamples } from "../trainer/evaluate.ts";
+import { openEvaluationEngine } from "../trainer/onnx-engine.ts";
+import { InputError } from "../util/errors.ts";
+import { type Command, numberOption, parseArguments, print, printError } from "./command.ts";
+
+/** A recipe's own default, so that a run's evaluation loss is found again. */
+const DEFAULT_MAX_LENGTH = 512;
+const DEFAULT_BATCH_SIZE = 4;
+
+export const evalCommand: Command = {
+  usage: "eval BASE [--adapter DIR] --data FILE [--json]",
+  summary: "loss, perplexity and accuracy on a data file",
+  help: `  BASE              a Hugging Face folder or a .gguf file
+  --adapter DIR     a PEFT LoRA adapter
+  --data FILE       a .jsonl file
+  --max-length N    longest row in tokens (default: ${DEFAULT_MAX_LENGTH}, or what the model allows)
+  --batch-size N    rows at a time (default: ${DEFAULT_BATCH_SIZE})
+  --loss-on WHAT    auto (assistant and completion tokens) or all
+  --json            one JSON object: loss, perplexity, accuracy, tokens`,
+  run: async (args) => {
+    const { values, positionals } = parseArguments(args, {
+      options: {
+        adapter: { type: "string" },
+        data: { type: "string" },
+        "max-length": { type: "string" },
+        "batch-size": { type: "string" },
+        "loss-on": { type: "string", default: "auto" },
+        json: { type: "boolean", default: false },
+      },
+      positionals: ["BASE"],
+    });
+    if (values.data === undefined) throw new InputError("--data FILE is missing");
+    const lossOn = values["loss-on"];
+    if (lossOn !== "auto" && lossOn !== "all") {
+      throw new InputError(`--loss-on must be auto or all, found "${lossOn}"`);
+    }
+    const baseDir = await resolveBase(path.resolve(positionals[0] ?? ""), printError);
+    const { architecture } = await openBaseModel(baseDir);
+    const maxLength =
+      numberOption("max-length", values["max-length"], { min: 1, integer: true }) ??
+      Math.min(DEFAULT_MAX_LENGTH, architecture.maxPositions);
+    const batchSize =
+      numberOption("batch-size", values["batch-size"], { min: 1, integer: true }) ??
+      DEFAULT_BATCH_SIZE;
+    const { examples, report } = await loadDataset(values.data, {
+      tokenizer: await loadTokenizer(baseDir),
+      format: "auto",
+      lossOn,
+      maxLength,
+      overlong: "truncate",
+    });
+    for (const line of describeReport(values.data, report)) printError(line);
+    const { adapter: adapterDir } = values;
+    const engine = await openEvaluationEngine({ baseDir, adapterDir, maxLength });
+    try {
+      const { loss, accuracy, tokens } = await evaluateExamples(engine, examples, batchSize);
+      const perplexity = Math.exp(loss);
+      if (values.json) print(JSON.stringify({ loss, perplexity, accuracy, tokens }));
+      else {
+        print(
+          `loss ${loss.toFixed(4)}  perplexity ${perplexity.toFixed(3)}  accuracy ${accuracy.toFixed(4)}  tokens ${tokens}`,
+        );
+      }
+      return 0;
+    } finally {
+      await engine.dispose();
+    }
+  },
+};

@@ -1,0 +1,89 @@
+import path from "node:path";
+import { StreamDecoder } from "../data/stream-decoder.ts";
+import { type Tokenizer, loadTokenizer } from "../data/tokenizer.ts";
+import { resolveBase } from "../models/base-model.ts";
+import { openTextGenerator } from "../trainer/text-generator.ts";
+import { InputError } from "../util/errors.ts";
+import { type Command, numberOption, parseArguments, print, printError } from "./command.ts";
+
+const DEFAULT_MAX_TOKENS = 256;
+
+interface Prompt {
+  prompt: string;
+  system: string | undefined;
+  isRaw: boolean;
+}
+
+function promptIds({ prompt, system, isRaw }: Prompt, tokenizer: Tokenizer): number[] {
+  const { chatTemplate } = tokenizer;
+  if (isRaw || !chatTemplate) {
+    if (system !== undefined) {
+      throw new InputError(
+        "--system needs the model's chat template; it has none, or --raw leaves it out",
+      );
+    }
+    return tokenizer.encode(prompt);
+  }
+  const messages = [
+    ...(system === undefined ? [] : [{ role: "system", content: system }]),
+    { role: "user", content: prompt },
+  ];
+  const { text } = chatTemplate.render(messages, { addGenerationPrompt: true });
+  return tokenizer.encode(text, { addSpecialTokens: false });
+}
+
+export const generateCommand: Command = {
+  usage: "generate BASE [--adapter DIR] --prompt TEXT",
+  summary: "write what the model answers",
+  help: `  BASE             a Hugging Face folder or a .gguf file
+  --adapter DIR    a PEFT LoRA adapter
+  --prompt TEXT    a user's message, put into the model's chat template
+  --system TEXT    a system message before it
+  --raw            continue the text as it is, without chat template
+  --max-tokens N   at most so many new tokens (default: ${DEFAULT_MAX_TOKENS})
+  --temperature T  0 takes the most likely token (default: 0)
+  --top-p P        nucleus sampling: the likeliest tokens that make up P
+  --seed S         of the sampling (default: 0)`,
+  run: async (args) => {
+    const { values, positionals } = parseArguments(args, {
+      options: {
+        adapter: { type: "string" },
+        prompt: { type: "string" },
+        system: { type: "string" },
+        raw: { type: "boolean", default: false },
+        "max-tokens": { type: "string" },
+        temperature: { type: "string" },
+        "top-p": { type: "string" },
+        seed: { type: "string" },
+      },
+      positionals: ["BASE"],
+    });
+    const { prompt, system, raw: isRaw, adapter: adapterDir } = values;
+    if (prompt === undefined) throw new InputError("--prompt TEXT is missing");
+    const count = (name: "max-tokens" | "seed", min: number): number | undefined =>
+      numberOption(name, values[name], { min, integer: true });
+    const topP = numberOption("top-p", values["top-p"], { min: 0 });
+    if (topP !== undefined && topP > 1) throw new InputError(`--top-p must be at most 1`);
+    const options = {
+      maxTokens: count("max-tokens", 1) ?? DEFAULT_MAX_TOKENS,
+      temperature: numberOption("temperature", values.temperature, { min: 0 }) ?? 0,
+      topP,
+      seed: count("seed", 0) ?? 0,
+    };
+    const baseDir = await resolveBase(path.resolve(positionals[0] ?? ""), printError);
+    const tokenizer = await loadTokenizer(baseDir);
+    const ids = promptIds({ prompt, system, isRaw }, tokenizer);
+    const generator = await openTextGenerator({ baseDir, adapterDir });
+    try {
+      const decoder = new StreamDecoder(tokenizer);
+      const stopIds = tokenizer.eosTokenIds;
+      await generator.generate(ids, { ...options, stopIds }, (id) => {
+        process.stdout.write(decoder.push(id));
+      });
+      print(decoder.end());
+    } finally {
+      await generator.dispose();
+    }
+    return 0;
+  },
+};

@@ -1,0 +1,123 @@
+import { stat } from "node:fs/promises";
+import path from "node:path";
+import { type Format, detectFormat, readConversation } from "../data/formats.ts";
+import { readJsonl } from "../data/jsonl.ts";
+import { readRun } from "../runs/run.ts";
+import { InputError } from "../util/errors.ts";
+import { formatBytes, formatCount, formatLoss, formatShape } from "../util/format.ts";
+import { pathExists } from "../util/path-exists.ts";
+import { summariseAdapter, summariseModel } from "../weights/model-summary.ts";
+import { type Command, parseArguments, print } from "./command.ts";
+
+interface Inspection {
+  kind: "model" | "adapter" | "dataset" | "run";
+  /** What `--json` prints beside the kind. */
+  facts: object;
+  lines: readonly string[];
+}
+
+async function inspectModel(model: string): Promise<Inspection> {
+  const summary = await summariseModel(model);
+  const { modelType, parameters, dtype, bytes, tensors } = summary;
+  const width = Math.max(...tensors.map(({ name }) => name.length));
+  return {
+    kind: "model",
+    facts: summary,
+    lines: [
+      `model ${model}`,
+      `${modelType}, ${formatCount(parameters)} parameters, ${dtype}, ${formatBytes(bytes)}, ${tensors.length} tensors`,
+      ...tensors.map(
+        (t) => `  ${t.name.padEnd(width)}  ${t.dtype.padEnd(4)}  ${formatShape(t.shape)}`,
+      ),
+    ],
+  };
+}
+
+async function inspectAdapter(dir: string): Promise<Inspection> {
+  const summary = await summariseAdapter(dir);
+  const { method, rank, alpha, parameters, bytes, base = "unknown", targets } = summary;
+  return {
+    kind: "adapter",
+    facts: summary,
+    lines: [
+      `adapter ${dir}`,
+      `${method}, rank ${rank}, alpha ${alpha}, ${formatCount(parameters)} parameters, ${formatBytes(bytes)}`,
+      `base ${base}`,
+      `targets ${targets.join(", ")}`,
+    ],
+  };
+}
+
+async function inspectDataset(file: string): Promise<Inspection> {
+  const formats: Partial<Record<Format, number>> = {};
+  let rows = 0;
+  for await (const row of readJsonl(file)) {
+    const format = detectFormat(row, file);
+    readConversation(row, format, file);
+    formats[format] = (formats[format] ?? 0) + 1;
+    rows++;
+  }
+  if (rows === 0) throw new InputError(`${file} has no rows`);
+  const { size: bytes } = await stat(file);
+  const counts = Object.entries(formats).map(([format, count]) => `${count} ${format}`);
+  return {
+    kind: "dataset",
+    facts: { rows, formats, bytes },
+    lines: [`dataset ${file}`, `${rows} rows (${counts.join(", ")}), ${formatBytes(bytes)}`],
+  };
+}
+
+async function inspectRun(dir: string): Promise<Inspection | undefined> {
+  const run = await readRun(dir);
+  if (run === undefined) return undefined;
+  const { name, status, state, recipe, problem } = run;
+  const evalLoss = state?.bestEvalLoss ?? state?.evalLoss;
+  return {
+    kind: "run",
+    facts: { ...run },
+    lines: [
+      `run ${dir}`,
+      `${name}: ${status}${state?.message === undefined ? "" : ` (${state.message})`}`,
+      ...(problem === undefined ? [] : [problem]),
+      ...(state ? [`step ${state.step} of ${state.totalSteps ?? "unknown"}`] : []),
+      ...(state?.loss === undefined ? [] : [`loss ${formatLoss(state.loss)}`]),
+      ...(evalLoss === undefined ? [] : [`eval loss ${formatLoss(evalLoss)}`]),
+      ...(recipe ? [`base ${recipe.base}`, `method ${recipe.method.type}`] : []),
+    ],
+  };
+}
+
+async function inspect(target: string): Promise<Inspection> {
+  const found = await stat(target).catch(() => undefined);
+  if (!found) throw new InputError(`${target} does not exist`);
+  const has = (name: string): Promise<boolean> => pathExists(path.join(target, name));
+  if (found.isFile()) {
+    if (/\.gguf$/iu.test(target)) return inspectModel(target);
+    if (/\.jsonl$/iu.test(target)) return inspectDataset(target);
+  } else {
+    if (await has("adapter_config.json")) return inspectAdapter(target);
+    if (await has("config.json")) return inspectModel(target);
+    const run = await inspectRun(target);
+    if (run) return run;
+  }
+  throw new InputError(
+    `${target} is no model (config.json or .gguf), adapter (adapter_config.json), dataset (.jsonl) or run (state.json)`,
+  );
+}
+
+export const inspectCommand: Command = {
+  usage: "inspect PATH [--json]",
+  summary: "what a model, adapter, dataset or run is",
+  help: `  PATH    a model folder, a .gguf, an adapter folder, a .jsonl or a run folder
+  --json  everything as one JSON object`,
+  run: async (args) => {
+    const { values, positionals } = parseArguments(args, {
+      options: { json: { type: "boolean", default: false } },
+      positionals: ["PATH"],
+    });
+    const { kind, facts, lines } = await inspect(path.resolve(positionals[0] ?? ""));
+    if (values.json) print(JSON.stringify({ kind, ...facts }));
+    else for (const line of lines) print(line);
+    return 0;
+  },
+};

@@ -1,0 +1,102 @@
+import { rm } from "node:fs/promises";
+import path from "node:path";
+import { RUNS_FOLDER, RUN_FILES } from "../protocol/run-folder.ts";
+import { createRun } from "../runs/create-run.ts";
+import { resolveRecipe } from "../runs/resolve-recipe.ts";
+import { stopOnSignals } from "../trainer/stop-request.ts";
+import { type TrainOutcome, trainRun } from "../trainer/train-run.ts";
+import { pathExists } from "../util/path-exists.ts";
+import { type Command, parseArguments, print, printError } from "./command.ts";
+import { ProgressLine } from "./progress.ts";
+
+const WORKSPACE_MARKS = [".retune", ".vscode", ".git"];
+
+/** The folder above the recipe that looks like a workspace, else the recipe's own. */
+async function workspaceOf(recipeFile: string): Promise<string> {
+  const own = path.dirname(path.resolve(recipeFile));
+  for (let folder = own; ; folder = path.dirname(folder)) {
+    for (const mark of WORKSPACE_MARKS) {
+      if (await pathExists(path.join(folder, mark))) return folder;
+    }
+    if (folder === path.dirname(folder)) return own;
+  }
+}
+
+async function train(runDir: string, isJson: boolean): Promise<TrainOutcome> {
+  const progress = new ProgressLine();
+  const outcome = await trainRun(runDir, {
+    stop: stopOnSignals(),
+    onPhase: (phase) => progress.phase(phase),
+    onMetric: (metric, state) => {
+      if (isJson) print(JSON.stringify(metric));
+      else progress.metric(metric, state);
+    },
+  });
+  progress.end();
+  return outcome;
+}
+
+function report(runDir: string, { state, result }: TrainOutcome, isJson: boolean): number {
+  const { status, message, step } = state;
+  if (status === "failed") {
+    printError(message ?? "failed");
+    return 1;
+  }
+  // With --json, standard output is for metrics alone.
+  const say = isJson ? printError : print;
+  say(`${message ?? status} at step ${step}: ${result ?? runDir}`);
+  return status === "finished" ? 0 : 1;
+}
+
+export const trainCommand: Command = {
+  usage: "train RECIPE [--run-dir DIR] [--json]",
+  summary: "train in the foreground",
+  help: `  RECIPE         a *.retune.json file
+  --run-dir DIR  the run's folder (default: .retune/runs/<id> of the workspace)
+  --json         metrics as JSON lines on standard output
+Ctrl+C finishes the step, saves, and ends; "retune resume" goes on.`,
+  run: async (args) => {
+    const { values, positionals } = parseArguments(args, {
+      options: { "run-dir": { type: "string" }, json: { type: "boolean", default: false } },
+      positionals: ["RECIPE"],
+    });
+    const [file = ""] = positionals;
+    const recipe = await resolveRecipe(file);
+    const runsDir = path.join(await workspaceOf(file), RUNS_FOLDER);
+    const asked = values["run-dir"];
+    const runDir = await createRun({
+      recipe,
+      runsDir,
+      ...(asked === undefined ? {} : { runDir: asked }),
+    });
+    printError(`run ${runDir}`);
+    const outcome = await train(runDir, values.json);
+    if (outcome.refused) {
+      // Nothing was trained, and the message says all: a folder would only be in the way.
+      await rm(runDir, { recursive: true, force: true });
+      printError(outcome.state.message ?? "refused");
+      return 2;
+    }
+    return report(runDir, outcome, values.json);
+  },
+};
+
+export const resumeCommand: Command = {
+  usage: "resume RUN_DIR [--json]",
+  summary: "continue a run from its newest whole checkpoint",
+  help: `  RUN_DIR  a folder made by "retune train" or by the extension
+  --json   metrics as JSON lines on standard output`,
+  run: async (args) => {
+    const { values, positionals } = parseArguments(args, {
+      options: { json: { type: "boolean", default: false } },
+      positionals: ["RUN_DIR"],
+    });
+    const runDir = path.resolve(positionals[0] ?? "");
+    // A stop request of last time would end the run at its first step.
+    await rm(path.join(runDir, RUN_FILES.control), { force: true });
+    const outcome = await train(runDir, values.json);
+    return outcome.refused
+      ? (printError(outcome.state.message ?? ""), 2)
+      : report(runDir, outcome, values.json);
+  },
+};

@@ -1,0 +1,79 @@
+/** Constructs, registers, returns. No file is searched for here: trees ask when they are shown. */
+import * as vscode from "vscode";
+import { RunActions } from "./runs/run-actions.ts";
+import { RunStore } from "./runs/run-store.ts";
+import { StartQueue } from "./runs/start-queue.ts";
+import type { App } from "./ui/app.ts";
+import { registerCommands } from "./ui/commands/register.ts";
+import { AdapterCatalog } from "./ui/catalogs/adapter-catalog.ts";
+import { ModelCatalog } from "./ui/catalogs/model-catalog.ts";
+import { RunPanels } from "./ui/panels/run-panels.ts";
+import { RecipeCodeLens } from "./ui/recipes/recipe-code-lens.ts";
+import { RecipeDiagnostics } from "./ui/recipes/recipe-diagnostics.ts";
+import { RunNotifications } from "./ui/run-notifications.ts";
+import { RunRoots } from "./ui/run-roots.ts";
+import { maxParallelRuns } from "./ui/settings.ts";
+import { StatusBar } from "./ui/status-bar.ts";
+import { Transcripts } from "./ui/transcripts.ts";
+import { registerViews } from "./ui/views/register-views.ts";
+
+const QUEUE_KEY = "retune.queue";
+
+/** What tests use. */
+export type RetuneApi = Pick<App, "store" | "models" | "adapters">;
+
+export function activate(context: vscode.ExtensionContext): RetuneApi {
+  const bundled = (name: string) => vscode.Uri.joinPath(context.extensionUri, "dist", name).fsPath;
+  const log = vscode.window.createOutputChannel("Retune", { log: true });
+  const memory = context.workspaceState;
+  const store = new RunStore();
+  const actions = new RunActions({
+    trainerPath: bundled("trainer.cjs"),
+    onExit: (runDir, { code, signal }) => {
+      log.info(`training process of ${runDir} ended with ${signal ?? `code ${code}`}`);
+      queue.release(runDir);
+    },
+  });
+  const queue = new StartQueue({
+    store,
+    start: (runDir) => actions.start(runDir),
+    limit: maxParallelRuns,
+    memory: {
+      load: () => memory.get<string[]>(QUEUE_KEY, []),
+      save: (runDirs) => void memory.update(QUEUE_KEY, runDirs),
+    },
+    onError: (_, message) => void vscode.window.showErrorMessage(message),
+  });
+  const app: App = {
+    context,
+    log,
+    store,
+    actions,
+    queue,
+    roots: new RunRoots(store),
+    panels: new RunPanels(context, store),
+    notifications: new RunNotifications(store, memory),
+    models: new ModelCatalog(log),
+    adapters: new AdapterCatalog(store, log),
+    transcripts: new Transcripts(),
+    cliPath: bundled("cli.cjs"),
+  };
+  context.subscriptions.push(
+    log,
+    store,
+    queue,
+    app.roots,
+    app.panels,
+    app.notifications,
+    app.models,
+    app.adapters,
+    app.transcripts,
+    new StatusBar(store),
+    new RecipeCodeLens(store),
+    new RecipeDiagnostics(),
+    registerViews(app),
+    registerCommands(app),
+  );
+  void app.roots.apply().catch((error: unknown) => log.error(String(error)));
+  return { store, models: app.models, adapters: app.adapters };
+}

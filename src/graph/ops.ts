@@ -1,0 +1,78 @@
+import type { Shape } from "./dim.ts";
+
+/**
+ * Every operation of the IR and its attributes. Shape, gradient, verification and export are each
+ * a table with one entry per key of this interface, so a missing rule is a compile error.
+ *
+ * Primitives mean what ONNX means by the same name. Composites (RmsNorm, Rope, Attention, SwiGlu,
+ * SoftmaxCrossEntropy, DropoutMask) have a compact gradient and a lowering of their own: that is
+ * where memory and speed are won.
+ */
+export interface OpAttributes {
+  /** alpha·op(A)·op(B) + C. A [M,K], B [K,N] before transposition, C [M,N] or [N], optional. */
+  Gemm: { transA: boolean; transB: boolean; alpha: number };
+  /** alpha·op(A)·op(B) over a shared leading batch. A [P,M,K], B [P,K,N] before transposition. */
+  MatMul: { transA: boolean; transB: boolean; alpha: number };
+  /** Element-wise with numpy broadcasting. */
+  Add: Record<string, never>;
+  Sub: Record<string, never>;
+  Mul: Record<string, never>;
+  /** x · factor. */
+  Scale: { factor: number };
+  Sigmoid: Record<string, never>;
+  Reshape: { shape: Shape };
+  Transpose: { perm: readonly number[] };
+  /** Sum over axes (0-based, ascending), kept as size 1. */
+  ReduceSum: { axes: readonly number[] };
+  /** Joins along axis; `size` is the joint dimension (a sum of symbols has no name of its own). */
+  Concat: { axis: number; size: number | string };
+  /** Elements [start, end) along a static axis. */
+  Slice: { axis: number; start: number; end: number };
+  /** Zeros before and after along a static axis. */
+  Pad: { axis: number; before: number; after: number };
+  /** Rows data[indices]. data [V,C], indices [R] int64 → [R,C]. */
+  GatherRows: Record<string, never>;
+  /** zeros like `like` [V,C], plus updates[r] added to row indices[r]. (indices [R], updates [R,C], like [V,C]) → [V,C]. */
+  ScatterAddRows: Record<string, never>;
+  /** Over the last axis. */
+  Softmax: Record<string, never>;
+  Cast: { to: ElementType };
+  /**
+   * Root-mean-square norm (arXiv 1910.07467): y = x / sqrt(mean(x²) + epsilon) · weight.
+   * (x [N,C], weight [C]) → (y [N,C], inverse root mean square [N,1]).
+   */
+  RmsNorm: { epsilon: number };
+  /**
+   * Rotary position embedding (arXiv 2104.09864), halves rotated as transformers does.
+   * (x [B,H,T,D], positions [B,T] int64, cos [M,D/2], sin [M,D/2]) → [B,H,T,D].
+   */
+  Rope: Record<string, never>;
+  /**
+   * Scaled dot-product attention with grouped queries (arXiv 2305.13245).
+   * (q [B,H,T,D], k [B,K,S,D], v [B,K,S,D], mask [M,1,T,S] added to the scores, M = 1 or B)
+   * → (output [B,H,T,D], probabilities [B·K, (H/K)·T, S]).
+   */
+  Attention: { scale: number };
+  /** silu(gate)·up (arXiv 2002.05202). */
+  SwiGlu: Record<string, never>;
+  /**
+   * Σ_r coefficient[r] · (logsumexp(logits[r]) − logits[r, label[r]]).
+   * (logits [R,V], labels [R] int64, coefficients [R]) → (loss [1], probabilities [R,V]).
+   */
+  SoftmaxCrossEntropy: Record<string, never>;
+  /** coefficients[r] · (probabilities[r] − onehot(labels[r])), SoftmaxCrossEntropy's own gradient → [R,V]. */
+  SoftmaxCrossEntropyGradient: Record<string, never>;
+  /** 1 for each row whose label has the highest probability, else 0. (probabilities [R,V], labels [R]) → [R]. */
+  ArgMaxHit: Record<string, never>;
+  /**
+   * Inverted-dropout mask of `like`'s shape: elements offsets[site]… of a pool of zeros and
+   * 1/(1−rate) that is drawn afresh for each step from the run's seed. A slice of a shared pool
+   * costs one copy where a hash per element would cost ten, and a resumed run draws the same masks.
+   * (like, pool [P], offsets [sites] int64).
+   */
+  DropoutMask: { site: number };
+}
+
+export type OpType = keyof OpAttributes;
+
+export type ElementType = "float32" | "float16" | "bfloat16" | "int64";

@@ -1,0 +1,207 @@
+/**
+ * Merges PEFT LoRA adapters into a Hugging Face folder: same files, same names, same number format
+ * as the base. Everything is checked first; the result appears by rename, whole or not at all.
+ */
+import { readFile, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { InputError, hasCode } from "../util/errors.ts";
+import { readJsonObject } from "../weights/json-file.ts";
+import { INDEX_FILE, readModelWeights } from "../weights/model-weights.ts";
+import { type PeftAdapter, readPeftAdapter } from "../weights/peft-adapter.ts";
+import { replaceFolder } from "../weights/replace-folder.ts";
+import { copySideFiles, sideFiles } from "../weights/side-files.ts";
+import {
+  type TensorInfo,
+  type TensorToWrite,
+  readSafetensorsHeader,
+  readTensorChunks,
+  writeSafetensors,
+} from "../weights/safetensors.ts";
+import { mergeModelCard } from "./merge-card.ts";
+import { mergedChunks } from "./merged-tensor.ts";
+import {
+  HEAD,
+  type MergeBase,
+  type MergePlan,
+  checkBaseCopies,
+  checkFactors,
+  planMerge,
+} from "./merge-plan.ts";
+import { checkFreeSpace, checkOutput } from "./output-folder.ts";
+
+const COPY_BYTES = 2 ** 24;
+
+export interface AdapterMerge {
+  /** A Hugging Face folder. */
+  baseDir: string;
+  /** PEFT folders; their changes are added up. */
+  adapterDirs: readonly string[];
+  /** Must not exist, or be empty. */
+  outDir: string;
+  /** Gets one line per file, and warnings. */
+  log?: (line: string) => void;
+  signal?: AbortSignal;
+}
+
+/** @throws InputError for anything that cannot be merged or written; nothing is left behind then */
+export async function mergeAdapters(options: AdapterMerge): Promise<void> {
+  const { baseDir, adapterDirs, outDir, log = () => {} } = options;
+  const base = await readBase(baseDir);
+  const adapters = await readAdapters(adapterDirs);
+  await checkOutput(outDir, [baseDir, ...adapterDirs]);
+  const plan = planMerge(base, adapters);
+  for (const adapter of adapters) await checkBaseCopies(base, adapter);
+  for (const idle of await checkFactors(adapters)) {
+    log(
+      `${idle} changes nothing: its factors are zero, so the merge would return the base unchanged`,
+    );
+  }
+  if (plan.untiesHead) {
+    log(
+      `the adapter changes lm_head, which the base shares with its embedding: they are written apart`,
+    );
+  }
+  const side = await sideFiles(baseDir);
+  const shards = planShards(base, plan);
+  const bytes = [...shards.values()].flat().reduce((sum, info) => sum + info.byteLength, 0);
+  await checkFreeSpace(outDir, bytes + side.bytes);
+  await replaceFolder(outDir, async (temporary) => {
+    await copySideFiles(baseDir, side.files, temporary);
+    await writeShards(temporary, { shards, plan, log, signal: options.signal });
+    await writeIndex(temporary, { base, shards, untiesHead: plan.untiesHead });
+    if (plan.untiesHead) await writeUntiedConfig(temporary, base.config);
+    const card = mergeModelCard({ baseDir, adapters, untiesHead: plan.untiesHead });
+    await writeFile(path.join(temporary, "README.md"), card, { flush: true });
+  }).catch((error: unknown) => {
+    // The system's own message names the call, not the folder.
+    if (!(error instanceof Error && "syscall" in error)) throw error;
+    throw new InputError(`${outDir} cannot be written: ${error.message}`, { cause: error });
+  });
+}
+
+async function readBase(dir: string): Promise<MergeBase> {
+  const config = await readJsonObject(path.join(dir, "config.json"));
+  return { dir, config, weights: await readModelWeights(dir) };
+}
+
+async function readAdapters(dirs: readonly string[]): Promise<PeftAdapter[]> {
+  if (dirs.length === 0) throw new InputError("no adapter to merge is given");
+  const adapters: PeftAdapter[] = [];
+  for (const dir of dirs) {
+    if (adapters.some((other) => path.resolve(other.dir) === path.resolve(dir))) {
+      throw new InputError(`${dir} is given twice; name each adapter once`);
+    }
+    adapters.push(await readPeftAdapter(dir));
+  }
+  return adapters;
+}
+
+/** A tensor of the output; `from` is where its bytes, or the base's part of them, are. */
+interface OutputTensor {
+  name: string;
+  from: TensorInfo;
+  byteLength: number;
+}
+
+/** The base's files with their tensors in order; an untied head comes last. */
+function planShards({ weights }: MergeBase, plan: MergePlan): ReadonlyMap<string, OutputTensor[]> {
+  const shards = new Map<string, OutputTensor[]>();
+  for (const from of weights.values()) {
+    const { name, file, byteLength } = from;
+    const tensors = shards.get(file) ?? [];
+    tensors.push({ name, from, byteLength });
+    shards.set(file, tensors);
+  }
+  const head = plan.merged.get(HEAD);
+  const last = [...shards.values()].at(-1);
+  if (head && last && !weights.has(HEAD)) {
+    last.push({ name: HEAD, from: head.source, byteLength: head.source.byteLength });
+  }
+  return shards;
+}
+
+interface Writing {
+  shards: ReadonlyMap<string, OutputTensor[]>;
+  plan: MergePlan;
+  log: (line: string) => void;
+  signal: AbortSignal | undefined;
+}
+
+async function writeShards(dir: string, { shards, plan, log, signal }: Writing): Promise<void> {
+  for (const [file, tensors] of shards) {
+    const { metadata } = await readSafetensorsHeader(file);
+    const outputs = tensors.map(({ name, from }): TensorToWrite => {
+      const merged = plan.merged.get(name);
+      const chunks = () =>
+        merged ? mergedChunks(name, merged) : readTensorChunks(from, COPY_BYTES);
+      return {
+        name,
+        dtype: from.dtype,
+        shape: from.shape,
+        data: () => untilAborted(chunks(), signal),
+      };
+    });
+    await writeSafetensors(path.join(dir, path.basename(file)), outputs, metadata);
+    const changed = tensors.filter(({ name }) => plan.merged.has(name)).length;
+    log(`${path.basename(file)}: ${tensors.length} tensors, ${changed} of them merged`);
+  }
+}
+
+async function* untilAborted(
+  chunks: AsyncIterable<Uint8Array>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    signal?.throwIfAborted();
+    yield chunk;
+  }
+}
+
+async function writeIndex(
+  dir: string,
+  {
+    base,
+    shards,
+    untiesHead,
+  }: {
+    base: MergeBase;
+    shards: ReadonlyMap<string, readonly OutputTensor[]>;
+    untiesHead: boolean;
+  },
+): Promise<void> {
+  const index = path.join(base.dir, INDEX_FILE);
+  const text = await readFile(index, "utf8").catch((error: unknown) => {
+    if (hasCode(error, "ENOENT")) return undefined;
+    throw error;
+  });
+  if (text === undefined) return;
+  const out = path.join(dir, INDEX_FILE);
+  if (!untiesHead || base.weights.has(HEAD)) {
+    await writeFile(out, text, { flush: true });
+    return;
+  }
+  // One tensor more than the base's index has.
+  const tensors = [...shards].flatMap(([file, each]) =>
+    each.map((tensor) => ({ file, ...tensor })),
+  );
+  const count = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1);
+  const metadata = {
+    total_parameters: tensors.reduce((sum, { from }) => sum + count(from.shape), 0),
+    total_size: tensors.reduce((sum, { byteLength }) => sum + byteLength, 0),
+  };
+  const weight_map = Object.fromEntries(
+    tensors
+      .map(({ name, file }) => [name, path.basename(file)] as const)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1)),
+  );
+  await writeFile(out, `${JSON.stringify({ metadata, weight_map }, null, 2)}\n`, { flush: true });
+}
+
+async function writeUntiedConfig(
+  dir: string,
+  config: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const untied = { ...config, tie_word_embeddings: false };
+  const file = path.join(dir, "config.json");
+  await writeFile(file, `${JSON.stringify(untied, null, 2)}\n`, { flush: true });
+}

@@ -1,0 +1,146 @@
+/** A base model on disk: its architecture, and where each of its tensors is. */
+import { readFile, realpath, stat } from "node:fs/promises";
+import path from "node:path";
+import type { CausalLm } from "../graph/causal-lm.ts";
+import type { ElementType } from "../graph/ops.ts";
+import type { ExternalLocation } from "../onnx/model-writer.ts";
+import { InputError, errorMessage, hasCode } from "../util/errors.ts";
+import type { DType } from "../weights/dtype.ts";
+import { importGguf } from "../weights/gguf/import.ts";
+import { readModelWeights } from "../weights/model-weights.ts";
+import type { TensorInfo } from "../weights/safetensors.ts";
+import { causalLmOf } from "./registry.ts";
+
+export interface BaseModel {
+  dir: string;
+  architecture: CausalLm;
+  /** config.json as it is. */
+  config: Readonly<Record<string, unknown>>;
+  /** Empty for a folder that has only a config, to train from scratch. */
+  weights: ReadonlyMap<string, TensorInfo>;
+}
+
+const ELEMENT_TYPES: Partial<Record<DType, ElementType>> = {
+  F32: "float32",
+  F16: "float16",
+  BF16: "bfloat16",
+};
+
+/**
+ * The Hugging Face folder to load a base model from: the folder itself, or for a `.gguf` file its
+ * dequantised copy in the cache, made on first use.
+ * @throws InputError when there is nothing to load at the path
+ */
+export async function resolveBase(
+  base: string,
+  log: (line: string) => void = () => {},
+): Promise<string> {
+  const found = await stat(base).catch((error: unknown) => {
+    if (hasCode(error, "ENOENT")) {
+      throw new InputError(
+        `base model ${base} does not exist; give a Hugging Face folder or a .gguf`,
+      );
+    }
+    throw error;
+  });
+  if (found.isDirectory()) return base;
+  if (path.extname(base).toLowerCase() === ".gguf") return importGguf(base, { log });
+  throw new InputError(`base model ${base} is neither a Hugging Face folder nor a .gguf file`);
+}
+
+async function readConfig(dir: string): Promise<{ file: string; config: Record<string, unknown> }> {
+  const file = path.join(dir, "config.json");
+  try {
+    const config: unknown = JSON.parse(await readFile(file, "utf8"));
+    if (typeof config !== "object" || config === null || Array.isArray(config)) {
+      throw new Error("not a JSON object");
+    }
+    return { file, config: config as Record<string, unknown> };
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) {
+      throw new InputError(`${dir} has no config.json; a base model is a Hugging Face folder`);
+    }
+    throw new InputError(`${file}: ${errorMessage(error)}`, { cause: error });
+  }
+}
+
+/**
+ * @param dir a Hugging Face folder
+ * @param options.needWeights false to accept a folder without weights
+ * @throws InputError naming the file and the key or tensor that is missing or does not fit
+ */
+export async function openBaseModel(
+  dir: string,
+  { needWeights = true }: { needWeights?: boolean } = {},
+): Promise<BaseModel> {
+  const { file, config } = await readConfig(dir);
+  const architecture = causalLmOf(config, file);
+  const weights = needWeights ? await readModelWeights(dir) : new Map<string, TensorInfo>();
+  if (needWeights) checkWeights(architecture, weights, file);
+  return { dir, architecture, config, weights };
+}
+
+function checkWeights(
+  architecture: CausalLm,
+  weights: ReadonlyMap<string, TensorInfo>,
+  configFile: string,
+): void {
+  for (const { name, shape } of architecture.tensors) {
+    const info = weights.get(name);
+    if (!info) {
+      throw new InputError(
+        `${path.dirname(configFile)}: tensor ${name} [${shape.join(", ")}] is missing, though ${configFile} calls for it`,
+      );
+    }
+    if (info.shape.join() !== shape.join()) {
+      throw new InputError(
+        `${info.file}: tensor ${name} is [${info.shape.join(", ")}], but ${configFile} calls for [${shape.join(", ")}]`,
+      );
+    }
+    if (!ELEMENT_TYPES[info.dtype]) {
+      throw new InputError(
+        `${info.file}: tensor ${name} is ${info.dtype}; supported: ${Object.keys(ELEMENT_TYPES).join(", ")}`,
+      );
+    }
+  }
+}
+
+/** The graph's type of a checkpoint tensor. `openBaseModel` has refused all others. */
+export function elementTypeOf({ name, dtype }: TensorInfo): ElementType {
+  const type = ELEMENT_TYPES[dtype];
+  if (!type) throw new Error(`internal: ${name} is ${dtype}`);
+  return type;
+}
+
+/**
+ * Where ONNX Runtime finds each tensor. It takes neither symbolic links nor paths that leave the
+ * one folder it is given, and the Hugging Face cache is all links: so links are followed, and the
+ * folder is the nearest one that holds all the real files.
+ */
+export async function locateWeights(
+  weights: ReadonlyMap<string, TensorInfo>,
+): Promise<{ dir: string; locate: (name: string) => ExternalLocation }> {
+  const files = [...new Set([...weights.values()].map(({ file }) => file))];
+  const real = new Map<string, string>();
+  for (const file of files) real.set(file, await realpath(file));
+  const dir = commonFolder([...real.values()]);
+  return {
+    dir,
+    locate: (name) => {
+      const info = weights.get(name);
+      const file = info && real.get(info.file);
+      if (!info || !file) throw new Error(`internal: no weight ${name}`);
+      const { byteOffset, byteLength } = info;
+      return { path: path.relative(dir, file), byteOffset, byteLength };
+    },
+  };
+}
+
+function commonFolder(files: readonly string[]): string {
+  const [first, ...others] = files;
+  if (first === undefined) return process.cwd();
+  let folder = path.dirname(first);
+  const inside = (file: string): boolean => !path.relative(folder, file).startsWith("..");
+  while (!others.every(inside) && folder !== path.dirname(folder)) folder = path.dirname(folder);
+  return folder;
+}

@@ -1,0 +1,159 @@
+/**
+ * A recipe says everything about a run. The same file starts it from the editor, the CLI or a
+ * cluster. Paths are relative to the recipe's own folder. JSON with comments and trailing commas.
+ *
+ * Descriptions below are what the editor shows while a person types: they are user documentation.
+ */
+import * as z from "zod";
+
+const positiveInt = z.int().min(1);
+
+export const LORA_TARGETS_ALL_LINEAR = "all-linear";
+
+const loraMethodSchema = z.strictObject({
+  type: z.literal("lora"),
+  rank: positiveInt.max(4096).default(8).describe("Rank r of the update B·A. 8–64 is usual."),
+  alpha: z
+    .number()
+    .positive()
+    .default(16)
+    .describe("The update is scaled by alpha / rank (rsLoRA: alpha / sqrt(rank))."),
+  dropout: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0)
+    .describe("Probability of dropping an input of the adapter while training."),
+  targets: z
+    .union([z.array(z.string().min(1)).min(1), z.string().min(1)])
+    .default(LORA_TARGETS_ALL_LINEAR)
+    .describe(
+      'Target modules: a list of module names ("q_proj"), a regular expression over full module paths, or "all-linear" (every linear layer but the head).',
+    ),
+  variant: z
+    .enum(["lora", "rslora"])
+    .default("lora")
+    .describe("rslora scales by alpha / sqrt(rank) (arXiv 2312.03732)."),
+});
+
+const fullMethodSchema = z.strictObject({
+  type: z.literal("full"),
+  init: z
+    .enum(["base", "random"])
+    .default("base")
+    .describe(
+      'Where the weights start: from the base model, or "random" to train from scratch (the base folder then needs only config.json and a tokenizer).',
+    ),
+});
+
+export const methodSchema = z.discriminatedUnion("type", [loraMethodSchema, fullMethodSchema]);
+
+const objectiveSchema = z.strictObject({
+  type: z.literal("sft").describe("Supervised fine-tuning: next-token cross-entropy."),
+  lossOn: z
+    .enum(["auto", "all"])
+    .default("auto")
+    .describe(
+      "auto: only assistant or completion tokens count (plain text counts whole). all: every token counts.",
+    ),
+});
+
+const dataSchema = z.strictObject({
+  train: z.string().min(1).describe("Training data: a .jsonl file."),
+  eval: z.string().min(1).optional().describe("Evaluation data: a .jsonl file."),
+  evalSplit: z
+    .number()
+    .gt(0)
+    .lt(1)
+    .optional()
+    .describe("Without an eval file: the share of training rows held out, chosen by the seed."),
+  format: z
+    .enum(["auto", "messages", "prompt-completion", "text", "alpaca"])
+    .default("auto")
+    .describe("Row format; auto detects it from each row's keys."),
+  maxLength: positiveInt.default(512).describe("Longest row in tokens."),
+  overlong: z
+    .enum(["truncate", "drop", "error"])
+    .default("truncate")
+    .describe("What happens to a row longer than maxLength. Each is counted in the run's log."),
+});
+
+const optimizerSchema = z.strictObject({
+  type: z.literal("adamw").default("adamw"),
+  learningRate: z
+    .number()
+    .positive()
+    .optional()
+    .describe("Peak learning rate. Left out: 2e-4 for LoRA, 2e-5 for full fine-tuning."),
+  weightDecay: z.number().min(0).default(0).describe("Decoupled weight decay (AdamW)."),
+  betas: z.tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)]).default([0.9, 0.999]),
+  epsilon: z.number().positive().default(1e-8),
+  schedule: z.enum(["linear", "cosine", "constant"]).default("cosine"),
+  warmupSteps: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe("Warm-up steps; a value below 1 is a share of all steps."),
+  maxGradNorm: z
+    .number()
+    .min(0)
+    .default(1)
+    .describe("Gradients are clipped to this global norm; 0 switches clipping off."),
+});
+
+export const recipeSchema = z.strictObject({
+  $schema: z.string().optional(),
+  name: z.string().min(1).max(200).optional().describe("Shown in the Runs tree."),
+  base: z
+    .string()
+    .min(1)
+    .describe("Base model: a Hugging Face folder or a .gguf file, relative to this recipe."),
+  engine: z.literal("onnx").default("onnx").describe("onnx: built in, needs nothing installed."),
+  method: methodSchema.prefault({ type: "lora" }),
+  objective: objectiveSchema.prefault({ type: "sft" }),
+  data: dataSchema,
+  optimizer: optimizerSchema.prefault({}),
+  batchSize: positiveInt.default(4).describe("Rows per micro-batch."),
+  accumulate: positiveInt.default(1).describe("Micro-batches per optimizer step."),
+  epochs: z
+    .number()
+    .positive()
+    .default(3)
+    .describe("Passes over the training data; may be fractional."),
+  maxSteps: positiveInt.optional().describe("Stop after this many optimizer steps."),
+  seed: z.int().min(0).max(0xffffffff).default(42),
+  evalEvery: z.int().min(0).default(50).describe("Evaluate every N steps (0: only at the end)."),
+  saveEvery: z.int().min(0).default(50).describe("Checkpoint every N steps (0: only at the end)."),
+  keepCheckpoints: positiveInt.default(2).describe("How many checkpoints to keep."),
+  keepBest: z
+    .boolean()
+    .default(true)
+    .describe("The adapter written at the end is the one with the lowest evaluation loss."),
+  earlyStop: z
+    .strictObject({
+      patience: positiveInt.describe("Evaluations without improvement before the run stops."),
+    })
+    .optional(),
+  threads: positiveInt.optional().describe("Threads for the engine. Left out: physical cores."),
+});
+
+export type Recipe = z.output<typeof recipeSchema>;
+export type RecipeInput = z.input<typeof recipeSchema>;
+export type Method = z.output<typeof methodSchema>;
+
+/** What a run really used, stored as `recipe.json` in its folder: absolute paths, no default left open. */
+export const resolvedRecipeSchema = recipeSchema.extend({
+  name: z.string().min(1),
+  optimizer: optimizerSchema.extend({ learningRate: z.number().positive() }),
+  source: z.strictObject({
+    recipePath: z.string().optional().describe("The recipe file that the run was started from."),
+    retuneVersion: z.string(),
+    createdAt: z.iso.datetime(),
+  }),
+  /** Filled in by the training process once it has read them: file path → sha256 in hex. */
+  hashes: z.record(z.string(), z.string()).optional(),
+  /** Filled in by the training process, e.g. { node: "24.1.0", "onnxruntime-node": "1.30.0" }. */
+  versions: z.record(z.string(), z.string()).optional(),
+});
+
+export type ResolvedRecipe = z.output<typeof resolvedRecipeSchema>;

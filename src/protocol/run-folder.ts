@@ -1,0 +1,112 @@
+/**
+ * The run folder is the protocol between the extension host, the command line and the training
+ * process: no pipe, no socket. Who writes what:
+ *
+ *   recipe.json     written once by whoever creates the run; the training process adds hashes and versions
+ *   state.json      training process only (atomic rename); `queued` by the creator
+ *   metrics.jsonl   training process only, append only; a resume cuts it back to the checkpoint's step
+ *   log.txt         training process only, append only
+ *   control.json    extension host or CLI only (atomic rename); read by the training process each step
+ *   checkpoints/    training process only; a folder appears by atomic rename, whole or not at all
+ *   adapter/        training process only; appears by atomic rename when the run ends
+ */
+import * as z from "zod";
+
+export const RUN_FILES = {
+  recipe: "recipe.json",
+  state: "state.json",
+  metrics: "metrics.jsonl",
+  log: "log.txt",
+  control: "control.json",
+  checkpoints: "checkpoints",
+  adapter: "adapter",
+  /** Method `full` writes a whole model here in place of an adapter. */
+  model: "model",
+} as const;
+
+/** Where a workspace keeps its runs, relative to the workspace folder. */
+export const RUNS_FOLDER = ".retune/runs";
+
+/** A process is a pid *and* its start time, so that a reused pid is never mistaken for it. */
+export const processIdentitySchema = z.object({
+  pid: z.int().min(1),
+  /** Opaque string that is equal exactly when the process is the same (util/process-identity.ts). */
+  startedAt: z.string(),
+  hostname: z.string(),
+});
+
+export const RUN_STATUSES = [
+  "queued",
+  "starting",
+  "running",
+  "stopping",
+  "finished",
+  "stopped",
+  "failed",
+] as const;
+
+/** A process is expected behind these. `queued` is not live: nothing runs yet. */
+export const LIVE_STATUSES: readonly RunStatus[] = ["starting", "running", "stopping"];
+
+/** `interrupted` is never stored: it is a live status whose process is gone. */
+export type RunStatus = (typeof RUN_STATUSES)[number] | "interrupted";
+
+export const runStateSchema = z.object({
+  status: z.enum(RUN_STATUSES),
+  process: processIdentitySchema.optional(),
+  /** What the process is doing while `starting`, in a few words: "tokenising data". */
+  phase: z.string().optional(),
+  step: z.int().min(0),
+  totalSteps: z.int().min(0).optional(),
+  epoch: z.number().min(0).optional(),
+  loss: z.number().optional(),
+  evalLoss: z.number().optional(),
+  bestEvalLoss: z.number().optional(),
+  bestStep: z.int().optional(),
+  trainableParameters: z.int().optional(),
+  totalParameters: z.int().optional(),
+  createdAt: z.iso.datetime(),
+  startedAt: z.iso.datetime().optional(),
+  endedAt: z.iso.datetime().optional(),
+  /** Last sign of life, written at least every HEARTBEAT_INTERVAL_MS while the process lives. */
+  heartbeatAt: z.iso.datetime().optional(),
+  /** Milliseconds of training so far, over all resumes. */
+  elapsedMs: z.number().min(0).optional(),
+  /** Why it failed or stopped: one line naming the file, line or tensor, and what to do. */
+  message: z.string().optional(),
+});
+
+export type RunState = z.output<typeof runStateSchema>;
+export type ProcessIdentity = z.output<typeof processIdentitySchema>;
+
+export const HEARTBEAT_INTERVAL_MS = 5_000;
+
+/** One line of metrics.jsonl. A train line has `loss`, an evaluation line has `evalLoss`. */
+export const metricSchema = z.object({
+  step: z.int().min(0),
+  epoch: z.number().min(0),
+  /** Mean cross-entropy per counted token over the optimizer step, in nats. */
+  loss: z.number().optional(),
+  evalLoss: z.number().optional(),
+  /** Share of counted tokens whose arg-max prediction is right. */
+  evalAccuracy: z.number().optional(),
+  learningRate: z.number().optional(),
+  /** Global norm before clipping. */
+  gradNorm: z.number().optional(),
+  /** Counted tokens so far. */
+  tokens: z.int().optional(),
+  /** Processed (not only counted) tokens per second of this step. */
+  tokensPerSecond: z.number().optional(),
+  elapsedMs: z.number().min(0),
+  rssBytes: z.int().optional(),
+});
+
+export type Metric = z.output<typeof metricSchema>;
+
+export const controlSchema = z.object({
+  /** stop: finish the step, write a checkpoint and the adapter, end as `stopped`. */
+  request: z.enum(["none", "stop"]),
+  requestedAt: z.iso.datetime(),
+});
+
+export type Control = z.output<typeof controlSchema>;

@@ -1,0 +1,169 @@
+/** From the recipe a person wrote to one in which nothing is left open. */
+import { access, readFile } from "node:fs/promises";
+import path from "node:path";
+import {
+  type Node,
+  type ParseError,
+  findNodeAtLocation,
+  getNodeValue,
+  parseTree,
+  printParseErrorCode,
+} from "jsonc-parser";
+import type * as z from "zod";
+import { type Method, type Recipe, type ResolvedRecipe, recipeSchema } from "../protocol/recipe.ts";
+import { InputError, hasCode } from "../util/errors.ts";
+import { RETUNE_VERSION } from "../util/version.ts";
+
+/** Learning rates at which each method learns; the defaults of one do nothing for the other. */
+const LEARNING_RATES: Readonly<Record<Method["type"], number>> = { lora: 2e-4, full: 2e-5 };
+/** A model drawn at random takes, and needs, far larger steps than one that has been trained. */
+const FROM_SCRATCH_LEARNING_RATE = 1e-3;
+
+/**
+ * @returns the recipe with absolute paths and every default filled in
+ * @throws InputError naming file, line and key: a syntax error, an unknown key, a wrong type, or a
+ *   base or data path that does not exist
+ */
+export async function resolveRecipe(recipeFile: string): Promise<ResolvedRecipe> {
+  const file = path.resolve(recipeFile);
+  const text = await readFile(file, "utf8").catch((error: unknown) => {
+    if (hasCode(error, "ENOENT")) throw new InputError(`recipe ${file} does not exist`);
+    if (hasCode(error, "EISDIR")) throw new InputError(`recipe ${file} is a folder`);
+    throw error;
+  });
+  const { recipe, lineOf } = parseRecipe(text, file);
+  const absolute = (each: string): string => path.resolve(path.dirname(file), each);
+  const data = { ...recipe.data, train: absolute(recipe.data.train) };
+  if (recipe.data.eval !== undefined) data.eval = absolute(recipe.data.eval);
+  const resolved: ResolvedRecipe = {
+    ...recipe,
+    name: recipe.name ?? path.basename(file).replace(/(\.retune)?\.jsonc?$/u, ""),
+    base: absolute(recipe.base),
+    data,
+    optimizer: {
+      ...recipe.optimizer,
+      learningRate: recipe.optimizer.learningRate ?? defaultLearningRate(recipe.method),
+    },
+    source: {
+      recipePath: file,
+      retuneVersion: RETUNE_VERSION,
+      createdAt: new Date().toISOString(),
+    },
+  };
+  await checkPaths(resolved, file, lineOf);
+  return resolved;
+}
+
+function defaultLearningRate(method: Method): number {
+  if (method.type === "full" && method.init === "random") return FROM_SCRATCH_LEARNING_RATE;
+  return LEARNING_RATES[method.type];
+}
+
+/** 1-based line of a key path, or of the nearest thing around it that the text has. */
+type LineOf = (keys: readonly PropertyKey[]) => number;
+
+/** @throws InputError */
+function parseRecipe(text: string, file: string): { recipe: Recipe; lineOf: LineOf } {
+  const errors: ParseError[] = [];
+  const root = parseTree(text, errors, { allowTrailingComma: true });
+  const lineAt = (offset: number): number => text.slice(0, offset).split("\n").length;
+  const [error] = errors;
+  if (error || !root) {
+    const what = error ? printParseErrorCode(error.error) : "the file is empty";
+    throw new InputError(`${file}:${lineAt(error?.offset ?? 0)}: not valid JSON: ${what}`);
+  }
+  const lineOf: LineOf = (keys) => lineAt(nearestNode(root, keys).offset);
+  const parsed = recipeSchema.safeParse(getNodeValue(root));
+  if (!parsed.success) throw describeIssue(parsed.error, file, lineOf);
+  const { data } = parsed.data;
+  if (data.eval !== undefined && data.evalSplit !== undefined) {
+    throw new InputError(
+      `${file}:${lineOf(["data", "evalSplit"])}: data.eval and data.evalSplit exclude each other; keep one`,
+    );
+  }
+  return { recipe: parsed.data, lineOf };
+}
+
+function nearestNode(root: Node, keys: readonly PropertyKey[]): Node {
+  const path = keys.filter((key) => typeof key !== "symbol");
+  for (let length = path.length; length > 0; length--) {
+    const value = findNodeAtLocation(root, path.slice(0, length));
+    if (value) return value.parent?.type === "property" ? value.parent : value;
+  }
+  return root;
+}
+
+function describeIssue(error: z.ZodError, file: string, lineOf: LineOf): InputError {
+  const issue = error.issues[0];
+  if (!issue) return new InputError(`${file}: not a recipe`);
+  if (issue.code === "unrecognized_keys") {
+    const [key = ""] = issue.keys;
+    const place = [...issue.path, key];
+    return new InputError(
+      `${file}:${lineOf(place)}: ${place.join(".")} is not a known key${suggest(key, issue.path)}`,
+    );
+  }
+  const name = issue.path.join(".") || "the recipe";
+  return new InputError(`${file}:${lineOf(issue.path)}: ${name}: ${lowerFirst(issue.message)}`);
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}
+
+/** The known key nearest to a misspelt one. */
+function suggest(key: string, place: readonly PropertyKey[]): string {
+  const known = knownKeys(place);
+  const [best] = known
+    .map((name) => ({ name, distance: editDistance(key.toLowerCase(), name.toLowerCase()) }))
+    .filter(({ distance }) => distance <= 2)
+    .toSorted((a, b) => a.distance - b.distance);
+  if (best) return `; did you mean ${best.name}?`;
+  return known.length > 0 ? `; known: ${known.join(", ")}` : "";
+}
+
+/** Keys the schema knows at a place: plain objects are walked, unions and wrappers looked through. */
+function knownKeys(place: readonly PropertyKey[]): string[] {
+  let schemas: unknown[] = [recipeSchema];
+  for (const key of place)
+    schemas = schemas.flatMap((each) => shapesOf(each).map((s) => s[key as string]));
+  return [...new Set(schemas.flatMap((each) => shapesOf(each).flatMap(Object.keys)))];
+}
+
+function shapesOf(schema: unknown): Record<string, unknown>[] {
+  if (typeof schema !== "object" || schema === null) return [];
+  if ("shape" in schema) return [schema.shape as Record<string, unknown>];
+  const { options, innerType } = (schema as { def?: { options?: unknown[]; innerType?: unknown } })
+    .def ?? { options: undefined, innerType: undefined };
+  return [...(options ?? []), innerType].flatMap(shapesOf);
+}
+
+/** Levenshtein distance. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(substitution, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
+
+async function checkPaths(recipe: ResolvedRecipe, file: string, lineOf: LineOf): Promise<void> {
+  const paths: [string, readonly string[], string | undefined][] = [
+    ["base model", ["base"], recipe.base],
+    ["training data", ["data", "train"], recipe.data.train],
+    ["evaluation data", ["data", "eval"], recipe.data.eval],
+  ];
+  for (const [what, keys, each] of paths) {
+    if (each === undefined) continue;
+    await access(each).catch(() => {
+      throw new InputError(
+        `${file}:${lineOf(keys)}: ${what} ${each} does not exist; paths are relative to the recipe`,
+      );
+    });
+  }
+}

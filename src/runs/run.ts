@@ -1,0 +1,102 @@
+/** A run as its folder shows it. Reading never throws: what can't be read becomes `problem`. */
+import { readdir, readFile, stat } from "node:fs/promises";
+import path from "node:path";
+import type * as z from "zod";
+import { type ResolvedRecipe, resolvedRecipeSchema } from "../protocol/recipe.ts";
+import {
+  RUN_FILES,
+  type RunState,
+  type RunStatus,
+  runStateSchema,
+} from "../protocol/run-folder.ts";
+import { errorMessage, hasCode } from "../util/errors.ts";
+import { pathExists } from "../util/path-exists.ts";
+import { deriveStatus, type StatusOptions } from "./run-status.ts";
+
+export interface Run {
+  /** Absolute path of the folder; what identifies a run. */
+  readonly dir: string;
+  /** The folder's name. */
+  readonly id: string;
+  /** The recipe's name, or the folder's when the recipe can't be read. */
+  readonly name: string;
+  readonly status: RunStatus;
+  /** Missing when state.json can't be read; `problem` then says why. */
+  readonly state?: RunState;
+  readonly recipe?: ResolvedRecipe;
+  /** One line: which file of the folder is broken, and how. */
+  readonly problem?: string;
+  readonly hasAdapter: boolean;
+  /** Method `full` writes a whole model instead of an adapter. */
+  readonly hasModel: boolean;
+  readonly hasCheckpoint: boolean;
+}
+
+/** A folder without state.json this young is still being created. */
+const CREATION_GRACE_MS = 3_000;
+
+type Read<T> = { value: T } | { problem: string } | undefined;
+
+async function readJson<T>(file: string, schema: z.ZodType<T>): Promise<Read<T>> {
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    if (hasCode(error, "ENOENT") || hasCode(error, "ENOTDIR")) return undefined;
+    return { problem: `${path.basename(file)} can't be read: ${errorMessage(error)}` };
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    return { problem: `${path.basename(file)} is not JSON: ${errorMessage(error)}` };
+  }
+  const result = schema.safeParse(json);
+  if (result.success) return { value: result.data };
+  const [issue] = result.error.issues;
+  const place = issue?.path.map(String).join(".") ?? "";
+  const at = place === "" ? "" : ` at ${place}`;
+  return { problem: `${path.basename(file)} does not fit${at}: ${issue?.message ?? "unknown"}` };
+}
+
+function problemOf(name: string, read: Read<unknown>): string | undefined {
+  if (read === undefined) return `${name} is missing`;
+  return "problem" in read ? read.problem : undefined;
+}
+
+function valueOf<T>(read: Read<T>): T | undefined {
+  return read !== undefined && "value" in read ? read.value : undefined;
+}
+
+async function hasCheckpoint(dir: string): Promise<boolean> {
+  const names = await readdir(path.join(dir, RUN_FILES.checkpoints)).catch(() => []);
+  return names.some((name) => /^step-\d+$/.test(name));
+}
+
+/** The run in `dir`, or undefined when the folder is none (or not yet). */
+export async function readRun(dir: string, options: StatusOptions = {}): Promise<Run | undefined> {
+  const [state, recipe] = await Promise.all([
+    readJson(path.join(dir, RUN_FILES.state), runStateSchema),
+    readJson(path.join(dir, RUN_FILES.recipe), resolvedRecipeSchema),
+  ]);
+  if (state === undefined) {
+    if (recipe === undefined) return undefined;
+    const { mtimeMs } = await stat(dir);
+    if ((options.now ?? Date.now()) - mtimeMs < CREATION_GRACE_MS) return undefined;
+  }
+  const problem = problemOf(RUN_FILES.state, state) ?? problemOf(RUN_FILES.recipe, recipe);
+  const stateValue = valueOf(state);
+  const recipeValue = valueOf(recipe);
+  return {
+    dir,
+    id: path.basename(dir),
+    name: recipeValue?.name ?? path.basename(dir),
+    status: stateValue ? await deriveStatus(stateValue, options) : "failed",
+    ...(stateValue ? { state: stateValue } : {}),
+    ...(recipeValue ? { recipe: recipeValue } : {}),
+    ...(problem === undefined ? {} : { problem }),
+    hasAdapter: await pathExists(path.join(dir, RUN_FILES.adapter)),
+    hasModel: await pathExists(path.join(dir, RUN_FILES.model)),
+    hasCheckpoint: await hasCheckpoint(dir),
+  };
+}

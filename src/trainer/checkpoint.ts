@@ -1,0 +1,229 @@
+/**
+ * Everything a run needs to go on bit for bit: what is trained, the optimizer's moments, and where
+ * in the data it was. A checkpoint folder appears by rename, whole or not at all.
+ */
+import { readFile, readdir, rm, writeFile } from "node:fs/promises";
+import path from "node:path";
+import * as z from "zod";
+import { InputError, errorMessage, hasCode, isDiskFull } from "../util/errors.ts";
+import { fromFloat32 } from "../weights/dtype.ts";
+import { replaceFolder } from "../weights/replace-folder.ts";
+import {
+  type TensorToWrite,
+  readSafetensorsHeader,
+  readTensor,
+  writeSafetensors,
+} from "../weights/safetensors.ts";
+import type { Trainable } from "./engine.ts";
+import type { SavingEngine } from "./onnx-engine.ts";
+import type { AdamWState } from "./optimizer.ts";
+
+const OPTIMIZER_FILE = "optimizer.safetensors";
+const STATE_FILE = "trainer-state.json";
+const FOLDER_NAME = /^step-(\d+)$/u;
+const STEP_DIGITS = 6;
+
+/**
+ * Tensors of optimizer.safetensors: the weights being trained in full precision (a model folder
+ * may hold them rounded to the base's type) and AdamW's moments under torch's names.
+ */
+const SLOTS = ["parameter", "exp_avg", "exp_avg_sq"] as const;
+
+const trainerStateSchema = z.object({
+  version: z.literal(1),
+  /** Optimizer steps done. With the recipe's seed it gives epoch, data position and dropout masks. */
+  step: z.int().min(0),
+  tokens: z.int().min(0),
+  elapsedMs: z.number().min(0),
+  lastLoss: z.number().optional(),
+  lastEvalLoss: z.number().optional(),
+  best: z.object({ step: z.int().min(1), evalLoss: z.number() }).optional(),
+  evaluationsSinceBest: z.int().min(0),
+});
+
+/** Where a run stands between two steps. */
+export type Progress = Omit<z.output<typeof trainerStateSchema>, "version">;
+
+export interface Trained {
+  parameters: Float32Array;
+  optimizer: AdamWState;
+}
+
+export function checkpointName(step: number): string {
+  return `step-${String(step).padStart(STEP_DIGITS, "0")}`;
+}
+
+export interface CheckpointFolder {
+  dir: string;
+  step: number;
+}
+
+/** Newest first. */
+async function listCheckpoints(dir: string): Promise<CheckpointFolder[]> {
+  const names = await readdir(dir).catch((error: unknown) => {
+    if (hasCode(error, "ENOENT")) return [];
+    throw error;
+  });
+  return names
+    .flatMap((name) => {
+      const step = FOLDER_NAME.exec(name)?.[1];
+      return step === undefined ? [] : [{ dir: path.join(dir, name), step: Number(step) }];
+    })
+    .toSorted((a, b) => b.step - a.step);
+}
+
+/** @throws InputError when the disk is full; earlier checkpoints are as they were */
+export async function writeCheckpoint(
+  dir: string,
+  engine: SavingEngine,
+  {
+    optimizer,
+    progress,
+    baseModel,
+  }: {
+    optimizer: AdamWState;
+    progress: Progress;
+    baseModel: string;
+  },
+): Promise<void> {
+  const folder = path.join(dir, checkpointName(progress.step));
+  try {
+    await replaceFolder(folder, async (temporary) => {
+      // The adapter first: it makes its folder anew.
+      await engine.saveResult(temporary, engine.parameters, { baseModel });
+      const file = path.join(temporary, OPTIMIZER_FILE);
+      await writeSafetensors(file, optimizerTensors(engine, optimizer), {
+        step: String(optimizer.step),
+      });
+      const state = JSON.stringify({ version: 1, ...progress }, null, 2);
+      await writeFile(path.join(temporary, STATE_FILE), state);
+    });
+  } catch (error) {
+    if (!isDiskFull(error)) throw error;
+    throw new InputError(
+      `${folder}: no space left on the disk for this checkpoint; earlier ones are whole: free some space, then resume`,
+      { cause: error },
+    );
+  }
+}
+
+function optimizerTensors(engine: SavingEngine, optimizer: AdamWState): TensorToWrite[] {
+  const sources = {
+    parameter: engine.parameters,
+    exp_avg: optimizer.firstMoments,
+    exp_avg_sq: optimizer.secondMoments,
+  };
+  return engine.trainables.flatMap(({ name, shape, offset, length }) =>
+    SLOTS.map((slot): TensorToWrite => {
+      const values = sources[slot].subarray(offset, offset + length);
+      const data = async () => fromFloat32(values, "F32");
+      return { name: `${slot}.${name}`, dtype: "F32", shape, data };
+    }),
+  );
+}
+
+/** @throws InputError naming the file, and the tensor that is missing or has another shape */
+async function readCheckpoint(
+  { dir, step }: CheckpointFolder,
+  trainables: readonly Trainable[],
+  into: Trained,
+): Promise<Progress> {
+  const { progress, updates } = await readSlots({ dir, step }, trainables, {
+    parameter: into.parameters,
+    exp_avg: into.optimizer.firstMoments,
+    exp_avg_sq: into.optimizer.secondMoments,
+  });
+  into.optimizer.step = updates;
+  return progress;
+}
+
+/** Fills the vectors given, laid out as `trainables` says. */
+async function readSlots(
+  { dir, step }: CheckpointFolder,
+  trainables: readonly Trainable[],
+  targets: Partial<Record<(typeof SLOTS)[number], Float32Array>>,
+): Promise<{ progress: Progress; updates: number }> {
+  const progress = await readProgress(path.join(dir, STATE_FILE));
+  const file = path.join(dir, OPTIMIZER_FILE);
+  const { tensors, metadata } = await readSafetensorsHeader(file);
+  for (const { name, shape, offset } of trainables) {
+    for (const slot of SLOTS) {
+      const target = targets[slot];
+      if (!target) continue;
+      const info = tensors.get(`${slot}.${name}`);
+      if (info?.shape.join() !== shape.join()) {
+        const found = info ? `is [${info.shape.join(", ")}]` : "is missing";
+        throw new InputError(
+          `${file}: tensor ${slot}.${name} ${found}, expected [${shape.join(", ")}]`,
+        );
+      }
+      target.set(await readTensor(info), offset);
+    }
+  }
+  const updates = Number(metadata["step"]);
+  if (progress.step !== step || !Number.isSafeInteger(updates)) {
+    throw new InputError(`${dir}: its files speak of step ${progress.step} and ${updates} updates`);
+  }
+  return { progress, updates };
+}
+
+async function readProgress(file: string): Promise<Progress> {
+  try {
+    const { version: _, ...progress } = trainerStateSchema.parse(
+      JSON.parse(await readFile(file, "utf8")),
+    );
+    return progress;
+  } catch (error) {
+    throw new InputError(`${file}: ${errorMessage(error).replaceAll(/\s+/gu, " ")}`, {
+      cause: error,
+    });
+  }
+}
+
+/**
+ * Goes back to the newest checkpoint that is whole, past broken ones.
+ * @returns undefined when there is none at all
+ * @throws InputError when there are checkpoints but none can be read: starting over would hide it
+ */
+export async function restoreNewest(
+  dir: string,
+  trainables: readonly Trainable[],
+  { into, log }: { into: Trained; log: (line: string) => void },
+): Promise<Progress | undefined> {
+  const checkpoints = await listCheckpoints(dir);
+  let newestProblem: string | undefined;
+  for (const checkpoint of checkpoints) {
+    try {
+      return await readCheckpoint(checkpoint, trainables, into);
+    } catch (error) {
+      newestProblem ??= errorMessage(error);
+      log(`${path.basename(checkpoint.dir)} can't be used: ${errorMessage(error)}`);
+    }
+  }
+  if (newestProblem === undefined) return undefined;
+  throw new InputError(
+    `${dir}: none of its checkpoints can be read; delete the folder to start over (newest: ${newestProblem})`,
+  );
+}
+
+/** Weights of one checkpoint alone, e.g. of the best one when the run ends. */
+export async function readCheckpointParameters(
+  checkpoint: CheckpointFolder,
+  trainables: readonly Trainable[],
+): Promise<Float32Array> {
+  const size = trainables.reduce((sum, { length }) => sum + length, 0);
+  const parameter = new Float32Array(size);
+  await readSlots(checkpoint, trainables, { parameter });
+  return parameter;
+}
+
+/** Keeps the newest and the best. */
+export async function pruneCheckpoints(
+  dir: string,
+  { keep, bestStep }: { keep: number; bestStep: number | undefined },
+): Promise<void> {
+  const checkpoints = await listCheckpoints(dir);
+  for (const { dir: folder, step } of checkpoints.slice(keep)) {
+    if (step !== bestStep) await rm(folder, { recursive: true, force: true });
+  }
+}

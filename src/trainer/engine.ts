@@ -1,0 +1,39 @@
+import type { Example } from "../data/example.ts";
+
+/** A trainable tensor as a window into the engine's one flat parameter vector. */
+export interface Trainable {
+  /** The checkpoint's or PEFT's own name, e.g. `base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight`. */
+  name: string;
+  shape: readonly number[];
+  /** First element in `parameters` and in every gradient vector. */
+  offset: number;
+  length: number;
+}
+
+export interface LossSums {
+  /** Sum of the counted tokens' cross-entropies in nats. */
+  lossSum: number;
+  /** Counted tokens. */
+  counted: number;
+}
+
+/**
+ * What executes a training step. Nothing here knows the optimizer, the schedule or the run folder.
+ * `parameters` is live: the optimizer writes into it and the next call sees the new values.
+ */
+export interface TrainingEngine {
+  readonly trainables: readonly Trainable[];
+  readonly parameters: Float32Array;
+  readonly totalParameters: number;
+  /**
+   * Adds ∂(lossSum · scale)/∂parameters of one micro-batch to `into` (same layout as `parameters`).
+   * `dropoutSeed` picks the dropout masks; the same seed gives the same masks.
+   */
+  accumulateGradients(
+    batch: readonly Example[],
+    options: { scale: number; dropoutSeed: number; into: Float32Array },
+  ): Promise<LossSums>;
+  /** Loss without dropout, and how many counted tokens the arg-max predicts right. */
+  evaluate(batch: readonly Example[]): Promise<LossSums & { correct: number }>;
+  dispose(): Promise<void>;
+}

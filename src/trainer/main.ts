@@ -1,0 +1,23 @@
+/** The training process: `node trainer.cjs RUN_DIR`. What it has to say it writes into that folder. */
+import { errorMessage } from "../util/errors.ts";
+import { stopOnSignals } from "./stop-request.ts";
+import { trainRun } from "./train-run.ts";
+
+async function main(runDir: string | undefined): Promise<number> {
+  if (runDir === undefined) {
+    process.stderr.write("usage: trainer RUN_DIR\n");
+    return 2;
+  }
+  try {
+    const { state } = await trainRun(runDir, { stop: stopOnSignals() });
+    return state.status === "finished" ? 0 : 1;
+  } catch (error) {
+    process.stderr.write(`${errorMessage(error)}\n`);
+    return 2;
+  }
+}
+
+void main(process.argv[2]).then((code) => {
+  // Not process.exit: ONNX Runtime's threads want to end in order.
+  process.exitCode = code;
+});

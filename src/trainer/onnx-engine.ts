@@ -1,0 +1,328 @@
+/** The built-in engine: compiles a training step for ONNX Runtime and executes it. */
+import path from "node:path";
+import { type LoraSite, loraScale, loraTensors, selectTargets } from "../adapters/lora.ts";
+import type { Example } from "../data/example.ts";
+import type { NamedShape } from "../graph/causal-lm.ts";
+import { elementCount } from "../graph/dim.ts";
+import {
+  type BaseModel,
+  elementTypeOf,
+  locateWeights,
+  openBaseModel,
+} from "../models/base-model.ts";
+import { checkBaseCopies } from "../merge/merge-plan.ts";
+import type { Method } from "../protocol/recipe.ts";
+import { InputError } from "../util/errors.ts";
+import { readPeftAdapter } from "../weights/peft-adapter.ts";
+import { readTensor } from "../weights/safetensors.ts";
+import type { LossSums, Trainable, TrainingEngine } from "./engine.ts";
+import { type InitialValues, initialValues } from "./initial-values.ts";
+import { adapterSites } from "./adapter-sites.ts";
+import { batchFeeds, dropoutFeeds } from "./ort-feeds.ts";
+import {
+  type EvaluationGraph,
+  type GraphOptions,
+  type TrainingGraph,
+  type Tuning,
+  buildEvaluationGraph,
+  buildTrainingGraph,
+} from "./ort-graphs.ts";
+import { type Feed, OrtSession, type OrtSessionOptions } from "./ort-session.ts";
+import { type SavedResult, saveResult } from "./save-result.ts";
+
+export interface EngineOptions {
+  /** Hugging Face folder (`resolveBase` makes one of a .gguf). */
+  baseDir: string;
+  method: Method;
+  /** Decides freshly drawn tensors. */
+  seed: number;
+  /** Longest row in tokens. */
+  maxLength: number;
+  /** 0 or left out: one per physical core. */
+  threads?: number | undefined;
+}
+
+/** A training engine that can also write what it trained in its owner's format. */
+export interface SavingEngine extends TrainingEngine {
+  /** Writes a PEFT adapter folder, or for method `full` a model folder, by atomic rename. */
+  saveResult(
+    dir: string,
+    parameters: Float32Array,
+    info: { baseModel: string },
+  ): Promise<SavedResult>;
+}
+
+/** Parameters laid out one after the other in one vector. */
+function layOut(shapes: readonly NamedShape[]): { trainables: Trainable[]; size: number } {
+  let offset = 0;
+  const trainables = shapes.map(({ name, shape }): Trainable => {
+    const length = elementCount(shape);
+    const trainable = { name, shape, offset, length };
+    offset += length;
+    return trainable;
+  });
+  return { trainables, size: offset };
+}
+
+/** Windows into the live vector, so that what the optimizer writes is what the next run sees. */
+export function parameterFeeds(
+  trainables: readonly Trainable[],
+  parameters: Float32Array,
+): Record<string, Feed> {
+  return Object.fromEntries(
+    trainables.map(({ name, offset, length }) => [
+      name,
+      parameters.subarray(offset, offset + length),
+    ]),
+  );
+}
+
+function tuningOf(method: Method, base: BaseModel): Tuning {
+  if (method.type === "full") return { type: "full" };
+  const { rank, alpha, dropout, targets, variant } = method;
+  const scale = loraScale(alpha, rank, variant === "rslora");
+  const sites = selectTargets(base.architecture.linearLayers, targets).map((layer): LoraSite => {
+    const limit = Math.min(layer.inFeatures, layer.outFeatures);
+    if (rank > limit) {
+      throw new InputError(
+        `method.rank ${rank} is above ${limit}, the smaller side of ${layer.path} [${layer.outFeatures}, ${layer.inFeatures}]`,
+      );
+    }
+    return { layer, rank, scale };
+  });
+  return { type: "lora", sites, alpha, useRslora: variant === "rslora", dropout };
+}
+
+function checkLength(base: BaseModel, maxLength: number): void {
+  const { maxPositions } = base.architecture;
+  if (maxLength > maxPositions) {
+    throw new InputError(
+      `data.maxLength ${maxLength} is above the ${maxPositions} positions of ${base.dir} (max_position_embeddings); lower it to ${maxPositions}`,
+    );
+  }
+}
+
+/** Sessions, parameters and feeds shared by training and evaluation. */
+class OnnxEngine implements SavingEngine {
+  readonly trainables: readonly Trainable[];
+  readonly parameters: Float32Array;
+  readonly totalParameters: number;
+  readonly #base: BaseModel;
+  readonly #graphOptions: GraphOptions;
+  readonly #sessionOptions: OrtSessionOptions;
+  readonly #parameterFeeds: Record<string, Feed>;
+  readonly #training: { graph: TrainingGraph; session: OrtSession } | undefined;
+  #evaluation: { graph: EvaluationGraph; session: OrtSession } | undefined;
+
+  constructor(state: {
+    base: BaseModel;
+    graphOptions: GraphOptions;
+    sessionOptions: OrtSessionOptions;
+    trainables: readonly Trainable[];
+    parameters: Float32Array;
+    training: { graph: TrainingGraph; session: OrtSession } | undefined;
+  }) {
+    this.#base = state.base;
+    this.#graphOptions = state.graphOptions;
+    this.#sessionOptions = state.sessionOptions;
+    this.trainables = state.trainables;
+    this.parameters = state.parameters;
+    this.#parameterFeeds = parameterFeeds(state.trainables, state.parameters);
+    this.#training = state.training;
+    const ofBase = state.base.architecture.tensors.reduce(
+      (sum, { shape }) => sum + elementCount(shape),
+      0,
+    );
+    const { tuning } = state.graphOptions;
+    this.totalParameters = tuning.type === "full" ? ofBase : ofBase + state.parameters.length;
+  }
+
+  async accumulateGradients(
+    batch: readonly Example[],
+    { scale, dropoutSeed, into }: { scale: number; dropoutSeed: number; into: Float32Array },
+  ): Promise<LossSums> {
+    if (!this.#training) throw new Error("internal: opened for evaluation only");
+    const { graph, session } = this.#training;
+    const { feeds, sizes, counted } = batchFeeds(batch, scale);
+    const dropout = this.#dropout(sizes.B * sizes.T, dropoutSeed);
+    const outputs = await session.run(
+      { ...feeds, ...this.#parameterFeeds, ...dropout.feeds },
+      { ...sizes, ...dropout.sizes },
+    );
+    const result = floats(outputs[graph.result]?.data);
+    const size = into.length;
+    for (let i = 0; i < size; i++) into[i] = (into[i] ?? 0) + (result[i] ?? 0);
+    return { lossSum: (result[size] ?? Number.NaN) / scale, counted };
+  }
+
+  #dropout(tokens: number, seed: number): { feeds: Record<string, Feed>; sizes: object } {
+    const { tuning } = this.#graphOptions;
+    if (tuning.type !== "lora" || tuning.dropout === 0) return { feeds: {}, sizes: {} };
+    const widest = Math.max(...tuning.sites.map(({ layer }) => layer.inFeatures));
+    const { dropout: rate, sites } = tuning;
+    return dropoutFeeds({ rate, sites: sites.length, largest: tokens * widest, seed });
+  }
+
+  async evaluate(batch: readonly Example[]): Promise<LossSums & { correct: number }> {
+    this.#evaluation ??= await this.#openEvaluation();
+    const { graph, session } = this.#evaluation;
+    const { feeds, sizes, counted } = batchFeeds(batch, 1);
+    const outputs = await session.run({ ...feeds, ...this.#parameterFeeds }, sizes);
+    const hits = floats(outputs[graph.hits]?.data);
+    return {
+      lossSum: floats(outputs[graph.loss]?.data)[0] ?? Number.NaN,
+      counted,
+      correct: hits.reduce((sum, hit) => sum + hit, 0),
+    };
+  }
+
+  async #openEvaluation(): Promise<{ graph: EvaluationGraph; session: OrtSession }> {
+    const graph = buildEvaluationGraph(this.#graphOptions);
+    // Beside a training session the weights are packed once already; here they stay in the file.
+    const options = { ...this.#sessionOptions, prepack: this.#training === undefined };
+    return { graph, session: await OrtSession.create(graph.graph, options) };
+  }
+
+  async saveResult(
+    dir: string,
+    parameters: Float32Array,
+    { baseModel }: { baseModel: string },
+  ): Promise<SavedResult> {
+    const { tuning } = this.#graphOptions;
+    return saveResult(dir, {
+      base: this.#base,
+      tuning,
+      tensors: this.trainables.map(({ name, shape, offset, length }) => ({
+        name,
+        shape,
+        values: parameters.subarray(offset, offset + length),
+      })),
+      baseModel,
+    });
+  }
+
+  async dispose(): Promise<void> {
+    await this.#training?.session.dispose();
+    await this.#evaluation?.session.dispose();
+  }
+}
+
+function floats(data: unknown): Float32Array {
+  if (!(data instanceof Float32Array)) throw new Error("internal: the engine returned no floats");
+  return data;
+}
+
+/**
+ * Compiles the training step.
+ * @throws InputError for a base model, method or length that does not fit, before anything is compiled
+ */
+export async function openTrainingEngine(
+  options: EngineOptions & { log?: (line: string) => void },
+): Promise<SavingEngine> {
+  const { baseDir, method, seed, maxLength, threads = 0, log = () => {} } = options;
+  const fromScratch = method.type === "full" && method.init === "random";
+  const base = await openBaseModel(baseDir, { needWeights: !fromScratch });
+  checkLength(base, maxLength);
+  const tuning = tuningOf(method, base);
+  const graphOptions = graphOptionsOf(base, tuning, maxLength);
+  const graph = buildTrainingGraph(graphOptions);
+  const { trainables, size } = layOut(graph.parameters);
+  const parameters = new Float32Array(size);
+  const values: InitialValues = { seed, initializerRange: base.architecture.initializerRange };
+  for (const { name, shape, offset, length } of trainables) {
+    const stored = tuning.type === "full" ? base.weights.get(name) : undefined;
+    const initial = stored ? await readTensor(stored) : initialValues({ name, shape }, values);
+    parameters.subarray(offset, offset + length).set(initial);
+  }
+  const sessionOptions = await sessionOptionsOf(base, threads);
+  const started = performance.now();
+  const session = await OrtSession.create(graph.graph, sessionOptions);
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  log(`compiled the training step: ${graph.graph.nodes.length} nodes in ${seconds} s`);
+  return new OnnxEngine({
+    base,
+    graphOptions,
+    sessionOptions,
+    trainables,
+    parameters,
+    training: { graph, session },
+  });
+}
+
+/** Opens a base model, with or without an adapter, to evaluate only. */
+export async function openEvaluationEngine(options: {
+  baseDir: string;
+  adapterDir?: string | undefined;
+  maxLength: number;
+  threads?: number | undefined;
+}): Promise<Pick<TrainingEngine, "evaluate" | "dispose">> {
+  const { baseDir, adapterDir, maxLength, threads = 0 } = options;
+  const base = await openBaseModel(baseDir);
+  checkLength(base, maxLength);
+  const { tuning, trainables, parameters } = await loadAdapter(base, adapterDir);
+  return new OnnxEngine({
+    base,
+    graphOptions: graphOptionsOf(base, tuning, maxLength),
+    sessionOptions: await sessionOptionsOf(base, threads),
+    trainables,
+    parameters,
+    training: undefined,
+  });
+}
+
+export interface LoadedAdapter {
+  tuning: Tuning;
+  trainables: readonly Trainable[];
+  parameters: Float32Array;
+}
+
+/** An adapter folder's tensors as engine parameters; none when there is no adapter. */
+export async function loadAdapter(
+  base: BaseModel,
+  adapterDir: string | undefined,
+): Promise<LoadedAdapter> {
+  if (adapterDir === undefined) {
+    return { tuning: { type: "none" }, trainables: [], parameters: new Float32Array() };
+  }
+  const adapter = await readPeftAdapter(adapterDir);
+  await checkBaseCopies(base, adapter);
+  const sites = adapterSites(adapter, base.architecture, path.resolve(adapterDir));
+  const { trainables, size } = layOut(loraTensors(sites));
+  const parameters = new Float32Array(size);
+  for (const { name, offset, length } of trainables) {
+    const info = adapter.tensors.get(name);
+    if (!info) throw new Error(`internal: adapterSites let ${name} pass`);
+    parameters.subarray(offset, offset + length).set(await readTensor(info));
+  }
+  const { lora_alpha: alpha, use_rslora: useRslora } = adapter.config;
+  return {
+    tuning: { type: "lora", sites, alpha, useRslora, dropout: 0 },
+    trainables,
+    parameters,
+  };
+}
+
+export function graphOptionsOf(
+  base: BaseModel,
+  tuning: Tuning,
+  maxPositions: number,
+): GraphOptions {
+  return {
+    architecture: base.architecture,
+    tuning,
+    maxPositions,
+    typeOf: (name) => {
+      const info = base.weights.get(name);
+      if (!info) throw new Error(`internal: no weight ${name}`);
+      return elementTypeOf(info);
+    },
+  };
+}
+
+export async function sessionOptionsOf(
+  base: BaseModel,
+  threads: number,
+): Promise<OrtSessionOptions> {
+  const { dir, locate } = await locateWeights(base.weights);
+  return { weightsDir: dir, locate, threads, prepack: true };
+}

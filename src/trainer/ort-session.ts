@@ -1,0 +1,96 @@
+/** The only place that talks to ONNX Runtime. Options and their reasons: docs/architecture.md. */
+import { InferenceSession, Tensor } from "onnxruntime-node";
+import type { Graph, Value } from "../graph/graph.ts";
+import { evaluateDim } from "../graph/dim.ts";
+import { type ExternalLocation, writeOnnxModel } from "../onnx/model-writer.ts";
+
+export type Feed = Float32Array | BigInt64Array | Tensor;
+
+export interface OrtSessionOptions {
+  /** Folder that holds every external weight file. */
+  weightsDir: string;
+  locate: (name: string) => ExternalLocation;
+  threads: number;
+  /**
+   * Packed copies of the weights make products faster but live on the heap; without them the
+   * weights stay in the mapped file.
+   */
+  prepack: boolean;
+}
+
+/** One compiled graph. Inputs are fed by name; sizes of symbolic dimensions follow from `symbols`. */
+export class OrtSession {
+  readonly #session: InferenceSession;
+  readonly #graph: Graph;
+  readonly #symbols: readonly string[];
+
+  private constructor(session: InferenceSession, graph: Graph, symbols: readonly string[]) {
+    this.#session = session;
+    this.#graph = graph;
+    this.#symbols = symbols;
+  }
+
+  static async create(graph: Graph, options: OrtSessionOptions): Promise<OrtSession> {
+    const { bytes, symbols } = writeOnnxModel(graph, options.locate);
+    const session = await InferenceSession.create(bytes, {
+      executionProviders: ["cpu"],
+      intraOpNumThreads: options.threads,
+      interOpNumThreads: 1,
+      // The graph is already in the form we measured to be fast; optimising it again costs start-up
+      // time and folds casts of half-precision weights into float32 copies.
+      graphOptimizationLevel: "disabled",
+      // Planning one big block on top of the arena doubles memory from the second step on.
+      enableMemPattern: false,
+      enableCpuMemArena: true,
+      logSeverityLevel: 3,
+      extra: {
+        session: {
+          model_external_initializers_file_folder_path: options.weightsDir,
+          disable_prepacking: options.prepack ? "0" : "1",
+        },
+      },
+    });
+    return new OrtSession(session, graph, symbols);
+  }
+
+  /**
+   * @param feeds data for every graph input, row-major
+   * @param sizes value of every symbolic dimension, e.g. { B: 4, T: 128 }
+   */
+  async run(
+    feeds: Readonly<Record<string, Feed>>,
+    sizes: Readonly<Record<string, number>>,
+  ): Promise<Readonly<Record<string, Tensor>>> {
+    const symbols = new Map(Object.entries(sizes));
+    const tensors: Record<string, Tensor> = {};
+    for (const input of this.#graph.inputs) {
+      const data = feeds[input.name];
+      if (!data) throw new Error(`internal: input ${input.name} is not fed`);
+      tensors[input.name] = isTensor(data) ? data : toTensor(input, data, symbols);
+    }
+    for (const symbol of this.#symbols) {
+      const size = evaluateDim(symbol, symbols);
+      tensors[`dim.${symbol}`] = new Tensor("int64", BigInt64Array.of(BigInt(size)), [1]);
+    }
+    return this.#session.run(tensors);
+  }
+
+  async dispose(): Promise<void> {
+    await this.#session.release();
+  }
+}
+
+function isTensor(feed: Feed): feed is Tensor {
+  return feed instanceof Tensor;
+}
+
+function toTensor(
+  { type, shape, name }: Value,
+  data: Exclude<Feed, Tensor>,
+  symbols: ReadonlyMap<string, number>,
+): Tensor {
+  const dims = shape.map((dim) => evaluateDim(dim, symbols));
+  if (type === "float32" && data instanceof Float32Array) return new Tensor("float32", data, dims);
+  if (type === "int64" && data instanceof BigInt64Array) return new Tensor("int64", data, dims);
+  throw new Error(`internal: ${name} is ${type}, fed with ${data.constructor.name}`);
+}

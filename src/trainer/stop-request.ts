@@ -1,0 +1,29 @@
+/** Ways to ask a run to end early: control.json, or a signal from the terminal or the scheduler. */
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { RUN_FILES, controlSchema } from "../protocol/run-folder.ts";
+
+/** Whether control.json asks to stop. A missing or half-readable file asks for nothing. */
+export async function isStopRequested(runDir: string): Promise<boolean> {
+  try {
+    const text = await readFile(path.join(runDir, RUN_FILES.control), "utf8");
+    return controlSchema.parse(JSON.parse(text)).request === "stop";
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * The first SIGINT, SIGTERM or SIGHUP asks for an orderly end; a second one ends the process as
+ * if nobody listened.
+ */
+export function stopOnSignals(): AbortSignal {
+  const controller = new AbortController();
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  const stop = (): void => {
+    for (const signal of signals) process.removeListener(signal, stop);
+    controller.abort();
+  };
+  for (const signal of signals) process.on(signal, stop);
+  return controller.signal;
+}

@@ -1,0 +1,148 @@
+/** Generates text token by token with a key-value cache; one compiled graph for prompt and steps. */
+import { uniformFloat64 } from "pure-rand/distribution/uniformFloat64";
+import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
+import { Tensor } from "onnxruntime-node";
+import { openBaseModel } from "../models/base-model.ts";
+import { InputError } from "../util/errors.ts";
+import { graphOptionsOf, loadAdapter, parameterFeeds, sessionOptionsOf } from "./onnx-engine.ts";
+import { causalMask } from "./ort-feeds.ts";
+import { type DecodingGraph, FEEDS, buildDecodingGraph } from "./ort-graphs.ts";
+import { type Feed, OrtSession } from "./ort-session.ts";
+import { sampleToken } from "./sample-token.ts";
+
+export interface GenerateOptions {
+  maxTokens: number;
+  /** 0 always takes the most likely token. */
+  temperature: number;
+  /** Nucleus sampling (arXiv 1904.09751): the smallest set of tokens of at least this probability. */
+  topP?: number | undefined;
+  seed: number;
+  /** Generation ends before any of these. */
+  stopIds: readonly number[];
+}
+
+export interface TextGenerator {
+  /**
+   * @param onToken called with each new id as it is drawn
+   * @returns the new ids
+   * @throws InputError when the prompt is empty, too long, or names ids outside the vocabulary
+   */
+  generate(
+    promptIds: readonly number[],
+    options: GenerateOptions,
+    onToken?: (id: number) => void,
+  ): Promise<number[]>;
+  dispose(): Promise<void>;
+}
+
+export async function openTextGenerator(options: {
+  baseDir: string;
+  adapterDir?: string | undefined;
+  threads?: number | undefined;
+}): Promise<TextGenerator> {
+  const { baseDir, adapterDir, threads = 0 } = options;
+  const base = await openBaseModel(baseDir);
+  const { architecture } = base;
+  const { tuning, trainables, parameters } = await loadAdapter(base, adapterDir);
+  const graph = buildDecodingGraph(graphOptionsOf(base, tuning, architecture.maxPositions));
+  const session = await OrtSession.create(graph.graph, await sessionOptionsOf(base, threads));
+  const feeds = parameterFeeds(trainables, parameters);
+  return {
+    generate: (promptIds, generateOptions, onToken = () => {}) => {
+      const { vocabSize, maxPositions } = architecture;
+      const outside = promptIds.find((id) => id < 0 || id >= vocabSize);
+      if (outside !== undefined) {
+        throw new InputError(
+          `the tokenizer gave id ${outside}, but ${baseDir} has a vocabulary of ${vocabSize}: they do not belong together`,
+        );
+      }
+      if (promptIds.length === 0) throw new InputError("the prompt is empty: it has no token");
+      if (promptIds.length >= maxPositions) {
+        throw new InputError(
+          `the prompt has ${promptIds.length} tokens; ${baseDir} allows ${maxPositions}, and the answer needs room too`,
+        );
+      }
+      const decoder = new Decoder({ graph, session, feeds, shape: architecture });
+      const room = Math.min(generateOptions.maxTokens, maxPositions - promptIds.length);
+      return generate(decoder, promptIds, { ...generateOptions, maxTokens: room }, onToken);
+    },
+    dispose: () => session.dispose(),
+  };
+}
+
+async function generate(
+  decoder: Decoder,
+  promptIds: readonly number[],
+  { maxTokens, temperature, topP, seed, stopIds }: GenerateOptions,
+  onToken: (id: number) => void,
+): Promise<number[]> {
+  const random = xoroshiro128plus(seed);
+  const generated: number[] = [];
+  let fresh = promptIds;
+  while (generated.length < maxTokens) {
+    const logits = await decoder.step(fresh);
+    const id = sampleToken(logits, { temperature, topP, random: () => uniformFloat64(random) });
+    if (stopIds.includes(id)) break;
+    generated.push(id);
+    onToken(id);
+    fresh = [id];
+  }
+  return generated;
+}
+
+/** Holds one sequence's cache. */
+class Decoder {
+  readonly #graph: DecodingGraph;
+  readonly #session: OrtSession;
+  readonly #feeds: Readonly<Record<string, Feed>>;
+  #cache: Record<string, Feed>;
+  #past = 0;
+
+  constructor(options: {
+    graph: DecodingGraph;
+    session: OrtSession;
+    feeds: Readonly<Record<string, Feed>>;
+    shape: { keyValueHeads: number; headSize: number };
+  }) {
+    this.#graph = options.graph;
+    this.#session = options.session;
+    this.#feeds = options.feeds;
+    const { keyValueHeads, headSize } = options.shape;
+    const empty = (): Tensor =>
+      new Tensor("float32", new Float32Array(), [1, keyValueHeads, 0, headSize]);
+    this.#cache = Object.fromEntries(
+      options.graph.cache.flatMap(({ pastKey, pastValue }) => [
+        [pastKey, empty()],
+        [pastValue, empty()],
+      ]),
+    );
+  }
+
+  /** Appends tokens and returns the logits [V] after the last of them. */
+  async step(ids: readonly number[]): Promise<Float32Array> {
+    const [T, P] = [ids.length, this.#past];
+    const outputs = await this.#session.run(
+      {
+        ...this.#feeds,
+        ...this.#cache,
+        [FEEDS.ids]: BigInt64Array.from(ids, BigInt),
+        [FEEDS.positions]: BigInt64Array.from(ids, (_, t) => BigInt(P + t)),
+        [FEEDS.mask]: causalMask(T, P),
+        [FEEDS.rows]: BigInt64Array.of(BigInt(T - 1)),
+      },
+      { B: 1, M: 1, R: 1, T, P, S: P + T },
+    );
+    this.#past += T;
+    const next: Record<string, Feed> = {};
+    for (const { pastKey, pastValue, key, value } of this.#graph.cache) {
+      const [keys, values] = [outputs[key], outputs[value]];
+      if (!keys || !values) throw new Error("internal: the cache did not come back");
+      next[pastKey] = keys;
+      next[pastValue] = values;
+    }
+    this.#cache = next;
+    const logits = outputs[this.#graph.logits]?.data;
+    if (!(logits instanceof Float32Array)) throw new Error("internal: no logits");
+    return logits;
+  }
+}

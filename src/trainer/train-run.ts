@@ -1,0 +1,246 @@
+/** A run from its folder to its end: prepare or restore, train, write the result, say how it went. */
+import { readdir, rm } from "node:fs/promises";
+import path from "node:path";
+import { env } from "onnxruntime-node";
+import writeFileAtomic from "write-file-atomic";
+import type { ResolvedRecipe } from "../protocol/recipe.ts";
+import { type Metric, RUN_FILES, type RunState } from "../protocol/run-folder.ts";
+import { InputError, errorMessage, isDiskFull } from "../util/errors.ts";
+import { RETUNE_VERSION } from "../util/version.ts";
+import {
+  type Progress,
+  type Trained,
+  checkpointName,
+  pruneCheckpoints,
+  readCheckpointParameters,
+  restoreNewest,
+  writeCheckpoint,
+} from "./checkpoint.ts";
+import { initAdamW } from "./optimizer.ts";
+import { type PreparedRun, prepareRun } from "./prepare-run.ts";
+import { RunRecorder, readRunRecipe } from "./run-recorder.ts";
+import { isStopRequested } from "./stop-request.ts";
+import { type LoopEnd, TrainingLoop } from "./training-loop.ts";
+
+export interface TrainRunOptions {
+  /** Aborted: finish the step, save, and end. */
+  stop: AbortSignal;
+  onMetric?: (metric: Metric, state: Readonly<RunState>) => void;
+  onPhase?: (phase: string) => void;
+}
+
+export interface TrainOutcome {
+  /** As it was left: finished, stopped, or failed with its message. */
+  state: RunState;
+  /** Folder of the adapter or model written. */
+  result?: string;
+  /** It failed before its first step over what it was given: data, base model, recipe. */
+  refused: boolean;
+}
+
+/**
+ * Trains, or goes on training, the run of a folder. How it ends is in the folder's state as well.
+ * @throws InputError when the folder is no run, has finished, or is being trained by another process
+ */
+export async function trainRun(runDir: string, options: TrainRunOptions): Promise<TrainOutcome> {
+  const recipe = await readRunRecipe(runDir);
+  const recorder = await RunRecorder.open(runDir);
+  const training = new RunTraining(runDir, recipe, recorder, options);
+  try {
+    const { end, result } = await training.train();
+    await recorder.log(`${end} at step ${recorder.state.step}; wrote ${result}`);
+    const status = end === "stopped" ? "stopped" : "finished";
+    await recorder.close({
+      status,
+      ...(end === "stopped early" ? { message: STOPPED_EARLY } : {}),
+    });
+    return { state: recorder.state, result, refused: false };
+  } catch (error) {
+    const message = describeFailure(error);
+    const detail = error instanceof InputError ? message : String((error as Error).stack ?? error);
+    await recorder.log(`failed: ${detail}`).catch(() => {});
+    await recorder.close({ status: "failed", message });
+    const refused = error instanceof InputError && !training.hasBegun;
+    return { state: recorder.state, refused };
+  } finally {
+    await training.dispose();
+  }
+}
+
+const STOPPED_EARLY = "stopped early: the evaluation loss no longer improved";
+
+function describeFailure(error: unknown): string {
+  if (isDiskFull(error) && !(error instanceof InputError)) {
+    return `no space left on the disk (${errorMessage(error)}); free some, then resume`;
+  }
+  return errorMessage(error).replaceAll(/\s*\n\s*/gu, " ");
+}
+
+class RunTraining {
+  readonly #dir: string;
+  readonly #recipe: ResolvedRecipe;
+  readonly #recorder: RunRecorder;
+  readonly #options: TrainRunOptions;
+  #prepared: PreparedRun | undefined;
+  #hasBegun = false;
+
+  constructor(
+    dir: string,
+    recipe: ResolvedRecipe,
+    recorder: RunRecorder,
+    options: TrainRunOptions,
+  ) {
+    this.#dir = dir;
+    this.#recipe = recipe;
+    this.#recorder = recorder;
+    this.#options = options;
+  }
+
+  async train(): Promise<{ end: LoopEnd; result: string }> {
+    const recorder = this.#recorder;
+    const log = (line: string): void => void recorder.log(line).catch(() => {});
+    await removeLeftovers(this.#checkpoints);
+    const prepared = await prepareRun(this.#recipe, {
+      phase: async (phase) => {
+        this.#options.onPhase?.(phase);
+        await recorder.update({ phase });
+      },
+      log,
+    });
+    this.#prepared = prepared;
+    await this.#recordInputs(prepared);
+    const { engine, plan } = prepared;
+    const optimizer = initAdamW(engine.parameters.length);
+    const trained: Trained = { parameters: engine.parameters, optimizer };
+    const restored = await restoreNewest(this.#checkpoints, engine.trainables, {
+      into: trained,
+      log,
+    });
+    await recorder.cutMetrics(restored?.step ?? -1);
+    log(restored ? `goes on from step ${restored.step}` : `${plan.totalSteps} steps to go`);
+    const progress: Progress = restored ?? {
+      step: 0,
+      tokens: 0,
+      elapsedMs: 0,
+      evaluationsSinceBest: 0,
+    };
+    await recorder.update({
+      status: "running",
+      phase: undefined,
+      totalSteps: plan.totalSteps,
+      trainableParameters: engine.parameters.length,
+      totalParameters: engine.totalParameters,
+      ...stateOf(progress, plan),
+    });
+    const loop = new TrainingLoop(
+      prepared,
+      this.#recipe,
+      { progress, optimizer },
+      {
+        metric: (metric) => this.#metric(metric, loop.progress),
+        save: (now) => this.#save(now, trained),
+        shouldStop: () => this.#shouldStop(),
+      },
+    );
+    this.#hasBegun = true;
+    const end = await loop.run();
+    return { end, result: await this.#writeResult(loop.progress) };
+  }
+
+  /** Whether the loop was reached. */
+  get hasBegun(): boolean {
+    return this.#hasBegun;
+  }
+
+  async dispose(): Promise<void> {
+    await this.#prepared?.engine.dispose();
+  }
+
+  get #checkpoints(): string {
+    return path.join(this.#dir, RUN_FILES.checkpoints);
+  }
+
+  async #recordInputs({ hashes }: PreparedRun): Promise<void> {
+    const versions = {
+      retune: RETUNE_VERSION,
+      node: process.versions.node,
+      "onnxruntime-node": env.versions.node ?? "unknown",
+      platform: `${process.platform}-${process.arch}`,
+    };
+    const recipe: ResolvedRecipe = { ...this.#recipe, hashes, versions };
+    await writeFileAtomic(path.join(this.#dir, RUN_FILES.recipe), JSON.stringify(recipe, null, 2));
+  }
+
+  async #metric(metric: Metric, progress: Progress): Promise<void> {
+    await this.#recorder.metric(metric);
+    if (!this.#prepared) return;
+    await this.#recorder.update(stateOf(progress, this.#prepared.plan));
+    this.#options.onMetric?.(metric, this.#recorder.state);
+  }
+
+  async #shouldStop(): Promise<boolean> {
+    const isStopping = this.#options.stop.aborted || (await isStopRequested(this.#dir));
+    if (isStopping) await this.#recorder.update({ status: "stopping" });
+    return isStopping;
+  }
+
+  async #save(progress: Progress, { optimizer }: Trained): Promise<void> {
+    if (!this.#prepared) throw new Error("internal: saved before it was prepared");
+    const { engine } = this.#prepared;
+    const baseModel = this.#recipe.base;
+    await writeCheckpoint(this.#checkpoints, engine, { optimizer, progress, baseModel });
+    await pruneCheckpoints(this.#checkpoints, {
+      keep: this.#recipe.keepCheckpoints,
+      bestStep: this.#recipe.keepBest ? progress.best?.step : undefined,
+    });
+  }
+
+  /** @returns the folder written */
+  async #writeResult(progress: Progress): Promise<string> {
+    if (!this.#prepared) throw new Error("internal: a result before it was prepared");
+    const { engine } = this.#prepared;
+    const isAdapter = this.#recipe.method.type === "lora";
+    const dir = path.join(this.#dir, isAdapter ? RUN_FILES.adapter : RUN_FILES.model);
+    const parameters = (await this.#bestParameters(progress)) ?? engine.parameters;
+    await engine.saveResult(dir, parameters, { baseModel: this.#recipe.base });
+    return dir;
+  }
+
+  /** Undefined when the last weights are the best, or when nothing was evaluated. */
+  async #bestParameters({ best, step }: Progress): Promise<Float32Array | undefined> {
+    if (!this.#recipe.keepBest || !best || best.step === step || !this.#prepared) return undefined;
+    const dir = path.join(this.#checkpoints, checkpointName(best.step));
+    const { trainables } = this.#prepared.engine;
+    try {
+      const parameters = await readCheckpointParameters({ dir, step: best.step }, trainables);
+      await this.#recorder.log(`best evaluation loss ${best.evalLoss} at step ${best.step}: kept`);
+      return parameters;
+    } catch (error) {
+      await this.#recorder.log(`keeping the last weights, not the best: ${errorMessage(error)}`);
+      return undefined;
+    }
+  }
+}
+
+function stateOf(
+  { step, elapsedMs, lastLoss, lastEvalLoss, best }: Progress,
+  { stepsPerEpoch }: PreparedRun["plan"],
+): { [Key in keyof RunState]?: RunState[Key] | undefined } {
+  return {
+    step,
+    epoch: step / stepsPerEpoch,
+    elapsedMs,
+    loss: lastLoss,
+    evalLoss: lastEvalLoss,
+    bestEvalLoss: best?.evalLoss,
+    bestStep: best?.step,
+  };
+}
+
+/** What a process killed while writing left behind. */
+async function removeLeftovers(checkpoints: string): Promise<void> {
+  const names = await readdir(checkpoints).catch(() => []);
+  for (const name of names.filter((each) => /\.(tmp|old)$/u.test(each))) {
+    await rm(path.join(checkpoints, name), { recursive: true, force: true });
+  }
+}

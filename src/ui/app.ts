@@ -1,0 +1,27 @@
+/** What commands and views share. Built once by extension.ts. */
+import type * as vscode from "vscode";
+import type { RunActions } from "../runs/run-actions.ts";
+import type { RunStore } from "../runs/run-store.ts";
+import type { StartQueue } from "../runs/start-queue.ts";
+import type { AdapterCatalog } from "./catalogs/adapter-catalog.ts";
+import type { ModelCatalog } from "./catalogs/model-catalog.ts";
+import type { RunPanels } from "./panels/run-panels.ts";
+import type { RunNotifications } from "./run-notifications.ts";
+import type { RunRoots } from "./run-roots.ts";
+import type { Transcripts } from "./transcripts.ts";
+
+export interface App {
+  context: vscode.ExtensionContext;
+  log: vscode.LogOutputChannel;
+  store: RunStore;
+  roots: RunRoots;
+  actions: RunActions;
+  queue: StartQueue;
+  panels: RunPanels;
+  notifications: RunNotifications;
+  models: ModelCatalog;
+  adapters: AdapterCatalog;
+  transcripts: Transcripts;
+  /** The bundled `retune` command. */
+  cliPath: string;
+}

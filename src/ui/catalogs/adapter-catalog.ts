@@ -1,0 +1,62 @@
+/** Adapters of runs and of the workspace. Like the models, searched only when somebody asks. */
+import path from "node:path";
+import * as vscode from "vscode";
+import { RUN_FILES } from "../../protocol/run-folder.ts";
+import type { RunStore } from "../../runs/run-store.ts";
+import { errorMessage } from "../../util/errors.ts";
+import { type AdapterSummary, summariseAdapter } from "../../weights/model-summary.ts";
+import { Catalog } from "./catalog.ts";
+import { SEARCH_EXCLUDES } from "./model-catalog.ts";
+
+export interface AdapterEntry {
+  /** Absolute path of the folder. */
+  readonly path: string;
+  readonly label: string;
+  /** The run that made it, as the folder of that run. */
+  readonly runDir?: string;
+  readonly runName?: string;
+  /** Where its base model is, when a run of ours made it. */
+  readonly basePath?: string;
+  readonly summary?: AdapterSummary;
+  readonly problem?: string;
+}
+
+export class AdapterCatalog extends Catalog<AdapterEntry> {
+  readonly #store: RunStore;
+  readonly #log: vscode.LogOutputChannel;
+
+  constructor(store: RunStore, log: vscode.LogOutputChannel) {
+    super();
+    this.#store = store;
+    this.#log = log;
+  }
+
+  protected override async search(): Promise<readonly AdapterEntry[]> {
+    const files = await vscode.workspace.findFiles("**/adapter_config.json", SEARCH_EXCLUDES);
+    const folders = new Set(
+      files.filter((uri) => uri.scheme === "file").map((uri) => path.dirname(uri.fsPath)),
+    );
+    // The store knows of runs that a search may leave out.
+    for (const run of this.#store.runs()) {
+      if (run.hasAdapter) folders.add(path.join(run.dir, RUN_FILES.adapter));
+    }
+    const entries = await Promise.all([...folders].map((folder) => this.#read(folder)));
+    return entries.toSorted((a, b) => a.label.localeCompare(b.label));
+  }
+
+  async #read(folder: string): Promise<AdapterEntry> {
+    const run = this.#store.get(path.dirname(folder));
+    const entry = {
+      path: folder,
+      label: run?.name ?? path.basename(folder),
+      ...(run ? { runDir: run.dir, runName: run.name } : {}),
+      ...(run?.recipe ? { basePath: run.recipe.base } : {}),
+    };
+    try {
+      return { ...entry, summary: await summariseAdapter(folder) };
+    } catch (error) {
+      this.#log.warn(errorMessage(error));
+      return { ...entry, problem: errorMessage(error) };
+    }
+  }
+}

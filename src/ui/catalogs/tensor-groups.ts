@@ -1,0 +1,50 @@
+/** A model's tensors as a tree: what stands alone (embedding, final norm, head), then its layers. */
+
+export interface TensorRow {
+  /** The checkpoint's own name, verbatim. */
+  readonly name: string;
+  /** The name without what its group already says. */
+  readonly label: string;
+  readonly dtype: string;
+  readonly shape: readonly number[];
+}
+
+export interface LayerGroup {
+  /** "model.layers.0" */
+  readonly prefix: string;
+  readonly index: number;
+  readonly tensors: readonly TensorRow[];
+  readonly parameters: number;
+}
+
+export interface TensorGroups {
+  readonly loose: readonly TensorRow[];
+  readonly layers: readonly LayerGroup[];
+}
+
+type Tensor = Omit<TensorRow, "label">;
+
+/** Hugging Face ("model.layers.3."), GPT-2 ("transformer.h.3."), BERT ("encoder.layer.3."), GGUF ("blk.3.") */
+const LAYER = /^((?:.*\.)?(?:layers|layer|blk|h|blocks)\.(\d+))\.(.+)$/;
+
+export function groupTensors(tensors: Iterable<Tensor>): TensorGroups {
+  const loose: TensorRow[] = [];
+  const layers = new Map<string, { index: number; tensors: TensorRow[]; parameters: number }>();
+  for (const { name, dtype, shape } of tensors) {
+    const [, prefix, index, label] = LAYER.exec(name) ?? [];
+    if (prefix === undefined || label === undefined) {
+      loose.push({ name, label: name, dtype, shape });
+      continue;
+    }
+    const layer = layers.get(prefix) ?? { index: Number(index), tensors: [], parameters: 0 };
+    layer.tensors.push({ name, label, dtype, shape });
+    layer.parameters += shape.reduce((product, size) => product * size, 1);
+    layers.set(prefix, layer);
+  }
+  return {
+    loose: loose.toSorted((a, b) => a.name.localeCompare(b.name)),
+    layers: [...layers]
+      .map(([prefix, layer]) => ({ prefix, ...layer }))
+      .toSorted((a, b) => a.prefix.localeCompare(b.prefix, "en", { numeric: true })),
+  };
+}

@@ -1,0 +1,97 @@
+/** Adapter → base → output folder; the merge itself is a child process that can be cancelled. */
+import { stat } from "node:fs/promises";
+import path from "node:path";
+import * as vscode from "vscode";
+import { runCli } from "../../runs/run-cli.ts";
+import type { App } from "../app.ts";
+import { toFileName } from "../../util/format.ts";
+import type { AdapterEntry } from "../catalogs/adapter-catalog.ts";
+import { requireTrust } from "../trust.ts";
+import { describeAdapter } from "../views/adapters-tree.ts";
+import { asRow } from "../views/rows.ts";
+import { resolveBase } from "./pick-generator.ts";
+import { runDirOf } from "./pick-run.ts";
+import { withCancel } from "./with-cancel.ts";
+
+const TITLE = "Merge Adapter into Base";
+
+export async function mergeAdapter(app: App, argument: unknown): Promise<string | undefined> {
+  requireTrust();
+  const adapter = (await adapterFrom(app, argument)) ?? (await pickAdapter(app));
+  if (adapter === undefined) return undefined;
+  const base = await resolveBase(app, adapter);
+  if (base === undefined) return undefined;
+  const out = await askOutput(base, adapter.label);
+  if (out === undefined) return undefined;
+  const done = await withCancel(
+    `Merging ${adapter.label} into ${path.basename(base)}`,
+    (signal, report) =>
+      runCli({
+        cliPath: app.cliPath,
+        args: ["merge", base, "--adapter", adapter.path, "--out", out],
+        signal,
+        onErrorOutput: (text) =>
+          report(
+            text
+              .trim()
+              .split(/[\r\n]/)
+              .at(-1) ?? "",
+          ),
+      }),
+  );
+  if (!done) return undefined;
+  app.log.info(`merged ${adapter.path} into ${base}: ${out}`);
+  app.models.invalidate();
+  void offerResult(out);
+  return out;
+}
+
+async function offerResult(out: string): Promise<void> {
+  const message = `Merged: ${path.basename(out)} is a whole model now.`;
+  const chosen = await vscode.window.showInformationMessage(message, "Show Base Models");
+  if (chosen) await vscode.commands.executeCommand("retune.models.focus");
+}
+
+async function adapterFrom(app: App, argument: unknown): Promise<AdapterEntry | undefined> {
+  const row = asRow(argument);
+  if (row?.kind === "adapter") return row.adapter;
+  const runDir = runDirOf(argument);
+  if (runDir === undefined) return undefined;
+  return (await app.adapters.entries()).find((adapter) => adapter.runDir === runDir);
+}
+
+async function pickAdapter(app: App): Promise<AdapterEntry | undefined> {
+  const usable = (await app.adapters.entries()).filter((adapter) => adapter.summary !== undefined);
+  if (usable.length === 0) {
+    void vscode.window.showInformationMessage(
+      "There is no adapter to merge yet: a LoRA run makes one when it ends.",
+    );
+    return undefined;
+  }
+  const items = usable.map((adapter) => ({
+    label: adapter.label,
+    description: describeAdapter(adapter),
+    adapter,
+  }));
+  const placeHolder = "Merge which adapter?";
+  return (await vscode.window.showQuickPick(items, { title: TITLE, placeHolder }))?.adapter;
+}
+
+async function askOutput(base: string, adapterName: string): Promise<string | undefined> {
+  const folder = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath ?? path.dirname(base);
+  const baseName = path.basename(base).replace(/\.gguf$/i, "");
+  const proposal = path.join(folder, "models", toFileName(`${baseName}-${adapterName}`));
+  const out = await vscode.window.showInputBox({
+    title: TITLE,
+    prompt: "Folder for the merged model; it must not exist yet",
+    value: proposal,
+    valueSelection: [proposal.length - path.basename(proposal).length, proposal.length],
+    ignoreFocusOut: true,
+    validateInput: async (value) => {
+      if (!path.isAbsolute(value.trim())) return "An absolute path, please.";
+      const exists = await stat(value.trim()).catch(() => undefined);
+      return exists ? "That exists already: choose another name." : undefined;
+    },
+  });
+  return out === undefined ? undefined : path.resolve(out.trim());
+}

@@ -1,0 +1,46 @@
+import path from "node:path";
+import * as vscode from "vscode";
+import type { App } from "../app.ts";
+import { modelFolders, setModelFolders } from "../settings.ts";
+import { asRow } from "../views/rows.ts";
+import { findModelsBelow } from "../catalogs/model-folders.ts";
+import { pickPath } from "./pick-path.ts";
+
+export async function addModelFolder(app: App, argument: unknown): Promise<void> {
+  const folder =
+    typeof argument === "string"
+      ? path.resolve(argument)
+      : await pickPath({ title: "Model folder", openLabel: "Add Model Folder", folders: true });
+  if (folder === undefined) return;
+  if (!modelFolders().includes(folder)) await setModelFolders([...modelFolders(), folder]);
+  app.models.invalidate();
+  const found = await findModelsBelow(folder);
+  if (found.length > 0) return;
+  void vscode.window.showWarningMessage(
+    `No base model lies in ${folder} (yet): looked for config.json with .safetensors, and .gguf files.`,
+  );
+}
+
+export async function removeModelFolder(app: App, argument: unknown): Promise<void> {
+  const row = asRow(argument);
+  const named = row?.kind === "model" ? row.model.modelFolder : undefined;
+  const folder = named ?? (await pickAddedFolder());
+  if (folder === undefined) return;
+  await setModelFolders(modelFolders().filter((item) => item !== folder));
+  app.models.invalidate();
+}
+
+async function pickAddedFolder(): Promise<string | undefined> {
+  if (modelFolders().length === 0) {
+    void vscode.window.showInformationMessage("No model folder was added.");
+    return undefined;
+  }
+  const placeHolder = "Remove which folder from the list? Nothing is deleted from disk.";
+  return vscode.window.showQuickPick([...modelFolders()], { placeHolder });
+}
+
+export async function refresh(app: App): Promise<void> {
+  app.models.invalidate();
+  app.adapters.invalidate();
+  await app.store.refresh();
+}

@@ -1,0 +1,49 @@
+import { stat } from "node:fs/promises";
+import * as vscode from "vscode";
+import { formatBytes } from "../../util/format.ts";
+import { isEvaluationFile } from "../recipes/recipe-inputs.ts";
+import { pickPath } from "./pick-path.ts";
+
+const EXCLUDES = "**/{node_modules,.git,.retune}/**";
+const MAX_FILES = 500;
+
+/** A .jsonl file of the workspace or from disk; undefined when cancelled. */
+export async function pickData(title: string): Promise<string | undefined> {
+  const items = findDataFiles().then((files) => [
+    ...files,
+    { label: "Elsewhere", kind: vscode.QuickPickItemKind.Separator, path: undefined },
+    {
+      label: "$(folder-opened) Browse for a .jsonl file…",
+      description: "one JSON object a line",
+      alwaysShow: true,
+      path: undefined,
+    },
+  ]);
+  const placeHolder = "Which training data?";
+  const chosen = await vscode.window.showQuickPick(items, { title, placeHolder });
+  if (chosen === undefined || chosen.path !== undefined) return chosen?.path;
+  return pickPath({
+    title: "Training data",
+    openLabel: "Use as Training Data",
+    folders: false,
+    filters: { "JSON Lines": ["jsonl", "ndjson"] },
+  });
+}
+
+async function findDataFiles() {
+  const uris = await vscode.workspace.findFiles("**/*.jsonl", EXCLUDES, MAX_FILES);
+  const files = uris.filter((uri) => uri.scheme === "file").map((uri) => uri.fsPath);
+  const last = (file: string) => Number(isEvaluationFile(file));
+  return Promise.all(
+    files
+      .toSorted((a, b) => last(a) - last(b) || a.localeCompare(b))
+      .map(async (file) => {
+        const info = await stat(file).catch(() => undefined);
+        return {
+          label: vscode.workspace.asRelativePath(file),
+          description: info ? formatBytes(info.size) : "",
+          path: file,
+        };
+      }),
+  );
+}

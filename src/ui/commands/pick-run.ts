@@ -1,0 +1,45 @@
+import * as vscode from "vscode";
+import type { Run } from "../../runs/run.ts";
+import { readRun } from "../../runs/run.ts";
+import { InputError } from "../../util/errors.ts";
+import type { App } from "../app.ts";
+import { describeRun } from "../run-text.ts";
+import { asRow } from "../views/rows.ts";
+
+export interface RunQuestion {
+  placeholder: string;
+  accepts: (run: Run) => boolean;
+  /** Said when no run is acceptable. */
+  none: string;
+}
+
+/** The folder of a run that a command's argument names, if it names one. */
+export function runDirOf(argument: unknown): string | undefined {
+  if (typeof argument === "string" && argument !== "") return argument;
+  const row = asRow(argument);
+  if (row?.kind === "run") return row.runDir;
+  return row?.kind === "adapter" ? row.adapter.runDir : undefined;
+}
+
+/** The run that the argument names, else the one that the user picks; undefined when cancelled. */
+export async function runFrom(
+  app: App,
+  argument: unknown,
+  question: RunQuestion,
+): Promise<Run | undefined> {
+  const runDir = runDirOf(argument);
+  if (runDir !== undefined) {
+    const run = app.store.get(runDir) ?? (await readRun(runDir));
+    if (run === undefined) throw new InputError(`${runDir} is not a run folder (no state.json)`);
+    return run;
+  }
+  await app.store.refresh();
+  const runs = app.store.runs().filter(question.accepts);
+  if (runs.length === 0) {
+    void vscode.window.showInformationMessage(question.none);
+    return undefined;
+  }
+  const items = runs.map((run) => ({ label: run.name, description: describeRun(run), run }));
+  const options = { placeHolder: question.placeholder, matchOnDescription: true };
+  return (await vscode.window.showQuickPick(items, options))?.run;
+}

@@ -1,0 +1,64 @@
+/** Command id → what it does. The table is total: package.json and this file name the same commands. */
+import * as vscode from "vscode";
+import { errorMessage } from "../../util/errors.ts";
+import type { App } from "../app.ts";
+import { COMMANDS } from "../command-ids.ts";
+import { shortPaths } from "../short-paths.ts";
+import { UntrustedError } from "../trust.ts";
+import { copyPath, copyRunId, reveal, revealRunOutput, showLog, showRecipe } from "./show.ts";
+import { generate } from "./generate.ts";
+import { mergeAdapter } from "./merge-adapter.ts";
+import { addModelFolder, refresh, removeModelFolder } from "./model-folders.ts";
+import { deleteRun, openRun, resumeRun, stopRun } from "./run-commands.ts";
+import { startLoraRun } from "./start-lora-run.ts";
+import { startRunFromRecipe } from "./start-run-from-recipe.ts";
+
+type Handler = (app: App, argument: unknown) => unknown;
+
+const HANDLERS: Record<keyof typeof COMMANDS, Handler> = {
+  startLoraRun,
+  startRunFromRecipe,
+  stopRun,
+  resumeRun,
+  openRun,
+  showRecipe,
+  showLog,
+  copyRunId,
+  deleteRun,
+  mergeAdapter,
+  generate,
+  reveal,
+  revealRunOutput,
+  copyPath,
+  addModelFolder,
+  removeModelFolder,
+  refresh,
+  showOutput: (app) => app.log.show(),
+};
+
+const MANAGE_TRUST = { title: "Manage Workspace Trust", command: "workbench.trust.manage" };
+const SHOW_OUTPUT = { title: "Show Output", command: COMMANDS.showOutput };
+
+/** Whatever goes wrong in a command ends as one line for the user and a stack in the log. */
+export function registerCommands(app: App): vscode.Disposable {
+  const names = Object.keys(COMMANDS) as (keyof typeof COMMANDS)[];
+  const registrations = names.map((name) =>
+    vscode.commands.registerCommand(COMMANDS[name], async (argument: unknown) => {
+      try {
+        return await HANDLERS[name](app, argument);
+      } catch (error) {
+        app.log.error(error instanceof Error ? error : String(error));
+        void showError(error);
+        return undefined;
+      }
+    }),
+  );
+  return vscode.Disposable.from(...registrations);
+}
+
+async function showError(error: unknown): Promise<void> {
+  // Without a button VS Code cuts a message after its first line.
+  const remedy = error instanceof UntrustedError ? MANAGE_TRUST : SHOW_OUTPUT;
+  const chosen = await vscode.window.showErrorMessage(shortPaths(errorMessage(error)), remedy);
+  if (chosen) await vscode.commands.executeCommand(chosen.command);
+}

@@ -1,0 +1,105 @@
+/** Base → data → name → a recipe to edit, or a run that starts at once. */
+import { stat } from "node:fs/promises";
+import path from "node:path";
+import * as vscode from "vscode";
+import writeFileAtomic from "write-file-atomic";
+import type { App } from "../app.ts";
+import { toFileName } from "../../util/format.ts";
+import { evaluationFileBeside, maxPositions } from "../recipes/recipe-inputs.ts";
+import { newRecipe, RECIPE_SUFFIX, recipeText } from "../recipes/recipe-text.ts";
+import { requireTrust } from "../trust.ts";
+import { baseOf, pickBase } from "./pick-base.ts";
+import { pickData } from "./pick-data.ts";
+import { startRecipe } from "./start-run-from-recipe.ts";
+
+const TITLE = "Start LoRA Run";
+
+export async function startLoraRun(app: App, argument: unknown): Promise<string | undefined> {
+  requireTrust();
+  const folder = await workspaceFolder();
+  if (folder === undefined) return undefined;
+  const base = baseOf(argument) ?? (await pickBase(app, TITLE));
+  if (base === undefined) return undefined;
+  const data = await pickData(TITLE);
+  if (data === undefined) return undefined;
+  const name = await askName(`${stem(base)}-${stem(data)}`);
+  if (name === undefined) return undefined;
+  const file = await freeFile(folder, toFileName(name));
+  const choice = await askHow(path.basename(file));
+  if (choice === undefined) return undefined;
+  const recipe = newRecipe({
+    name,
+    base,
+    data,
+    evalData: await evaluationFileBeside(data),
+    folder,
+    maxPositions: await maxPositions(base),
+  });
+  await writeFileAtomic(file, recipeText(recipe));
+  const uri = vscode.Uri.file(file);
+  if (choice === "start") return startRecipe(app, uri);
+  await vscode.window.showTextDocument(uri, { preview: false });
+  return undefined;
+}
+
+/** Runs are kept in an open folder: there must be one. */
+async function workspaceFolder(): Promise<string | undefined> {
+  const folders = (vscode.workspace.workspaceFolders ?? []).filter((f) => f.uri.scheme === "file");
+  if (folders.length > 1) {
+    const picked = await vscode.window.showWorkspaceFolderPick({
+      placeHolder: "Which folder keeps the recipe and the run?",
+    });
+    return picked?.uri.fsPath;
+  }
+  if (folders[0]) return folders[0].uri.fsPath;
+  const open = "Open Folder…";
+  const message = "Open a folder first: the run is kept in its .retune/runs.";
+  const chosen = await vscode.window.showInformationMessage(message, open);
+  if (chosen === open) await vscode.commands.executeCommand("vscode.openFolder");
+  return undefined;
+}
+
+async function askName(proposal: string): Promise<string | undefined> {
+  const name = await vscode.window.showInputBox({
+    title: TITLE,
+    prompt: "Name of the run",
+    value: proposal.slice(0, 60),
+    validateInput: (value) => {
+      if (value.trim() === "") return "A run needs a name.";
+      return value.length > 200 ? "At most 200 characters." : undefined;
+    },
+  });
+  return name?.trim();
+}
+
+async function askHow(fileName: string): Promise<"start" | "edit" | undefined> {
+  const items = [
+    {
+      label: "$(play) Start now",
+      description: fileName,
+      detail: "Rank 8 on all linear layers, 3 epochs, learning rate 2e-4.",
+      how: "start" as const,
+    },
+    {
+      label: "$(edit) Edit recipe first",
+      description: fileName,
+      detail: "Opens the file; a click above its first line starts the run.",
+      how: "edit" as const,
+    },
+  ];
+  const placeHolder = "Start with good defaults, or look at every setting first?";
+  return (await vscode.window.showQuickPick(items, { title: TITLE, placeHolder }))?.how;
+}
+
+/** A recipe is never overwritten: the second of a name gets a number. */
+async function freeFile(folder: string, name: string): Promise<string> {
+  for (let count = 1; ; count++) {
+    const suffix = count === 1 ? "" : `-${count}`;
+    const file = path.join(folder, `${name}${suffix}${RECIPE_SUFFIX}`);
+    if (!(await stat(file).catch(() => undefined))) return file;
+  }
+}
+
+function stem(file: string): string {
+  return path.basename(file).replace(/\.(gguf|jsonl|ndjson)$/i, "");
+}

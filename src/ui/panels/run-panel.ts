@@ -1,0 +1,231 @@
+import { randomBytes } from "node:crypto";
+import path from "node:path";
+import * as vscode from "vscode";
+import { fromPanelSchema, type PanelAction } from "../../protocol/panel-messages.ts";
+import type { RunView, ToPanel } from "../../protocol/panel-messages.ts";
+import { RUN_FILES } from "../../protocol/run-folder.ts";
+import { MetricsTail } from "../../runs/metrics-tail.ts";
+import { readRun, type Run } from "../../runs/run.ts";
+import type { RunStore } from "../../runs/run-store.ts";
+import { errorMessage } from "../../util/errors.ts";
+import { readLastLines } from "./log-tail.ts";
+import { toColumns } from "./metric-columns.ts";
+import { runPanelHtml } from "./run-panel-html.ts";
+
+interface RunPanelOptions {
+  panel: vscode.WebviewPanel;
+  runDir: string;
+  store: RunStore;
+  /** The folder of the page's script and style sheet, the only one that it may load from. */
+  mediaUri: vscode.Uri;
+}
+
+/** At most this often does a page hear of changes. */
+const SEND_INTERVAL_MS = 200;
+/** How often a run outside the store's folders is looked at. */
+const FOREIGN_POLL_MS = 2_000;
+const LOG_TAIL = { maxLines: 200, maxBytes: 64 * 1024 };
+
+const MAX_TITLE_LENGTH = 40;
+
+type Part = "run" | "metrics" | "log";
+
+const COMMANDS: Record<PanelAction, string> = {
+  stop: "retune.stopRun",
+  resume: "retune.resumeRun",
+  showLog: "retune.showLog",
+  showRecipe: "retune.showRecipe",
+  generate: "retune.generate",
+  openOutput: "retune.revealRunOutput",
+};
+
+/**
+ * One run's panel, host side: feeds the page from the run folder while it is visible. A hidden page
+ * does not exist (its context is not retained); it says `ready` when it is shown again and gets
+ * everything anew.
+ */
+export class RunPanel implements vscode.Disposable {
+  readonly #options: RunPanelOptions;
+  readonly #disposables: vscode.Disposable[] = [];
+  readonly #stale = new Set<Part>();
+  #tail: MetricsTail | undefined;
+  #sendTimer: NodeJS.Timeout | undefined;
+  #isLoaded = false;
+  #isSending = false;
+  #lastRun = "";
+
+  constructor(options: RunPanelOptions) {
+    this.#options = options;
+    const { panel, runDir, store } = options;
+    this.#disposables.push(
+      panel.webview.onDidReceiveMessage((message: unknown) => this.#receive(message)),
+      panel.onDidChangeViewState(() => this.#visibilityChanged()),
+      store.onDidChange(({ type, run }) => {
+        if (run.dir !== runDir) return;
+        if (type === "removed") void this.#closeIfGone();
+        else this.#changed(type === "metrics" || type === "log" ? type : "run");
+      }),
+    );
+    const poll = setInterval(() => {
+      if (store.get(runDir) === undefined) this.#changed("run", "metrics", "log");
+    }, FOREIGN_POLL_MS);
+    this.#disposables.push({ dispose: () => clearInterval(poll) });
+    this.#load();
+  }
+
+  reveal(): void {
+    this.#options.panel.reveal();
+  }
+
+  dispose(): void {
+    clearTimeout(this.#sendTimer);
+    this.#tail = undefined;
+    for (const disposable of this.#disposables.splice(0)) disposable.dispose();
+  }
+
+  #load(): void {
+    const { panel, runDir, mediaUri } = this.#options;
+    const { webview } = panel;
+    webview.options = { enableScripts: true, localResourceRoots: [mediaUri] };
+    const uri = (name: string) =>
+      webview.asWebviewUri(vscode.Uri.joinPath(mediaUri, name)).toString();
+    webview.html = runPanelHtml({
+      runDir,
+      title: panel.title,
+      cspSource: webview.cspSource,
+      scriptUri: uri("run-panel.js"),
+      styleUri: uri("run-panel.css"),
+      nonce: randomBytes(16).toString("base64url"),
+    });
+  }
+
+  #receive(data: unknown): void {
+    const message = fromPanelSchema.safeParse(data);
+    if (!message.success) return;
+    switch (message.data.type) {
+      case "ready":
+        this.#isLoaded = true;
+        this.#startOver();
+        break;
+      case "action":
+        void this.#act(message.data.action);
+        break;
+    }
+  }
+
+  /**
+   * A hidden page is told nothing. Shown again it is told everything at once: most often it was loaded
+   * anew and says `ready` too, but should it have lived on it would never say so.
+   */
+  #visibilityChanged(): void {
+    const { visible } = this.#options.panel;
+    if (!visible) this.#tail = undefined;
+    else if (this.#isLoaded && this.#tail === undefined) this.#startOver();
+  }
+
+  #startOver(): void {
+    this.#tail = new MetricsTail(path.join(this.#options.runDir, RUN_FILES.metrics));
+    this.#lastRun = "";
+    this.#changed("run", "metrics", "log");
+  }
+
+  async #act(action: PanelAction): Promise<void> {
+    try {
+      await vscode.commands.executeCommand(COMMANDS[action], this.#options.runDir);
+    } catch (error) {
+      this.#post({ type: "problem", message: errorMessage(error) });
+    }
+  }
+
+  #changed(...parts: Part[]): void {
+    for (const part of parts) this.#stale.add(part);
+    if (this.#tail === undefined || this.#isSending || this.#sendTimer !== undefined) return;
+    const delay = this.#lastRun === "" ? 0 : SEND_INTERVAL_MS;
+    this.#sendTimer = setTimeout(() => {
+      this.#sendTimer = undefined;
+      void this.#send();
+    }, delay);
+  }
+
+  async #send(): Promise<void> {
+    this.#isSending = true;
+    try {
+      const parts = new Set(this.#stale);
+      this.#stale.clear();
+      if (parts.has("run")) await this.#sendRun();
+      if (parts.has("log")) await this.#sendLog();
+      if (parts.has("metrics")) await this.#sendMetrics();
+    } catch (error) {
+      this.#post({ type: "problem", message: errorMessage(error) });
+    } finally {
+      this.#isSending = false;
+      if (this.#stale.size > 0) this.#changed();
+    }
+  }
+
+  async #sendRun(): Promise<void> {
+    const { store, runDir, panel } = this.#options;
+    const run = store.get(runDir) ?? (await readRun(runDir));
+    if (run === undefined) {
+      const message = `${runDir}: no run here any more; it was deleted or moved. Close this tab.`;
+      this.#post({ type: "problem", message });
+      return;
+    }
+    const view = toView(run);
+    const json = JSON.stringify(view);
+    if (json === this.#lastRun) return;
+    this.#lastRun = json;
+    const title = panelTitle(run.name);
+    if (panel.title !== title) panel.title = title;
+    this.#post({ type: "run", run: view });
+  }
+
+  async #sendMetrics(): Promise<void> {
+    const tail = this.#tail;
+    let more = true;
+    // A page that was hidden meanwhile starts over with a tail of its own.
+    while (more && tail !== undefined && tail === this.#tail) {
+      const batch = await tail.read();
+      more = batch.more;
+      if (tail !== this.#tail) return;
+      if (batch.reset || batch.metrics.length > 0) {
+        const { reset } = batch;
+        this.#post({ type: "metrics", reset, columns: toColumns(batch.metrics) });
+      }
+    }
+  }
+
+  async #sendLog(): Promise<void> {
+    const file = path.join(this.#options.runDir, RUN_FILES.log);
+    this.#post({ type: "log", lines: await readLastLines(file, LOG_TAIL) });
+  }
+
+  #post(message: ToPanel): void {
+    if (this.#tail !== undefined) void this.#options.panel.webview.postMessage(message);
+  }
+
+  /** Also a run whose workspace folder was closed leaves the store: its panel may stay. */
+  async #closeIfGone(): Promise<void> {
+    const run = await readRun(this.#options.runDir).catch(() => undefined);
+    if (run === undefined) this.#options.panel.dispose();
+  }
+}
+
+/** Names may be 200 characters long; a tab as wide as the window hides the other tabs. */
+export function panelTitle(name: string): string {
+  return name.length <= MAX_TITLE_LENGTH ? name : `${name.slice(0, MAX_TITLE_LENGTH - 1)}…`;
+}
+
+function toView(run: Run): RunView {
+  const { dir, name, status, state, recipe, problem, hasAdapter, hasModel, hasCheckpoint } = run;
+  return {
+    runDir: dir,
+    name,
+    status,
+    ...(state === undefined ? {} : { state }),
+    ...(recipe === undefined ? {} : { recipe }),
+    ...(problem === undefined ? {} : { problem }),
+    hasOutput: hasAdapter || hasModel,
+    hasCheckpoint,
+  };
+}

@@ -1,0 +1,36 @@
+/** What the files that a new recipe names say about good settings for it. */
+import { readdir, readFile } from "node:fs/promises";
+import path from "node:path";
+
+/** The most positions that a base model knows, or undefined where its folder does not say. */
+export async function maxPositions(base: string): Promise<number | undefined> {
+  const text = await readFile(path.join(base, "config.json"), "utf8").catch(() => "{}");
+  try {
+    const config: unknown = JSON.parse(text);
+    if (typeof config !== "object" || config === null) return undefined;
+    const value = "max_position_embeddings" in config ? config.max_position_embeddings : undefined;
+    return typeof value === "number" && Number.isInteger(value) && value > 0 ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const TRAIN = /^train(?=[-_.\d])/i;
+const EVALUATION = /^(eval|valid|validation|val|dev|test)(?=[-_.\d])/i;
+
+export function isEvaluationFile(file: string): boolean {
+  return EVALUATION.test(path.basename(file));
+}
+
+/** The file for evaluation that lies beside train.jsonl: eval.jsonl, valid.jsonl and the like. */
+export async function evaluationFileBeside(train: string): Promise<string | undefined> {
+  const name = path.basename(train);
+  if (!TRAIN.test(name)) return undefined;
+  const rest = name.replace(TRAIN, "");
+  const beside = await readdir(path.dirname(train)).catch(() => []);
+  const [first] = beside
+    .filter((file) => EVALUATION.test(file) && file.replace(EVALUATION, "") === rest)
+    // A test set is the last choice: it is for the end.
+    .toSorted((a, b) => Number(/^test/i.test(a)) - Number(/^test/i.test(b)) || a.localeCompare(b));
+  return first && path.join(path.dirname(train), first);
+}

@@ -1,0 +1,56 @@
+/** The recipe that "Start LoRA Run…" writes: short, complete, and a person can read it. */
+import path from "node:path";
+import type { RecipeInput } from "../../protocol/recipe.ts";
+
+export interface NewRecipe {
+  name: string;
+  /** Absolute paths. */
+  base: string;
+  data: string;
+  /** Rows for evaluation; left out: a share of the training data is held out. */
+  evalData?: string | undefined;
+  /** Longest row that the base model takes, where that is known. */
+  maxPositions?: number | undefined;
+  /** The folder that the recipe will lie in. */
+  folder: string;
+}
+
+export const RECIPE_SUFFIX = ".retune.json";
+
+const USUAL_MAX_LENGTH = 512;
+/** Held out when there is no file for evaluation, so that every run shows whether it generalises. */
+const EVAL_SPLIT = 0.1;
+
+export function newRecipe(options: NewRecipe): RecipeInput {
+  const { name, base, data, evalData, folder, maxPositions = USUAL_MAX_LENGTH } = options;
+  return {
+    name,
+    base: relativePath(folder, base),
+    method: { type: "lora", rank: 8, alpha: 16, targets: "all-linear" },
+    data: {
+      train: relativePath(folder, data),
+      ...(evalData === undefined
+        ? { evalSplit: EVAL_SPLIT }
+        : { eval: relativePath(folder, evalData) }),
+      maxLength: Math.min(USUAL_MAX_LENGTH, maxPositions),
+    },
+    optimizer: { learningRate: 2e-4, schedule: "cosine", warmupSteps: 10 },
+    batchSize: 4,
+    epochs: 3,
+    evalEvery: 25,
+    saveEvery: 50,
+    seed: 42,
+  };
+}
+
+export function recipeText(recipe: RecipeInput): string {
+  const json = JSON.stringify(recipe, null, 2);
+  return `// Every setting completes and explains itself: type a quote, or hover over a name.\n${json}\n`;
+}
+
+/** Relative with "/" where the recipe can travel with its files, absolute where it can't. */
+function relativePath(folder: string, target: string): string {
+  const relative = path.relative(folder, target);
+  if (relative === "" || relative.startsWith("..") || path.isAbsolute(relative)) return target;
+  return relative.split(path.sep).join("/");
+}

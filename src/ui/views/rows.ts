@@ -1,0 +1,42 @@
+/** What the trees hand to commands: a row is one of these, and a command tells them apart by `kind`. */
+import type { Run } from "../../runs/run.ts";
+import type { AdapterEntry } from "../catalogs/adapter-catalog.ts";
+import type { ModelEntry } from "../catalogs/model-catalog.ts";
+import type { LayerGroup, TensorRow } from "../catalogs/tensor-groups.ts";
+
+export interface RunGroupRow {
+  kind: "runGroup";
+  label: string;
+  runs: readonly Run[];
+}
+export interface RunRow {
+  kind: "run";
+  runDir: string;
+  run: Run;
+}
+export interface ModelRow {
+  kind: "model";
+  model: ModelEntry;
+}
+export interface LayerRow {
+  kind: "layer";
+  model: ModelEntry;
+  group: LayerGroup;
+}
+export interface TensorLeaf {
+  kind: "tensor";
+  model: ModelEntry;
+  tensor: TensorRow;
+}
+export interface AdapterRow {
+  kind: "adapter";
+  adapter: AdapterEntry;
+}
+
+type Row = RunGroupRow | RunRow | ModelRow | LayerRow | TensorLeaf | AdapterRow;
+
+/** A command's argument as a row, when it came from one of our trees. */
+export function asRow(argument: unknown): Row | undefined {
+  const isRow = typeof argument === "object" && argument !== null && "kind" in argument;
+  return isRow ? (argument as Row) : undefined;
+}

@@ -1,0 +1,202 @@
+import * as vscode from "vscode";
+import type { Run } from "../../runs/run.ts";
+import { isActive, isLive } from "../../runs/run-status.ts";
+import type { RunStore } from "../../runs/run-store.ts";
+import { COMMANDS } from "../command-ids.ts";
+import { describeRun, progressOf, stepText } from "../run-text.ts";
+import { formatCount, formatLoss } from "../../util/format.ts";
+import { shortPaths } from "../short-paths.ts";
+import { factsTooltip } from "./markdown.ts";
+import type { RunGroupRow, RunRow } from "./rows.ts";
+
+/**
+ * A running trainer writes several times a second; the eye does not need more than this, and a row
+ * that is drawn anew loses its tooltip.
+ */
+const REDRAW_INTERVAL_MS = 2_000;
+/** A new state changes what can be done with a run: its buttons must not lag behind. */
+const NEW_STATE_DELAY_MS = 100;
+
+type Row = RunGroupRow | RunRow;
+
+export class RunsTree implements vscode.TreeDataProvider<Row> {
+  readonly #changed = new vscode.EventEmitter<Row[] | undefined>();
+  readonly onDidChangeTreeData = this.#changed.event;
+  readonly #store: RunStore;
+  readonly #ready: () => Promise<void>;
+  readonly #subscription: vscode.Disposable;
+  /** Rows are kept, so that one can be drawn anew without the others. */
+  readonly #rows = new Map<string, RunRow>();
+  readonly #shown = new Map<string, string>();
+  readonly #stale = new Set<RunRow>();
+  #whole: NodeJS.Timeout | undefined;
+  #progress: NodeJS.Timeout | undefined;
+
+  /** @param ready settles when the store has been filled: until then "no run" is not known */
+  constructor(store: RunStore, ready = () => Promise.resolve()) {
+    this.#store = store;
+    this.#ready = ready;
+    this.#subscription = store.onDidChange(({ type, run }) => {
+      if (type === "metrics" || type === "log") return;
+      const state = type === "removed" ? type : `${run.status} ${run.hasAdapter || run.hasModel}`;
+      const isNew = this.#shown.get(run.dir) !== state;
+      this.#shown.set(run.dir, state);
+      if (type === "removed") this.#rows.delete(run.dir);
+      const row = this.#rows.get(run.dir);
+      if (isNew || row === undefined) return this.#redrawSoon();
+      row.run = run;
+      this.#redrawRowSoon(row);
+    });
+  }
+
+  async getChildren(row?: Row): Promise<Row[]> {
+    if (row?.kind === "runGroup") {
+      return row.runs.map((run) => this.#rowOf(run));
+    }
+    if (row !== undefined) return [];
+    await this.#ready().catch(() => undefined);
+    // What is returned now is what a redraw would show. VS Code forgets its rows at a redraw, and a
+    // click that comes meanwhile is a command without a run.
+    clearTimeout(this.#whole);
+    this.#whole = undefined;
+    const runs = this.#store.runs();
+    const groups: RunGroupRow[] = [
+      { kind: "runGroup", label: "Active", runs: runs.filter((run) => isActive(run.status)) },
+      { kind: "runGroup", label: "Finished", runs: runs.filter((run) => !isActive(run.status)) },
+    ];
+    return groups.filter((group) => group.runs.length > 0);
+  }
+
+  getTreeItem(row: Row): vscode.TreeItem {
+    if (row.kind === "run") return runItem(row.run);
+    const item = new vscode.TreeItem(row.label, vscode.TreeItemCollapsibleState.Expanded);
+    item.id = `group:${row.label}`;
+    item.description = String(row.runs.length);
+    item.contextValue = "runGroup";
+    return item;
+  }
+
+  dispose(): void {
+    clearTimeout(this.#whole);
+    clearTimeout(this.#progress);
+    this.#subscription.dispose();
+    this.#changed.dispose();
+  }
+
+  #rowOf(run: Run): RunRow {
+    const known = this.#rows.get(run.dir);
+    if (known === undefined) {
+      const row: RunRow = { kind: "run", runDir: run.dir, run };
+      this.#rows.set(run.dir, row);
+      return row;
+    }
+    known.run = run;
+    return known;
+  }
+
+  #redrawSoon(): void {
+    this.#whole ??= setTimeout(() => {
+      this.#whole = undefined;
+      this.#changed.fire(undefined);
+    }, NEW_STATE_DELAY_MS);
+  }
+
+  #redrawRowSoon(row: RunRow): void {
+    this.#stale.add(row);
+    this.#progress ??= setTimeout(() => {
+      this.#progress = undefined;
+      this.#changed.fire([...this.#stale]);
+      this.#stale.clear();
+    }, REDRAW_INTERVAL_MS);
+  }
+}
+
+function runItem(run: Run): vscode.TreeItem {
+  const item = new vscode.TreeItem(run.name);
+  const description = shortPaths(describeRun(run));
+  item.id = run.dir;
+  item.description = description;
+  item.iconPath = runIcon(run);
+  item.contextValue = ["run", ...runAbilities(run)].join(" ");
+  item.tooltip = runTooltip(run);
+  item.accessibilityInformation = { label: `${run.name}, ${run.status}, ${description}` };
+  item.command = { command: COMMANDS.openRun, title: "Open Run", arguments: [run.dir] };
+  return item;
+}
+
+/** Words in the row's context value: package.json shows a command where its word stands. */
+export function runAbilities(run: Run): string[] {
+  const isStoppable = ["queued", "starting", "running"].includes(run.status);
+  const isResumable =
+    run.problem === undefined &&
+    ["queued", "stopped", "failed", "interrupted"].includes(run.status);
+  return [
+    ...(isStoppable ? ["stoppable"] : []),
+    ...(isResumable ? ["resumable"] : []),
+    ...(isLive(run.status) ? [] : ["deletable"]),
+    ...(run.hasAdapter ? ["hasAdapter"] : []),
+    ...(run.hasAdapter || run.hasModel ? ["hasOutput"] : []),
+  ];
+}
+
+function runIcon(run: Run): vscode.ThemeIcon {
+  const icon = (id: string, color?: string) =>
+    new vscode.ThemeIcon(id, color === undefined ? undefined : new vscode.ThemeColor(color));
+  if (run.problem !== undefined) return icon("warning", "list.warningForeground");
+  switch (run.status) {
+    case "queued":
+      return icon("clock", "descriptionForeground");
+    case "starting":
+    case "running":
+      return icon("sync~spin", "charts.blue");
+    case "stopping":
+      return icon("loading~spin", "charts.yellow");
+    case "finished":
+      return icon("pass-filled", "testing.iconPassed");
+    case "stopped":
+      return icon("stop-circle", "descriptionForeground");
+    case "interrupted":
+      return icon("debug-disconnect", "list.warningForeground");
+    case "failed":
+      return icon("error", "testing.iconFailed");
+  }
+}
+
+function runTooltip(run: Run): vscode.MarkdownString {
+  const { state, recipe } = run;
+  const loss = (value: number | undefined) => (value === undefined ? undefined : formatLoss(value));
+  return factsTooltip(run.name, [
+    ["State", run.status],
+    ["Problem", shortPaths(run.problem ?? state?.message ?? "")],
+    ["Step", state && `${stepText(run)} (${Math.round(100 * progressOf(run))} %)`],
+    ["Loss", loss(state?.loss)],
+    ["Eval loss", loss(state?.evalLoss)],
+    ["Best eval loss", bestEvalText(state)],
+    ["Method", recipe && methodText(recipe.method)],
+    ["Trained", trainedText(state)],
+    ["Base model", recipe?.base],
+    ["Data", recipe?.data.train],
+    ["Created", state && new Date(state.createdAt).toLocaleString()],
+    ["Folder", run.dir],
+  ]);
+}
+
+function bestEvalText(state: Run["state"]): string | undefined {
+  const { bestEvalLoss, bestStep } = state ?? {};
+  if (bestEvalLoss === undefined) return undefined;
+  const at = bestStep === undefined ? "" : ` at step ${bestStep}`;
+  return `${formatLoss(bestEvalLoss)}${at}`;
+}
+
+function trainedText(state: Run["state"]): string | undefined {
+  const { trainableParameters: trained, totalParameters: total } = state ?? {};
+  if (!trained) return undefined;
+  const share = total ? ` (${((100 * trained) / total).toPrecision(2)} %)` : "";
+  return `${formatCount(trained)} parameters${share}`;
+}
+
+function methodText(method: NonNullable<Run["recipe"]>["method"]): string {
+  return method.type === "lora"
+    ? `${method.variant}, rank ${method.rank}, alpha ${method.alpha}`
+    : method.type;
+}

@@ -1,0 +1,63 @@
+/** Tells one process from another that was given the same pid later: by when it started. */
+import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import { promisify } from "node:util";
+
+interface ProcessIdentity {
+  pid: number;
+  startedAt: string;
+  hostname: string;
+}
+
+const run = promisify(execFile);
+const QUERY_TIMEOUT_MS = 5_000;
+
+/** Linux: clock ticks from boot to start, with the boot's own id, so that a restart is no match. */
+async function linuxStart(pid: number): Promise<string> {
+  const stat = await readFile(`/proc/${pid}/stat`, "utf8");
+  // The command's name, field 2, may hold spaces and parentheses: count from behind it.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  if (fields[0] === "Z") throw new Error(`process ${pid} is a zombie`);
+  const boot = await readFile("/proc/sys/kernel/random/boot_id", "utf8");
+  return `${boot.trim()}:${fields[19]}`;
+}
+
+async function windowsStart(pid: number): Promise<string> {
+  const query = `(Get-Process -Id ${pid}).StartTime.ToFileTimeUtc()`;
+  const options = { timeout: QUERY_TIMEOUT_MS, windowsHide: true };
+  return (await run("powershell", ["-NoProfile", "-Command", query], options)).stdout.trim();
+}
+
+async function unixStart(pid: number): Promise<string> {
+  const options = { timeout: QUERY_TIMEOUT_MS, env: { ...process.env, LC_ALL: "C" } };
+  return (await run("ps", ["-o", "lstart=", "-p", String(pid)], options)).stdout.trim();
+}
+
+/** An opaque string that is equal exactly when the process is the same; undefined when there is none. */
+async function processStart(pid: number): Promise<string | undefined> {
+  try {
+    if (process.platform === "linux") return await linuxStart(pid);
+    const start = process.platform === "win32" ? await windowsStart(pid) : await unixStart(pid);
+    return start === "" ? undefined : start;
+  } catch {
+    return undefined;
+  }
+}
+
+export async function currentProcessIdentity(): Promise<ProcessIdentity> {
+  const startedAt = (await processStart(process.pid)) ?? "unknown";
+  return { pid: process.pid, startedAt, hostname: hostname() };
+}
+
+/** Whether this very process still runs on this machine. */
+export async function isProcessAlive(identity: ProcessIdentity): Promise<boolean> {
+  if (identity.hostname !== hostname()) return false;
+  try {
+    process.kill(identity.pid, 0);
+  } catch (error) {
+    // EPERM: it is there and belongs to somebody else.
+    if (!(error instanceof Error && "code" in error && error.code === "EPERM")) return false;
+  }
+  return (await processStart(identity.pid)) === identity.startedAt;
+}

@@ -1,0 +1,3 @@
+import manifest from "../../package.json" with { type: "json" };
+
+export const RETUNE_VERSION: string = manifest.version;

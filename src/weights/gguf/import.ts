@@ -1,0 +1,118 @@
+/**
+ * A .gguf as a Hugging Face folder: config.json, tokenizer files and float weights, made on first
+ * use and kept in a cache. Half-precision tensors stay as they are; quantised ones become float32,
+ * the only type that holds their values exactly.
+ */
+import { realpath, stat, statfs, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { InputError } from "../../util/errors.ts";
+import { DTYPE_BYTES } from "../dtype.ts";
+import { replaceFolder } from "../replace-folder.ts";
+import { type TensorToWrite, writeSafetensors } from "../safetensors.ts";
+import {
+  cacheFolder,
+  defaultCacheDir,
+  isCurrent,
+  removeAbandoned,
+  writeOrigin,
+} from "./import-cache.ts";
+import { checkpointPieces, writtenType } from "./checkpoint-pieces.ts";
+import { checkTensors } from "./check-tensors.ts";
+import { type GgufHeader, readGgufHeader } from "./header.ts";
+import { type LlamaConfigJson, checkIsLlama, llamaConfig } from "./llama-config.ts";
+import { checkpointTensors } from "./llama-tensors.ts";
+import { tokenizerFiles } from "./tokenizer-files.ts";
+
+export interface ImportOptions {
+  /** Holds a folder per imported file; default `$RETUNE_CACHE/gguf`, or `~/.cache/retune/gguf`. */
+  cacheDir?: string;
+  log?: (line: string) => void;
+}
+
+/** Room for the tokenizer files and the file system's own needs. */
+const SPARE_BYTES = 2 ** 26;
+
+/**
+ * @returns the folder of a .gguf's import, made now unless a current one is in the cache
+ * @throws InputError naming the file and the key or tensor that is broken or not supported
+ */
+export async function importGguf(file: string, options: ImportOptions = {}): Promise<string> {
+  const { cacheDir = defaultCacheDir(), log = () => {} } = options;
+  const source = await realpath(file);
+  const dir = cacheFolder(cacheDir, source);
+  if (await isCurrent(dir, source)) return dir;
+  log(`importing ${file}`);
+  const header = await readGgufHeader(source);
+  checkIsLlama(header);
+  const config = await llamaConfig(header);
+  const texts = { "config.json": config, ...tokenizerFiles(header, log) };
+  const tensors = tensorsToWrite(header, config);
+  await removeAbandoned(dir);
+  await replaceFolder(dir, async (temporary) => {
+    await checkRoom(temporary, tensors);
+    for (const [name, json] of Object.entries(texts)) {
+      await writeFile(path.join(temporary, name), `${JSON.stringify(json, null, 2)}\n`);
+    }
+    await writeSafetensors(path.join(temporary, "model.safetensors"), tensors, { format: "pt" });
+    await checkUnchanged(header);
+    await writeOrigin(temporary, header);
+  });
+  log(`imported ${file} into ${dir}`);
+  return dir;
+}
+
+function tensorsToWrite(header: GgufHeader, config: LlamaConfigJson): TensorToWrite[] {
+  const heads = {
+    heads: config.num_attention_heads,
+    keyValueHeads: config.num_key_value_heads,
+  };
+  const checkpoint = checkpointTensors(header, heads);
+  checkTensors(header.file, checkpoint, config);
+  const tensors = checkpoint.map((tensor) => ({
+    name: tensor.name,
+    dtype: writtenType(tensor.source.type),
+    shape: tensor.source.shape,
+    data: () => checkpointPieces(header.file, tensor),
+  }));
+  return [...tensors, ...missingBiases(tensors, config)];
+}
+
+/** A Llama's attention and feed-forward have all their biases or none: those that a file leaves out are zero. */
+function missingBiases(
+  present: readonly { name: string; shape: readonly number[] }[],
+  config: LlamaConfigJson,
+): TensorToWrite[] {
+  const names = new Set(present.map(({ name }) => name));
+  return present.flatMap(({ name, shape }) => {
+    const biased =
+      (config.attention_bias && /\.self_attn\.\w+\.weight$/u.test(name)) ||
+      (config.mlp_bias && /\.mlp\.\w+\.weight$/u.test(name));
+    const bias = name.replace(/weight$/u, "bias");
+    const length = shape[0] ?? 0;
+    return biased && !names.has(bias)
+      ? [{ name: bias, dtype: "F32" as const, shape: [length], data: new Uint8Array(4 * length) }]
+      : [];
+  });
+}
+
+async function checkRoom(dir: string, tensors: readonly TensorToWrite[]): Promise<void> {
+  const needed = tensors.reduce(
+    (sum, { dtype, shape }) =>
+      sum + shape.reduce((count, dimension) => count * dimension, DTYPE_BYTES[dtype]),
+    SPARE_BYTES,
+  );
+  const { bavail, bsize } = await statfs(dir);
+  if (bavail * bsize < needed) {
+    const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
+    throw new InputError(
+      `${path.dirname(dir)}: importing takes ${gigabytes(needed)} and ${gigabytes(bavail * bsize)} are free; make room, or set RETUNE_CACHE to a folder on another disk`,
+    );
+  }
+}
+
+async function checkUnchanged({ file, size, mtimeMs }: GgufHeader): Promise<void> {
+  const now = await stat(file);
+  if (now.size !== size || now.mtimeMs !== mtimeMs) {
+    throw new InputError(`${file}: changed while it was imported; try again when it is complete`);
+  }
+}

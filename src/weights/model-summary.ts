@@ -1,0 +1,125 @@
+/**
+ * What a model or an adapter is, from file headers alone: cheap enough to run in the editor for
+ * every model of a workspace.
+ */
+import { stat } from "node:fs/promises";
+import path from "node:path";
+import { InputError } from "../util/errors.ts";
+import { readGgufHeader } from "./gguf/header.ts";
+import { readJsonObject } from "./json-file.ts";
+import { readModelWeights } from "./model-weights.ts";
+import { readPeftAdapter } from "./peft-adapter.ts";
+
+export interface TensorSummary {
+  /** The checkpoint's own name, verbatim. */
+  readonly name: string;
+  /** In the spelling of its file format: "BF16", "Q4_K". */
+  readonly dtype: string;
+  /** Slowest axis first, for GGUF too. */
+  readonly shape: readonly number[];
+}
+
+export interface ModelSummary {
+  /** config.json's model_type, or GGUF's general.architecture. */
+  readonly modelType: string;
+  /** Elements of all tensors, as stored: a tied head counts once. */
+  readonly parameters: number;
+  /** The type that holds most of the parameters. */
+  readonly dtype: string;
+  /** Size of the weight files. */
+  readonly bytes: number;
+  readonly tensors: readonly TensorSummary[];
+}
+
+export interface AdapterSummary {
+  readonly method: "LoRA" | "rsLoRA";
+  readonly rank: number;
+  readonly alpha: number;
+  readonly useRslora: boolean;
+  readonly parameters: number;
+  /** Size of the weight file. */
+  readonly bytes: number;
+  /** As the adapter names it: a path or a Hugging Face repository. */
+  readonly base?: string;
+  /** Last parts of the adapted modules' names: "q_proj". */
+  readonly targets: readonly string[];
+}
+
+/**
+ * @param model a Hugging Face folder or a .gguf file
+ * @throws InputError of one line for what cannot be read; a folder without weights is such
+ */
+export async function summariseModel(model: string): Promise<ModelSummary> {
+  if (/\.gguf$/i.test(model)) {
+    return summariseGguf(model);
+  }
+  const file = path.join(model, "config.json");
+  const { model_type: modelType } = await readJsonObject(file);
+  if (typeof modelType !== "string" || modelType === "") {
+    throw new InputError(`${file} has no model_type: it is not a transformers model`);
+  }
+  const weights = await readModelWeights(model);
+  const tensors = [...weights.values()].map(({ name, dtype, shape }) => ({ name, dtype, shape }));
+  const files = new Set([...weights.values()].map((info) => info.file));
+  const bytes = await totalBytes([...files]);
+  return { modelType, bytes, ...countParameters(tensors, model), tensors };
+}
+
+async function summariseGguf(file: string): Promise<ModelSummary> {
+  const header = await readGgufHeader(file);
+  const parts = header.metadata.get("split.count");
+  if (typeof parts === "number" && parts > 1) {
+    throw new InputError(
+      `${file} is one of ${parts} parts; join them with "llama-gguf-split --merge" first`,
+    );
+  }
+  const modelType = header.metadata.get("general.architecture");
+  if (typeof modelType !== "string" || modelType === "") {
+    throw new InputError(`${file} does not name its architecture (general.architecture)`);
+  }
+  const tensors = [...header.tensors.values()].map(({ name, type, shape }) => ({
+    name,
+    dtype: type.name,
+    shape,
+  }));
+  return { modelType, bytes: header.size, ...countParameters(tensors, file), tensors };
+}
+
+/** @throws InputError of one line for a folder that is no LoRA adapter of PEFT's or is broken */
+export async function summariseAdapter(dir: string): Promise<AdapterSummary> {
+  const { config, modules } = await readPeftAdapter(dir);
+  const tensors = modules.flatMap(({ a, b }) => [a, b]);
+  const base = config.base_model_name_or_path;
+
+  return {
+    method: config.use_rslora ? "rsLoRA" : "LoRA",
+    rank: config.r,
+    alpha: config.lora_alpha,
+    useRslora: config.use_rslora,
+    parameters: countParameters(tensors, dir).parameters,
+    bytes: await totalBytes([...new Set(tensors.map((info) => info.file))]),
+    ...(base ? { base } : {}),
+    targets: [...new Set(modules.map((each) => each.path.split(".").at(-1) ?? ""))].toSorted(),
+  };
+}
+
+function countParameters(
+  tensors: readonly TensorSummary[],
+  model: string,
+): { parameters: number; dtype: string } {
+  let parameters = 0;
+  const byType = new Map<string, number>();
+  for (const { dtype, shape } of tensors) {
+    const count = shape.reduce((product, size) => product * size, 1);
+    parameters += count;
+    byType.set(dtype, (byType.get(dtype) ?? 0) + count);
+  }
+  const dominant = [...byType].reduce((a, b) => (b[1] > a[1] ? b : a), ["", -1]);
+  if (dominant[1] < 0) throw new InputError(`${model} holds no tensors`);
+  return { parameters, dtype: dominant[0] };
+}
+
+async function totalBytes(files: readonly string[]): Promise<number> {
+  const sizes = await Promise.all(files.map(async (file) => (await stat(file)).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}

@@ -1,0 +1,43 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, rename, rm } from "node:fs/promises";
+import path from "node:path";
+import { hasCode } from "../util/errors.ts";
+
+/**
+ * Fills a temporary folder beside `dir` and puts it in `dir`'s place by rename. Whatever `fill`
+ * throws, an earlier `dir` is still there and nothing half-written is left.
+ */
+export async function replaceFolder(
+  dir: string,
+  fill: (temporary: string) => Promise<void>,
+): Promise<void> {
+  // A trailing separator would put the temporary folder inside.
+  const target = path.resolve(dir);
+  // Process ids repeat, in containers above all: what a killed process left must not be in the way.
+  const unique = `${process.pid}-${randomBytes(4).toString("hex")}`;
+  const temporary = `${target}.${unique}.tmp`;
+  const old = `${target}.${unique}.old`;
+  await mkdir(path.dirname(target), { recursive: true });
+  try {
+    await mkdir(temporary);
+    await fill(temporary);
+    const hadOld = await moveIfThere(target, old);
+    await rename(temporary, target).catch(async (error: unknown) => {
+      if (hadOld) await rename(old, target);
+      throw error;
+    });
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+  await rm(old, { recursive: true, force: true });
+}
+
+async function moveIfThere(from: string, to: string): Promise<boolean> {
+  try {
+    await rename(from, to);
+    return true;
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,278 @@
+/**
+ * The safetensors format: 8 bytes of header length, a JSON header, then the tensors' bytes. Headers
+ * are checked as strictly as the format's own crate does, before any byte of data is believed.
+ */
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import path from "node:path";
+import * as z from "zod";
+import { InputError, InternalError, errorMessage, hasCode } from "../util/errors.ts";
+import { DTYPE_BYTES, type DType, toFloat32 } from "./dtype.ts";
+
+/** The crate's own limit. */
+const MAX_HEADER_BYTES = 100_000_000;
+const LENGTH_BYTES = 8;
+/** The crate aligns the data so; readers that map the file rely on it. */
+const DATA_ALIGNMENT = 8;
+const MAX_TRANSFER_BYTES = 2 ** 30;
+
+export interface TensorInfo {
+  name: string;
+  dtype: DType;
+  shape: readonly number[];
+  /** Absolute path. */
+  file: string;
+  /** From the start of the file. */
+  byteOffset: number;
+  byteLength: number;
+}
+
+export interface SafetensorsHeader {
+  tensors: ReadonlyMap<string, TensorInfo>;
+  metadata: Readonly<Record<string, string>>;
+}
+
+export interface TensorToWrite {
+  name: string;
+  dtype: DType;
+  shape: readonly number[];
+  data: Uint8Array | (() => Promise<Uint8Array> | AsyncIterable<Uint8Array>);
+}
+
+const entrySchema = z.object({
+  dtype: z.string(),
+  shape: z.array(z.int().min(0)),
+  data_offsets: z.tuple([z.int().min(0), z.int().min(0)]),
+});
+
+function isDType(name: string): name is DType {
+  return Object.hasOwn(DTYPE_BYTES, name);
+}
+
+/** @throws InputError naming the file and, where there is one, the tensor that is wrong */
+export async function readSafetensorsHeader(file: string): Promise<SafetensorsHeader> {
+  const handle = await open(file).catch((error: unknown) => {
+    if (hasCode(error, "ENOENT")) throw new InputError(`${file} does not exist`);
+    throw new InputError(`${file} cannot be read: ${errorMessage(error)}`, { cause: error });
+  });
+  try {
+    const found = await handle.stat();
+    if (!found.isFile()) throw new InputError(`${file} is not a file`);
+    const { size } = found;
+    const json = await readHeaderJson(handle, { file, size });
+    return parseHeader(json, { file: path.resolve(file), size });
+  } finally {
+    await handle.close();
+  }
+}
+
+async function readHeaderJson(
+  handle: FileHandle,
+  { file, size }: { file: string; size: number },
+): Promise<{ header: Record<string, unknown>; dataStart: number }> {
+  if (size < LENGTH_BYTES) {
+    throw new InputError(`${file}: ${size} bytes is too short for a safetensors file`);
+  }
+  const prefix = Buffer.alloc(LENGTH_BYTES);
+  await handle.read(prefix, 0, LENGTH_BYTES, 0);
+  const length = Number(prefix.readBigUInt64LE());
+  if (length > MAX_HEADER_BYTES || LENGTH_BYTES + length > size) {
+    throw new InputError(
+      `${file}: the header claims ${length} bytes of a file of ${size}; the file is truncated or not safetensors`,
+    );
+  }
+  const bytes = Buffer.alloc(length);
+  await handle.read(bytes, 0, length, LENGTH_BYTES);
+  try {
+    const header: unknown = JSON.parse(bytes.toString("utf8"));
+    if (typeof header !== "object" || header === null || Array.isArray(header)) {
+      throw new Error("not an object");
+    }
+    return { header: header as Record<string, unknown>, dataStart: LENGTH_BYTES + length };
+  } catch (error) {
+    const reason = errorMessage(error).replaceAll(/\s+/g, " ");
+    throw new InputError(`${file}: the header is not JSON: ${reason}`, { cause: error });
+  }
+}
+
+function parseHeader(
+  { header, dataStart }: { header: Record<string, unknown>; dataStart: number },
+  { file, size }: { file: string; size: number },
+): SafetensorsHeader {
+  const { __metadata__: rawMetadata, ...entries } = header;
+  const metadata = z.record(z.string(), z.string()).optional().safeParse(rawMetadata);
+  if (!metadata.success) throw new InputError(`${file}: __metadata__ must map text to text`);
+  const tensors = Object.entries(entries)
+    .map(([name, entry]) => parseEntry(name, entry, { file, dataStart }))
+    .toSorted((a, b) => a.byteOffset - b.byteOffset);
+  let expected = dataStart;
+  for (const { name, byteOffset, byteLength } of tensors) {
+    if (byteOffset !== expected) {
+      throw new InputError(
+        `${file}: tensor ${name} starts at byte ${byteOffset - dataStart} of the data, expected ${expected - dataStart}: tensors overlap or leave a gap`,
+      );
+    }
+    expected += byteLength;
+  }
+  if (expected !== size) {
+    throw new InputError(
+      `${file}: the header describes ${expected} bytes, the file has ${size}; it is truncated or was not fully written`,
+    );
+  }
+  return {
+    tensors: new Map(tensors.map((info) => [info.name, info])),
+    metadata: metadata.data ?? {},
+  };
+}
+
+function parseEntry(
+  name: string,
+  entry: unknown,
+  { file, dataStart }: { file: string; dataStart: number },
+): TensorInfo {
+  const parsed = entrySchema.safeParse(entry);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw new InputError(`${file}: tensor ${name}: ${issue?.path.join(".")}: ${issue?.message}`);
+  }
+  const { dtype, shape, data_offsets } = parsed.data;
+  if (!isDType(dtype)) {
+    throw new InputError(`${file}: tensor ${name} has the unsupported dtype ${dtype}`);
+  }
+  const [start, end] = data_offsets;
+  const needed = shape.reduce((count, dim) => count * dim, DTYPE_BYTES[dtype]);
+  if (end - start !== needed) {
+    throw new InputError(
+      `${file}: tensor ${name} ${dtype} [${shape.join(", ")}] needs ${needed} bytes, its offsets give ${end - start}`,
+    );
+  }
+  return { name, dtype, shape, file, byteOffset: dataStart + start, byteLength: needed };
+}
+
+/** The tensor's bytes in pieces of `chunkBytes`, the last one shorter. */
+export async function* readTensorChunks(
+  info: TensorInfo,
+  chunkBytes: number,
+): AsyncGenerator<Uint8Array> {
+  const handle = await open(info.file);
+  try {
+    for (let done = 0; done < info.byteLength; done += chunkBytes) {
+      const chunk = new Uint8Array(Math.min(chunkBytes, info.byteLength - done));
+      await readFully(handle, chunk, { info, start: done });
+      yield chunk;
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+export async function readTensorBytes(info: TensorInfo): Promise<Uint8Array> {
+  const handle = await open(info.file);
+  try {
+    const bytes = new Uint8Array(info.byteLength);
+    await readFully(handle, bytes, { info, start: 0 });
+    return bytes;
+  } finally {
+    await handle.close();
+  }
+}
+
+async function readFully(
+  handle: FileHandle,
+  bytes: Uint8Array,
+  { info, start }: { info: TensorInfo; start: number },
+): Promise<void> {
+  for (let done = 0; done < bytes.length;) {
+    // One read call moves at most 2 GiB.
+    const { bytesRead } = await handle.read(bytes, {
+      offset: done,
+      length: Math.min(bytes.length - done, MAX_TRANSFER_BYTES),
+      position: info.byteOffset + start + done,
+    });
+    if (bytesRead === 0) {
+      throw new InputError(`${info.file}: tensor ${info.name} ends early, at byte ${start + done}`);
+    }
+    done += bytesRead;
+  }
+}
+
+export async function readTensor(info: TensorInfo): Promise<Float32Array> {
+  return toFloat32(await readTensorBytes(info), info.dtype);
+}
+
+/**
+ * Writes tensors in the given order, piece by piece. The file appears by rename, whole or not at all.
+ * @throws what the file system throws; nothing is left behind
+ */
+export async function writeSafetensors(
+  file: string,
+  tensors: readonly TensorToWrite[],
+  metadata: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const temporary = `${file}.${process.pid}.tmp`;
+  try {
+    const handle = await open(temporary, "w");
+    try {
+      await writeFully(handle, encodeHeader(tensors, metadata));
+      for (const tensor of tensors) await writeTensor(handle, tensor);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+async function writeTensor(handle: FileHandle, tensor: TensorToWrite): Promise<void> {
+  const { data } = tensor;
+  const source = typeof data === "function" ? data() : data;
+  let written = 0;
+  if (Symbol.asyncIterator in source) {
+    for await (const chunk of source) {
+      await writeFully(handle, chunk);
+      written += chunk.byteLength;
+    }
+  } else {
+    const bytes = await source;
+    await writeFully(handle, bytes);
+    written = bytes.byteLength;
+  }
+  if (written !== bytesOf(tensor)) {
+    throw new InternalError(
+      `tensor ${tensor.name} came with ${written} bytes, not ${bytesOf(tensor)}`,
+    );
+  }
+}
+
+async function writeFully(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length;) {
+    const length = Math.min(bytes.length - done, MAX_TRANSFER_BYTES);
+    done += (await handle.write(bytes, done, length)).bytesWritten;
+  }
+}
+
+function bytesOf({ dtype, shape }: { dtype: DType; shape: readonly number[] }): number {
+  return shape.reduce((count, dim) => count * dim, DTYPE_BYTES[dtype]);
+}
+
+function encodeHeader(
+  tensors: readonly TensorToWrite[],
+  metadata: Readonly<Record<string, string>>,
+): Buffer {
+  let offset = 0;
+  const entries = tensors.map((tensor): [string, object] => {
+    const start = offset;
+    offset += bytesOf(tensor);
+    const { name, dtype, shape } = tensor;
+    return [name, { dtype, shape, data_offsets: [start, offset] }];
+  });
+  const head = Object.keys(metadata).length > 0 ? [["__metadata__", metadata] as const] : [];
+  const json = Buffer.from(JSON.stringify(Object.fromEntries([...head, ...entries])));
+  const padded = Math.ceil(json.length / DATA_ALIGNMENT) * DATA_ALIGNMENT;
+  const header = Buffer.alloc(LENGTH_BYTES + padded, " ");
+  header.writeBigUInt64LE(BigInt(padded));
+  json.copy(header, LENGTH_BYTES);
+  return header;
+}

@@ -1,0 +1,248 @@
+/**
+ * Whatever is wrong with what a person gives: exit code 2, one line on standard error that names
+ * the file, the place and the way out, and nothing new on the disk.
+ */
+import assert from "node:assert/strict";
+import {
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import path from "node:path";
+import { test } from "node:test";
+import type { RecipeInput } from "../../src/protocol/recipe.ts";
+import { retune, tinyWorkspace, writeRecipe } from "../support/retune.ts";
+
+interface Case {
+  /** Prepares the workspace; what it returns changes the recipe. */
+  spoil: (dir: string) => Partial<RecipeInput> | void;
+  says: RegExp;
+}
+
+type Json = Record<string, unknown>;
+
+function edit(file: string, change: (json: Json) => Json): void {
+  writeFileSync(file, JSON.stringify(change(JSON.parse(readFileSync(file, "utf8")) as Json)));
+}
+
+function readHeader(file: string): { header: Json; data: Buffer } {
+  const bytes = readFileSync(file);
+  const end = 8 + Number(bytes.readBigUInt64LE());
+  return { header: JSON.parse(bytes.toString("utf8", 8, end)) as Json, data: bytes.subarray(end) };
+}
+
+function tensorNames(file: string): string[] {
+  return Object.keys(readHeader(file).header).filter((name) => name !== "__metadata__");
+}
+
+/** Rewrites the header of model.safetensors, bytes untouched. */
+function editHeader(dir: string, change: (header: Json) => Json): void {
+  const file = path.join(dir, "model/model.safetensors");
+  const { header: before, data: rest } = readHeader(file);
+  const header = JSON.stringify(change(before));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(Buffer.byteLength(header)));
+  writeFileSync(file, Buffer.concat([length, Buffer.from(header), rest]));
+}
+
+function listing(dir: string): string[] {
+  return (readdirSync(dir, { recursive: true }) as string[]).toSorted();
+}
+
+const row = (prompt: string): string => JSON.stringify({ prompt, completion: " yes" });
+const data = (dir: string, text: string): void => writeFileSync(path.join(dir, "data.jsonl"), text);
+const Q = "model.layers.0.self_attn.q_proj.weight";
+
+const cases: Record<string, Case> = {
+  "a truncated safetensors file": {
+    spoil: (dir) => truncateSync(path.join(dir, "model/model.safetensors"), 20_000),
+    says: /model\.safetensors: .*truncated/,
+  },
+  "a header that claims more than the file": {
+    spoil: (dir) => {
+      const file = path.join(dir, "model/model.safetensors");
+      const bytes = readFileSync(file);
+      bytes.writeBigUInt64LE(2n ** 50n);
+      writeFileSync(file, bytes);
+    },
+    says: /model\.safetensors: the header claims \d+ bytes of a file of \d+/,
+  },
+  "a tensor whose offsets contradict its shape": {
+    spoil: (dir) =>
+      editHeader(dir, (header) => ({
+        ...header,
+        [Q]: { ...(header[Q] as Json), shape: [32, 64] },
+      })),
+    says: /model\.safetensors: tensor .*q_proj\.weight.*needs \d+ bytes/,
+  },
+  "a missing shard": {
+    spoil: (dir) => {
+      renameSync(
+        path.join(dir, "model/model.safetensors"),
+        path.join(dir, "model/model-00001-of-00002.safetensors"),
+      );
+      const first = "model-00001-of-00002.safetensors";
+      const weight_map = {
+        ...Object.fromEntries(
+          tensorNames(path.join(dir, "model", first)).map((name) => [name, first]),
+        ),
+        "lm_head.weight": "model-00002-of-00002.safetensors",
+      };
+      const index = path.join(dir, "model/model.safetensors.index.json");
+      writeFileSync(index, JSON.stringify({ weight_map }));
+    },
+    says: /model-00002-of-00002\.safetensors is missing/,
+  },
+  "a shard outside the model's folder": {
+    spoil: (dir) => {
+      rmSync(path.join(dir, "model/model.safetensors"));
+      const weight_map = { "model.norm.weight": "../../etc/passwd" };
+      const file = path.join(dir, "model/model.safetensors.index.json");
+      writeFileSync(file, JSON.stringify({ weight_map }));
+    },
+    says: /index\.json: tensor model\.norm\.weight is placed in "\.\.\/\.\.\/etc\/passwd", expected .* of the model's own folder/,
+  },
+  "shapes that contradict config.json": {
+    spoil: (dir) =>
+      edit(path.join(dir, "model/config.json"), (json) => ({ ...json, intermediate_size: 96 })),
+    says: /model\.safetensors: tensor .*proj\.weight is \[.*config\.json calls for \[/,
+  },
+  "a tensor that config.json calls for and the file lacks": {
+    spoil: (dir) =>
+      edit(path.join(dir, "model/config.json"), (json) => ({ ...json, num_hidden_layers: 3 })),
+    says: /model\.layers\.2\..* is missing/,
+  },
+  "an unknown model_type": {
+    spoil: (dir) =>
+      edit(path.join(dir, "model/config.json"), (json) => ({ ...json, model_type: "mamba" })),
+    says: /config\.json: .*"?mamba"?.*llama/,
+  },
+  "a base model that does not exist": {
+    spoil: () => ({ base: "no-such-model" }),
+    says: /tiny\.retune\.json:\d+: base model .*no-such-model does not exist/,
+  },
+  "a base without tokenizer": {
+    spoil: (dir) => rmSync(path.join(dir, "model/tokenizer.json")),
+    says: /no tokenizer\.json/,
+  },
+  "a tokenizer with more ids than the model": {
+    spoil: (dir) =>
+      edit(path.join(dir, "model/tokenizer.json"), (json) => {
+        const added = json["added_tokens"] as Json[];
+        return { ...json, added_tokens: [...added, { ...added[0], id: 300, content: "<more>" }] };
+      }),
+    says: /ids up to 300, but the model's vocab_size is 259/,
+  },
+  "a broken line of JSONL": {
+    spoil: (dir) => data(dir, `${row("a")}\n${row("b")}\n{"prompt": "c", "compl\n${row("d")}`),
+    says: /data\.jsonl:3: /,
+  },
+  "a row that fits no format": {
+    spoil: (dir) => data(dir, `${row("a")}\n{"question": "b"}`),
+    says: /data\.jsonl:2: no format fits the keys question/,
+  },
+  "a message without content": {
+    spoil: (dir) => data(dir, `{"messages": [{"role": "user", "content": 7}]}`),
+    says: /data\.jsonl:1: "messages\[0\]\.content" must be text, found 7/,
+  },
+  "empty data": { spoil: (dir) => data(dir, "\n"), says: /data\.jsonl has no rows/ },
+  "data in which no token counts": {
+    spoil: (dir) => data(dir, `{"messages": [{"role": "user", "content": "hi"}]}`),
+    says: /data\.jsonl: no token counts in any of its 1 rows.*first such line: 1/,
+  },
+  "data that does not exist": {
+    spoil: () => ({ data: { train: "no-such.jsonl" } }),
+    says: /tiny\.retune\.json:\d+: training data .*no-such\.jsonl does not exist/,
+  },
+  "rows longer than maxLength where that is an error": {
+    spoil: () => ({ data: { train: "data.jsonl", maxLength: 10, overlong: "error" } }),
+    says: /data\.jsonl:1: the row has \d+ tokens, data\.maxLength is 10/,
+  },
+  "more tokens than the model allows": {
+    spoil: () => ({ data: { train: "data.jsonl", maxLength: 1000 } }),
+    says: /data\.maxLength 1000 is above the 256 positions/,
+  },
+  "targets that match no layer": {
+    spoil: () => ({ method: { type: "lora", targets: ["query"] } }),
+    says: /query.*(q_proj|known|has)/,
+  },
+  "a rank above the layer's width": {
+    spoil: () => ({ method: { type: "lora", rank: 64 } }),
+    says: /method\.rank 64 is above \d+/,
+  },
+  "an unknown key": {
+    spoil: () => ({ epoch: 3 }) as Partial<RecipeInput>,
+    says: /tiny\.retune\.json:\d+: epoch is not a known key; did you mean epochs\?/,
+  },
+  "an unknown key within": {
+    spoil: () => ({ optimizer: { learning_rate: 1 } }) as Partial<RecipeInput>,
+    says: /tiny\.retune\.json:\d+: optimizer\.learning_rate is not a known key/,
+  },
+  "a wrong type": {
+    spoil: () => ({ batchSize: "four" }) as unknown as Partial<RecipeInput>,
+    says: /tiny\.retune\.json:\d+: batchSize: .*expected.*received string/i,
+  },
+  "an unknown method": {
+    spoil: () => ({ method: { type: "qlora" } }) as unknown as Partial<RecipeInput>,
+    says: /tiny\.retune\.json:\d+: method\.type: /,
+  },
+};
+
+for (const [name, { spoil, says }] of Object.entries(cases)) {
+  test(`train refuses ${name}`, async (t) => {
+    const dir = tinyWorkspace(t);
+    const recipe = writeRecipe(dir, spoil(dir) ?? {});
+    const before = listing(dir);
+    const runDir = path.join(dir, "run");
+    const { code, stderr, stdout } = await retune("train", recipe, "--run-dir", runDir, "--json");
+    assert.equal(code, 2, stderr);
+    assert.equal(stdout, "");
+    const lines = stderr.trim().split("\n");
+    assert.match(lines.at(-1) ?? "", says);
+    assert.ok(!/\n\s+at /u.test(stderr), `a stack trace: ${stderr}`);
+    assert.deepEqual(listing(dir), before);
+  });
+}
+
+test("a recipe that is not JSON is refused with its line", async (t) => {
+  const dir = tinyWorkspace(t);
+  const file = path.join(dir, "broken.retune.json");
+  writeFileSync(file, '{\n  "base": "model",\n  "data": {"train": "data.jsonl"\n');
+  const { code, stderr } = await retune("train", file);
+  assert.equal(code, 2);
+  assert.match(stderr.trim(), /^[^\n]*broken\.retune\.json:\d+: not valid JSON: [^\n]+$/);
+});
+
+test("eval, generate, merge and inspect refuse in one line as well", async (t) => {
+  const dir = tinyWorkspace(t);
+  const model = path.join(dir, "model");
+  const empty = path.join(dir, "empty");
+  mkdirSync(empty);
+  const file = path.join(dir, "data.jsonl");
+  const calls: [readonly string[], RegExp][] = [
+    [["eval", empty, "--data", file], /empty has no config\.json/],
+    [["eval", model], /--data FILE is missing/],
+    [["eval", model, "--data", path.join(dir, "none.jsonl")], /none\.jsonl/],
+    [["eval", model, "--data", file, "--adapter", empty], /no adapter_config\.json/],
+    [["eval", model, "--data", file, "--batch-size", "0"], /--batch-size must be/],
+    [["generate", model, "--prompt", "x".repeat(600), "--raw"], /the prompt has 600 tokens/],
+    [["generate", model, "--prompt", "x", "--temperature", "hot"], /--temperature must be/],
+    [["merge", model, "--out", path.join(dir, "out")], /--adapter DIR is missing/],
+    [["merge", model, "--adapter", empty, "--out", path.join(dir, "out")], /adapter_config\.json/],
+    [["inspect", path.join(dir, "nothing")], /does not exist/],
+    [["inspect", empty], /is no model .* adapter .* dataset .* run/],
+    [["resume", empty], /recipe\.json does not exist: not a run folder/],
+  ];
+  const before = listing(dir);
+  for (const [args, says] of calls) {
+    const { code, stderr } = await retune(...args);
+    assert.equal(code, 2, `${args.join(" ")}: ${stderr}`);
+    assert.match(stderr.trim().split("\n").at(-1) ?? "", says);
+    assert.ok(!/\n\s+at /u.test(stderr), stderr);
+  }
+  assert.deepEqual(listing(dir), before);
+});

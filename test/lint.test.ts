@@ -1,0 +1,230 @@
+// The table "Who may import whom" of docs/architecture.md against the linter that enforces it. Every
+// import that the table forbids is planted in a copy of the layout and must be reported with our
+// message, `import type` included; every import that it allows is planted too and must pass.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import test from "node:test";
+import { fileURLToPath } from "node:url";
+import { build, type Metafile } from "esbuild";
+
+const root = path.resolve(fileURLToPath(import.meta.url), "../..");
+
+const RUNTIMES = ["onnxruntime-node", "onnxruntime-common", "@tensorflow/tfjs"];
+const TOKENIZERS = ["@huggingface/tokenizers", "@huggingface/jinja"];
+/** Rows that the extension host bundles, whole or in part. */
+const HOST_ROWS = ["util", "protocol", "weights", "hub", "runs", "ui", "extension.ts"];
+
+interface Row {
+  name: string;
+  allowed: string[];
+}
+
+const isFolder = (name: string) => !name.endsWith(".ts") && name !== "media/*";
+
+/** One row per name: `weights`, `data`, `hub` share a line of the table and become three. */
+function readTable(): Row[] {
+  const page = readFileSync(path.join(root, "docs/architecture.md"), "utf8");
+  const section = page.split("## Who may import whom")[1]?.split("\n## ")[0] ?? "";
+  const lines = section.split("\n").filter((line) => line.startsWith("| `"));
+  const names = (cell = "") => [...cell.matchAll(/`([^`]+)`/g)].map((match) => match[1] as string);
+  const cells = lines.map((line) => line.split("|").slice(1, 3));
+  const folders = cells.flatMap(([left]) => names(left)).filter(isFolder);
+  return cells.flatMap(([left, right]) => {
+    // What follows a semicolon is a remark: "the trainer is spawned by path, never imported".
+    const listed = names(right?.split(";")[0]);
+    const allowed = right?.includes("everything but")
+      ? [...folders, ...RUNTIMES, ...TOKENIZERS].filter((name) => !listed.includes(name))
+      : listed;
+    return names(left).map((name) => ({ name, allowed }));
+  });
+}
+
+const rows = readTable();
+const folders = rows.map((row) => row.name).filter(isFolder);
+
+interface Import {
+  row: string;
+  target: string;
+  statement: string;
+}
+
+function fileOf(row: string): string {
+  if (row === "media/*") return "media/run-panel/planted.ts";
+  return row.endsWith(".ts") ? `src/${row}` : `src/${row}/planted.ts`;
+}
+
+function specifier(row: string, target: string): string {
+  if (!folders.includes(target)) return target;
+  if (row === "media/*") return `../../src/${target}/planted.ts`;
+  return row.endsWith(".ts") ? `./${target}/planted.ts` : `../${target}/planted.ts`;
+}
+
+function importOf(row: string, target: string, kind: "value" | "type"): Import {
+  const keyword = kind === "type" ? "import type" : "import";
+  const name = `${kind}_${target.replaceAll(/\W/g, "_")}`;
+  const statement = `${keyword} { ${name} } from "${specifier(row, target)}";`;
+  return { row, target, statement };
+}
+
+/** Lints all of them at once, one import a line. Returns each one's message, "" when it passed. */
+function lintImports(imports: readonly Import[]): Map<Import, string> {
+  const folder = mkdtempSync(path.join(tmpdir(), "retune-lint-"));
+  try {
+    cpSync(path.join(root, ".oxlintrc.json"), path.join(folder, ".oxlintrc.json"));
+    const places = new Map<string, Import>();
+    const files = new Set(imports.map(({ row }) => fileOf(row)));
+    for (const file of files) {
+      const inFile = imports.filter(({ row }) => fileOf(row) === file);
+      mkdirSync(path.dirname(path.join(folder, file)), { recursive: true });
+      writeFileSync(path.join(folder, file), inFile.map(({ statement }) => statement).join("\n"));
+      inFile.forEach((planted, index) => places.set(`${file}:${index + 1}`, planted));
+    }
+    const oxlint = path.join(root, "node_modules/oxlint/bin/oxlint");
+    const run = spawnSync(process.execPath, [oxlint, "--format=json", "."], {
+      cwd: folder,
+      encoding: "utf8",
+    });
+    const report = JSON.parse(run.stdout) as {
+      number_of_files: number;
+      diagnostics: {
+        code: string;
+        help: string;
+        filename: string;
+        labels: { span: { line: number } }[];
+      }[];
+    };
+    const messages = new Map(imports.map((planted) => [planted, ""]));
+    for (const { code, help, filename, labels } of report.diagnostics) {
+      const planted = places.get(`${filename}:${labels[0]?.span.line}`);
+      if (planted && code === "eslint(no-restricted-imports)") messages.set(planted, help);
+    }
+    assert.equal(report.number_of_files, files.size);
+    return messages;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function forbiddenIn({ name, allowed }: Row): string[] {
+  const ours = folders.filter((folder) => folder !== name && !allowed.includes(folder));
+  const editor = allowed.includes("vscode") || name === "extension.ts" ? [] : ["vscode"];
+  const runtimes = ["trainer", "cli", "cli.ts"].includes(name) ? [] : RUNTIMES;
+  const tokenizers = name === "data" || runtimes.length === 0 ? [] : TOKENIZERS;
+  return [...ours, ...editor, ...runtimes, ...tokenizers];
+}
+
+test("the table names every source folder", () => {
+  const inSource = readdirSync(path.join(root, "src"), { withFileTypes: true });
+  const unlisted = inSource.filter((one) => one.isDirectory() && !folders.includes(one.name));
+  assert.deepEqual(
+    unlisted.map(({ name }) => name),
+    [],
+  );
+});
+
+test("every import that the table forbids is reported with our message", () => {
+  const forbidden = rows.flatMap((row) =>
+    forbiddenIn(row).flatMap((target) => [
+      importOf(row.name, target, "value"),
+      importOf(row.name, target, "type"),
+    ]),
+  );
+  assert.ok(forbidden.length > 100, `only ${forbidden.length} violations planted`);
+  const messages = lintImports(forbidden);
+  const missed = forbidden.filter(
+    (planted) => !messages.get(planted)?.endsWith("(docs/architecture.md)."),
+  );
+  assert.deepEqual(
+    missed.map(({ row, statement }) => `${row}: ${statement}`),
+    [],
+  );
+});
+
+test("every import that the table allows passes", () => {
+  const allowed = rows.flatMap((row) =>
+    [...row.allowed, row.name]
+      .filter((target) => folders.includes(target) || target === "vscode" || target === "zod")
+      .map((target) => importOf(row.name, target, row.name === "media/*" ? "type" : "value")),
+  );
+  assert.ok(allowed.length > 30, `only ${allowed.length} imports planted`);
+  const messages = lintImports(allowed);
+  const reported = allowed.filter((planted) => messages.get(planted) !== "");
+  assert.deepEqual(
+    reported.map(({ row, statement }) => `${row}: ${statement}`),
+    [],
+  );
+});
+
+test("a webview may not import a value from protocol", () => {
+  const planted = importOf("media/*", "protocol", "value");
+  assert.match(lintImports([planted]).get(planted) ?? "", /types from protocol only/);
+});
+
+test("vscode is reported in a source folder that has no row yet", () => {
+  const planted = importOf("brand-new-folder", "vscode", "value");
+  assert.match(lintImports([planted]).get(planted) ?? "", /vscode is imported only under src\/ui/);
+});
+
+test("a runtime or a tokenizer is reported wherever the extension host could reach it", () => {
+  const planted = HOST_ROWS.flatMap((row) =>
+    [...RUNTIMES, ...TOKENIZERS].map((target) => importOf(row, target, "value")),
+  );
+  const messages = lintImports(planted);
+  assert.deepEqual(
+    planted.filter((one) => !messages.get(one)).map(({ row, target }) => `${row}: ${target}`),
+    [],
+  );
+});
+
+/** Everything that ends up in, or is required by, a bundle that starts at `entry`. */
+async function reachableFrom(entry: string): Promise<string[]> {
+  const { metafile } = await build({
+    entryPoints: [path.join(root, entry)],
+    absWorkingDir: root,
+    bundle: true,
+    write: false,
+    metafile: true,
+    platform: "node",
+    format: "cjs",
+    outdir: "out",
+    external: ["vscode", "onnxruntime-node"],
+    logLevel: "silent",
+  });
+  return modulesOf(metafile);
+}
+
+function modulesOf(metafile: Metafile): string[] {
+  const inputs = Object.entries(metafile.inputs);
+  const external = inputs.flatMap(([, { imports }]) =>
+    imports.filter((one) => one.external).map((one) => one.path),
+  );
+  return [...inputs.map(([file]) => file), ...external];
+}
+
+const isEngine = (module: string) =>
+  /onnxruntime|@tensorflow|@huggingface\/(tokenizers|jinja)|^src\/(trainer|graph|models|adapters|onnx|merge|data)\//.test(
+    module,
+  );
+
+test("the extension's bundle holds no engine, no runtime and no tokenizer", async () => {
+  const modules = await reachableFrom("src/extension.ts");
+  assert.ok(modules.includes("vscode"), "the bundle was read");
+  assert.deepEqual(modules.filter(isEngine), []);
+});
+
+test("the same look at the training process finds the engine", async () => {
+  const modules = await reachableFrom("src/trainer/main.ts");
+  assert.ok(modules.includes("onnxruntime-node"));
+  assert.ok(modules.filter(isEngine).length > 5);
+});

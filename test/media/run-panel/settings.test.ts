@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { methodLabel, settingGroups } from "../../../media/run-panel/settings.ts";
+import { resolvedRecipeSchema } from "../../../src/protocol/recipe.ts";
+import { runView } from "./run-view.ts";
+
+function settingsOf(changes: object = {}): Map<string, string> {
+  const recipe = resolvedRecipeSchema.parse({ ...runView().recipe, ...changes });
+  const settings = settingGroups(recipe).flatMap((group) => group.settings);
+  return new Map(settings.map(({ label, value }) => [label, value]));
+}
+
+test("defaults that the recipe left out are shown as they were used", () => {
+  const settings = settingsOf();
+  assert.equal(settings.get("Schedule"), "cosine");
+  assert.equal(settings.get("Max grad norm"), "1");
+  assert.equal(settings.get("Max length"), "512 tokens");
+  assert.equal(settings.get("Warm-up"), "10 % of steps");
+  assert.equal(settings.get("Eval"), "10 % of train");
+});
+
+test("the scale of an adapter is the one its variant has", () => {
+  assert.equal(settingsOf().get("Scale"), "2");
+  const rslora = { type: "lora", rank: 16, alpha: 32, variant: "rslora" };
+  assert.equal(settingsOf({ method: rslora }).get("Scale"), "8");
+});
+
+test("optional settings appear when they are set", () => {
+  assert.ok(!settingsOf().has("Max steps"));
+  const settings = settingsOf({ maxSteps: 1000, threads: 2, earlyStop: { patience: 3 } });
+  assert.equal(settings.get("Max steps"), "1,000");
+  assert.equal(settings.get("Threads"), "2");
+  assert.equal(settings.get("Early stop"), "after 3 evaluations");
+});
+
+test("files are named by their last part and keep their whole path for the tooltip", () => {
+  const { recipe } = runView();
+  const setting = settingGroups(recipe!)[0]!.settings[0]!;
+  assert.deepEqual(setting, {
+    label: "Base model",
+    value: "SmolLM2-135M-Instruct",
+    title: "/models/SmolLM2-135M-Instruct",
+  });
+});
+
+test("a method has a short name", () => {
+  assert.equal(methodLabel(runView().recipe!.method), "LoRA, rank 16");
+  assert.equal(methodLabel({ type: "full", init: "random" }), "Full, from scratch");
+});

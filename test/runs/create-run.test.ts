@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { test } from "node:test";
+import { createRun } from "../../src/runs/create-run.ts";
+import { resolveRecipe } from "../../src/runs/resolve-recipe.ts";
+import { readRun } from "../../src/runs/run.ts";
+import { tinyWorkspace, writeRecipe } from "../support/retune.ts";
+
+test("a resolved recipe has absolute paths and no default left open", async (t) => {
+  const dir = tinyWorkspace(t);
+  const file = path.join(dir, "tone.retune.json");
+  writeFileSync(
+    file,
+    '// comments and trailing commas are fine\n{ "base": "model", "data": { "train": "data.jsonl", }, }',
+  );
+  const recipe = await resolveRecipe(file);
+  assert.equal(recipe.name, "tone");
+  assert.equal(recipe.base, path.join(dir, "model"));
+  assert.equal(recipe.data.train, path.join(dir, "data.jsonl"));
+  assert.deepEqual(recipe.method, {
+    type: "lora",
+    rank: 8,
+    alpha: 16,
+    dropout: 0,
+    targets: "all-linear",
+    variant: "lora",
+  });
+  assert.equal(recipe.optimizer.learningRate, 2e-4);
+  assert.equal(recipe.source.recipePath, file);
+});
+
+test("each method has a learning rate of its own", async (t) => {
+  const dir = tinyWorkspace(t);
+  const rate = async (method: Parameters<typeof writeRecipe>[1]): Promise<number> =>
+    (await resolveRecipe(writeRecipe(dir, { optimizer: {}, ...method }))).optimizer.learningRate;
+  assert.equal(await rate({ method: { type: "lora" } }), 2e-4);
+  assert.equal(await rate({ method: { type: "full" } }), 2e-5);
+  assert.equal(await rate({ method: { type: "full", init: "random" } }), 1e-3);
+});
+
+test("eval and evalSplit exclude each other, and the line says where", async (t) => {
+  const dir = tinyWorkspace(t);
+  const file = writeRecipe(dir, {
+    data: { train: "data.jsonl", eval: "data.jsonl", evalSplit: 0.1 },
+  });
+  await assert.rejects(resolveRecipe(file), /retune\.json:\d+: data\.eval and data\.evalSplit/);
+});
+
+test("runs of one name and second get folders of their own, each whole and queued", async (t) => {
+  const dir = tinyWorkspace(t);
+  const recipe = { ...(await resolveRecipe(writeRecipe(dir))), name: "Ünïcode & Söhne / v2" };
+  const runsDir = path.join(dir, "runs");
+  const made = [await createRun({ recipe, runsDir }), await createRun({ recipe, runsDir })];
+  assert.equal(new Set(made).size, 2);
+  for (const runDir of made) {
+    assert.match(path.basename(runDir), /^unicode-sohne-v2-\d{8}-\d{6}(-\d+)?$/);
+    assert.deepEqual(readdirSync(runDir).toSorted(), ["recipe.json", "state.json"]);
+    const run = await readRun(runDir);
+    assert.equal(run?.status, "queued");
+    assert.equal(run?.name, recipe.name);
+    assert.equal(run?.problem, undefined);
+  }
+  assert.deepEqual(
+    readdirSync(runsDir).toSorted(),
+    made.map((each) => path.basename(each)).toSorted(),
+  );
+});
+
+test("a folder with something in it is not taken over", async (t) => {
+  const dir = tinyWorkspace(t);
+  const recipe = await resolveRecipe(writeRecipe(dir));
+  const runDir = path.join(dir, "mine");
+  mkdirSync(runDir);
+  writeFileSync(path.join(runDir, "notes.txt"), "precious");
+  await assert.rejects(createRun({ recipe, runsDir: dir, runDir }), /exists and is not empty/);
+  assert.equal(readFileSync(path.join(runDir, "notes.txt"), "utf8"), "precious");
+});

@@ -1,0 +1,73 @@
+// The README's pictures: the run of samples/quick-start.retune.json, light and dark.
+import { mkdirSync } from "node:fs";
+import { after, afterEach, before, suite, test } from "node:test";
+import { until } from "../vscode/support/until.ts";
+import { hasSamples, samplesWorkspace } from "../vscode/support/workspaces.ts";
+import { openSession, type Session } from "./session.ts";
+
+const RUN_LIMIT_MS = 10 * 60_000;
+/** The curve says most where it has fallen but not ended. */
+const SHOWN_SHARE = 0.7;
+
+suite("pictures", { concurrency: false, skip: !hasSamples }, () => {
+  let session: Session;
+  const folder = process.env["RETUNE_IMAGES"] ?? "out/screenshots";
+  before(async () => {
+    mkdirSync(folder, { recursive: true });
+    session = await openSession({
+      prepare: samplesWorkspace,
+      folderName: "samples",
+      viewport: { width: 1360, height: 900 },
+    });
+  });
+  afterEach((context) => session.shootFailure(context));
+  after(async () => {
+    await session.close();
+  });
+
+  /** `name`-light.png and `name`-dark.png. */
+  async function picture(name: string): Promise<void> {
+    const { workbench: window } = session;
+    for (const theme of ["light", "dark"]) {
+      if (theme === "dark") await window.toggleTheme();
+      // Nothing is under the pointer, and the new colours are drawn.
+      await window.page.mouse.move(700, 890);
+      await window.page.waitForTimeout(1_500);
+      await window.screenshot(folder, `${name}-${theme}`);
+    }
+    await window.toggleTheme();
+  }
+
+  test("a recipe", async () => {
+    const { workbench: window } = session;
+    const model = window.row("Base Models", /^retune-tiny$/);
+    await model.locator(".monaco-tl-twistie").click();
+    // A row that is selected shows its buttons over what it says.
+    await window.row("Base Models", /^model\.norm\.weight$/).click();
+    await window.openFile("quick-start.retune.json");
+    await window.codeLens("Start Run").waitFor();
+    await picture("recipe");
+  });
+
+  test("a run", async () => {
+    const { workbench: window } = session;
+    await window.codeLens("Start Run").click();
+    const isFarEnough = () => {
+      const { step = 0, totalSteps = Infinity } = session.states()[0]?.state ?? {};
+      return step / totalSteps > SHOWN_SHARE ? true : undefined;
+    };
+    await until(isFarEnough, { limitMs: RUN_LIMIT_MS, what: () => "the run's last third" });
+    await picture("run");
+  });
+
+  test("an answer", async () => {
+    const { workbench: window } = session;
+    const toast = window.notification(/quick-start finished/);
+    await toast.waitFor({ timeout: RUN_LIMIT_MS });
+    await toast.getByRole("button", { name: "Generate…" }).click();
+    await window.enter("What do you want to say", "What is a river?");
+    await window.tab(/^quick-start\.md/).waitFor();
+    await window.page.locator(".view-line", { hasText: /^In\sa/ }).waitFor();
+    await picture("answer");
+  });
+});

@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, test } from "node:test";
+import { parse } from "jsonc-parser";
+import { recipeSchema } from "../../../src/protocol/recipe.ts";
+import { evaluationFileBeside, maxPositions } from "../../../src/ui/recipes/recipe-inputs.ts";
+import { newRecipe, recipeText } from "../../../src/ui/recipes/recipe-text.ts";
+
+const folder = mkdtempSync(path.join(tmpdir(), "retune-recipe-"));
+after(() => rmSync(folder, { recursive: true }));
+
+function write(file: string, text: string): string {
+  const place = path.join(folder, file);
+  mkdirSync(path.dirname(place), { recursive: true });
+  writeFileSync(place, text);
+  return place;
+}
+
+test("a new recipe is valid, and its paths travel with the folder", () => {
+  const recipe = newRecipe({
+    name: "first",
+    base: path.join(folder, "models/tiny"),
+    data: path.join(folder, "data/rows.jsonl"),
+    folder,
+  });
+  assert.deepEqual(recipeSchema.parse(parse(recipeText(recipe))).name, "first");
+  assert.equal(recipe.base, "models/tiny");
+  assert.equal(recipe.data.train, "data/rows.jsonl");
+  assert.equal(recipe.data.evalSplit, 0.1);
+});
+
+test("what lies outside the folder is named by its absolute path", () => {
+  const base = path.resolve(folder, "../elsewhere");
+  const recipe = newRecipe({ name: "x", base, data: path.join(folder, "a.jsonl"), folder });
+  assert.equal(recipe.base, base);
+});
+
+test("rows are no longer than the base model takes", async () => {
+  write("small/config.json", '{"max_position_embeddings": 128}');
+  const options = { name: "x", base: folder, data: path.join(folder, "a.jsonl"), folder };
+  const limit = await maxPositions(path.join(folder, "small"));
+  assert.equal(newRecipe({ ...options, maxPositions: limit }).data.maxLength, 128);
+  assert.equal(newRecipe({ ...options, maxPositions: 8192 }).data.maxLength, 512);
+});
+
+test("a base model that does not say how long its rows are sets no limit", async () => {
+  write("odd/config.json", "{");
+  assert.equal(await maxPositions(path.join(folder, "odd")), undefined);
+  assert.equal(await maxPositions(path.join(folder, "model.gguf")), undefined);
+});
+
+test("rows for evaluation that lie beside the training data are used", async () => {
+  const train = write("split/train.jsonl", "");
+  write("split/test.jsonl", "");
+  write("split/train-large.jsonl", "");
+  assert.equal(await evaluationFileBeside(train), path.join(folder, "split/test.jsonl"));
+  const evaluation = write("split/validation.jsonl", "");
+  assert.equal(await evaluationFileBeside(train), evaluation);
+  assert.equal(await evaluationFileBeside(path.join(folder, "split/train-large.jsonl")), undefined);
+  assert.equal(await evaluationFileBeside(path.join(folder, "split/rows.jsonl")), undefined);
+});

@@ -1,0 +1,22 @@
+// Which suites share a window, and what the workspace of that window holds.
+import {
+  brokenWorkspace,
+  emptyWorkspace,
+  historyWorkspace,
+  tinyWorkspace,
+} from "./support/workspaces.ts";
+
+export interface Group {
+  name: string;
+  /** Names of the suites of one window, in order. */
+  suites: readonly string[];
+  /** Fills the folder that the window opens. */
+  prepare: (workspace: string) => void;
+}
+
+export const GROUPS: readonly Group[] = [
+  { name: "activation", suites: ["activation"], prepare: emptyWorkspace },
+  { name: "views", suites: ["trees", "commands"], prepare: historyWorkspace },
+  { name: "bad-input", suites: ["recipes", "bad-input"], prepare: brokenWorkspace },
+  { name: "training", suites: ["training"], prepare: tinyWorkspace },
+];

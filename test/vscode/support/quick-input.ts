@@ -1,0 +1,58 @@
+// Drives quick picks and input boxes by the workbench's own keyboard commands. The two calls that
+// open them are wrapped only to know when one is up.
+import * as vscode from "vscode";
+import { until } from "./until.ts";
+
+/** From the call in the extension host to the input being shown and taking keys. */
+const SHOWN_AFTER_MS = 400;
+
+type Show = (...args: unknown[]) => Thenable<unknown>;
+
+export class QuickInput {
+  #opened = 0;
+  #answered = 0;
+  readonly #restore: (() => void)[] = [];
+
+  constructor() {
+    const window = vscode.window as unknown as Record<string, Show>;
+    for (const method of ["showQuickPick", "showInputBox"]) {
+      const original = window[method] as Show;
+      window[method] = (...args) => {
+        const result = original.apply(vscode.window, args);
+        // Items may be a promise: the list is filled when it settles.
+        void Promise.resolve(args[0])
+          .catch(() => undefined)
+          .then(() => (this.#opened += 1));
+        return result;
+      };
+      this.#restore.push(() => (window[method] = original));
+    }
+  }
+
+  /** Accepts the next quick pick's row, `down` rows below the first, or an input box as it is. */
+  async accept(down = 0): Promise<void> {
+    await this.#shown();
+    for (let row = 0; row < down; row++) {
+      await vscode.commands.executeCommand("workbench.action.quickOpenNavigateNext");
+    }
+    await vscode.commands.executeCommand("workbench.action.acceptSelectedQuickOpenItem");
+  }
+
+  /** Leaves the next quick input with Escape. */
+  async cancel(): Promise<void> {
+    await this.#shown();
+    await vscode.commands.executeCommand("workbench.action.closeQuickOpen");
+  }
+
+  async #shown(): Promise<void> {
+    await until(() => (this.#opened > this.#answered ? true : undefined), {
+      what: () => `quick input number ${this.#answered + 1}`,
+    });
+    this.#answered += 1;
+    await new Promise((resolve) => setTimeout(resolve, SHOWN_AFTER_MS));
+  }
+
+  dispose(): void {
+    for (const restore of this.#restore) restore();
+  }
+}

@@ -1,0 +1,179 @@
+// The workspaces that the suites open, each written into an empty folder. What is broken in them is
+// broken on purpose.
+import { cpSync, existsSync, mkdirSync, truncateSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { root } from "../../../.ci/install.mjs";
+import type { RecipeInput, ResolvedRecipe } from "../../../src/protocol/recipe.ts";
+import { RUN_FILES, RUNS_FOLDER, type RunState } from "../../../src/protocol/run-folder.ts";
+import { writeTinyAdapter, writeTinyLlama } from "../../support/tiny-llama.ts";
+
+const CREATED_AT = "2026-01-02T03:04:05.000Z";
+
+export function emptyWorkspace(folder: string): void {
+  mkdirSync(folder, { recursive: true });
+}
+
+/** A copy of samples/, without what runs and downloads have left there. */
+export function samplesWorkspace(folder: string): void {
+  cpSync(path.join(root, "samples"), folder, {
+    recursive: true,
+    filter: (file) => !/[\\/](\.retune|\.cache|build|[^\\/]*\.gguf)$/.test(file),
+  });
+}
+
+/** `models/tiny`, 40 chat rows in `data/`, and recipes: a quick one, and `long`, which is stopped. */
+export function tinyWorkspace(folder: string): void {
+  writeTinyLlama(path.join(folder, "models/tiny"));
+  writeRows(path.join(folder, "data/train.jsonl"), 32);
+  writeRows(path.join(folder, "data/eval.jsonl"), 8);
+  const quick: RecipeInput = {
+    name: "quick",
+    base: "models/tiny",
+    method: { type: "lora", rank: 4, alpha: 8 },
+    data: { train: "data/train.jsonl", eval: "data/eval.jsonl", maxLength: 64 },
+    optimizer: { learningRate: 0.01, schedule: "constant" },
+    batchSize: 4,
+    maxSteps: 12,
+    epochs: 2,
+    evalEvery: 4,
+    saveEvery: 4,
+    threads: 1,
+  };
+  writeRecipe(folder, "quick", quick);
+  writeRecipe(folder, "long", { ...quick, name: "long", maxSteps: 200_000, epochs: 100_000 });
+}
+
+/** The tiny workspace with everything in it that can go wrong. */
+export function brokenWorkspace(folder: string): void {
+  tinyWorkspace(folder);
+  const recipe = (name: string, change: Record<string, unknown>) =>
+    writeRecipe(folder, name, {
+      base: "models/tiny",
+      data: { train: "data/train.jsonl" },
+      ...change,
+    });
+  recipe("unknown-key", { learning_rate: 1 });
+  recipe("wrong-type", { batchSize: "four" });
+  recipe("missing-data", { data: { train: "data/no-such-file.jsonl" } });
+  recipe("missing-base", { base: "models/no-such-model" });
+  recipe("broken-base", { base: "models/truncated" });
+  recipe("lying-base", { base: "models/lying" });
+  recipe("broken-row", { data: { train: "data/broken-row.jsonl" } });
+  writeFileSync(path.join(folder, "not-json.retune.json"), '{ "base": "models/tiny", ');
+  writeTruncatedLlama(path.join(folder, "models/truncated"));
+  writeTinyLlama(path.join(folder, "models/lying"));
+  // A header that claims to be longer than its file.
+  const lying = Buffer.alloc(16);
+  lying.writeBigUInt64LE(2n ** 40n);
+  writeFileSync(path.join(folder, "models/lying/model.safetensors"), lying);
+  writeFileSync(
+    path.join(folder, "data/broken-row.jsonl"),
+    '{"prompt":"a","completion":"b"}\n{"prompt":"a","completion":\n',
+  );
+}
+
+/**
+ * The tiny workspace after some runs: one finished with its adapter, one failed, one whose process
+ * is gone. Beside them a base model that was cut short.
+ */
+export function historyWorkspace(folder: string): void {
+  tinyWorkspace(folder);
+  writeTruncatedLlama(path.join(folder, "models/truncated"));
+  const started = { createdAt: CREATED_AT, startedAt: CREATED_AT, totalSteps: 12 };
+  writeRun(folder, "run-finished", {
+    ...started,
+    status: "finished",
+    step: 12,
+    loss: 2.5,
+    evalLoss: 2.75,
+    elapsedMs: 61_000,
+    endedAt: "2026-01-02T03:05:06.000Z",
+  });
+  const adapter = path.join(folder, RUNS_FOLDER, "run-finished", RUN_FILES.adapter);
+  writeTinyAdapter(adapter, path.join(folder, "models/tiny"));
+  writeRun(folder, "run-failed", {
+    ...started,
+    status: "failed",
+    step: 0,
+    message: "data/train.jsonl: line 7 is not JSON",
+    endedAt: CREATED_AT,
+  });
+  writeRun(folder, "run-gone", { ...started, status: "running", step: 5, heartbeatAt: CREATED_AT });
+}
+
+function writeTruncatedLlama(folder: string): void {
+  writeTinyLlama(folder);
+  truncateSync(path.join(folder, "model.safetensors"), 50_000);
+}
+
+function writeRows(file: string, count: number): void {
+  mkdirSync(path.dirname(file), { recursive: true });
+  const rows = Array.from({ length: count }, (_, index) =>
+    JSON.stringify({
+      messages: [
+        { role: "user", content: `Say ${index}` },
+        { role: "assistant", content: "I say yes." },
+      ],
+    }),
+  );
+  writeFileSync(file, `${rows.join("\n")}\n`);
+}
+
+function writeRecipe(folder: string, name: string, recipe: unknown): void {
+  writeFileSync(path.join(folder, `${name}.retune.json`), JSON.stringify(recipe, null, 2));
+}
+
+function writeRun(folder: string, name: string, state: RunState): void {
+  const dir = path.join(folder, RUNS_FOLDER, name);
+  mkdirSync(dir, { recursive: true });
+  const recipe: ResolvedRecipe = {
+    name,
+    base: path.join(folder, "models/tiny"),
+    engine: "onnx",
+    method: {
+      type: "lora",
+      rank: 4,
+      alpha: 8,
+      dropout: 0,
+      targets: "all-linear",
+      variant: "lora",
+    },
+    objective: { type: "sft", lossOn: "auto" },
+    data: {
+      train: path.join(folder, "data/train.jsonl"),
+      format: "auto",
+      maxLength: 64,
+      overlong: "truncate",
+    },
+    optimizer: {
+      type: "adamw",
+      learningRate: 0.01,
+      weightDecay: 0,
+      betas: [0.9, 0.999],
+      epsilon: 1e-8,
+      schedule: "constant",
+      warmupSteps: 0,
+      maxGradNorm: 1,
+    },
+    batchSize: 4,
+    accumulate: 1,
+    epochs: 2,
+    seed: 42,
+    evalEvery: 4,
+    saveEvery: 4,
+    keepCheckpoints: 2,
+    keepBest: true,
+    source: { retuneVersion: "0.1.0", createdAt: CREATED_AT },
+  };
+  writeFileSync(path.join(dir, RUN_FILES.recipe), JSON.stringify(recipe, null, 2));
+  writeFileSync(path.join(dir, RUN_FILES.state), JSON.stringify(state, null, 2));
+  const metrics = Array.from({ length: state.step }, (_, index) =>
+    JSON.stringify({ step: index + 1, epoch: index / 8, loss: 4 - index / 8, elapsedMs: index }),
+  );
+  writeFileSync(path.join(dir, RUN_FILES.metrics), metrics.map((line) => `${line}\n`).join(""));
+  writeFileSync(path.join(dir, RUN_FILES.log), "");
+}
+
+export const hasSamples = existsSync(
+  path.join(root, "samples/models/retune-tiny/model.safetensors"),
+);

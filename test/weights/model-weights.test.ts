@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, test } from "node:test";
+import { readModelWeights } from "../../src/weights/model-weights.ts";
+import { safetensorsBytes } from "./bytes.ts";
+import { refuses } from "../support/refuses.ts";
+
+let dir: string;
+beforeEach(async () => {
+  dir = await mkdtemp(path.join(tmpdir(), "retune-shards-"));
+});
+afterEach(() => rm(dir, { recursive: true }));
+
+const [ONE, TWO] = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"];
+
+/** A file with one byte per named tensor. */
+async function shard(file: string, ...names: string[]) {
+  const header = names.map((name, i) => [
+    name,
+    { dtype: "U8", shape: [1], data_offsets: [i, i + 1] },
+  ]);
+  const bytes = safetensorsBytes(Object.fromEntries(header), new Uint8Array(names.length));
+  await writeFile(path.join(dir, file), bytes);
+}
+
+async function index(content: unknown) {
+  const text = typeof content === "string" ? content : JSON.stringify(content);
+  await writeFile(path.join(dir, "model.safetensors.index.json"), text);
+}
+
+test("shards are one model", async () => {
+  await shard(ONE, "a", "b");
+  await shard(TWO, "c");
+  await index({ metadata: { total_size: 3 }, weight_map: { a: ONE, b: ONE, c: TWO } });
+  const weights = await readModelWeights(dir);
+  assert.deepEqual([...weights.keys()], ["a", "b", "c"]);
+  assert.equal(weights.get("c")?.file, path.join(dir, TWO));
+});
+
+test("a single file goes before an index, as in transformers", async () => {
+  await shard("model.safetensors", "whole");
+  await index("{}");
+  assert.deepEqual([...(await readModelWeights(dir)).keys()], ["whole"]);
+});
+
+test("what the index does not list is left alone", async () => {
+  await shard(ONE, "a", "extra");
+  await index({ weight_map: { a: ONE } });
+  assert.deepEqual([...(await readModelWeights(dir)).keys()], ["a"]);
+});
+
+test("a missing shard is named", async () => {
+  await shard(ONE, "a");
+  await index({ weight_map: { a: ONE, b: TWO } });
+  await refuses(readModelWeights(dir), /model-00002-of-00002\.safetensors is missing, though/);
+});
+
+test("a tensor that is missing from its shard is named", async () => {
+  await shard(ONE, "a");
+  await index({ weight_map: { a: ONE, b: ONE } });
+  await refuses(readModelWeights(dir), /00001-of-00002\.safetensors: tensor b is missing/);
+});
+
+test("a tensor that is in two shards is named", async () => {
+  await shard(ONE, "a", "b");
+  await shard(TWO, "b", "c");
+  await index({ weight_map: { a: ONE, b: ONE, c: TWO } });
+  await refuses(readModelWeights(dir), /00002-of-00002\.safetensors: tensor b is in this shard/);
+});
+
+test("an index that leads out of its folder is refused", async () => {
+  const targets = ["../m.safetensors", "/etc/m.safetensors", "..", "", "a/m.safetensors"];
+  for (const target of [...targets, "..\\m.safetensors", "c:m.safetensors", "model.bin"]) {
+    await index({ weight_map: { a: target } });
+    await refuses(readModelWeights(dir), /tensor a is placed in ".*", expected a \.safetensors/);
+  }
+});
+
+test("an index of another form is refused in one line", async () => {
+  const cases: [unknown, RegExp][] = [
+    ["{\n", /index\.json is not JSON/],
+    [[], /expected an object/],
+    [{}, /weight_map/],
+    [{ weight_map: { a: 3 } }, /weight_map\.a/],
+    [{ weight_map: {} }, /names no tensor/],
+  ];
+  for (const [content, message] of cases) {
+    await index(content);
+    await refuses(readModelWeights(dir), message);
+  }
+});
+
+test("weights as a pickle only are refused", async () => {
+  await writeFile(path.join(dir, "pytorch_model.bin"), "");
+  await refuses(readModelWeights(dir), /pytorch_model\.bin only, a pickle/);
+});

@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, test } from "node:test";
+import { replaceFolder } from "../../src/weights/replace-folder.ts";
+
+let dir: string;
+beforeEach(async () => {
+  dir = await mkdtemp(path.join(tmpdir(), "retune-replace-"));
+});
+afterEach(() => rm(dir, { recursive: true }));
+
+const fill = (text: string) => (folder: string) => writeFile(path.join(folder, "file"), text);
+const content = (folder: string) => readFile(path.join(folder, "file"), "utf8");
+
+test("makes the folder and those above it", async () => {
+  const folder = path.join(dir, "a/b/c");
+  await replaceFolder(folder, fill("new"));
+  assert.equal(await content(folder), "new");
+  assert.deepEqual(await readdir(path.dirname(folder)), ["c"]);
+});
+
+test("replaces everything that was there", async () => {
+  const folder = path.join(dir, "out");
+  await mkdir(folder);
+  await writeFile(path.join(folder, "other"), "old");
+  await replaceFolder(`${folder}${path.sep}`, fill("new"));
+  assert.deepEqual(await readdir(folder), ["file"]);
+  assert.deepEqual(await readdir(dir), ["out"]);
+});
+
+test("leaves what was there, and nothing else, when filling fails", async () => {
+  const folder = path.join(dir, "out");
+  await replaceFolder(folder, fill("old"));
+  const failing = async (temporary: string) => {
+    await fill("half")(temporary);
+    throw new Error("gone");
+  };
+  await assert.rejects(replaceFolder(folder, failing), /gone/);
+  assert.equal(await content(folder), "old");
+  assert.deepEqual(await readdir(dir), ["out"]);
+});
+
+test("is not stopped by what a killed process of the same id left", async () => {
+  const folder = path.join(dir, "out");
+  await mkdir(`${folder}.${process.pid}.tmp`);
+  await replaceFolder(folder, fill("new"));
+  assert.equal(await content(folder), "new");
+});

@@ -1,0 +1,79 @@
+/**
+ * Benchmarks the training engine against PyTorch + transformers + PEFT on this machine; see
+ * docs/benchmarks.md. Linux.
+ *
+ *   npx tsx bench/train/main.ts [--cases a,b] [--rounds N] [--python PY] [--threads N] [--json FILE] [--quick]
+ */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { availableParallelism, cpus, totalmem } from "node:os";
+import path from "node:path";
+import { parseArgs } from "node:util";
+import { CASES } from "./cases.ts";
+import { type Context, bundleWorkers } from "./context.ts";
+import { peerPython } from "./python-environment.ts";
+
+const DEFAULT_ROUNDS = 7;
+
+function count(text: string | undefined, option: string, otherwise: number): number {
+  if (text === undefined) return otherwise;
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1) {
+    throw new Error(`--${option} ${text} is not a whole number above 0`);
+  }
+  return number;
+}
+
+function selectedCases(text: string | undefined): string[] {
+  const names = text?.split(",") ?? Object.keys(CASES);
+  const unknown = names.filter((name) => !(name in CASES));
+  if (unknown.length > 0) {
+    throw new Error(`no case ${unknown.join(", ")}; there are ${Object.keys(CASES).join(", ")}`);
+  }
+  return names;
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      python: { type: "string" },
+      cases: { type: "string" },
+      rounds: { type: "string" },
+      threads: { type: "string" },
+      json: { type: "string" },
+      quick: { type: "boolean", default: false },
+    },
+  });
+  const names = selectedCases(values.cases);
+  const outDir = path.join(import.meta.dirname, "../../out/bench");
+  mkdirSync(outDir, { recursive: true });
+  const context: Context = {
+    outDir,
+    python: peerPython(values.python, outDir),
+    threads: count(values.threads, "threads", availableParallelism()),
+    rounds: count(values.rounds, "rounds", DEFAULT_ROUNDS),
+    quick: values.quick,
+    log: (line) => console.error(line),
+  };
+  await bundleWorkers(context);
+  const machine = {
+    processor: cpus()[0]?.model,
+    threads: context.threads,
+    memoryGb: Math.round(totalmem() / 2 ** 30),
+    node: process.version,
+    date: new Date().toISOString(),
+  };
+  console.log(`${machine.processor}, ${machine.threads} threads, ${machine.memoryGb} GiB\n`);
+  const json = values.json ?? path.join(outDir, "train.json");
+  const cases: Record<string, unknown> = {};
+  for (const name of names) {
+    console.error(`case ${name}`);
+    const result = await CASES[name]?.(context);
+    if (!result) continue;
+    console.log(`### ${name}: ${result.title}\n\n${result.table}\n`);
+    cases[name] = result.data;
+    // After every case: an interrupted run keeps what it has measured.
+    writeFileSync(json, JSON.stringify({ machine, rounds: context.rounds, cases }, null, 2));
+  }
+}
+
+await main();

@@ -1,0 +1,71 @@
+/** Our side of a comparison: the training engine and the optimizer that a run uses. Bundled as the product's trainer is. */
+import { readFileSync } from "node:fs";
+import type { Example } from "../../src/data/example.ts";
+import { type EngineOptions, openTrainingEngine } from "../../src/trainer/onnx-engine.ts";
+import { initAdamW, updateAdamW } from "../../src/trainer/optimizer.ts";
+import type { StepReply, TrainConfig, TrainData } from "./protocol.ts";
+import { peakMb, readConfig, serveSteps } from "./worker-loop.ts";
+
+function examplesOf({ rows }: TrainData): Example[] {
+  return rows.map(({ ids, counted }, index) => ({
+    ids: Int32Array.from(ids),
+    counted: Uint8Array.from(counted),
+    line: index + 1,
+  }));
+}
+
+async function main(): Promise<void> {
+  const config = readConfig<TrainConfig>();
+  const data = JSON.parse(readFileSync(config.dataFile, "utf8")) as TrainData;
+  const examples = examplesOf(data);
+  const options: EngineOptions = {
+    baseDir: config.modelDir,
+    method: {
+      type: "lora",
+      rank: config.rank,
+      alpha: config.alpha,
+      dropout: 0,
+      targets: "all-linear",
+      variant: "lora",
+    },
+    seed: 1,
+    maxLength: Math.max(...examples.map(({ ids }) => ids.length)),
+    threads: config.threads,
+    ...config.engine,
+  };
+  const started = performance.now();
+  const engine = await openTrainingEngine(options);
+  const openMs = performance.now() - started;
+  const { parameters } = engine;
+  const gradients = new Float32Array(parameters.length);
+  const optimizer = initAdamW(parameters.length);
+  const ranges = [{ start: 0, end: parameters.length, decays: false }];
+  let at = 0;
+
+  await serveSteps({ openMs, stepsPerPass: data.steps.length }, async (): Promise<StepReply> => {
+    const batch = (data.steps[at++ % data.steps.length] ?? []).flatMap(
+      (row) => examples[row] ?? [],
+    );
+    const begun = performance.now();
+    const counted = batch.reduce((sum, row) => sum + row.counted.reduce((a, b) => a + b, 0), 0);
+    gradients.fill(0);
+    const { lossSum } = await engine.accumulateGradients(batch, {
+      scale: 1 / counted,
+      dropoutSeed: 0,
+      into: gradients,
+    });
+    updateAdamW({ parameters, gradients }, optimizer, ranges, {
+      learningRate: config.learningRate,
+      betas: [0.9, 0.999],
+      epsilon: 1e-8,
+      weightDecay: 0,
+    });
+    const ms = performance.now() - begun;
+    const longest = Math.max(...batch.map(({ ids }) => ids.length));
+    const tokens = batch.length * (longest - 1);
+    return { ms, loss: lossSum / counted, tokens, usefulTokens: counted, peakMb: peakMb() };
+  });
+  await engine.dispose();
+}
+
+void main();

@@ -1,17 +1,21 @@
 /** The cases, by name. */
+import { biggerCase } from "./bigger-case.ts";
 import type { Context } from "./context.ts";
-import { tokensCase } from "./tokens-case.ts";
-
-export interface CaseResult {
-  title: string;
-  /** Markdown. */
-  table: string;
-  data: unknown;
-}
+import { firstLossCase } from "./first-loss-case.ts";
+import { instructionsCase } from "./instructions-case.ts";
+import type { CaseResult } from "./report.ts";
+import { scalingCase } from "./scaling-case.ts";
+import { memoryCase, tokensCase } from "./tokens-case.ts";
 
 type Case = (context: Context) => Promise<CaseResult>;
 
 export const CASES: Readonly<Record<string, Case>> = {
   "tokens-4x256": (context) => tokensCase(context, { name: "tokens-4x256", rows: 4, length: 256 }),
   "tokens-1x512": (context) => tokensCase(context, { name: "tokens-1x512", rows: 1, length: 512 }),
+  instructions: instructionsCase,
+  "memory-4x256": (context) => memoryCase(context, { name: "memory-4x256", rows: 4, length: 256 }),
+  "memory-1x512": (context) => memoryCase(context, { name: "memory-1x512", rows: 1, length: 512 }),
+  bigger: biggerCase,
+  scaling: scalingCase,
+  "first-loss": firstLossCase,
 };

@@ -1,6 +1,13 @@
-/** A window's measurements as a table. */
+/** A window's measurements, summed up and as a table. */
 import { type Spread, pairedRatio, spread } from "./statistics.ts";
 import type { WindowResult, WorkerRecord } from "./window.ts";
+
+export interface CaseResult {
+  title: string;
+  /** Markdown. */
+  table: string;
+  data: unknown;
+}
 
 export interface WorkerSummary {
   name: string;
@@ -11,16 +18,19 @@ export interface WorkerSummary {
   /** Share of the positions computed that counted. */
   usefulShare: number;
   peakMb: number;
-  /** The first worker's time for a useful token divided by this one's; below 1 the first is faster. */
-  timeRatio?: Spread;
-  /** The first worker's peak memory divided by this one's. */
-  memoryRatio?: number;
-  gflops?: number;
+  /** A peer: the time of each worker of ours for a counted token, divided by this one's. */
+  timeRatios: Record<string, Spread>;
+  /** A peer: the peak memory of each worker of ours divided by this one's. */
+  memoryRatios: Record<string, number>;
+  /** Of the work that the step needs (flops.ts), whatever else the worker computes. */
+  gflops: number;
+  /** Left out where the matrix products' rate was not measured. */
   shareOfLimit?: number;
 }
 
 export interface WindowSummary {
   workers: WorkerSummary[];
+  ours: readonly string[];
   gemmGflops: Record<string, number>;
   flopsPerRound: number;
 }
@@ -28,14 +38,19 @@ export interface WindowSummary {
 const msPerToken = ({ rounds }: WorkerRecord): number[] =>
   rounds.map(({ ms, usefulTokens }) => ms / usefulTokens);
 
-export function summarise(result: WindowResult, flopsPerRound: number): WindowSummary {
-  const [base] = result.workers;
+/** @param ours names of the workers that the others are compared with */
+export function summarise(
+  result: WindowResult,
+  { ours, flopsPerRound }: { ours: readonly string[]; flopsPerRound: number },
+): WindowSummary {
+  const bases = result.workers.filter(({ name }) => ours.includes(name));
   const limit = Math.max(...Object.values(result.gemmGflops));
   const workers = result.workers.map((worker): WorkerSummary => {
     const roundMs = spread(worker.rounds.map(({ ms }) => ms));
     const total = (key: "tokens" | "usefulTokens"): number =>
       worker.rounds.reduce((sum, round) => sum + round[key], 0);
     const gflops = flopsPerRound / 1e6 / roundMs.median;
+    const compared = bases.includes(worker) ? [] : bases;
     return {
       name: worker.name,
       firstLossSeconds: worker.firstLossMs / 1000,
@@ -44,16 +59,17 @@ export function summarise(result: WindowResult, flopsPerRound: number): WindowSu
       usefulTokensPerSecond: 1000 / spread(msPerToken(worker)).median,
       usefulShare: total("usefulTokens") / total("tokens"),
       peakMb: worker.peakMb,
+      timeRatios: Object.fromEntries(
+        compared.map((base) => [base.name, pairedRatio(msPerToken(base), msPerToken(worker))]),
+      ),
+      memoryRatios: Object.fromEntries(
+        compared.map((base) => [base.name, base.peakMb / worker.peakMb]),
+      ),
       gflops,
       ...(Number.isFinite(limit) && { shareOfLimit: gflops / limit }),
-      ...(base &&
-        worker !== base && {
-          timeRatio: pairedRatio(msPerToken(base), msPerToken(worker)),
-          memoryRatio: base.peakMb / worker.peakMb,
-        }),
     };
   });
-  return { workers, gemmGflops: result.gemmGflops, flopsPerRound };
+  return { workers, ours, gemmGflops: result.gemmGflops, flopsPerRound };
 }
 
 export function markdownTable(
@@ -70,40 +86,42 @@ export function markdownTable(
   );
 }
 
-const HEADER = [
-  "worker",
-  "first loss s",
-  "opened s",
-  "median s",
-  "useful tok/s",
-  "time: first ÷ this [min–max]",
-  "peak MB",
-  "memory: first ÷ this",
-  "GFLOP/s",
-  "of limit",
-];
-
 function ratioText(ratio: Spread | undefined): string {
   if (!ratio) return "";
   return `${ratio.median.toFixed(3)} [${ratio.min.toFixed(3)}–${ratio.max.toFixed(3)}]`;
 }
 
-export function windowTable({ workers, gemmGflops }: WindowSummary): string {
+function rateText(rates: Readonly<Record<string, number>>): string {
+  const texts = Object.entries(rates).map(([name, rate]) => `${name} ${rate.toFixed(1)} GFLOP/s`);
+  return texts.length > 0 ? `\n\nMatrix product limit: ${texts.join(", ")}.` : "";
+}
+
+export function windowTable({ workers, ours, gemmGflops }: WindowSummary): string {
+  const header = [
+    "worker",
+    "first loss s",
+    "opened s",
+    "median s",
+    "counted tok/s",
+    "counted %",
+    ...ours.map((name) => `time ${name} ÷ this`),
+    "peak MB",
+    ...ours.map((name) => `memory ${name} ÷ this`),
+    "GFLOP/s",
+    "of limit",
+  ];
   const rows = workers.map((worker) => [
     worker.name,
     worker.firstLossSeconds.toFixed(1),
     worker.openSeconds.toFixed(1),
     (worker.roundMs.median / 1000).toFixed(2),
     worker.usefulTokensPerSecond.toFixed(1),
-    ratioText(worker.timeRatio),
+    (100 * worker.usefulShare).toFixed(0),
+    ...ours.map((name) => ratioText(worker.timeRatios[name])),
     worker.peakMb.toFixed(0),
-    worker.memoryRatio?.toFixed(3) ?? "",
-    worker.gflops?.toFixed(1) ?? "",
+    ...ours.map((name) => worker.memoryRatios[name]?.toFixed(3) ?? ""),
+    worker.gflops.toFixed(1),
     worker.shareOfLimit === undefined ? "" : `${(100 * worker.shareOfLimit).toFixed(0)} %`,
   ]);
-  const rates = Object.entries(gemmGflops).map(
-    ([name, rate]) => `${name} ${rate.toFixed(1)} GFLOP/s`,
-  );
-  const limit = rates.length > 0 ? `\n\nMatrix product limit: ${rates.join(", ")}.` : "";
-  return markdownTable(HEADER, rows) + limit;
+  return markdownTable(header, rows) + rateText(gemmGflops);
 }

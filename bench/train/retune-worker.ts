@@ -1,23 +1,15 @@
 /** Our side of a comparison: the training engine and the optimizer that a run uses. Bundled as the product's trainer is. */
 import { readFileSync } from "node:fs";
-import type { Example } from "../../src/data/example.ts";
 import { type EngineOptions, openTrainingEngine } from "../../src/trainer/onnx-engine.ts";
 import { initAdamW, updateAdamW } from "../../src/trainer/optimizer.ts";
 import type { StepReply, TrainConfig, TrainData } from "./protocol.ts";
+import { toExamples } from "./train-data.ts";
 import { peakMb, readConfig, serveSteps } from "./worker-loop.ts";
-
-function examplesOf({ rows }: TrainData): Example[] {
-  return rows.map(({ ids, counted }, index) => ({
-    ids: Int32Array.from(ids),
-    counted: Uint8Array.from(counted),
-    line: index + 1,
-  }));
-}
 
 async function main(): Promise<void> {
   const config = readConfig<TrainConfig>();
   const data = JSON.parse(readFileSync(config.dataFile, "utf8")) as TrainData;
-  const examples = examplesOf(data);
+  const examples = toExamples(data.rows);
   const options: EngineOptions = {
     baseDir: config.modelDir,
     method: {

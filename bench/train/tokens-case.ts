@@ -1,90 +1,91 @@
 /** Random tokens, all counted: the same arithmetic on both sides, nothing to skip. */
-import path from "node:path";
-import {
-  type Context,
-  type TrainWorker,
-  gemmCommands,
-  trainCommand,
-  writeTrainData,
-} from "./context.ts";
-import type { CaseResult } from "./cases.ts";
-import { stepFlops } from "./flops.ts";
-import { type WeightType, modelFolder } from "./model-folder.ts";
+import { type Context, type TrainWorker, writeTrainData } from "./context.ts";
+import type { WeightType } from "./model-folder.ts";
 import type { TrainConfig } from "./protocol.ts";
-import { summarise, windowTable } from "./report.ts";
+import { type CaseResult, type WindowSummary, windowTable } from "./report.ts";
 import { type LlamaShape, SHAPES } from "./shapes.ts";
 import { passWork, randomTokens } from "./train-data.ts";
-import { type WorkerRecord, runWindow } from "./window.ts";
+import { baseConfig, firstLosses, trainingWindow } from "./training-window.ts";
 
-const RANK = 8;
-const WARM_STEPS = 2;
-/** Both sides add up the same float32 products in another order. */
-const LOSS_TOLERANCE = 1e-4;
-
-/** @throws when the first losses differ: then the sides did not compute the same thing, and no time counts */
-export function checkFirstLosses(
-  workers: readonly Pick<WorkerRecord, "name" | "firstLoss">[],
-): void {
-  const [base, ...others] = workers;
-  for (const { name, firstLoss } of others) {
-    const difference = Math.abs(firstLoss - (base?.firstLoss ?? Number.NaN));
-    if (!(difference <= LOSS_TOLERANCE * Math.abs(firstLoss))) {
-      throw new Error(
-        `first loss of ${name} is ${firstLoss}, of ${base?.name} ${base?.firstLoss}: they differ by more than ${LOSS_TOLERANCE} of it, so the two do not compute the same step`,
-      );
-    }
-  }
-}
-
-export interface TokensCase {
+export interface TokensWindow {
   name: string;
   rows: number;
   length: number;
-  shape?: LlamaShape;
-  weightType?: WeightType;
+  shape: LlamaShape;
+  weightType: WeightType;
+  rounds: number;
+  workers: (config: TrainConfig) => readonly TrainWorker[];
 }
 
-export async function tokensCase(context: Context, options: TokensCase): Promise<CaseResult> {
-  const { name, rows, length, shape = SHAPES["135M"], weightType = "F32" } = options;
+export async function tokensWindow(
+  context: Context,
+  options: TokensWindow,
+): Promise<WindowSummary> {
+  const { name, rows, length, shape, weightType, rounds, workers } = options;
   const data = randomTokens({ rows, length, vocabulary: shape.vocabulary });
-  const config: TrainConfig = {
-    modelDir: await modelFolder(path.join(context.outDir, "models"), shape, weightType),
-    dataFile: writeTrainData(context, name, data),
-    threads: context.threads,
-    rank: RANK,
-    alpha: 2 * RANK,
-    learningRate: 2e-4,
-  };
-  const workers: TrainWorker[] = [
-    { name: "retune", side: "retune", config },
-    { name: "eager", side: "pytorch", config },
-    { name: "tuned", side: "pytorch", config, tunedMalloc: true },
-  ];
-  if (!context.quick) {
-    workers.push({
-      name: "compiled",
-      side: "pytorch",
-      config: { ...config, peer: { compile: true } },
-    });
-  }
-  const { hidden, intermediate, vocabulary } = shape;
-  const result = await runWindow({
-    workers: workers.map((worker) => trainCommand(context, name, worker)),
-    gemm: gemmCommands(context, name, {
-      threads: context.threads,
-      tokens: rows * length,
-      shapes: [
-        [hidden, intermediate],
-        [intermediate, hidden],
-        [hidden, hidden],
-        [hidden, vocabulary],
-      ],
-    }),
-    rounds: context.rounds,
-    warmSteps: WARM_STEPS,
-    log: context.log,
+  const dataFile = writeTrainData(context, name, data);
+  const config = await baseConfig(context, { shape, weightType, dataFile });
+  return trainingWindow(context, {
+    name,
+    shape,
+    workers: workers(config),
+    work: passWork(data, config.rank),
+    gemmTokens: rows * length,
+    rounds,
+    losses: firstLosses,
   });
-  checkFirstLosses(result.workers);
-  const summary = summarise(result, stepFlops(shape, passWork(data, RANK)).total);
-  return { title: `${rows} × ${length} random tokens`, table: windowTable(summary), data: summary };
+}
+
+interface Batch {
+  name: string;
+  rows: number;
+  length: number;
+}
+
+async function batchCase(
+  context: Context,
+  { name, rows, length }: Batch,
+  workers: TokensWindow["workers"],
+): Promise<CaseResult> {
+  const { rounds } = context;
+  const shape = SHAPES["135M"];
+  const options: TokensWindow = { name, rows, length, shape, weightType: "F32", rounds, workers };
+  const summary = await tokensWindow(context, options);
+  return { title: `135M, ${rows} × ${length} tokens`, table: windowTable(summary), data: summary };
+}
+
+/** Speed against every form of the peer. */
+export function tokensCase(context: Context, batch: Batch): Promise<CaseResult> {
+  return batchCase(context, batch, (config) => {
+    const workers: TrainWorker[] = [
+      { name: "retune", side: "retune", config },
+      { name: "eager", side: "pytorch", config },
+      { name: "tuned", side: "pytorch", config, tunedMalloc: true },
+    ];
+    if (context.quick) return workers;
+    const compiled = { ...config, peer: { compile: true } };
+    return [...workers, { name: "compiled", side: "pytorch", config: compiled }];
+  });
+}
+
+/** Memory in the two modes that save it. */
+export function memoryCase(context: Context, batch: Batch): Promise<CaseResult> {
+  return batchCase(context, batch, (config) => [
+    {
+      name: "retune-memory",
+      side: "retune",
+      config: { ...config, engine: { memory: "memory" } },
+    },
+    {
+      name: "retune-balanced",
+      side: "retune",
+      config: { ...config, engine: { memory: "balanced" } },
+    },
+    { name: "eager", side: "pytorch", config },
+    {
+      name: "checkpointing",
+      side: "pytorch",
+      config: { ...config, peer: { gradientCheckpointing: true } },
+    },
+  ]);
 }

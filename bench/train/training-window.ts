@@ -1,0 +1,92 @@
+/** A window of training workers over one model and one set of tokens: run, checked, summed up. */
+import path from "node:path";
+import { type Context, type TrainWorker, gemmCommands, trainCommand } from "./context.ts";
+import { type StepWork, stepFlops } from "./flops.ts";
+import { type WeightType, modelFolder } from "./model-folder.ts";
+import type { TrainConfig } from "./protocol.ts";
+import { type WindowSummary, summarise } from "./report.ts";
+import type { LlamaShape } from "./shapes.ts";
+import { type WorkerRecord, runWindow } from "./window.ts";
+
+export const RANK = 8;
+const WARM_STEPS = 2;
+/** Both sides add up the same float32 products in another order. */
+const LOSS_TOLERANCE = 1e-4;
+
+/** What all workers of a window have in common. */
+export async function baseConfig(
+  context: Context,
+  options: { shape: LlamaShape; weightType: WeightType; dataFile: string; rank?: number },
+): Promise<TrainConfig> {
+  const { shape, weightType, dataFile, rank = RANK } = options;
+  return {
+    modelDir: await modelFolder(path.join(context.outDir, "models"), shape, weightType),
+    dataFile,
+    threads: context.threads,
+    rank,
+    alpha: 2 * rank,
+    learningRate: 2e-4,
+  };
+}
+
+/** @throws when losses differ: then the sides did not compute the same thing, and no time counts */
+export function checkLosses(losses: readonly { name: string; loss: number }[]): void {
+  const [base, ...others] = losses;
+  for (const { name, loss } of others) {
+    const difference = Math.abs(loss - (base?.loss ?? Number.NaN));
+    if (!(difference <= LOSS_TOLERANCE * Math.abs(loss))) {
+      throw new Error(
+        `loss of ${name} is ${loss}, of ${base?.name} ${base?.loss}: they differ by more than ${LOSS_TOLERANCE} of it, so the two do not compute the same step`,
+      );
+    }
+  }
+}
+
+export const firstLosses = (
+  workers: readonly WorkerRecord[],
+): readonly { name: string; loss: number }[] =>
+  workers.map(({ name, firstLoss }) => ({ name, loss: firstLoss }));
+
+export interface TrainingWindow {
+  /** Also the name of its input files. */
+  name: string;
+  shape: LlamaShape;
+  workers: readonly TrainWorker[];
+  /** Work of one round. */
+  work: StepWork;
+  /** Tokens of a batch, for the matrix products' rate; left out: not measured. */
+  gemmTokens?: number;
+  rounds: number;
+  /** What must agree between the workers. */
+  losses: (workers: readonly WorkerRecord[]) => readonly { name: string; loss: number }[];
+}
+
+export async function trainingWindow(
+  context: Context,
+  options: TrainingWindow,
+): Promise<WindowSummary> {
+  const { name, shape, workers, work, gemmTokens, rounds, losses } = options;
+  const { hidden, intermediate, vocabulary } = shape;
+  const result = await runWindow({
+    workers: workers.map((worker) => trainCommand(context, name, worker)),
+    gemm:
+      gemmTokens === undefined
+        ? []
+        : gemmCommands(context, name, {
+            threads: context.threads,
+            tokens: gemmTokens,
+            shapes: [
+              [hidden, intermediate],
+              [intermediate, hidden],
+              [hidden, hidden],
+              [hidden, vocabulary],
+            ],
+          }),
+    rounds,
+    warmSteps: WARM_STEPS,
+    log: context.log,
+  });
+  checkLosses(losses(result.workers));
+  const ours = workers.filter(({ side }) => side === "retune").map((worker) => worker.name);
+  return summarise(result, { ours, flopsPerRound: stepFlops(shape, work).total });
+}

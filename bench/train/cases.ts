@@ -6,6 +6,7 @@ import { instructionsCase } from "./instructions-case.ts";
 import type { CaseResult } from "./report.ts";
 import { scalingCase } from "./scaling-case.ts";
 import { memoryCase, tokensCase } from "./tokens-case.ts";
+import { tfjsCase } from "./tfjs-case.ts";
 
 type Case = (context: Context) => Promise<CaseResult>;
 
@@ -18,4 +19,5 @@ export const CASES: Readonly<Record<string, Case>> = {
   bigger: biggerCase,
   scaling: scalingCase,
   "first-loss": firstLossCase,
+  tfjs: tfjsCase,
 };

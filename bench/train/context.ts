@@ -23,15 +23,18 @@ const TUNED_MALLOC = {
 };
 
 const source = (name: string): string => path.join(import.meta.dirname, name);
-const bundle = ({ outDir }: Context, name: string): string => path.join(outDir, `${name}.cjs`);
+
+const NODE_WORKERS = [
+  "retune-worker",
+  "ort-gemm-worker",
+  "dense-retune-worker",
+  "dense-tfjs-worker",
+] as const;
 
 /** Bundles the Node workers as esbuild.mjs bundles the product's trainer, so that start-up counts alike. */
 export async function bundleWorkers({ outDir }: Context): Promise<void> {
   await build({
-    entryPoints: {
-      "retune-worker": source("retune-worker.ts"),
-      "ort-gemm-worker": source("ort-gemm-worker.ts"),
-    },
+    entryPoints: Object.fromEntries(NODE_WORKERS.map((name) => [name, source(`${name}.ts`)])),
     outdir: outDir,
     outExtension: { ".js": ".cjs" },
     bundle: true,
@@ -46,7 +49,7 @@ export async function bundleWorkers({ outDir }: Context): Promise<void> {
 }
 
 /** Writes what a worker reads and returns the file's path. */
-function writeInput({ outDir }: Context, name: string, value: object): string {
+export function writeInput({ outDir }: Context, name: string, value: object): string {
   const dir = path.join(outDir, "inputs");
   mkdirSync(dir, { recursive: true });
   const file = path.join(dir, `${name.replaceAll(/[^\w.-]+/g, "-")}.json`);
@@ -56,6 +59,16 @@ function writeInput({ outDir }: Context, name: string, value: object): string {
 
 export function writeTrainData(context: Context, name: string, data: TrainData): string {
   return writeInput(context, `${name}.data`, data);
+}
+
+export function nodeCommand(
+  { outDir }: Context,
+  worker: (typeof NODE_WORKERS)[number],
+  name: string,
+  inputFile: string,
+): WorkerCommand {
+  const args = [path.join(outDir, `${worker}.cjs`), inputFile];
+  return { name, command: process.execPath, args };
 }
 
 export interface TrainWorker {
@@ -73,7 +86,7 @@ export function trainCommand(
   const { name, side, config, tunedMalloc } = worker;
   const file = writeInput(context, `${caseName}.${name}`, config);
   if (side === "retune") {
-    return { name, command: process.execPath, args: [bundle(context, "retune-worker"), file] };
+    return nodeCommand(context, "retune-worker", name, file);
   }
   return {
     name,
@@ -91,11 +104,7 @@ export function gemmCommands(
 ): WorkerCommand[] {
   const file = writeInput(context, `${caseName}.gemm`, config);
   return [
-    {
-      name: "ONNX Runtime",
-      command: process.execPath,
-      args: [bundle(context, "ort-gemm-worker"), file],
-    },
+    nodeCommand(context, "ort-gemm-worker", "ONNX Runtime", file),
     { name: "torch.mm", command: context.python, args: [source("peer.py"), "gemm", file] },
   ];
 }

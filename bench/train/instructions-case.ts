@@ -10,8 +10,7 @@
  * loss is measured all the same, since SFTTrainer uses it.
  */
 import { epochBatches } from "../../src/data/batches.ts";
-import type { Context, TrainWorker } from "./context.ts";
-import { writeTrainData } from "./context.ts";
+import { type Context, type TrainWorker, writeTrainData } from "./context.ts";
 import { type CaseResult, windowTable } from "./report.ts";
 import { SHAPES } from "./shapes.ts";
 import { instructionRows, passWork, shuffledBatches, toExamples } from "./train-data.ts";
@@ -19,6 +18,7 @@ import { RANK, baseConfig, trainingWindow } from "./training-window.ts";
 import type { WorkerRecord } from "./window.ts";
 
 const ROWS = 64;
+const QUICK_ROWS = 16;
 const BATCH_ROWS = 8;
 const PACKED_LENGTH = 512;
 /** For the products' rate: about what a batch holds. */
@@ -45,14 +45,15 @@ function passLosses(workers: readonly WorkerRecord[]): { name: string; loss: num
 
 export async function instructionsCase(context: Context): Promise<CaseResult> {
   const shape = SHAPES["135M"];
-  const rows = instructionRows({ count: ROWS, vocabulary: shape.vocabulary, seed: 1 });
+  const count = context.quick ? QUICK_ROWS : ROWS;
+  const rows = instructionRows({ count, vocabulary: shape.vocabulary, seed: 1 });
   const plan = { batchSize: BATCH_ROWS, seed: 1, epoch: 0 };
   const grouped = {
     rows,
     steps: epochBatches(toExamples(rows), plan),
     lastTokenIsLabelOnly: false,
   };
-  const random = { ...grouped, steps: shuffledBatches(ROWS, { batchSize: BATCH_ROWS, seed: 1 }) };
+  const random = { ...grouped, steps: shuffledBatches(count, { batchSize: BATCH_ROWS, seed: 1 }) };
   const shared = await baseConfig(context, {
     shape,
     weightType: "F32",
@@ -88,7 +89,7 @@ export async function instructionsCase(context: Context): Promise<CaseResult> {
     summaries.push(summary);
   }
   return {
-    title: `135M, ${ROWS} rows of 40–400 tokens, half of each counted, one pass`,
+    title: `135M, ${count} rows of 40–400 tokens, half of each counted, one pass`,
     table: summaries.map(windowTable).join("\n\n"),
     data: summaries,
   };

@@ -1,11 +1,10 @@
 /** Ours only: how step time and memory grow with one thing at a time, from a 135M shape cut to 12 layers. */
-import { type Context, type TrainWorker, writeTrainData } from "./context.ts";
+import { type Context, type TrainWorker, trainCommand, writeTrainData } from "./context.ts";
 import { type CaseResult, markdownTable } from "./report.ts";
 import { type LlamaShape, SHAPES } from "./shapes.ts";
 import { spread } from "./statistics.ts";
 import { randomTokens } from "./train-data.ts";
 import { RANK, baseConfig } from "./training-window.ts";
-import { trainCommand } from "./context.ts";
 import { runWindow } from "./window.ts";
 
 interface Point {

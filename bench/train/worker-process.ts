@@ -81,6 +81,14 @@ function replies(name: string, child: ChildProcessWithoutNullStreams): () => Pro
   });
   failed.catch(() => {});
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  /** Libraries greet on standard output; a message is a line that opens a JSON object. */
+  const message = async (): Promise<unknown> => {
+    for (;;) {
+      const line = await Promise.race([lines.next(), failed]);
+      if (line.done) return failed;
+      if (line.value.startsWith("{")) return JSON.parse(line.value);
+    }
+  };
   return async () => {
     let timer: NodeJS.Timeout | undefined;
     const silent = new Promise<never>((_, reject) => {
@@ -90,9 +98,7 @@ function replies(name: string, child: ChildProcessWithoutNullStreams): () => Pro
       );
     });
     try {
-      const line = await Promise.race([lines.next(), failed, silent]);
-      if (line.done) return await failed;
-      return JSON.parse(line.value) as unknown;
+      return await Promise.race([message(), silent]);
     } finally {
       clearTimeout(timer);
     }

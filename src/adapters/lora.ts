@@ -2,6 +2,7 @@
  * LoRA (arXiv 2106.09685): y = W·x + s·B·(A·dropout(x)), A [r,in], B [out,r], W frozen;
  * s = alpha / r, or alpha / √r for rsLoRA (arXiv 2312.03732). Names are PEFT's.
  */
+import type { GraphBuilder } from "../graph/builder.ts";
 import type { LinearHook, LinearLayer, NamedShape } from "../graph/causal-lm.ts";
 import type { Value } from "../graph/graph.ts";
 import { LORA_TARGETS_ALL_LINEAR } from "../protocol/recipe.ts";
@@ -86,7 +87,8 @@ function targetPredicate(targets: readonly string[] | string): (layer: LinearLay
 }
 
 /**
- * The hook that adds each site's update.
+ * The hook that adds each site's update. Sites that share an input share its products with their
+ * A, stacked: (N, in)·(Σr, in)ᵀ is one pass over x, forward and backward.
  * @param tensor the live A and B of a site, by PEFT's name
  * @param dropoutMask mask for the input of the site with this number, or undefined for no dropout
  */
@@ -96,13 +98,36 @@ export function loraHook(
   dropoutMask?: (site: number, like: Value) => Value,
 ): LinearHook {
   const numbered = new Map(sites.map((site, number) => [site.layer.path, { site, number }]));
-  return (b, { path, x, base }) => {
-    const found = numbered.get(path);
-    if (!found) return base;
-    const names = loraNames(path);
-    const input = dropoutMask ? b.mul(x, dropoutMask(found.number, x)) : x;
-    // (N, r), then (N, out) on top of the frozen layer's result
-    const down = b.gemm(input, tensor(names.a), { transB: true });
-    return b.gemm(down, tensor(names.b), { c: base, transB: true, alpha: found.site.scale });
+  return (b, x, layers) => {
+    const adapted = layers.flatMap(({ path }) => {
+      const found = numbered.get(path);
+      if (!found) return [];
+      const names = loraNames(path);
+      return [{ path, ...found, a: tensor(names.a), b: tensor(names.b) }];
+    });
+    const down = dropoutMask
+      ? adapted.map(({ a, number }) =>
+          b.gemm(b.mul(x, dropoutMask(number, x)), a, { transB: true }),
+        )
+      : stackedProducts(
+          b,
+          x,
+          adapted.map(({ a }) => a),
+        );
+    return layers.map(({ path, base }) => {
+      const index = adapted.findIndex((site) => site.path === path);
+      const [site, h] = [adapted[index], down[index]];
+      if (!site || !h) return base;
+      // (N, r) → (N, out) on top of the frozen layer's result
+      const update = b.gemm(h, site.b, { transB: true, alpha: site.site.scale });
+      return b.add(base, update);
+    });
   };
+}
+
+/** x·Aᵀ of each A [r,in], through one product: [N,r] each. */
+function stackedProducts(b: GraphBuilder, x: Value, matrices: readonly Value[]): readonly Value[] {
+  if (matrices.length < 2) return matrices.map((a) => b.gemm(x, a, { transB: true }));
+  const ranks = matrices.map(({ shape }) => shape[0] as number);
+  return b.split(b.gemm(x, b.concat(matrices, 0), { transB: true }), { axis: 1, sizes: ranks });
 }

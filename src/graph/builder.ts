@@ -1,4 +1,4 @@
-import { type Shape, product } from "./dim.ts";
+import { type Shape, dimAt, product, sum } from "./dim.ts";
 import type { Constant, Graph, Node, NodeOf, Value } from "./graph.ts";
 import type { ElementType, OpAttributes, OpType } from "./ops.ts";
 import { SHAPES, ShapeError } from "./shapes.ts";
@@ -12,10 +12,20 @@ export class GraphBuilder {
   readonly #constants: Constant[] = [];
   readonly #nodes: Node[] = [];
   readonly #scope: string[] = [];
+  readonly #checkpoints: Value[] = [];
   #counter = 0;
 
   get nodes(): readonly Node[] {
     return this.#nodes;
+  }
+
+  /** Values from which a stretch of the forward pass can be computed again (passes/recompute.ts). */
+  get checkpoints(): readonly Value[] {
+    return this.#checkpoints;
+  }
+
+  checkpoint(value: Value): void {
+    this.#checkpoints.push(value);
   }
 
   /** Values made inside `make` carry `name` in their names, so that a printed graph reads like the model. */
@@ -113,6 +123,20 @@ export class GraphBuilder {
 
   reshape(x: Value, shape: Shape): Value {
     return this.apply("Reshape", [x], { shape });
+  }
+
+  /** Values over the same symbols, or numbers, joined along an axis; one value is itself. */
+  concat(values: readonly Value[], axis: number): Value {
+    const [only] = values;
+    if (only && values.length === 1) return only;
+    const size = sum(values.map(({ shape }) => dimAt(shape, axis)));
+    return this.apply("Concat", values, { axis, size });
+  }
+
+  /** Consecutive pieces; one piece is the value itself. */
+  split(x: Value, attributes: OpAttributes["Split"]): readonly Value[] {
+    if (attributes.sizes.length === 1) return [x];
+    return this.emit("Split", [x], attributes);
   }
 
   /** To one axis. */

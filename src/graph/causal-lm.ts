@@ -1,7 +1,7 @@
 /**
  * What every causal language model's graph looks like from outside, so that objectives, adapters
- * and decoding know no model. Symbols: B rows, T new tokens each, S = past + T keys, P past tokens,
- * R rows of hidden states that reach the head, M = 1 or B masks.
+ * and decoding know no model. Symbols: N tokens of all rows, R of them whose hidden states reach the
+ * head, C model width, H query heads, K key heads, D head size, V vocabulary.
  */
 import type { GraphBuilder } from "./builder.ts";
 import type { Shape } from "./dim.ts";
@@ -22,27 +22,42 @@ export interface NamedShape {
   shape: readonly number[];
 }
 
-/** Adds an adapter's part to a linear layer's result. x [N,in], base [N,out] → [N,out]. */
-export type LinearHook = (b: GraphBuilder, layer: { path: string; x: Value; base: Value }) => Value;
+/**
+ * Adds an adapter's part to the results of linear layers that share one input: x [N,in], each base
+ * [N,out] → [N,out], in the same order.
+ */
+export type LinearHook = (
+  b: GraphBuilder,
+  x: Value,
+  layers: readonly { path: string; base: Value }[],
+) => readonly Value[];
+
+/** q [N,H·D], k and v [N,K·D], rotated → [N,H·D]. Which token sees which is the caller's business. */
+export type Attend = (heads: {
+  layer: number;
+  q: Value;
+  k: Value;
+  v: Value;
+  /** Factor of q·kᵀ. */
+  scale: number;
+}) => Value;
 
 export interface CausalLmInputs {
-  /** Token ids [B*T] int64, row after row. */
+  /** Token ids [N] int64: rows one after the other, without padding. */
   ids: Value;
-  /** [B,T] int64. */
+  /** Place of each token in its own row, [N,1] int64. */
   positions: Value;
-  /** [M,1,T,S], 0 where a query may look and a large negative number where not. */
-  mask: Value;
-  /** Which of the B*T hidden states reach the head: indices [R] int64. */
+  /** Which hidden states reach the head: indices [R] int64. */
   rows: Value;
-  /** Per layer the keys and values of earlier tokens, each [B,K,P,D]; left out while training. */
-  past?: readonly { key: Value; value: Value }[];
 }
 
 export interface CausalLmOutputs {
-  /** [R,V]. */
-  logits: Value;
-  /** Per layer keys and values of all S tokens, [B,K,S,D]. */
-  present: readonly { key: Value; value: Value }[];
+  /** The chosen hidden states after the last norm, [R,C]. */
+  hidden: Value;
+  /** The head's weight as it is stored, [V,C]. */
+  headWeight: Value;
+  /** Adds the head with its adapter, [R,V]; for a loss that does not need logits, do not. */
+  logits: () => Value;
 }
 
 export interface CausalLmContext {
@@ -52,8 +67,9 @@ export interface CausalLmContext {
   maxPositions: number;
   /** The named tensor in whatever type it is stored. */
   tensor: (name: string, shape: Shape) => Value;
-  /** Wraps each linear layer; the identity when there is no adapter. */
+  /** Wraps linear layers; the identity when there is no adapter. */
   adapt: LinearHook;
+  attend: Attend;
 }
 
 /** One architecture, bound to one config. */
@@ -61,7 +77,7 @@ export interface CausalLm {
   vocabSize: number;
   maxPositions: number;
   layers: number;
-  /** Shape of one layer's keys (and values) for `past` symbols: [B,K,P,D]. */
+  heads: number;
   keyValueHeads: number;
   headSize: number;
   /** Standard deviation of freshly drawn matrices. */

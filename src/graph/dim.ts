@@ -21,7 +21,7 @@ export function parseDim(dim: Dim): Monomial {
 }
 
 function formatDim({ factor, symbols }: Monomial): Dim {
-  if (symbols.length === 0) return factor;
+  if (symbols.length === 0 || factor === 0) return factor;
   const product = [...symbols].toSorted().join("*");
   return factor === 1 ? product : `${factor}*${product}`;
 }
@@ -36,6 +36,27 @@ export function product(dims: Shape): Dim {
     symbols.push(...monomial.symbols);
   }
   return formatDim({ factor, symbols });
+}
+
+/** Sum of dimensions over the same symbols. Throws where the symbols differ: "B" + "T" has no name. */
+export function sum(dims: Shape): Dim {
+  const [first = { factor: 0, symbols: [] }, ...rest] = dims
+    .map(parseDim)
+    .filter(({ factor }) => factor !== 0);
+  return formatDim(
+    rest.reduce((total, { factor, symbols }) => {
+      if (symbols.join() !== total.symbols.join()) {
+        throw new Error(`[${dims.join(",")}] are of different symbols: no sum`);
+      }
+      return { factor: total.factor + factor, symbols };
+    }, first),
+  );
+}
+
+/** a − b, over the same symbols. */
+export function difference(a: Dim, b: Dim): Dim {
+  const { factor, symbols } = parseDim(b);
+  return sum([a, formatDim({ factor: -factor, symbols })]);
 }
 
 /** The value of a dimension once every symbol has one. */

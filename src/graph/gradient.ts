@@ -4,7 +4,7 @@
  * loss is differentiated; a frozen tensor's gradient is never formed.
  */
 import type { GraphBuilder } from "./builder.ts";
-import { type Shape, dimAt } from "./dim.ts";
+import { type Shape, difference, dimAt, sum } from "./dim.ts";
 import type { Node, NodeOf, Value } from "./graph.ts";
 import type { OpType } from "./ops.ts";
 
@@ -13,11 +13,13 @@ interface Context<T extends OpType> {
   node: NodeOf<T>;
   /** node.inputs[index], which the shape rule has already checked. */
   readonly input: (index: number) => Value;
+  /** Of each result; undefined where the loss does not depend on it. */
+  readonly cotangents: readonly (Value | undefined)[];
   /** Whether anybody wants the gradient of input `index`. */
   readonly needs: (index: number) => boolean;
 }
 
-/** Cotangents of the node's outputs → cotangents of its inputs; undefined means zero or not wanted. */
+/** Cotangent of the node's first result → cotangents of its inputs; undefined means zero or not wanted. */
 type GradientRule<T extends OpType> = (
   context: Context<T>,
   cotangent: Value,
@@ -61,7 +63,7 @@ function productGradients(
   return [context.needs(0) ? da() : undefined, context.needs(1) ? db() : undefined];
 }
 
-/** One rule per operation. The cotangent is that of the first result: no other result carries one. */
+/** One rule per operation. Only Split's further results carry cotangents of their own. */
 export const GRADIENTS: { readonly [T in OpType]: GradientRule<T> } = {
   Gemm(context, dy) {
     const { b, node, needs } = context;
@@ -114,25 +116,29 @@ export const GRADIENTS: { readonly [T in OpType]: GradientRule<T> } = {
   },
   Concat({ b, node, needs }, dy) {
     const { axis } = node.attributes;
-    let start = 0;
-    return node.inputs.map((value, index) => {
-      const size = value.shape[axis];
-      if (typeof size !== "number") throw new Error(`internal: Concat over symbolic ${size}`);
-      const end = start + size;
-      const slice = needs(index) ? b.apply("Slice", [dy], { axis, start, end }) : undefined;
-      start = end;
-      return slice;
-    });
+    const sizes = node.inputs.map(({ shape }) => dimAt(shape, axis));
+    return b.split(dy, { axis, sizes }).map((piece, index) => (needs(index) ? piece : undefined));
+  },
+  Split({ b, node, input, cotangents }) {
+    const { axis } = node.attributes;
+    const pieces = node.outputs.map((value, index) => cotangents[index] ?? b.scale(value, 0));
+    return [b.apply("Concat", pieces, { axis, size: dimAt(input(0).shape, axis) })];
   },
   Slice({ b, node, input }, dy) {
     const { axis, start, end } = node.attributes;
-    const size = input(0).shape[axis] as number;
-    return [b.apply("Pad", [dy], { axis, before: start, after: size - end })];
+    const after = difference(dimAt(input(0).shape, axis), end);
+    return [b.apply("Pad", [dy], { axis, before: start, after })];
   },
   Pad({ b, node, input }, dy) {
     const { axis, before } = node.attributes;
-    const size = input(0).shape[axis] as number;
-    return [b.apply("Slice", [dy], { axis, start: before, end: before + size })];
+    const end = sum([before, dimAt(input(0).shape, axis)]);
+    return [b.apply("Slice", [dy], { axis, start: before, end })];
+  },
+  SpreadRows({ b, input }, dy) {
+    return [b.apply("GatherRows", [dy, input(2)], {})];
+  },
+  CollectRows({ b, input }, dy) {
+    return [b.mul(b.apply("GatherRows", [dy, input(2)], {}), input(3))];
   },
   GatherRows({ b, input }, dy) {
     return [b.apply("ScatterAddRows", [input(1), dy, input(0)], {})];
@@ -184,16 +190,25 @@ export const GRADIENTS: { readonly [T in OpType]: GradientRule<T> } = {
     const dk = b.matMul(ds, grouped(q), { transA: true, alpha: scale });
     return [b.reshape(dq, q.shape), b.reshape(dk, k.shape), b.reshape(dv, v.shape)];
   },
-  /** d silu(g)/dg = σ + silu·(1 − σ). */
-  SwiGlu({ b, input, needs }, dy) {
+  /**
+   * With σ = sigmoid(g), s = g·σ and y = s·up: dup = dy·s, and
+   * dg = dy·up·(σ + s·(1 − σ)) = dy·(σ·(up − y) + y).
+   */
+  SwiGlu({ b, node, input, needs }, dy) {
     const [gate, up] = [input(0), input(1)];
-    const sigmoid = b.apply("Sigmoid", [gate], {});
-    const silu = b.mul(gate, sigmoid);
-    const slope = (): Value => b.add(sigmoid, b.sub(silu, b.mul(silu, sigmoid)));
-    return [
-      needs(0) ? b.mul(b.mul(dy, up), slope()) : undefined,
-      needs(1) ? b.mul(dy, silu) : undefined,
-    ];
+    const [y, silu] = node.outputs as [Value, Value];
+    const dgate = (): Value => {
+      const sigmoid = b.apply("Sigmoid", [gate], {});
+      return b.mul(b.add(b.mul(b.sub(up, y), sigmoid), y), dy);
+    };
+    return [needs(0) ? dgate() : undefined, needs(1) ? b.mul(dy, silu) : undefined];
+  },
+  LinearCrossEntropy({ b, node, needs }, dy) {
+    const [, dx, dweight] = node.outputs as [Value, Value, Value | undefined];
+    if (node.attributes.results === "evaluation" || (needs(1) && !dweight)) {
+      throw new Error("internal: this LinearCrossEntropy was built without its gradient");
+    }
+    return [needs(0) ? b.mul(dx, dy) : undefined, dweight && b.mul(dweight, dy)];
   },
   SoftmaxCrossEntropy({ b, node, input }, dy) {
     const [, probabilities] = node.outputs as [Value, Value];
@@ -208,19 +223,22 @@ export const GRADIENTS: { readonly [T in OpType]: GradientRule<T> } = {
 function applyRule<T extends OpType>(
   b: GraphBuilder,
   node: Node & { op: T },
-  cotangent: Value,
+  cotangents: readonly (Value | undefined)[],
   wanted: ReadonlySet<Value>,
 ): readonly (Value | undefined)[] {
+  const [first] = cotangents;
+  if (!first && node.op !== "Split") throw new Error(`internal: ${node.op} has a cotangent aside`);
   const context: Context<T> = {
     b,
     node: node as unknown as NodeOf<T>,
     input: (index) => node.inputs[index] as Value,
+    cotangents,
     needs: (index) => {
       const value = node.inputs[index];
       return value !== undefined && wanted.has(value);
     },
   };
-  return GRADIENTS[node.op](context, cotangent);
+  return GRADIENTS[node.op](context, first as Value);
 }
 
 /**
@@ -245,10 +263,9 @@ export function addGradients(
   cotangents.set(loss, b.constant("loss.cotangent", new Float32Array([1]), [1]));
   b.scope("backward", () => {
     for (const node of forward.toReversed()) {
-      const [result] = node.outputs;
-      const cotangent = result && cotangents.get(result);
-      if (!cotangent || !node.inputs.some((value) => wanted.has(value))) continue;
-      applyRule(b, node, cotangent, wanted).forEach((gradient, index) => {
+      const results = node.outputs.map((value) => cotangents.get(value));
+      if (!results.some(Boolean) || !node.inputs.some((value) => wanted.has(value))) continue;
+      applyRule(b, node, results, wanted).forEach((gradient, index) => {
         const value = node.inputs[index];
         if (!gradient || !value || !wanted.has(value)) return;
         const sum = cotangents.get(value);

@@ -1,4 +1,4 @@
-import type { Shape } from "./dim.ts";
+import type { Dim, Shape } from "./dim.ts";
 
 /**
  * Every operation of the IR and its attributes. Shape, gradient, verification and export are each
@@ -25,13 +25,28 @@ export interface OpAttributes {
   /** Sum over axes (0-based, ascending), kept as size 1. */
   ReduceSum: { axes: readonly number[] };
   /** Joins along axis; `size` is the joint dimension (a sum of symbols has no name of its own). */
-  Concat: { axis: number; size: number | string };
-  /** Elements [start, end) along a static axis. */
-  Slice: { axis: number; start: number; end: number };
-  /** Zeros before and after along a static axis. */
-  Pad: { axis: number; before: number; after: number };
+  Concat: { axis: number; size: Dim };
+  /** Consecutive pieces along an axis, one result each. */
+  Split: { axis: number; sizes: readonly Dim[] };
+  /** Elements [start, end) along an axis; bounds and axis are numbers, or multiples of one product of symbols. */
+  Slice: { axis: number; start: Dim; end: Dim };
+  /** Zeros before and after along an axis, sized as Slice's bounds are. */
+  Pad: { axis: number; before: Dim; after: Dim };
   /** Rows data[indices]. data [V,C], indices [R] int64 → [R,C]. */
   GatherRows: Record<string, never>;
+  /**
+   * Rows moved to where they stand apart, with room between them: y[r] = x[there[r]], and
+   * x[a] is found again at y[back[a]]. Rows of y that no `back` names are padding: they repeat some
+   * row of x, and whoever reads them must give them a cotangent of zero.
+   * (x [A,C], there [R] int64, back [A] int64) → [R,C].
+   */
+  SpreadRows: Record<string, never>;
+  /**
+   * The way back: x[a] = y[back[a]]. `real` [R,1] is 1 where some `back` names the row and 0 for
+   * padding, whose cotangent it makes zero.
+   * (y [R,C], back [A] int64, there [R] int64, real [R,1]) → [A,C].
+   */
+  CollectRows: Record<string, never>;
   /** zeros like `like` [V,C], plus updates[r] added to row indices[r]. (indices [R], updates [R,C], like [V,C]) → [V,C]. */
   ScatterAddRows: Record<string, never>;
   /** Over the last axis. */
@@ -44,7 +59,7 @@ export interface OpAttributes {
   RmsNorm: { epsilon: number };
   /**
    * Rotary position embedding (arXiv 2104.09864), halves rotated as transformers does.
-   * (x [B,H,T,D], positions [B,T] int64, cos [M,D/2], sin [M,D/2]) → [B,H,T,D].
+   * (x [N,H·D], positions [N,1] int64, cos [M,D/2], sin [M,D/2]) → [N,H·D].
    */
   Rope: Record<string, never>;
   /**
@@ -53,13 +68,27 @@ export interface OpAttributes {
    * → (output [B,H,T,D], probabilities [B·K, (H/K)·T, S]).
    */
   Attention: { scale: number };
-  /** silu(gate)·up (arXiv 2002.05202). */
+  /** silu(gate)·up (arXiv 2002.05202) → (result, silu(gate)). */
   SwiGlu: Record<string, never>;
   /**
    * Σ_r coefficient[r] · (logsumexp(logits[r]) − logits[r, label[r]]).
    * (logits [R,V], labels [R] int64, coefficients [R]) → (loss [1], probabilities [R,V]).
    */
   SoftmaxCrossEntropy: Record<string, never>;
+  /**
+   * SoftmaxCrossEntropy of x·weightᵀ, whose logits [R,V] never exist whole: the rows go through the
+   * head in `rowChunks` equal parts (R is a multiple), each part's gradient taken before the next
+   * part's logits, or in one part through `vocabularyChunks` slices of the head with an online
+   * softmax (arXiv 1805.02867), which computes the logits twice but reads each slice of the head once.
+   * (x [R,C], weight [V,C], labels [R] int64, coefficients [R])
+   * → evaluation: (loss [1], hits [R]); training: (loss [1], ∂loss/∂x [R,C]); with
+   * `weightGradient` also ∂loss/∂weight [V,C]. hits are ArgMaxHit's.
+   */
+  LinearCrossEntropy: {
+    rowChunks: number;
+    vocabularyChunks: number;
+    results: "evaluation" | "training" | "weightGradient";
+  };
   /** coefficients[r] · (probabilities[r] − onehot(labels[r])), SoftmaxCrossEntropy's own gradient → [R,V]. */
   SoftmaxCrossEntropyGradient: Record<string, never>;
   /** 1 for each row whose label has the highest probability, else 0. (probabilities [R,V], labels [R]) → [R]. */

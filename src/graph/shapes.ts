@@ -1,4 +1,13 @@
-import { type Dim, type Shape, dimAt, product, sameShape } from "./dim.ts";
+import {
+  type Dim,
+  type Shape,
+  difference,
+  dimAt,
+  parseDim,
+  product,
+  sameShape,
+  sum,
+} from "./dim.ts";
 import type { ElementType, OpAttributes, OpType } from "./ops.ts";
 import type { Value } from "./graph.ts";
 
@@ -76,6 +85,10 @@ function staticAxis(value: Value, axis: number): number {
   return size;
 }
 
+function isNotNegative(dim: Dim): boolean {
+  return parseDim(dim).factor >= 0;
+}
+
 /** Result types of every operation; each rule also checks what it is given. */
 export const SHAPES: { readonly [T in OpType]: ShapeRule<T> } = {
   Gemm(inputs, attributes) {
@@ -128,25 +141,39 @@ export const SHAPES: { readonly [T in OpType]: ShapeRule<T> } = {
     }
     const sizes = inputs.map((value) => dimAt(value.shape, axis));
     if (sizes.every((one) => typeof one === "number")) {
-      const sum = sizes.reduce((total, one) => total + one, 0);
-      require(sum === size, `joint size is ${sum}, not ${size}`);
+      const joint = sum(sizes);
+      require(joint === size, `joint size is ${joint}, not ${size}`);
     }
     return [float(replaceAxis(first.shape, axis, size))];
   },
+  Split(inputs, { axis, sizes }) {
+    const value = at(inputs, 0);
+    require(sum(sizes) === dimAt(value.shape, axis), `[${sizes.join(",")}] of ${value.name}`);
+    return sizes.map((size) => float(replaceAxis(value.shape, axis, size)));
+  },
   Slice(inputs, { axis, start, end }) {
     const value = at(inputs, 0);
-    require(start >= 0 &&
-      start < end &&
-      end <=
-        staticAxis(
-          value,
-          axis,
-        ), `[${start},${end}) is outside axis ${axis} of ${value.name} [${value.shape.join(",")}]`);
-    return [float(replaceAxis(value.shape, axis, end - start))];
+    const size = difference(end, start);
+    const inside = [start, difference(dimAt(value.shape, axis), end)].every(isNotNegative);
+    require(inside &&
+      parseDim(size).factor >
+        0, `[${start},${end}) is outside axis ${axis} of ${value.name} [${value.shape.join(",")}]`);
+    return [float(replaceAxis(value.shape, axis, size))];
   },
   Pad(inputs, { axis, before, after }) {
     const value = at(inputs, 0);
-    return [float(replaceAxis(value.shape, axis, staticAxis(value, axis) + before + after))];
+    return [float(replaceAxis(value.shape, axis, sum([before, dimAt(value.shape, axis), after])))];
+  },
+  SpreadRows(inputs) {
+    const [x, there, back] = [at(inputs, 0), at(inputs, 1), at(inputs, 2)];
+    require(back.shape[0] === x.shape[0], "back names a place for each row");
+    return [float([dimAt(there.shape, 0), dimAt(x.shape, 1)])];
+  },
+  CollectRows(inputs) {
+    const [y, back, there, real] = [at(inputs, 0), at(inputs, 1), at(inputs, 2), at(inputs, 3)];
+    require(there.shape[0] === y.shape[0], "there names an origin for each row");
+    require(sameShape(real.shape, [dimAt(y.shape, 0), 1]), "real [R,1]");
+    return [float([dimAt(back.shape, 0), dimAt(y.shape, 1)])];
   },
   GatherRows(inputs) {
     const [data, indices] = [at(inputs, 0), at(inputs, 1)];
@@ -172,10 +199,11 @@ export const SHAPES: { readonly [T in OpType]: ShapeRule<T> } = {
   },
   Rope(inputs) {
     const [x, positions, cos, sin] = [at(inputs, 0), at(inputs, 1), at(inputs, 2), at(inputs, 3)];
-    rank(x, 4);
-    require(sameShape(positions.shape, [dimAt(x.shape, 0), dimAt(x.shape, 2)]), "positions [B,T]");
+    rank(x, 2);
+    require(sameShape(positions.shape, [dimAt(x.shape, 0), 1]), "positions [N,1]");
     require(sameShape(cos.shape, sin.shape), "cos and sin of one shape");
-    require(cos.shape[1] === staticAxis(x, 3) / 2, "cos [M,D/2]");
+    const heads = staticAxis(x, 1) / (2 * staticAxis(cos, 1));
+    require(Number.isInteger(heads), "x [N,H·D] for cos [M,D/2]");
     return [float(x.shape)];
   },
   Attention(inputs) {
@@ -193,7 +221,7 @@ export const SHAPES: { readonly [T in OpType]: ShapeRule<T> } = {
     ];
     return [float(q.shape), float(probabilities)];
   },
-  SwiGlu: elementwise,
+  SwiGlu: (inputs) => [...elementwise(inputs), float(at(inputs, 0).shape)],
   SoftmaxCrossEntropy(inputs) {
     const [logits, labels, coefficients] = [at(inputs, 0), at(inputs, 1), at(inputs, 2)];
     rank(logits, 2);
@@ -201,6 +229,20 @@ export const SHAPES: { readonly [T in OpType]: ShapeRule<T> } = {
     require(labels.shape[0] === logits.shape[0], "a label for each row of logits");
     require(coefficients.shape[0] === logits.shape[0], "a coefficient for each row of logits");
     return [float([1]), float(logits.shape)];
+  },
+  LinearCrossEntropy(inputs, { rowChunks, results }) {
+    const [x, weight, labels, coefficients] = [0, 1, 2, 3].map((index) => at(inputs, index));
+    require(x !== undefined && weight !== undefined, "x and weight");
+    rank(x, 2);
+    require(x.shape[1] === weight.shape[1], "x and weight of one width");
+    const rows = dimAt(x.shape, 0);
+    require(parseDim(rows).factor % rowChunks ===
+      0, `${rows} rows do not make ${rowChunks} equal parts`);
+    require(labels?.type === "int64" && labels.shape[0] === rows, "a label for each row");
+    require(coefficients?.shape[0] === rows, "a coefficient for each row");
+    if (results === "evaluation") return [float([1]), float([rows])];
+    const both = [float([1]), float(x.shape)];
+    return results === "training" ? both : [...both, float(weight.shape)];
   },
   SoftmaxCrossEntropyGradient: unary,
   ArgMaxHit(inputs) {

@@ -11,16 +11,14 @@ import type {
   NamedShape,
 } from "../graph/causal-lm.ts";
 import type { GraphBuilder } from "../graph/builder.ts";
+import { dimAt } from "../graph/dim.ts";
 import type { Value } from "../graph/graph.ts";
-import { product } from "../graph/dim.ts";
 import { type LlamaConfig, parseLlamaConfig } from "./llama-config.ts";
 import { ropeTables } from "./rope.ts";
 
 const EMBEDDINGS = "model.embed_tokens.weight";
 const FINAL_NORM = "model.norm.weight";
 const HEAD = "lm_head";
-/** Rows of all hidden states: one per token. */
-const TOKENS = product(["B", "T"]);
 
 export function llama(json: unknown, file: string): CausalLm {
   const config = parseLlamaConfig(json, file);
@@ -28,6 +26,7 @@ export function llama(json: unknown, file: string): CausalLm {
     vocabSize: config.vocabSize,
     maxPositions: config.maxPositions,
     layers: config.layers,
+    heads: config.heads,
     keyValueHeads: config.keyValueHeads,
     headSize: config.headSize,
     initializerRange: config.initializerRange,
@@ -110,21 +109,29 @@ class LlamaBuilder {
   build(): CausalLmOutputs {
     const b = this.#b;
     const { ids, rows } = this.#context.inputs;
-    const { hiddenSize, vocabSize, layers } = this.#config;
+    const { hiddenSize, vocabSize, layers, tiedEmbeddings } = this.#config;
     const embeddings = this.#context.tensor(EMBEDDINGS, [vocabSize, hiddenSize]);
-    // (B*T, C), the residual stream
+    // (N, C), the residual stream
     let x = b.asFloat32(b.apply("GatherRows", [embeddings, ids], {}));
-    const present: { key: Value; value: Value }[] = [];
     for (let layer = 0; layer < layers; layer++) {
+      b.checkpoint(x);
       x = b.scope(`model.layers.${layer}`, () => {
-        const attention = this.#attention(layer, x);
-        present.push(attention.present);
-        return this.#feedForward(layer, attention.x);
+        const attended = this.#attention(layer, x);
+        // After the last attention tokens no longer meet: (R, C), only those that are asked for
+        const isLast = layer === layers - 1;
+        const chosen = isLast ? b.apply("GatherRows", [attended, rows], {}) : attended;
+        return this.#feedForward(layer, chosen);
       });
     }
-    // (R, C): only the rows that are asked for reach the head
-    const chosen = b.apply("GatherRows", [x, rows], {});
-    return { logits: this.#head(this.#norm(FINAL_NORM, chosen)), present };
+    const hidden = this.#norm(FINAL_NORM, x);
+    const headWeight = tiedEmbeddings
+      ? embeddings
+      : this.#context.tensor(`${HEAD}.weight`, [vocabSize, hiddenSize]);
+    const logits = (): Value => {
+      const base = b.gemm(hidden, b.asFloat32(headWeight), { transB: true });
+      return only(this.#context.adapt(b, hidden, [{ path: HEAD, base }]));
+    };
+    return { hidden, headWeight, logits };
   }
 
   #norm(name: string, x: Value): Value {
@@ -134,67 +141,57 @@ class LlamaBuilder {
     });
   }
 
-  /** x·Wᵀ + bias + residual, with the adapter's part. x [N,in] → [N,out]. */
-  #linear(
-    path: string,
-    x: Value,
-    [inFeatures, outFeatures]: readonly [number, number],
-    residual?: Value,
-  ): Value {
+  /** x·Wᵀ + bias of layers that share x, with the adapters' parts. x [N,in] → [N,out] each. */
+  #linear(x: Value, layers: readonly { path: string; outFeatures: number }[]): readonly Value[] {
     const b = this.#b;
-    const stored = this.#context.tensor(`${path}.weight`, [outFeatures, inFeatures]);
-    const bias = hasBias(this.#config, path)
-      ? b.asFloat32(this.#context.tensor(`${path}.bias`, [outFeatures]))
-      : undefined;
-    const product = b.gemm(x, b.asFloat32(stored), { transB: true, c: bias ?? residual });
-    const base = bias && residual ? b.add(product, residual) : product;
-    return this.#context.adapt(b, { path, x, base });
+    const inFeatures = dimAt(x.shape, 1);
+    const products = layers.map(({ path, outFeatures }) => {
+      const weight = this.#context.tensor(`${path}.weight`, [outFeatures, inFeatures]);
+      const product = b.gemm(x, b.asFloat32(weight), { transB: true });
+      if (!hasBias(this.#config, path)) return { path, base: product };
+      const bias = this.#context.tensor(`${path}.bias`, [outFeatures]);
+      return { path, base: b.add(product, b.asFloat32(bias)) };
+    });
+    return this.#context.adapt(b, x, products);
   }
 
-  #attention(layer: number, x: Value): { x: Value; present: { key: Value; value: Value } } {
+  /** (N, C) → (N, C), with the residual added. */
+  #attention(layer: number, x: Value): Value {
     const b = this.#b;
-    const { inputs } = this.#context;
     const { hiddenSize, heads, keyValueHeads, headSize } = this.#config;
     const path = `model.layers.${layer}.self_attn`;
     const normed = this.#norm(`model.layers.${layer}.input_layernorm.weight`, x);
-    // (B*T, n*D) → (B, n, T, D)
-    const split = (flat: Value, count: number): Value =>
-      b.transpose(b.reshape(flat, ["B", "T", count, headSize]), [0, 2, 1, 3]);
-    const project = (name: string, count: number): Value =>
-      split(this.#linear(`${path}.${name}`, normed, [hiddenSize, count * headSize]), count);
-    const rotate = (heads4: Value): Value =>
-      b.apply("Rope", [heads4, inputs.positions, this.#cos, this.#sin], {});
-    const q = rotate(project("q_proj", heads));
-    const past = inputs.past?.[layer];
-    const extend = (before: Value | undefined, now: Value): Value =>
-      before ? b.apply("Concat", [before, now], { axis: 2, size: "S" }) : now;
-    const key = extend(past?.key, rotate(project("k_proj", keyValueHeads)));
-    const value = extend(past?.value, project("v_proj", keyValueHeads));
-    const attended = b.apply("Attention", [q, key, value, inputs.mask], {
-      scale: 1 / Math.sqrt(headSize),
-    });
-    // (B, H, T, D) → (B*T, H*D)
-    const joined = b.reshape(b.transpose(attended, [0, 2, 1, 3]), [TOKENS, heads * headSize]);
-    const shape = [heads * headSize, hiddenSize] as const;
-    return { x: this.#linear(`${path}.o_proj`, joined, shape, x), present: { key, value } };
+    const [q, k, v] = this.#linear(normed, [
+      { path: `${path}.q_proj`, outFeatures: heads * headSize },
+      { path: `${path}.k_proj`, outFeatures: keyValueHeads * headSize },
+      { path: `${path}.v_proj`, outFeatures: keyValueHeads * headSize },
+    ]) as [Value, Value, Value];
+    const rotate = (flat: Value): Value =>
+      b.apply("Rope", [flat, this.#context.inputs.positions, this.#cos, this.#sin], {});
+    const scale = 1 / Math.sqrt(headSize);
+    const attended = this.#context.attend({ layer, q: rotate(q), k: rotate(k), v, scale });
+    const output = { path: `${path}.o_proj`, outFeatures: hiddenSize };
+    return b.add(x, only(this.#linear(attended, [output])));
   }
 
+  /** (N, C) → (N, C), with the residual added. */
   #feedForward(layer: number, x: Value): Value {
+    const b = this.#b;
     const { hiddenSize, intermediateSize } = this.#config;
     const path = `model.layers.${layer}.mlp`;
     const normed = this.#norm(`model.layers.${layer}.post_attention_layernorm.weight`, x);
-    const gate = this.#linear(`${path}.gate_proj`, normed, [hiddenSize, intermediateSize]);
-    const up = this.#linear(`${path}.up_proj`, normed, [hiddenSize, intermediateSize]);
-    const activated = this.#b.apply("SwiGlu", [gate, up], {});
-    return this.#linear(`${path}.down_proj`, activated, [intermediateSize, hiddenSize], x);
+    const [gate, up] = this.#linear(normed, [
+      { path: `${path}.gate_proj`, outFeatures: intermediateSize },
+      { path: `${path}.up_proj`, outFeatures: intermediateSize },
+    ]) as [Value, Value];
+    const activated = b.apply("SwiGlu", [gate, up], {});
+    const output = { path: `${path}.down_proj`, outFeatures: hiddenSize };
+    return b.add(x, only(this.#linear(activated, [output])));
   }
+}
 
-  /** (R, C) → (R, V). */
-  #head(x: Value): Value {
-    const { hiddenSize, vocabSize, tiedEmbeddings } = this.#config;
-    if (!tiedEmbeddings) return this.#linear(HEAD, x, [hiddenSize, vocabSize]);
-    const embeddings = this.#context.tensor(EMBEDDINGS, [vocabSize, hiddenSize]);
-    const logits = this.#b.gemm(x, this.#b.asFloat32(embeddings), { transB: true });
-    return this.#context.adapt(this.#b, { path: HEAD, x, base: logits });
-  }
+function only(values: readonly Value[]): Value {
+  const [value] = values;
+  if (!value || values.length > 1) throw new Error(`internal: ${values.length} values for one`);
+  return value;
 }

@@ -5,6 +5,7 @@
 import { dimAt, product } from "../graph/dim.ts";
 import type { Node, NodeOf, Value } from "../graph/graph.ts";
 import type { ElementType, OpType } from "../graph/ops.ts";
+import { lowerLinearCrossEntropy } from "./linear-cross-entropy.ts";
 import type { AttributeValue, ModelWriter } from "./model-writer.ts";
 import { TensorProto_DataType } from "./gen/onnx_pb.js";
 
@@ -85,15 +86,24 @@ const LOWERINGS: { readonly [T in OpType]: Lowering<T> } = {
     writer.node("ReduceSum", [name(inputs, 0), writer.int64(axes)], { outputs: names(outputs) });
   },
   Concat: direct("Concat", ({ attributes: { axis } }) => ({ axis: { int: axis } })),
+  Split(writer, { inputs, outputs, attributes: { axis, sizes } }) {
+    writer.node("Split", [name(inputs, 0), writer.sizes(sizes)], {
+      outputs: names(outputs),
+      attributes: { axis: { int: axis } },
+    });
+  },
   Slice(writer, { inputs, outputs, attributes: { axis, start, end } }) {
-    const bounds = [[start], [end], [axis]].map((values) => writer.int64(values));
+    const bounds = [writer.size(start), writer.size(end), writer.int64([axis])];
     writer.node("Slice", [name(inputs, 0), ...bounds], { outputs: names(outputs) });
   },
   Pad(writer, { inputs, outputs, attributes: { axis, before, after } }) {
-    const bounds = [writer.int64([before, after]), writer.float32(0), writer.int64([axis])];
+    const pads = writer.sizes([before, after]);
+    const bounds = [pads, writer.float32(0), writer.int64([axis])];
     writer.node("Pad", [name(inputs, 0), ...bounds], { outputs: names(outputs) });
   },
   GatherRows: direct("Gather", () => ({ axis: { int: 0 } })),
+  SpreadRows: lowerRowMove,
+  CollectRows: lowerRowMove,
   ScatterAddRows(writer, { inputs, outputs }) {
     const [indices, updates, like] = [name(inputs, 0), name(inputs, 1), name(inputs, 2)];
     const zeros = writer.node("ConstantOfShape", [writer.node("Shape", [like])]);
@@ -110,14 +120,26 @@ const LOWERINGS: { readonly [T in OpType]: Lowering<T> } = {
     epsilon,
     stash_type: { int: 1 },
   })),
-  Rope: direct("RotaryEmbedding", () => ({ interleaved: { int: 0 } }), MICROSOFT),
+  Rope(writer, { inputs, outputs }) {
+    const [x, positions, cos, sin] = inputs as [Value, Value, Value, Value];
+    const width = dimAt(x.shape, 1) as number;
+    // N rows of one token: as one row of N, they may not outnumber the positions of the table.
+    const rows = writer.node("Reshape", [x.name, writer.int64([-1, 1, width])]);
+    const rotated = writer.node("RotaryEmbedding", [rows, positions.name, cos.name, sin.name], {
+      attributes: { interleaved: { int: 0 } },
+      domain: MICROSOFT,
+    });
+    writer.node("Reshape", [rotated, writer.int64([-1, width])], { outputs: names(outputs) });
+  },
   Attention: lowerAttention,
   SwiGlu(writer, { inputs, outputs }) {
-    const silu = writer.node("QuickGelu", [name(inputs, 0)], {
+    const silu = name(outputs, 1);
+    writer.node("QuickGelu", [name(inputs, 0)], {
+      outputs: [silu],
       attributes: { alpha: 1 },
       domain: MICROSOFT,
     });
-    writer.node("Mul", [silu, name(inputs, 1)], { outputs: names(outputs) });
+    writer.node("Mul", [silu, name(inputs, 1)], { outputs: [name(outputs, 0)] });
   },
   /** logsumexp − label logit = (max logit − label logit) − log(max probability): no pass over [R,V] but the softmax's own. */
   SoftmaxCrossEntropy(writer, { inputs, outputs }) {
@@ -136,6 +158,7 @@ const LOWERINGS: { readonly [T in OpType]: Lowering<T> } = {
     const sum = writer.node("ReduceSum", [weighted]);
     writer.node("Reshape", [sum, writer.int64([1])], { outputs: [name(outputs, 0)] });
   },
+  LinearCrossEntropy: lowerLinearCrossEntropy,
   SoftmaxCrossEntropyGradient(writer, { inputs, outputs }) {
     const [probabilities, labels, coefficients] = names(inputs) as [string, string, string];
     const weights = column(writer, coefficients);
@@ -167,6 +190,16 @@ const LOWERINGS: { readonly [T in OpType]: Lowering<T> } = {
     writer.node("Reshape", [run, writer.node("Shape", [like])], { outputs: names(outputs) });
   },
 };
+
+function lowerRowMove(
+  writer: ModelWriter,
+  { inputs, outputs }: NodeOf<"SpreadRows"> | NodeOf<"CollectRows">,
+): void {
+  writer.node("Gather", [name(inputs, 0), name(inputs, 1)], {
+    outputs: names(outputs),
+    attributes: { axis: { int: 0 } },
+  });
+}
 
 /**
  * Queries of one key head are stacked as rows, (B·K, G·T, D), so that each key head is one product

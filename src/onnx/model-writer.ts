@@ -104,14 +104,42 @@ export class ModelWriter {
     if (symbolic.length <= 1) {
       return this.int64(shape.map((dim) => (typeof dim === "number" ? dim : -1)));
     }
+    return this.#joined(shape);
+  }
+
+  /** Name of an int64 [1] tensor holding the exact size. */
+  size(dim: Dim): string {
+    return this.#dim(dim);
+  }
+
+  /** Name of an int64 tensor holding the exact sizes. */
+  sizes(dims: Shape): string {
+    if (dims.every((dim) => typeof dim === "number")) return this.int64(dims as number[]);
+    return this.#joined(dims);
+  }
+
+  /**
+   * `name` again, but not before the tensors of `ready` are computed: ONNX Runtime runs nodes in an
+   * order of its own, and would keep every part's large intermediates alive at once. The reshape
+   * moves no data; its target is the tensor's own shape plus a zero made of their sizes.
+   */
+  after(name: string, ready: readonly (string | undefined)[]): string {
+    const sizes = ready
+      .filter((tensor) => tensor !== undefined)
+      .map((tensor) => this.node("Size", [tensor]));
+    if (sizes.length === 0) return name;
+    const sum = sizes.reduce((left, right) => this.node("Add", [left, right]));
+    const zero = this.node("Sub", [sum, sum]);
+    const shape = this.node("Add", [this.node("Shape", [name]), zero]);
+    return this.node("Reshape", [name, shape]);
+  }
+
+  #joined(shape: Shape): string {
     const key = shape.join(",");
     const known = this.#shapes.get(key);
     if (known) return known;
-    const name = this.node(
-      "Concat",
-      shape.map((dim) => this.#dim(dim)),
-      { attributes: { axis: { int: 0 } } },
-    );
+    const dims = shape.map((dim) => this.#dim(dim));
+    const name = this.node("Concat", dims, { attributes: { axis: { int: 0 } } });
     this.#shapes.set(key, name);
     return name;
   }

@@ -18,7 +18,14 @@ import { readTensor } from "../weights/safetensors.ts";
 import type { LossSums, Trainable, TrainingEngine } from "./engine.ts";
 import { type InitialValues, initialValues } from "./initial-values.ts";
 import { adapterSites } from "./adapter-sites.ts";
-import { batchFeeds, dropoutFeeds } from "./ort-feeds.ts";
+import {
+  type FeedForm,
+  type TrimmedRow,
+  dropoutFeeds,
+  planRuns,
+  runFeeds,
+  trimRows,
+} from "./ort-feeds.ts";
 import {
   type EvaluationGraph,
   type GraphOptions,
@@ -29,6 +36,7 @@ import {
 } from "./ort-graphs.ts";
 import { type Feed, OrtSession, type OrtSessionOptions } from "./ort-session.ts";
 import { type SavedResult, saveResult } from "./save-result.ts";
+import { type MemoryMode, type StepPlan, planStep } from "./step-form.ts";
 
 export interface EngineOptions {
   /** Hugging Face folder (`resolveBase` makes one of a .gguf). */
@@ -38,6 +46,7 @@ export interface EngineOptions {
   seed: number;
   /** Longest row in tokens. */
   maxLength: number;
+  memory?: MemoryMode | undefined;
   /** 0 or left out: one per physical core. */
   threads?: number | undefined;
 }
@@ -110,6 +119,7 @@ class OnnxEngine implements SavingEngine {
   readonly #base: BaseModel;
   readonly #graphOptions: GraphOptions;
   readonly #sessionOptions: OrtSessionOptions;
+  readonly #plan: StepPlan;
   readonly #parameterFeeds: Record<string, Feed>;
   readonly #training: { graph: TrainingGraph; session: OrtSession } | undefined;
   #evaluation: { graph: EvaluationGraph; session: OrtSession } | undefined;
@@ -118,6 +128,7 @@ class OnnxEngine implements SavingEngine {
     base: BaseModel;
     graphOptions: GraphOptions;
     sessionOptions: OrtSessionOptions;
+    plan: StepPlan;
     trainables: readonly Trainable[];
     parameters: Float32Array;
     training: { graph: TrainingGraph; session: OrtSession } | undefined;
@@ -125,6 +136,7 @@ class OnnxEngine implements SavingEngine {
     this.#base = state.base;
     this.#graphOptions = state.graphOptions;
     this.#sessionOptions = state.sessionOptions;
+    this.#plan = state.plan;
     this.trainables = state.trainables;
     this.parameters = state.parameters;
     this.#parameterFeeds = parameterFeeds(state.trainables, state.parameters);
@@ -143,16 +155,29 @@ class OnnxEngine implements SavingEngine {
   ): Promise<LossSums> {
     if (!this.#training) throw new Error("internal: opened for evaluation only");
     const { graph, session } = this.#training;
-    const { feeds, sizes, counted } = batchFeeds(batch, scale);
-    const dropout = this.#dropout(sizes.B * sizes.T, dropoutSeed);
-    const outputs = await session.run(
-      { ...feeds, ...this.#parameterFeeds, ...dropout.feeds },
-      { ...sizes, ...dropout.sizes },
-    );
-    const result = floats(outputs[graph.result]?.data);
     const size = into.length;
-    for (let i = 0; i < size; i++) into[i] = (into[i] ?? 0) + (result[i] ?? 0);
-    return { lossSum: (result[size] ?? Number.NaN) / scale, counted };
+    const sums = { lossSum: 0, counted: 0 };
+    for (const [index, rows] of this.#runs(batch).entries()) {
+      const { feeds, sizes, counted } = runFeeds(rows, scale, this.#feedForm);
+      const dropout = this.#dropout(sizes.N, dropoutSeed ^ Math.imul(index, 0x9e3779b1));
+      const outputs = await session.run(
+        { ...feeds, ...this.#parameterFeeds, ...dropout.feeds },
+        { ...sizes, ...dropout.sizes },
+      );
+      const result = floats(outputs[graph.result]?.data);
+      for (let i = 0; i < size; i++) into[i] = (into[i] ?? 0) + (result[i] ?? 0);
+      sums.lossSum += (result[size] ?? Number.NaN) / scale;
+      sums.counted += counted;
+    }
+    return sums;
+  }
+
+  #runs(batch: readonly Example[]): readonly (readonly TrimmedRow[])[] {
+    return planRuns(trimRows(batch), this.#plan.maxTokens);
+  }
+
+  get #feedForm(): FeedForm {
+    return { ...this.#plan.form, ...this.#base.architecture };
   }
 
   #dropout(tokens: number, seed: number): { feeds: Record<string, Feed>; sizes: object } {
@@ -166,18 +191,22 @@ class OnnxEngine implements SavingEngine {
   async evaluate(batch: readonly Example[]): Promise<LossSums & { correct: number }> {
     this.#evaluation ??= await this.#openEvaluation();
     const { graph, session } = this.#evaluation;
-    const { feeds, sizes, counted } = batchFeeds(batch, 1);
-    const outputs = await session.run({ ...feeds, ...this.#parameterFeeds }, sizes);
-    const hits = floats(outputs[graph.hits]?.data);
-    return {
-      lossSum: floats(outputs[graph.loss]?.data)[0] ?? Number.NaN,
-      counted,
-      correct: hits.reduce((sum, hit) => sum + hit, 0),
-    };
+    const sums = { lossSum: 0, counted: 0, correct: 0 };
+    for (const rows of this.#runs(batch)) {
+      const { feeds, sizes, counted } = runFeeds(rows, 1, this.#feedForm);
+      const outputs = await session.run({ ...feeds, ...this.#parameterFeeds }, sizes);
+      sums.lossSum += floats(outputs[graph.loss]?.data)[0] ?? Number.NaN;
+      sums.counted += counted;
+      // What fills up the last part of the head is no answer.
+      sums.correct += floats(outputs[graph.hits]?.data)
+        .subarray(0, counted)
+        .reduce((sum, hit) => sum + hit, 0);
+    }
+    return sums;
   }
 
   async #openEvaluation(): Promise<{ graph: EvaluationGraph; session: OrtSession }> {
-    const graph = buildEvaluationGraph(this.#graphOptions);
+    const graph = buildEvaluationGraph(this.#graphOptions, this.#plan.form);
     // Beside a training session the weights are packed once already; here they stay in the file.
     const options = { ...this.#sessionOptions, prepack: this.#training === undefined };
     return { graph, session: await OrtSession.create(graph.graph, options) };
@@ -225,7 +254,8 @@ export async function openTrainingEngine(
   checkLength(base, maxLength);
   const tuning = tuningOf(method, base);
   const graphOptions = graphOptionsOf(base, tuning, maxLength);
-  const graph = buildTrainingGraph(graphOptions);
+  const plan = planStep(base.architecture, { maxLength, mode: options.memory ?? "speed" });
+  const graph = buildTrainingGraph(graphOptions, plan.form);
   const { trainables, size } = layOut(graph.parameters);
   const parameters = new Float32Array(size);
   const values: InitialValues = { seed, initializerRange: base.architecture.initializerRange };
@@ -243,6 +273,7 @@ export async function openTrainingEngine(
     base,
     graphOptions,
     sessionOptions,
+    plan,
     trainables,
     parameters,
     training: { graph, session },
@@ -264,6 +295,7 @@ export async function openEvaluationEngine(options: {
     base,
     graphOptions: graphOptionsOf(base, tuning, maxLength),
     sessionOptions: await sessionOptionsOf(base, threads),
+    plan: planStep(base.architecture, { maxLength, mode: "balanced" }),
     trainables,
     parameters,
     training: undefined,

@@ -9,12 +9,6 @@ import { FEEDS } from "./ort-graphs.ts";
 /** Added to a score, makes its probability exactly 0 in float32. */
 const HIDDEN = -1e9;
 
-export interface BatchFeeds {
-  feeds: Record<string, Feed>;
-  sizes: { B: number; T: number; R: number; M: number };
-  counted: number;
-}
-
 /** 0 on and below the diagonal shifted by `past`, else a large negative number; [tokens, past + tokens]. */
 export function causalMask(tokens: number, past = 0): Float32Array {
   const keys = past + tokens;
@@ -23,43 +17,163 @@ export function causalMask(tokens: number, past = 0): Float32Array {
   return mask;
 }
 
+/** A row's tokens up to the last that counts: what comes later, no counted token can see. */
+export interface TrimmedRow {
+  /** Fed tokens: the last counted token is only ever a label. */
+  length: number;
+  example: Example;
+}
+
+/** Rows with something to learn, trimmed, the longest first. */
+export function trimRows(batch: readonly Example[]): readonly TrimmedRow[] {
+  return batch
+    .map((example) => ({ example, length: example.counted.lastIndexOf(1) }))
+    .filter(({ length }) => length > 0)
+    .toSorted((a, b) => b.length - a.length);
+}
+
 /**
- * Rows are padded on the right to the longest: with a causal mask no real token sees the padding,
- * and padding never counts. Only the hidden states that predict a counted token reach the head.
+ * Rows shared out among runs of about `maxTokens` tokens; a longer row is a run of its own. A sum
+ * over runs is the sum over the batch, to rounding: runs bound memory, and keep it in the caches.
+ */
+export function planRuns(
+  rows: readonly TrimmedRow[],
+  maxTokens: number,
+): readonly (readonly TrimmedRow[])[] {
+  const total = rows.reduce((sum, { length }) => sum + length, 0);
+  const target = total / Math.max(Math.ceil(total / maxTokens), 1);
+  const runs: TrimmedRow[][] = [];
+  let filled = Infinity;
+  for (const row of rows) {
+    if (filled + row.length / 2 > target) {
+      runs.push([]);
+      filled = 0;
+    }
+    runs.at(-1)?.push(row);
+    filled += row.length;
+  }
+  return runs;
+}
+
+export interface FeedForm {
+  blocks: number;
+  /** Rows of the head come in multiples of this. */
+  rowChunks: number;
+  heads: number;
+  keyValueHeads: number;
+}
+
+export interface RunFeeds {
+  feeds: Record<string, Feed>;
+  sizes: { N: number; B: number; L: number; R: number };
+  counted: number;
+}
+
+/**
+ * One run: rows stand one after the other in a flat sequence, so no product is spent on padding;
+ * only attention sees them apart, padded to whole blocks. Only the hidden states that predict a
+ * counted token reach the head.
  * @param scale coefficient of every counted token in the loss
  */
-export function batchFeeds(batch: readonly Example[], scale: number): BatchFeeds {
-  const longest = Math.max(...batch.map(({ ids }) => ids.length));
-  // The last token predicts nothing: it is only ever a label.
-  const T = Math.max(longest - 1, 1);
-  const ids = new BigInt64Array(batch.length * T);
-  const positions = new BigInt64Array(batch.length * T);
-  const rows: bigint[] = [];
+export function runFeeds(rows: readonly TrimmedRow[], scale: number, form: FeedForm): RunFeeds {
+  const N = rows.reduce((sum, { length }) => sum + length, 0);
+  const ids = new BigInt64Array(N);
+  const positions = new BigInt64Array(N);
+  const chosen: bigint[] = [];
   const labels: bigint[] = [];
-  batch.forEach((example, row) => {
-    for (let t = 0; t < T; t++) {
-      const at = row * T + t;
-      positions[at] = BigInt(t);
-      if (t >= example.ids.length) continue;
+  let at = 0;
+  for (const { example, length } of rows) {
+    for (let t = 0; t < length; t++, at++) {
       ids[at] = BigInt(example.ids[t] ?? 0);
-      if (example.counted[t + 1]) {
-        rows.push(BigInt(at));
-        labels.push(BigInt(example.ids[t + 1] ?? 0));
+      positions[at] = BigInt(t);
+      if (!example.counted[t + 1]) continue;
+      chosen.push(BigInt(at));
+      labels.push(BigInt(example.ids[t + 1] ?? 0));
+    }
+  }
+  const counted = chosen.length;
+  const R = Math.ceil(counted / form.rowChunks);
+  const coefficients = new Float32Array(R * form.rowChunks).fill(scale, 0, counted);
+  const { feeds, L } = attentionFeeds(rows, N, form);
+  return {
+    feeds: {
+      ...feeds,
+      [FEEDS.ids]: ids,
+      [FEEDS.positions]: positions,
+      // Filled up with rows that carry no weight.
+      [FEEDS.rows]: filled(chosen, coefficients.length),
+      [FEEDS.labels]: filled(labels, coefficients.length),
+      [FEEDS.coefficients]: coefficients,
+    },
+    sizes: { N, B: rows.length, L, R },
+    counted,
+  };
+}
+
+function filled(values: readonly bigint[], length: number): BigInt64Array {
+  const result = new BigInt64Array(length);
+  result.set(values);
+  return result;
+}
+
+/** Where the heads of each token stand while rows are apart: RowInputs of graph/attention-forms.ts. */
+function attentionFeeds(
+  rows: readonly TrimmedRow[],
+  N: number,
+  { blocks, heads, keyValueHeads }: FeedForm,
+): { feeds: Record<string, Feed>; L: number } {
+  const B = rows.length;
+  const L = Math.ceil(Math.max(...rows.map(({ length }) => length)) / blocks);
+  const T = blocks * L;
+  const queries = new Spread(B * heads * T, N * heads);
+  const keys = new Spread(B * keyValueHeads * T, N * keyValueHeads);
+  const real = new Float32Array(B * heads * T);
+  let start = 0;
+  rows.forEach(({ length }, row) => {
+    for (let t = 0; t < T; t++) {
+      const token = start + t;
+      const isReal = t < length;
+      const block = Math.floor(t / L);
+      for (let head = 0; head < heads; head++) {
+        const place = ((block * B + row) * heads + head) * L + (t - block * L);
+        if (isReal) real[place] = 1;
+        queries.put(place, isReal ? token * heads + head : undefined);
+      }
+      for (let head = 0; head < keyValueHeads; head++) {
+        const place = (row * keyValueHeads + head) * T + t;
+        keys.put(place, isReal ? token * keyValueHeads + head : undefined);
       }
     }
+    start += length;
   });
   return {
     feeds: {
-      [FEEDS.ids]: ids,
-      [FEEDS.positions]: positions,
-      [FEEDS.mask]: causalMask(T),
-      [FEEDS.rows]: BigInt64Array.from(rows),
-      [FEEDS.labels]: BigInt64Array.from(labels),
-      [FEEDS.coefficients]: new Float32Array(rows.length).fill(scale),
+      [FEEDS.spreadQueries]: queries.there,
+      [FEEDS.collectQueries]: queries.back,
+      [FEEDS.spreadKeys]: keys.there,
+      [FEEDS.collectKeys]: keys.back,
+      [FEEDS.real]: real,
+      [FEEDS.mask]: causalMask(L, T - L),
     },
-    sizes: { B: batch.length, T, R: rows.length, M: 1 },
-    counted: rows.length,
+    L,
   };
+}
+
+class Spread {
+  readonly there: BigInt64Array;
+  readonly back: BigInt64Array;
+
+  constructor(places: number, origins: number) {
+    this.there = new BigInt64Array(places);
+    this.back = new BigInt64Array(origins);
+  }
+
+  /** Padding repeats the first row. */
+  put(place: number, origin: number | undefined): void {
+    if (origin === undefined) return;
+    this.there[place] = BigInt(origin);
+    this.back[origin] = BigInt(place);
+  }
 }
 
 /** Distinct starting points for the sites within one pool, so that no two sites share a mask. */

@@ -1,17 +1,18 @@
 /** The graphs the engine compiles: one training step, one evaluation step, one decoding step. */
 import { GraphBuilder } from "../graph/builder.ts";
+import { cachedAttention, type RowInputs, rowAttention } from "../graph/attention-forms.ts";
 import type {
+  Attend,
   CausalLm,
   CausalLmInputs,
   CausalLmOutputs,
   LinearHook,
   NamedShape,
 } from "../graph/causal-lm.ts";
-import { elementCount } from "../graph/dim.ts";
+import { type Dim, elementCount, product } from "../graph/dim.ts";
 import { addGradients } from "../graph/gradient.ts";
 import type { Graph, Value } from "../graph/graph.ts";
 import type { ElementType } from "../graph/ops.ts";
-import { fuseGemmAdd } from "../graph/passes/fuse-gemm-add.ts";
 import { repeatCasts } from "../graph/passes/repeat-casts.ts";
 import { verifyGraph } from "../graph/verify.ts";
 import { type LoraSite, loraHook, loraTensors } from "../adapters/lora.ts";
@@ -45,11 +46,25 @@ export interface TrainingGraph {
   result: string;
 }
 
+/** How a step is cut so that its memory stays bounded; every form gives the same numbers to rounding. */
+export interface StepForm {
+  /** Blocks of queries in causal attention. */
+  blocks: number;
+  /** Parts in which counted rows, or else slices of the vocabulary, pass through head and loss. */
+  rowChunks: number;
+  vocabularyChunks: number;
+}
+
 /** Names of the graph inputs. */
 export const FEEDS = {
   ids: "ids",
   positions: "positions",
   mask: "mask",
+  spreadQueries: "spread.queries",
+  collectQueries: "collect.queries",
+  spreadKeys: "spread.keys",
+  collectKeys: "collect.keys",
+  real: "real",
   rows: "rows",
   labels: "labels",
   coefficients: "coefficients",
@@ -65,7 +80,12 @@ interface Forward {
 
 function buildForward(
   { architecture, tuning, maxPositions, typeOf }: GraphOptions,
-  { b, inputs, training }: { b: GraphBuilder; inputs: CausalLmInputs; training: boolean },
+  {
+    b,
+    inputs,
+    attend,
+    training,
+  }: { b: GraphBuilder; inputs: CausalLmInputs; attend: Attend; training: boolean },
 ): Forward {
   const parameters = new Map<string, Value>();
   const parameter = (name: string, shape: readonly number[]): Value => {
@@ -78,6 +98,7 @@ function buildForward(
   const outputs = architecture.build({
     b,
     inputs,
+    attend,
     maxPositions,
     tensor: (name, shape) =>
       tuning.type === "full"
@@ -96,7 +117,7 @@ function adaptHook(
     training: boolean;
   },
 ): LinearHook {
-  if (tuning.type !== "lora") return (_, { base }) => base;
+  if (tuning.type !== "lora") return (_, _x, layers) => layers.map(({ base }) => base);
   const { b, parameter, training } = context;
   const shapes = new Map(loraTensors(tuning.sites).map(({ name, shape }) => [name, shape]));
   const tensor = (name: string): Value => {
@@ -112,36 +133,75 @@ function adaptHook(
   );
 }
 
-function sequenceInputs(b: GraphBuilder, keys: "T" | "S"): CausalLmInputs {
+function tokenInputs(
+  b: GraphBuilder,
+  { tokens, rows }: { tokens: Dim; rows: Dim },
+): CausalLmInputs {
   return {
-    ids: b.input(FEEDS.ids, "int64", ["B*T"]),
-    positions: b.input(FEEDS.positions, "int64", ["B", "T"]),
-    mask: b.input(FEEDS.mask, "float32", ["M", 1, "T", keys]),
-    rows: b.input(FEEDS.rows, "int64", ["R"]),
+    ids: b.input(FEEDS.ids, "int64", [tokens]),
+    positions: b.input(FEEDS.positions, "int64", [tokens, 1]),
+    rows: b.input(FEEDS.rows, "int64", [rows]),
   };
 }
 
-function lossInputs(b: GraphBuilder): { labels: Value; coefficients: Value } {
+function rowInputs(b: GraphBuilder, architecture: CausalLm, { blocks }: StepForm): RowInputs {
+  const { heads, keyValueHeads } = architecture;
+  const places = product([blocks, "B", heads, "L"]);
+  const length = product([blocks, "L"]);
   return {
-    labels: b.input(FEEDS.labels, "int64", ["R"]),
-    coefficients: b.input(FEEDS.coefficients, "float32", ["R"]),
+    spreadQueries: b.input(FEEDS.spreadQueries, "int64", [places]),
+    collectQueries: b.input(FEEDS.collectQueries, "int64", [product(["N", heads])]),
+    spreadKeys: b.input(FEEDS.spreadKeys, "int64", [product(["B", keyValueHeads, length])]),
+    collectKeys: b.input(FEEDS.collectKeys, "int64", [product(["N", keyValueHeads])]),
+    real: b.input(FEEDS.real, "float32", [places, 1]),
+    mask: b.input(FEEDS.mask, "float32", [1, 1, "L", length]),
   };
 }
 
 function finish(graph: Graph): Graph {
-  const finished = repeatCasts(fuseGemmAdd(graph));
+  const finished = repeatCasts(graph);
   verifyGraph(finished);
   return finished;
 }
 
-/** Forward, loss and backward of one micro-batch. */
-export function buildTrainingGraph(options: GraphOptions): TrainingGraph {
-  const b = new GraphBuilder();
-  const inputs = sequenceInputs(b, "T");
-  const { labels, coefficients } = lossInputs(b);
-  const { parameters, outputs } = buildForward(options, { b, inputs, training: true });
-  const [loss] = b.emit("SoftmaxCrossEntropy", [outputs.logits, labels, coefficients], {});
+/** Forward and loss of rows that stand in one flat sequence. */
+function buildLoss(
+  options: GraphOptions,
+  { b, form, training }: { b: GraphBuilder; form: StepForm; training: boolean },
+): { parameters: Map<string, Value>; loss: Value; hits: Value | undefined } {
+  const { architecture, tuning } = options;
+  const rows = product([form.rowChunks, "R"]);
+  const inputs = tokenInputs(b, { tokens: "N", rows });
+  const attend = rowAttention(b, rowInputs(b, architecture, form), {
+    ...architecture,
+    blocks: form.blocks,
+  });
+  const labels = b.input(FEEDS.labels, "int64", [rows]);
+  const coefficients = b.input(FEEDS.coefficients, "float32", [rows]);
+  const { parameters, outputs } = buildForward(options, { b, inputs, attend, training });
+  const { hidden, headWeight, logits } = outputs;
+  const isHeadAdapted = tuning.type === "lora" && tuning.sites.some(({ layer }) => layer.isHead);
+  if (isHeadAdapted) {
+    const operands = [logits(), labels, coefficients];
+    const [loss, probabilities] = b.emit("SoftmaxCrossEntropy", operands, {});
+    if (!loss || !probabilities) throw new Error("internal: no loss");
+    const hits = training ? undefined : b.apply("ArgMaxHit", [probabilities, labels], {});
+    return { parameters, loss, hits };
+  }
+  const trained = tuning.type === "full" ? "weightGradient" : "training";
+  const [loss, second] = b.emit("LinearCrossEntropy", [hidden, headWeight, labels, coefficients], {
+    rowChunks: form.rowChunks,
+    vocabularyChunks: form.vocabularyChunks,
+    results: training ? trained : "evaluation",
+  });
   if (!loss) throw new Error("internal: no loss");
+  return { parameters, loss, hits: training ? undefined : second };
+}
+
+/** Forward, loss and backward of one micro-batch. */
+export function buildTrainingGraph(options: GraphOptions, form: StepForm): TrainingGraph {
+  const b = new GraphBuilder();
+  const { parameters, loss } = buildLoss(options, { b, form, training: true });
   const names = [...parameters.keys()];
   const gradients = addGradients(b, loss, [...parameters.values()]).map((gradient, index) => {
     if (!gradient) throw new Error(`internal: the loss does not depend on ${names[index]}`);
@@ -163,22 +223,14 @@ export interface EvaluationGraph {
   graph: Graph;
   /** [1], Σ coefficient · cross-entropy. */
   loss: string;
-  /** [R], 1 where the arg-max is the label. */
+  /** One per row of the head, 1 where the arg-max is the label. */
   hits: string;
 }
 
-export function buildEvaluationGraph(options: GraphOptions): EvaluationGraph {
+export function buildEvaluationGraph(options: GraphOptions, form: StepForm): EvaluationGraph {
   const b = new GraphBuilder();
-  const inputs = sequenceInputs(b, "T");
-  const { labels, coefficients } = lossInputs(b);
-  const { outputs } = buildForward(options, { b, inputs, training: false });
-  const [loss, probabilities] = b.emit(
-    "SoftmaxCrossEntropy",
-    [outputs.logits, labels, coefficients],
-    {},
-  );
-  if (!loss || !probabilities) throw new Error("internal: no loss");
-  const hits = b.apply("ArgMaxHit", [probabilities, labels], {});
+  const { loss, hits } = buildLoss(options, { b, form, training: false });
+  if (!hits) throw new Error("internal: no hits");
   return { graph: finish(b.build([loss, hits])), loss: loss.name, hits: hits.name };
 }
 
@@ -199,18 +251,17 @@ export function buildDecodingGraph(options: GraphOptions): DecodingGraph {
       b.input(`past.${layer}.${name}`, "float32", ["B", keyValueHeads, "P", headSize]);
     return { key: input("key"), value: input("value") };
   });
-  const inputs = { ...sequenceInputs(b, "S"), past };
-  const { outputs } = buildForward(options, { b, inputs, training: false });
-  const cached = outputs.present.flatMap(({ key, value }) => [key, value]);
-  const cache = outputs.present.map(({ key, value }, layer) => ({
+  const inputs = tokenInputs(b, { tokens: product(["B", "T"]), rows: "R" });
+  const mask = b.input(FEEDS.mask, "float32", [1, 1, "T", "S"]);
+  const { attend, present } = cachedAttention(b, { mask, past }, options.architecture);
+  const { outputs } = buildForward(options, { b, inputs, attend, training: false });
+  const logits = outputs.logits();
+  const cache = present.map(({ key, value }, layer) => ({
     pastKey: `past.${layer}.key`,
     pastValue: `past.${layer}.value`,
     key: key.name,
     value: value.name,
   }));
-  return {
-    graph: finish(b.build([outputs.logits, ...cached])),
-    logits: outputs.logits.name,
-    cache,
-  };
+  const cached = present.flatMap(({ key, value }) => [key, value]);
+  return { graph: finish(b.build([logits, ...cached])), logits: logits.name, cache };
 }

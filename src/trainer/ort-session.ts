@@ -47,6 +47,9 @@ export class OrtSession {
         session: {
           model_external_initializers_file_folder_path: options.weightsDir,
           disable_prepacking: options.prepack ? "0" : "1",
+          // Probabilities that causality hides end as denormals, a hundred times slower than zeros:
+          // softmax of a 256-token row took three times as long.
+          set_denormal_as_zero: "1",
         },
       },
     });

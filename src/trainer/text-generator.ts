@@ -130,7 +130,7 @@ class Decoder {
         [FEEDS.mask]: causalMask(T, P),
         [FEEDS.rows]: BigInt64Array.of(BigInt(T - 1)),
       },
-      { B: 1, M: 1, R: 1, T, P, S: P + T },
+      { B: 1, R: 1, T, P, S: P + T },
     );
     this.#past += T;
     const next: Record<string, Feed> = {};

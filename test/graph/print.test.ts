@@ -26,18 +26,21 @@ const architecture = causalLmOf(
 /** `UPDATE_GOLDENS=1` writes the text anew; read the difference before you commit it. */
 test("the training step of LoRA on q_proj is the one that was read and agreed on", () => {
   const layer = architecture.linearLayers.find(({ path }) => path.endsWith("q_proj"))!;
-  const { graph } = buildTrainingGraph({
-    architecture,
-    tuning: {
-      type: "lora",
-      sites: [{ layer, rank: 2, scale: 2 }],
-      alpha: 4,
-      useRslora: false,
-      dropout: 0,
+  const { graph } = buildTrainingGraph(
+    {
+      architecture,
+      tuning: {
+        type: "lora",
+        sites: [{ layer, rank: 2, scale: 2 }],
+        alpha: 4,
+        useRslora: false,
+        dropout: 0,
+      },
+      maxPositions: 64,
+      typeOf: () => "bfloat16",
     },
-    maxPositions: 64,
-    typeOf: () => "bfloat16",
-  });
+    { blocks: 2, rowChunks: 1, vocabularyChunks: 1 },
+  );
   const text = `${printGraph(graph)}\n`;
   if (process.env["UPDATE_GOLDENS"]) writeFileSync(GOLDEN, text);
   assert.equal(text, readFileSync(GOLDEN, "utf8"));

@@ -40,7 +40,7 @@ for (const variant of ["tied", "untied"]) {
         [FEEDS.mask]: causalMask(T),
         [FEEDS.rows]: BigInt64Array.from({ length: B * T }, (_, i) => BigInt(i)),
       },
-      { B, T, S: T, P: 0, M: 1, R: B * T },
+      { B, T, S: T, P: 0, R: B * T },
     );
     await session.dispose();
     const logits = outputs[graph.logits]!.data as Float32Array;
@@ -64,7 +64,11 @@ test("with LoRA on the last layer nothing below it is differentiated", async () 
       scale: loraScale(4, 2, false),
     }));
     const tuning = { type: "lora", sites, alpha: 4, useRslora: false, dropout: 0 } as const;
-    const { graph } = buildTrainingGraph(graphOptionsOf(base, tuning, 8));
+    const { graph } = buildTrainingGraph(graphOptionsOf(base, tuning, 8), {
+      blocks: 1,
+      rowChunks: 1,
+      vocabularyChunks: 1,
+    });
     return graph.nodes.filter(({ outputs }) => outputs[0]!.name.startsWith("backward.")).length;
   };
   const last = nodes(String.raw`model\.layers\.1\.mlp\.down_proj`);

@@ -3,7 +3,7 @@
  * to be believed. Gradient rules are checked against finite differences of it, and ONNX lowerings
  * against its results.
  */
-import { evaluateDim } from "../../src/graph/dim.ts";
+import { type Dim, evaluateDim } from "../../src/graph/dim.ts";
 import type { Graph, NodeOf, Value } from "../../src/graph/graph.ts";
 import type { OpType } from "../../src/graph/ops.ts";
 
@@ -57,6 +57,12 @@ function broadcast(f: (a: number, b: number) => number): Evaluate<"Add" | "Sub" 
 
 function map(x: Tensor64, f: (value: number) => number): Tensor64 {
   return tensor(x.shape, x.data.map(f));
+}
+
+/** The cases that are interpreted have no symbols in their bounds. */
+function fixed(dim: Dim): number {
+  if (typeof dim === "string") throw new Error(`${dim} has no value here`);
+  return dim;
 }
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
@@ -122,6 +128,38 @@ function attention(
   return { o, p };
 }
 
+const gatherRows: Evaluate<"GatherRows" | "SpreadRows" | "CollectRows"> = (
+  [data, indices],
+  node,
+  size,
+) => [generate(size(node.outputs[0]!), ([r, c]) => get(data!, [indices!.data[r!]!, c!]))];
+
+/** Loss, hits and gradients, straight from the definitions. */
+function linearCrossEntropy(
+  [x, weight, labels, coefficients]: readonly [Tensor64, Tensor64, Tensor64, Tensor64],
+  results: "evaluation" | "training" | "weightGradient",
+): readonly Tensor64[] {
+  const [R, V] = [x.shape[0]!, weight.shape[0]!];
+  const options = { transA: false, transB: true, alpha: 1 };
+  const p = rows(product(x, weight, options, [R, V]), softmaxRow);
+  const label = (r: number): number => labels.data[r]!;
+  let loss = 0;
+  for (let r = 0; r < R; r++) loss -= coefficients.data[r]! * Math.log(get(p, [r, label(r)]));
+  if (results === "evaluation") {
+    const best = (r: number): number => Math.max(...p.data.subarray(r * V, (r + 1) * V));
+    const hits = generate([R], ([r]) => (get(p, [r!, label(r!)]) >= best(r!) ? 1 : 0));
+    return [tensor([1], [loss]), hits];
+  }
+  const slope = generate([R, V], ([r, v]) => {
+    const onehot = label(r!) === v ? 1 : 0;
+    return coefficients.data[r!]! * (get(p, [r!, v!]) - onehot);
+  });
+  const plain = { transA: false, transB: false, alpha: 1 };
+  const dx = product(slope, weight, plain, x.shape);
+  const dweight = product(slope, x, { ...plain, transA: true }, weight.shape);
+  return [tensor([1], [loss]), dx, dweight];
+}
+
 const EVALUATE: { [T in OpType]: Evaluate<T> } = {
   Gemm([a, b, c], { attributes, outputs }, size) {
     const shape = size(outputs[0]!);
@@ -165,18 +203,26 @@ const EVALUATE: { [T in OpType]: Evaluate<T> } = {
       return Number.NaN;
     }),
   ],
+  Split([x], { attributes: { axis }, outputs }, size) {
+    let start = 0;
+    return outputs.map((value) => {
+      const first = start;
+      start += size(value)[axis]!;
+      return generate(size(value), (index) => get(x!, index.with(axis, index[axis]! + first)));
+    });
+  },
   Slice: ([x], { attributes: { axis, start }, outputs }, size) => [
-    generate(size(outputs[0]!), (index) => get(x!, index.with(axis, index[axis]! + start))),
+    generate(size(outputs[0]!), (index) => get(x!, index.with(axis, index[axis]! + fixed(start)))),
   ],
   Pad: ([x], { attributes: { axis, before }, outputs }, size) => [
     generate(size(outputs[0]!), (index) => {
-      const from = index[axis]! - before;
+      const from = index[axis]! - fixed(before);
       return from >= 0 && from < x!.shape[axis]! ? get(x!, index.with(axis, from)) : 0;
     }),
   ],
-  GatherRows: ([data, indices], node, size) => [
-    generate(size(node.outputs[0]!), ([r, c]) => get(data!, [indices!.data[r!]!, c!])),
-  ],
+  GatherRows: gatherRows,
+  SpreadRows: gatherRows,
+  CollectRows: gatherRows,
   ScatterAddRows([indices, updates, like]) {
     const result = tensor(like!.shape);
     const width = like!.shape[1]!;
@@ -198,13 +244,12 @@ const EVALUATE: { [T in OpType]: Evaluate<T> } = {
     return [y, inv];
   },
   Rope([x, positions, cos, sin]) {
-    const half = x!.shape[3]! / 2;
-    const rotate = ([b, h, t, d]: readonly number[]): number => {
-      const position = get(positions!, [b!, t!]);
-      const angle = [position, d! % half];
-      const other =
-        d! < half ? -get(x!, [b!, h!, t!, d! + half]) : get(x!, [b!, h!, t!, d! - half]);
-      return get(x!, [b!, h!, t!, d!]) * get(cos!, angle) + other * get(sin!, angle);
+    const half = cos!.shape[1]!;
+    const rotate = ([n, c]: readonly number[]): number => {
+      const d = c! % (2 * half);
+      const angle = [get(positions!, [n!, 0]), d % half];
+      const other = d < half ? -get(x!, [n!, c! + half]) : get(x!, [n!, c! - half]);
+      return get(x!, [n!, c!]) * get(cos!, angle) + other * get(sin!, angle);
     };
     return [generate(x!.shape, rotate)];
   },
@@ -212,12 +257,10 @@ const EVALUATE: { [T in OpType]: Evaluate<T> } = {
     const { o, p } = attention([q!, k!, v!, mask!], node.attributes.scale);
     return [o, tensor(size(node.outputs[1]!), p.data)];
   },
-  SwiGlu: ([gate, up]) => [
-    generate(gate!.shape, (index) => {
-      const g = get(gate!, index);
-      return g * sigmoid(g) * get(up!, index);
-    }),
-  ],
+  SwiGlu([gate, up]) {
+    const silu = map(gate!, (g) => g * sigmoid(g));
+    return [generate(gate!.shape, (index) => get(silu, index) * get(up!, index)), silu];
+  },
   SoftmaxCrossEntropy([logits, labels, coefficients]) {
     const p = rows(logits!, softmaxRow);
     let loss = 0;
@@ -226,6 +269,8 @@ const EVALUATE: { [T in OpType]: Evaluate<T> } = {
     });
     return [tensor([1], [loss]), p];
   },
+  LinearCrossEntropy: ([x, weight, labels, coefficients], { attributes: { results } }) =>
+    linearCrossEntropy([x!, weight!, labels!, coefficients!], results),
   SoftmaxCrossEntropyGradient: ([p, labels, coefficients]) => [
     generate(p!.shape, ([r, v]) => {
       const onehot = labels!.data[r!] === v ? 1 : 0;

@@ -91,6 +91,15 @@ export const OP_CASES: readonly OpCase[] = [
     apply: (b, x) => b.apply("Concat", [x["a"]!, x["b"]!], { axis: 1, size: 5 }),
   },
   {
+    name: "Split with a piece that nobody reads",
+    shapes: { a: [2, 6] },
+    wrt: ["a"],
+    apply: (b, x) => {
+      const [left, , right] = b.split(x["a"]!, { axis: 1, sizes: [2, 1, 3] });
+      return b.concat([right!, left!], 1);
+    },
+  },
+  {
     name: "Slice",
     shapes: { a: [2, 5] },
     wrt: ["a"],
@@ -110,6 +119,19 @@ export const OP_CASES: readonly OpCase[] = [
     apply: (b, x) => b.apply("GatherRows", [x["a"]!, x["rows"]!], {}),
   },
   {
+    name: "SpreadRows and CollectRows with padding between",
+    shapes: { a: [3, 2] },
+    ints: { there: { shape: [5], data: [1, 0, 0, 2, 0] }, back: { shape: [3], data: [1, 0, 3] } },
+    wrt: ["a"],
+    apply: (b, x) => {
+      const [there, back] = [x["there"]!, x["back"]!];
+      const real = b.constant("real", Float32Array.of(1, 1, 0, 1, 0), [5, 1]);
+      const spread = b.apply("SpreadRows", [x["a"]!, there, back], {});
+      const squared = b.mul(spread, spread);
+      return b.apply("CollectRows", [squared, back, there, real], {});
+    },
+  },
+  {
     name: "ScatterAddRows with a repeated row",
     shapes: { updates: [5, 3], like: [4, 3] },
     ints: { rows: { shape: [5], data: [1, 3, 1, 0, 1] } },
@@ -123,9 +145,9 @@ export const OP_CASES: readonly OpCase[] = [
     apply: (b, x) => b.apply("RmsNorm", [x["x"]!, x["w"]!], { epsilon: 1e-5 }),
   },
   {
-    name: "Rope",
-    shapes: { x: [2, 3, 4, 6], cos: [5, 3], sin: [5, 3] },
-    ints: { positions: { shape: [2, 4], data: [0, 1, 2, 3, 1, 4, 2, 0] } },
+    name: "Rope of three heads",
+    shapes: { x: [4, 18], cos: [5, 3], sin: [5, 3] },
+    ints: { positions: { shape: [4, 1], data: [0, 4, 2, 1] } },
     wrt: ["x"],
     apply: (b, x) => b.apply("Rope", [x["x"]!, x["positions"]!, x["cos"]!, x["sin"]!], {}),
   },
@@ -141,6 +163,23 @@ export const OP_CASES: readonly OpCase[] = [
     wrt: ["gate", "up"],
     apply: (b, x) => b.apply("SwiGlu", [x["gate"]!, x["up"]!], {}),
   },
+  ...(["x", "x and weight"] as const).flatMap((trained) =>
+    [
+      { rowChunks: 1, vocabularyChunks: 1 },
+      { rowChunks: 2, vocabularyChunks: 1 },
+      { rowChunks: 1, vocabularyChunks: 3 },
+    ].map((chunks): OpCase => ({
+      name: `LinearCrossEntropy for ${trained}, ${chunks.rowChunks} row and ${chunks.vocabularyChunks} vocabulary chunks`,
+      shapes: { x: [4, 3], weight: [7, 3], coefficients: [4] },
+      ints: { labels: { shape: [4], data: [3, 0, 6, 3] } },
+      wrt: trained.split(" and "),
+      apply: (b, x) =>
+        b.apply("LinearCrossEntropy", [x["x"]!, x["weight"]!, x["labels"]!, x["coefficients"]!], {
+          ...chunks,
+          results: trained === "x" ? "training" : "weightGradient",
+        }),
+    })),
+  ),
   {
     name: "SoftmaxCrossEntropy with a row that does not count",
     shapes: { logits: [4, 7], coefficients: [4] },

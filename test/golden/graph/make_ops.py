@@ -77,10 +77,22 @@ case("Reshape", {"a": [2, 6]}, ["a"], lambda a: a.reshape(3, 4))
 case("Transpose", {"a": [2, 3, 4]}, ["a"], lambda a: a.permute(2, 0, 1))
 case("ReduceSum", {"a": [2, 3, 4]}, ["a"], lambda a: a.sum((0, 2), keepdim=True))
 case("Concat", {"a": [2, 3], "b": [2, 2]}, ["a", "b"], lambda a, b: torch.cat([a, b], 1))
+case(
+    "Split with a piece that nobody reads",
+    {"a": [2, 6]},
+    ["a"],
+    lambda a: torch.cat([a[:, 3:], a[:, :2]], 1),
+)
 case("Slice", {"a": [2, 5]}, ["a"], lambda a: a[:, 1:4])
 case("Pad", {"a": [2, 3]}, ["a"], lambda a: F.pad(a, (1, 2)))
 ROWS = torch.tensor([1, 3, 1, 0, 1])
 case("GatherRows with a repeated row", {"a": [4, 3]}, ["a"], lambda a: a[ROWS])
+case(
+    "SpreadRows and CollectRows with padding between",
+    {"a": [3, 2]},
+    ["a"],
+    lambda a: a * a,
+)
 case(
     "ScatterAddRows with a repeated row",
     {"updates": [5, 3], "like": [4, 3]},
@@ -96,14 +108,16 @@ case(
 
 
 def rope(x, cos, sin):
-    positions = torch.tensor([[0, 1, 2, 3], [1, 4, 2, 0]])
+    positions = torch.tensor([0, 4, 2, 1])
+    heads = x.reshape(4, 3, 6)
     c = torch.cat([cos[positions]] * 2, -1)[:, None]
     s = torch.cat([sin[positions]] * 2, -1)[:, None]
-    half = x.shape[-1] // 2
-    return x * c + torch.cat([-x[..., half:], x[..., :half]], -1) * s
+    half = 3
+    rotated = torch.cat([-heads[..., half:], heads[..., :half]], -1)
+    return (heads * c + rotated * s).reshape(4, 18)
 
 
-case("Rope", {"x": [2, 3, 4, 6], "cos": [5, 3], "sin": [5, 3]}, ["x"], rope)
+case("Rope of three heads", {"x": [4, 18], "cos": [5, 3], "sin": [5, 3]}, ["x"], rope)
 case(
     "Attention with grouped queries and a mask",
     {"q": [2, 4, 3, 6], "k": [2, 2, 5, 6], "v": [2, 2, 5, 6], "mask": [2, 1, 3, 5]},
@@ -113,6 +127,19 @@ case(
     ),
 )
 case("SwiGlu", {"gate": [3, 4], "up": [3, 4]}, ["gate", "up"], lambda gate, up: F.silu(gate) * up)
+for trained in (["x"], ["x", "weight"]):
+    for chunks in ((1, 1), (2, 1), (1, 3)):
+        case(
+            f"LinearCrossEntropy for {' and '.join(trained)}, {chunks[0]} row and {chunks[1]} vocabulary chunks",
+            {"x": [4, 3], "weight": [7, 3], "coefficients": [4]},
+            trained,
+            lambda x, weight, coefficients: (
+                coefficients
+                * F.cross_entropy(x @ weight.T, torch.tensor([3, 0, 6, 3]), reduction="none")
+            )
+            .sum()
+            .reshape(1),
+        )
 case(
     "SoftmaxCrossEntropy with a row that does not count",
     {"logits": [4, 7], "coefficients": [4]},

@@ -213,6 +213,12 @@ export class ModelWriter {
         initializer: this.#initializers,
         input: [...graph.inputs.map((v) => valueInfo(v.name, v.type, v.shape)), ...dims],
         output: graph.outputs.map((v) => valueInfo(v.name, v.type, v.shape)),
+        // What a reshape to a fed size gives, ONNX Runtime cannot infer; and its planner compares
+        // each new buffer with all free ones of unknown size: six seconds for a 30-layer step.
+        valueInfo: graph.nodes
+          .flatMap(({ outputs }) => outputs)
+          .filter((value) => !graph.outputs.includes(value))
+          .map(({ name, type, shape }) => valueInfo(name, type, shape)),
       },
     });
     return { bytes: toBinary(ModelProtoSchema, model), symbols };

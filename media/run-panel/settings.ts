@@ -109,6 +109,7 @@ function optimizerSettings({ optimizer }: ResolvedRecipe): Setting[] {
 function runSettings(recipe: ResolvedRecipe): Setting[] {
   const everySteps = (every: number) => (every === 0 ? "at the end" : `every ${every} steps`);
   const settings: Setting[] = [
+    deviceSetting(recipe),
     {
       label: "Batch",
       value: `${recipe.batchSize} × ${recipe.accumulate} = ${recipe.batchSize * recipe.accumulate} rows`,
@@ -121,7 +122,7 @@ function runSettings(recipe: ResolvedRecipe): Setting[] {
     { label: "Keep best", value: recipe.keepBest ? "yes" : "no" },
   ];
   if (recipe.maxSteps !== undefined) {
-    settings.splice(2, 0, { label: "Max steps", value: formatCount(recipe.maxSteps) });
+    settings.splice(3, 0, { label: "Max steps", value: formatCount(recipe.maxSteps) });
   }
   if (recipe.earlyStop !== undefined) {
     settings.push({ label: "Early stop", value: `after ${recipe.earlyStop.patience} evaluations` });
@@ -130,6 +131,18 @@ function runSettings(recipe: ResolvedRecipe): Setting[] {
     settings.push({ label: "Threads", value: String(recipe.threads) });
   }
   return settings;
+}
+
+/** The device that computes; until the run has found it, the one that is asked for. */
+function deviceSetting({ device, usedDevice }: ResolvedRecipe): Setting {
+  if (!usedDevice) return { label: "Device", value: device };
+  const { name, note } = usedDevice;
+  const isAsked = device === "auto" || device === name;
+  return {
+    label: "Device",
+    value: isAsked ? name : `${name}, not ${device}`,
+    ...(note === undefined ? {} : { title: note }),
+  };
 }
 
 function originSettings({ source, versions, engine, hashes }: ResolvedRecipe): Setting[] {

@@ -2,10 +2,12 @@ import path from "node:path";
 import { describeReport, loadDataset } from "../data/dataset.ts";
 import { loadTokenizer } from "../data/tokenizer.ts";
 import { openBaseModel, resolveBase } from "../models/base-model.ts";
+import { openDevice } from "../trainer/device-check.ts";
 import { evaluateExamples } from "../trainer/evaluate.ts";
 import { openEvaluationEngine } from "../trainer/onnx-engine.ts";
 import { InputError } from "../util/errors.ts";
 import { type Command, numberOption, parseArguments, print, printError } from "./command.ts";
+import { DEVICE_CHOICES, deviceOption } from "./device-option.ts";
 
 /** A recipe's own default, so that a run's evaluation loss is found again. */
 const DEFAULT_MAX_LENGTH = 512;
@@ -20,6 +22,7 @@ export const evalCommand: Command = {
   --max-length N    longest row in tokens (default: ${DEFAULT_MAX_LENGTH}, or what the model allows)
   --batch-size N    rows at a time (default: ${DEFAULT_BATCH_SIZE})
   --loss-on WHAT    auto (assistant and completion tokens) or all
+  --device DEVICE   ${DEVICE_CHOICES} (default: auto)
   --json            one JSON object: loss, perplexity, accuracy, tokens`,
   run: async (args) => {
     const { values, positionals } = parseArguments(args, {
@@ -29,6 +32,7 @@ export const evalCommand: Command = {
         "max-length": { type: "string" },
         "batch-size": { type: "string" },
         "loss-on": { type: "string", default: "auto" },
+        device: { type: "string", default: "auto" },
         json: { type: "boolean", default: false },
       },
       positionals: ["BASE"],
@@ -38,6 +42,7 @@ export const evalCommand: Command = {
     if (lossOn !== "auto" && lossOn !== "all") {
       throw new InputError(`--loss-on must be auto or all, found "${lossOn}"`);
     }
+    const wish = deviceOption(values.device);
     const baseDir = await resolveBase(path.resolve(positionals[0] ?? ""), printError);
     const { architecture } = await openBaseModel(baseDir);
     const maxLength =
@@ -55,7 +60,9 @@ export const evalCommand: Command = {
     });
     for (const line of describeReport(values.data, report)) printError(line);
     const { adapter: adapterDir } = values;
-    const engine = await openEvaluationEngine({ baseDir, adapterDir, maxLength });
+    const log = printError;
+    const device = await openDevice(wish, { purpose: "inference", log });
+    const engine = await openEvaluationEngine({ baseDir, adapterDir, maxLength, device, log });
     try {
       const { loss, accuracy, tokens } = await evaluateExamples(engine, examples, batchSize);
       const perplexity = Math.exp(loss);

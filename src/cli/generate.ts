@@ -2,9 +2,11 @@ import path from "node:path";
 import { StreamDecoder } from "../data/stream-decoder.ts";
 import { type Tokenizer, loadTokenizer } from "../data/tokenizer.ts";
 import { resolveBase } from "../models/base-model.ts";
+import { openDevice } from "../trainer/device-check.ts";
 import { openTextGenerator } from "../trainer/text-generator.ts";
 import { InputError } from "../util/errors.ts";
 import { type Command, numberOption, parseArguments, print, printError } from "./command.ts";
+import { DEVICE_CHOICES, deviceOption } from "./device-option.ts";
 
 const DEFAULT_MAX_TOKENS = 256;
 
@@ -43,7 +45,8 @@ export const generateCommand: Command = {
   --max-tokens N   at most so many new tokens (default: ${DEFAULT_MAX_TOKENS})
   --temperature T  0 takes the most likely token (default: 0)
   --top-p P        nucleus sampling: the likeliest tokens that make up P
-  --seed S         of the sampling (default: 0)`,
+  --seed S         of the sampling (default: 0)
+  --device DEVICE  ${DEVICE_CHOICES} (default: auto)`,
   run: async (args) => {
     const { values, positionals } = parseArguments(args, {
       options: {
@@ -55,6 +58,7 @@ export const generateCommand: Command = {
         temperature: { type: "string" },
         "top-p": { type: "string" },
         seed: { type: "string" },
+        device: { type: "string", default: "auto" },
       },
       positionals: ["BASE"],
     });
@@ -70,10 +74,13 @@ export const generateCommand: Command = {
       topP,
       seed: count("seed", 0) ?? 0,
     };
+    const wish = deviceOption(values.device);
     const baseDir = await resolveBase(path.resolve(positionals[0] ?? ""), printError);
     const tokenizer = await loadTokenizer(baseDir);
     const ids = promptIds({ prompt, system, isRaw }, tokenizer);
-    const generator = await openTextGenerator({ baseDir, adapterDir });
+    const log = printError;
+    const device = await openDevice(wish, { purpose: "inference", log });
+    const generator = await openTextGenerator({ baseDir, adapterDir, device, log });
     try {
       const decoder = new StreamDecoder(tokenizer);
       const stopIds = tokenizer.eosTokenIds;

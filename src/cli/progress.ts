@@ -19,6 +19,11 @@ export class ProgressLine {
     this.#draw(phase, true);
   }
 
+  /** A whole line that stays. */
+  note(note: string): void {
+    this.#stream.write(`${this.#stream.isTTY ? "\r\u001B[2K" : ""}${note}\n`);
+  }
+
   metric(metric: Metric, state: Readonly<RunState>): void {
     const { step, totalSteps = 0, loss, evalLoss } = state;
     this.#firstStep ??= metric.loss === undefined ? metric.step : metric.step - 1;

@@ -27,6 +27,7 @@ async function train(runDir: string, isJson: boolean): Promise<TrainOutcome> {
   const outcome = await trainRun(runDir, {
     stop: stopOnSignals(),
     onPhase: (phase) => progress.phase(phase),
+    onNote: (note) => progress.note(note),
     onMetric: (metric, state) => {
       if (isJson) print(JSON.stringify(metric));
       else progress.metric(metric, state);

@@ -10,6 +10,10 @@ const positiveInt = z.int().min(1);
 
 export const LORA_TARGETS_ALL_LINEAR = "all-linear";
 
+/** ONNX Runtime's execution providers that we know how to ask for. */
+const deviceNameSchema = z.enum(["cpu", "cuda", "dml", "coreml", "webgpu"]);
+export const deviceWishSchema = z.enum(["auto", ...deviceNameSchema.options]);
+
 const loraMethodSchema = z.strictObject({
   type: z.literal("lora"),
   rank: positiveInt.max(4096).default(8).describe("Rank r of the update B·A. 8–64 is usual."),
@@ -109,6 +113,11 @@ export const recipeSchema = z.strictObject({
     .min(1)
     .describe("Base model: a Hugging Face folder or a .gguf file, relative to this recipe."),
   engine: z.literal("onnx").default("onnx").describe("onnx: built in, needs nothing installed."),
+  device: deviceWishSchema
+    .default("auto")
+    .describe(
+      "What computes. auto: cuda where it is installed, else cpu. A device that is missing or computes wrongly is replaced by cpu; the run's log says why.",
+    ),
   method: methodSchema.prefault({ type: "lora" }),
   objective: objectiveSchema.prefault({ type: "sft" }),
   data: dataSchema,
@@ -137,9 +146,18 @@ export const recipeSchema = z.strictObject({
   threads: positiveInt.optional().describe("Threads for the engine. Left out: physical cores."),
 });
 
+export type DeviceName = z.output<typeof deviceNameSchema>;
+export type DeviceWish = z.output<typeof deviceWishSchema>;
 export type Recipe = z.output<typeof recipeSchema>;
 export type RecipeInput = z.input<typeof recipeSchema>;
 export type Method = z.output<typeof methodSchema>;
+
+const usedDeviceSchema = z.strictObject({
+  name: deviceNameSchema,
+  note: z.string().optional().describe("Why it is not the device that was asked for."),
+});
+
+export type UsedDevice = z.output<typeof usedDeviceSchema>;
 
 /** What a run really used, stored as `recipe.json` in its folder: absolute paths, no default left open. */
 export const resolvedRecipeSchema = recipeSchema.extend({
@@ -154,6 +172,8 @@ export const resolvedRecipeSchema = recipeSchema.extend({
   hashes: z.record(z.string(), z.string()).optional(),
   /** Filled in by the training process, e.g. { node: "24.1.0", "onnxruntime-node": "1.30.0" }. */
   versions: z.record(z.string(), z.string()).optional(),
+  /** Filled in by the training process: what `device` came to. A resume may come to another. */
+  usedDevice: usedDeviceSchema.optional(),
 });
 
 export type ResolvedRecipe = z.output<typeof resolvedRecipeSchema>;

@@ -15,6 +15,7 @@ import type { Method } from "../protocol/recipe.ts";
 import { InputError } from "../util/errors.ts";
 import { readPeftAdapter } from "../weights/peft-adapter.ts";
 import { readTensor } from "../weights/safetensors.ts";
+import { CPU, type Device, createOnDevice } from "./device.ts";
 import type { LossSums, Trainable, TrainingEngine } from "./engine.ts";
 import { type InitialValues, initialValues } from "./initial-values.ts";
 import { adapterSites } from "./adapter-sites.ts";
@@ -49,10 +50,14 @@ export interface EngineOptions {
   memory?: MemoryMode | undefined;
   /** 0 or left out: one per physical core. */
   threads?: number | undefined;
+  /** Left out: the processor. */
+  device?: Device | undefined;
 }
 
 /** A training engine that can also write what it trained in its owner's format. */
 export interface SavingEngine extends TrainingEngine {
+  /** Where the training step really runs. */
+  readonly device: Device;
   /** Writes a PEFT adapter folder, or for method `full` a model folder, by atomic rename. */
   saveResult(
     dir: string,
@@ -116,6 +121,8 @@ class OnnxEngine implements SavingEngine {
   readonly trainables: readonly Trainable[];
   readonly parameters: Float32Array;
   readonly totalParameters: number;
+  readonly device: Device;
+  readonly #log: (line: string) => void;
   readonly #base: BaseModel;
   readonly #graphOptions: GraphOptions;
   readonly #sessionOptions: OrtSessionOptions;
@@ -132,7 +139,11 @@ class OnnxEngine implements SavingEngine {
     trainables: readonly Trainable[];
     parameters: Float32Array;
     training: { graph: TrainingGraph; session: OrtSession } | undefined;
+    device: Device;
+    log: (line: string) => void;
   }) {
+    this.device = state.device;
+    this.#log = state.log;
     this.#base = state.base;
     this.#graphOptions = state.graphOptions;
     this.#sessionOptions = state.sessionOptions;
@@ -209,7 +220,11 @@ class OnnxEngine implements SavingEngine {
     const graph = buildEvaluationGraph(this.#graphOptions, this.#plan.form);
     // Beside a training session the weights are packed once already; here they stay in the file.
     const options = { ...this.#sessionOptions, prepack: this.#training === undefined };
-    return { graph, session: await OrtSession.create(graph.graph, options) };
+    const { created: session, device } = await createOnDevice(this.device, (providers) =>
+      OrtSession.create(graph.graph, { ...options, providers }),
+    );
+    if (device !== this.device) this.#log(`evaluation: ${device.note}`);
+    return { graph, session };
   }
 
   async saveResult(
@@ -249,6 +264,7 @@ export async function openTrainingEngine(
   options: EngineOptions & { log?: (line: string) => void },
 ): Promise<SavingEngine> {
   const { baseDir, method, seed, maxLength, threads = 0, log = () => {} } = options;
+  const wished = options.device ?? CPU;
   const fromScratch = method.type === "full" && method.init === "random";
   const base = await openBaseModel(baseDir, { needWeights: !fromScratch });
   checkLength(base, maxLength);
@@ -266,9 +282,14 @@ export async function openTrainingEngine(
   }
   const sessionOptions = await sessionOptionsOf(base, threads);
   const started = performance.now();
-  const session = await OrtSession.create(graph.graph, sessionOptions);
+  const { created: session, device } = await createOnDevice(wished, (providers) =>
+    OrtSession.create(graph.graph, { ...sessionOptions, providers }),
+  );
+  if (device !== wished) log(`training step: ${device.note}`);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
-  log(`compiled the training step: ${graph.graph.nodes.length} nodes in ${seconds} s`);
+  log(
+    `compiled the training step: ${graph.graph.nodes.length} nodes in ${seconds} s, on ${device.name}`,
+  );
   return new OnnxEngine({
     base,
     graphOptions,
@@ -277,6 +298,8 @@ export async function openTrainingEngine(
     trainables,
     parameters,
     training: { graph, session },
+    device,
+    log,
   });
 }
 
@@ -286,8 +309,10 @@ export async function openEvaluationEngine(options: {
   adapterDir?: string | undefined;
   maxLength: number;
   threads?: number | undefined;
+  device?: Device | undefined;
+  log?: (line: string) => void;
 }): Promise<Pick<TrainingEngine, "evaluate" | "dispose">> {
-  const { baseDir, adapterDir, maxLength, threads = 0 } = options;
+  const { baseDir, adapterDir, maxLength, threads = 0, device = CPU, log = () => {} } = options;
   const base = await openBaseModel(baseDir);
   checkLength(base, maxLength);
   const { tuning, trainables, parameters } = await loadAdapter(base, adapterDir);
@@ -299,6 +324,8 @@ export async function openEvaluationEngine(options: {
     trainables,
     parameters,
     training: undefined,
+    device,
+    log,
   });
 }
 

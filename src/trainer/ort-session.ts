@@ -16,6 +16,8 @@ export interface OrtSessionOptions {
    * weights stay in the mapped file.
    */
   prepack: boolean;
+  /** Execution providers (device.ts); left out: the processor. */
+  providers?: readonly string[];
 }
 
 /** One compiled graph. Inputs are fed by name; sizes of symbolic dimensions follow from `symbols`. */
@@ -33,7 +35,7 @@ export class OrtSession {
   static async create(graph: Graph, options: OrtSessionOptions): Promise<OrtSession> {
     const { bytes, symbols } = writeOnnxModel(graph, options.locate);
     const session = await InferenceSession.create(bytes, {
-      executionProviders: ["cpu"],
+      executionProviders: options.providers ?? ["cpu"],
       intraOpNumThreads: options.threads,
       interOpNumThreads: 1,
       // The graph is already in the form we measured to be fast; optimising it again costs start-up

@@ -9,6 +9,7 @@ import { openBaseModel, resolveBase } from "../models/base-model.ts";
 import type { ResolvedRecipe } from "../protocol/recipe.ts";
 import { InputError } from "../util/errors.ts";
 import { hashFile } from "../util/hash-file.ts";
+import { openDevice } from "./device-check.ts";
 import { type SavingEngine, openTrainingEngine } from "./onnx-engine.ts";
 import { type TrainingPlan, planTraining } from "./training-plan.ts";
 
@@ -39,7 +40,13 @@ export async function prepareRun(
   await phase("compiling the training step");
   const { method, seed, threads } = recipe;
   const { maxLength } = recipe.data;
-  const engine = await openTrainingEngine({ baseDir, method, seed, maxLength, threads, log });
+  const device = await openDevice(recipe.device, { purpose: "training", log });
+  const options = { baseDir, method, seed, maxLength, threads, device, log };
+  const engine = await openTrainingEngine(options);
+  const before = recipe.usedDevice?.name;
+  if (before !== undefined && before !== engine.device.name) {
+    log(`this run began on ${before} and goes on on ${engine.device.name}: the last digits differ`);
+  }
   return { engine, plan, evaluation, hashes };
 }
 

@@ -4,6 +4,7 @@ import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import { Tensor } from "onnxruntime-node";
 import { openBaseModel } from "../models/base-model.ts";
 import { InputError } from "../util/errors.ts";
+import { CPU, type Device, createOnDevice } from "./device.ts";
 import { graphOptionsOf, loadAdapter, parameterFeeds, sessionOptionsOf } from "./onnx-engine.ts";
 import { causalMask } from "./ort-feeds.ts";
 import { type DecodingGraph, FEEDS, buildDecodingGraph } from "./ort-graphs.ts";
@@ -39,13 +40,20 @@ export async function openTextGenerator(options: {
   baseDir: string;
   adapterDir?: string | undefined;
   threads?: number | undefined;
+  /** Left out: the processor. */
+  device?: Device | undefined;
+  log?: (line: string) => void;
 }): Promise<TextGenerator> {
-  const { baseDir, adapterDir, threads = 0 } = options;
+  const { baseDir, adapterDir, threads = 0, device: wished = CPU, log = () => {} } = options;
   const base = await openBaseModel(baseDir);
   const { architecture } = base;
   const { tuning, trainables, parameters } = await loadAdapter(base, adapterDir);
   const graph = buildDecodingGraph(graphOptionsOf(base, tuning, architecture.maxPositions));
-  const session = await OrtSession.create(graph.graph, await sessionOptionsOf(base, threads));
+  const sessionOptions = await sessionOptionsOf(base, threads);
+  const { created: session, device } = await createOnDevice(wished, (providers) =>
+    OrtSession.create(graph.graph, { ...sessionOptions, providers }),
+  );
+  if (device !== wished && device.note !== undefined) log(device.note);
   const feeds = parameterFeeds(trainables, parameters);
   return {
     generate: (promptIds, generateOptions, onToken = () => {}) => {

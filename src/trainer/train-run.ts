@@ -3,7 +3,7 @@ import { readdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { env } from "onnxruntime-node";
 import writeFileAtomic from "write-file-atomic";
-import type { ResolvedRecipe } from "../protocol/recipe.ts";
+import type { ResolvedRecipe, UsedDevice } from "../protocol/recipe.ts";
 import { type Metric, RUN_FILES, type RunState } from "../protocol/run-folder.ts";
 import { InputError, errorMessage, isDiskFull } from "../util/errors.ts";
 import { RETUNE_VERSION } from "../util/version.ts";
@@ -27,6 +27,8 @@ export interface TrainRunOptions {
   stop: AbortSignal;
   onMetric?: (metric: Metric, state: Readonly<RunState>) => void;
   onPhase?: (phase: string) => void;
+  /** Something to know that is no failure: the device that was wished is not used. */
+  onNote?: (note: string) => void;
 }
 
 export interface TrainOutcome {
@@ -160,14 +162,17 @@ class RunTraining {
     return path.join(this.#dir, RUN_FILES.checkpoints);
   }
 
-  async #recordInputs({ hashes }: PreparedRun): Promise<void> {
+  async #recordInputs({ hashes, engine }: PreparedRun): Promise<void> {
     const versions = {
       retune: RETUNE_VERSION,
       node: process.versions.node,
       "onnxruntime-node": env.versions.node ?? "unknown",
       platform: `${process.platform}-${process.arch}`,
     };
-    const recipe: ResolvedRecipe = { ...this.#recipe, hashes, versions };
+    const { name, note } = engine.device;
+    const usedDevice: UsedDevice = { name, ...(note === undefined ? {} : { note }) };
+    if (note !== undefined) this.#options.onNote?.(note);
+    const recipe: ResolvedRecipe = { ...this.#recipe, hashes, versions, usedDevice };
     await writeFileAtomic(path.join(this.#dir, RUN_FILES.recipe), JSON.stringify(recipe, null, 2));
   }
 

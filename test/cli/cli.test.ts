@@ -70,6 +70,27 @@ test("train, eval, merge, generate and inspect agree with each other", async (t)
   }
 });
 
+test("eval and generate take a device, go on without it, and refuse what is none", async (t) => {
+  const dir = tinyWorkspace(t);
+  const base = path.join(dir, "model");
+  const commands = [
+    ["eval", base, "--data", path.join(dir, "data.jsonl"), "--json"],
+    ["generate", base, "--prompt", "What", "--raw", "--max-tokens", "3"],
+  ];
+  for (const command of commands) {
+    const onCpu = await retune(...command, "--device", "cpu");
+    assert.equal(onCpu.code, 0, onCpu.stderr);
+    assert.ok(!onCpu.stderr.includes("using cpu"), onCpu.stderr);
+    const absent = process.platform === "win32" ? "coreml" : "dml";
+    const without = await retune(...command, "--device", absent);
+    assert.deepEqual([without.code, without.stdout], [0, onCpu.stdout]);
+    assert.match(without.stderr, new RegExp(`^${absent} is not part of .*; using cpu$`, "m"));
+    const refused = await retune(...command, "--device", "gpu");
+    assert.equal(refused.code, 2);
+    assert.match(refused.stderr, /--device must be one of auto, cpu, .*, found "gpu"/);
+  }
+});
+
 test("full fine-tuning from scratch writes a model that evaluates to the run's own loss", async (t) => {
   const dir = tinyWorkspace(t);
   const recipe = writeRecipe(dir, {

@@ -33,6 +33,13 @@ test("optional settings appear when they are set", () => {
   assert.equal(settings.get("Early stop"), "after 3 evaluations");
 });
 
+test("the device is the one used, and says why it is not the one asked for", () => {
+  assert.equal(settingsOf({ device: "cuda" }).get("Device"), "cuda");
+  assert.equal(settingsOf({ usedDevice: { name: "cuda" } }).get("Device"), "cuda");
+  const usedDevice = { name: "cpu", note: "cuda is not installed; using cpu" };
+  assert.equal(settingsOf({ device: "cuda", usedDevice }).get("Device"), "cpu, not cuda");
+});
+
 test("files are named by their last part and keep their whole path for the tooltip", () => {
   const { recipe } = runView();
   const setting = settingGroups(recipe!)[0]!.settings[0]!;

@@ -1,0 +1,155 @@
+/**
+ * Does a device compute what the processor computes? A driver may be missing, and an execution
+ * provider may be wrong without an error (see device.ts on webgpu): a run would then train on
+ * nonsense. One step of a model of a few thousand parameters, on both, tells in well under a second.
+ */
+import type { Example } from "../data/example.ts";
+import type { Graph } from "../graph/graph.ts";
+import { causalLmOf } from "../models/registry.ts";
+import type { DeviceWish } from "../protocol/recipe.ts";
+import {
+  CPU,
+  type Device,
+  type InstalledRuntime,
+  fallBack,
+  fallBackAfter,
+  inspectRuntime,
+  planDevice,
+} from "./device.ts";
+import { initialValues } from "./initial-values.ts";
+import { runFeeds, trimRows } from "./ort-feeds.ts";
+import {
+  type GraphOptions,
+  type StepForm,
+  buildEvaluationGraph,
+  buildTrainingGraph,
+} from "./ort-graphs.ts";
+import { type Feed, OrtSession } from "./ort-session.ts";
+
+/** What a session is for: training reads the backward pass too. */
+export type Purpose = "training" | "inference";
+
+/** Every operation of a layer, grouped queries included. */
+const CONFIG = {
+  model_type: "llama",
+  vocab_size: 32,
+  hidden_size: 16,
+  intermediate_size: 24,
+  num_hidden_layers: 2,
+  num_attention_heads: 4,
+  num_key_value_heads: 2,
+  max_position_embeddings: 16,
+};
+
+/** Far from zero, so that no part of the model hides behind another. */
+const INITIALIZER_RANGE = 0.4;
+
+/**
+ * Largest ‖device − processor‖ / ‖processor‖. An NVIDIA GPU multiplies float32 in TF32, with 10
+ * bits of mantissa: some 1e-3. webgpu's wrong gradients are off by about 1.
+ */
+const TOLERANCE = 0.03;
+
+/**
+ * The device to use: the one wished if it is there and computes rightly, else the processor.
+ * What stands in the way is logged, and in the device's note.
+ */
+export async function openDevice(
+  wish: DeviceWish,
+  options: { purpose: Purpose; log: (line: string) => void; runtime?: InstalledRuntime },
+): Promise<Device> {
+  const { purpose, log, runtime } = options;
+  const planned = planDevice(wish, runtime ?? (await inspectRuntime()));
+  const device = planned.name === "cpu" ? planned : await checkDevice(planned, purpose);
+  if (device.note !== undefined) log(device.note);
+  return device;
+}
+
+/** The device itself, or the processor with the reason. */
+async function checkDevice(device: Device, purpose: Purpose): Promise<Device> {
+  const trial = purpose === "training" ? trainingTrial() : inferenceTrial();
+  try {
+    const expected = await runTrial(trial, CPU);
+    const got = await runTrial(trial, device);
+    const error = relativeError(got, expected);
+    if (error <= TOLERANCE) return device;
+    const what = purpose === "training" ? "gradients" : "losses";
+    return fallBack(
+      `${device.name} computes wrong ${what} here: ${(100 * error).toFixed(0)} % off the processor's in a test step`,
+    );
+  } catch (error) {
+    return fallBackAfter(device.name, error);
+  }
+}
+
+interface Trial {
+  graph: Graph;
+  output: string;
+}
+
+const OPTIONS: GraphOptions = {
+  architecture: causalLmOf(CONFIG, "the device check"),
+  tuning: { type: "full" },
+  maxPositions: CONFIG.max_position_embeddings,
+  typeOf: (name) => {
+    throw new Error(`internal: ${name} is fed`);
+  },
+};
+
+/** Cut in parts as a long step is, so that those operations are tried too. */
+const FORM: StepForm = { blocks: 2, rowChunks: 2, vocabularyChunks: 1 };
+
+function trainingTrial(): Trial {
+  const { graph, result } = buildTrainingGraph(OPTIONS, FORM);
+  return { graph, output: result };
+}
+
+function inferenceTrial(): Trial {
+  const { graph, loss } = buildEvaluationGraph(OPTIONS, FORM);
+  return { graph, output: loss };
+}
+
+async function runTrial({ graph, output }: Trial, { providers }: Device): Promise<Float32Array> {
+  const session = await OrtSession.create(graph, {
+    weightsDir: ".",
+    locate: (name) => {
+      throw new Error(`internal: ${name} is fed`);
+    },
+    threads: 1,
+    prepack: false,
+    providers,
+  });
+  try {
+    const { feeds, sizes } = runFeeds(trimRows(BATCH), 1, { ...FORM, ...OPTIONS.architecture });
+    const outputs = await session.run({ ...feeds, ...parameters(graph) }, sizes);
+    const data = outputs[output]?.data;
+    if (!(data instanceof Float32Array)) throw new Error("the device returned no floats");
+    return data;
+  } finally {
+    await session.dispose();
+  }
+}
+
+/** Two rows of unlike length; every token after the first counts. */
+const BATCH = [7, 4].map((length, row): Example => ({
+  ids: Int32Array.from({ length }, (_, i) => (5 * row + 3 * i + 1) % CONFIG.vocab_size),
+  counted: new Uint8Array(length).fill(1),
+  line: row + 1,
+}));
+
+function parameters(graph: Graph): Record<string, Feed> {
+  const shapes = new Map(OPTIONS.architecture.tensors.map(({ name, shape }) => [name, shape]));
+  const values = { seed: 1, initializerRange: INITIALIZER_RANGE };
+  return Object.fromEntries(
+    graph.inputs.flatMap(({ name }) => {
+      const shape = shapes.get(name);
+      return shape ? [[name, initialValues({ name, shape }, values)]] : [];
+    }),
+  );
+}
+
+function relativeError(got: Float32Array, expected: Float32Array): number {
+  const difference = expected.map((value, i) => value - (got[i] ?? Number.NaN));
+  const error = Math.hypot(...difference) / Math.hypot(...expected);
+  return Number.isNaN(error) ? Infinity : error;
+}

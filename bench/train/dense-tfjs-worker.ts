@@ -21,7 +21,7 @@ interface TensorFlow {
   sigmoid: (x: TfTensor) => TfTensor;
   mul: (a: TfTensor, b: TfTensor) => TfTensor;
   sub: (a: TfTensor, b: TfTensor) => TfTensor;
-  mean: (x: TfTensor) => TfTensor;
+  mean: (x: TfTensor, axis?: number) => TfTensor;
   train: {
     adam: (
       learningRate: number,
@@ -42,7 +42,8 @@ async function load({ modules, threads }: DenseConfig): Promise<TensorFlow> {
   if (!modules) throw new Error("internal: a TensorFlow.js worker needs its modules");
   const load = createRequire(path.join(modules.dir, "package.json"));
   if (modules.backend === "node") return load("@tensorflow/tfjs-node") as TensorFlow;
-  const tf = load("@tensorflow/tfjs-core") as TensorFlow;
+  // The whole package: tfjs-core comes without gradients.
+  const tf = load("@tensorflow/tfjs") as TensorFlow;
   const wasm = load("@tensorflow/tfjs-backend-wasm") as WasmBackend;
   wasm.setWasmPaths(path.join(modules.dir, "node_modules/@tensorflow/tfjs-backend-wasm/dist/"));
   wasm.setThreadsCount(threads);
@@ -72,7 +73,8 @@ async function main(): Promise<void> {
       x = layer % 2 === 0 ? tf.mul(y, tf.sigmoid(y)) : y;
     });
     const error = tf.sub(x, target);
-    return tf.mean(tf.mul(error, error));
+    // By rows first: the WebAssembly backend adds one by one in float32, and half a million are too many.
+    return tf.mean(tf.mean(tf.mul(error, error), 1));
   };
 
   await serveSteps({ openMs, stepsPerPass: 1 }, async (): Promise<StepReply> => {

@@ -51,7 +51,7 @@ export interface StepReply {
   ms: number;
   /** Mean cross-entropy of the step's counted tokens, before the update. */
   loss: number;
-  /** Positions that the model ran over, padding included. */
+  /** Positions of the batch, with what the side was given to pad it. */
   tokens: number;
   /** Tokens that counted. */
   usefulTokens: number;

@@ -15,8 +15,6 @@ export interface WorkerSummary {
   openSeconds: number;
   roundMs: Spread;
   usefulTokensPerSecond: number;
-  /** Share of the positions computed that counted. */
-  usefulShare: number;
   peakMb: number;
   /** A peer: the time of each worker of ours for a counted token, divided by this one's. */
   timeRatios: Record<string, Spread>;
@@ -47,8 +45,6 @@ export function summarise(
   const limit = Math.max(...Object.values(result.gemmGflops));
   const workers = result.workers.map((worker): WorkerSummary => {
     const roundMs = spread(worker.rounds.map(({ ms }) => ms));
-    const total = (key: "tokens" | "usefulTokens"): number =>
-      worker.rounds.reduce((sum, round) => sum + round[key], 0);
     const gflops = flopsPerRound / 1e6 / roundMs.median;
     const compared = bases.includes(worker) ? [] : bases;
     return {
@@ -57,7 +53,6 @@ export function summarise(
       openSeconds: worker.openMs / 1000,
       roundMs,
       usefulTokensPerSecond: 1000 / spread(msPerToken(worker)).median,
-      usefulShare: total("usefulTokens") / total("tokens"),
       peakMb: worker.peakMb,
       timeRatios: Object.fromEntries(
         compared.map((base) => [base.name, pairedRatio(msPerToken(base), msPerToken(worker))]),
@@ -103,7 +98,6 @@ export function windowTable({ workers, ours, gemmGflops }: WindowSummary): strin
     "opened s",
     "median s",
     "counted tok/s",
-    "counted %",
     ...ours.map((name) => `time ${name} ÷ this`),
     "peak MB",
     ...ours.map((name) => `memory ${name} ÷ this`),
@@ -116,7 +110,6 @@ export function windowTable({ workers, ours, gemmGflops }: WindowSummary): strin
     worker.openSeconds.toFixed(1),
     (worker.roundMs.median / 1000).toFixed(2),
     worker.usefulTokensPerSecond.toFixed(1),
-    (100 * worker.usefulShare).toFixed(0),
     ...ours.map((name) => ratioText(worker.timeRatios[name])),
     worker.peakMb.toFixed(0),
     ...ours.map((name) => worker.memoryRatios[name]?.toFixed(3) ?? ""),

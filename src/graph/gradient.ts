@@ -152,6 +152,7 @@ export const GRADIENTS: { readonly [T in OpType]: GradientRule<T> } = {
     return [b.mul(p, b.sub(dy, sum))];
   },
   Cast: notDifferentiable,
+  Dequantize: notDifferentiable,
   /** With ŷ = x·inv·w and c = Σ dy·ŷ: dx = inv·(dy·w) − x·(inv²·c/C); dw = Σ_rows dy·x·inv. */
   RmsNorm({ b, node, input, needs }, dy) {
     const [x, weight] = [input(0), input(1)];

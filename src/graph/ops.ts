@@ -52,6 +52,8 @@ export interface OpAttributes {
   /** Over the last axis. */
   Softmax: Record<string, never>;
   Cast: { to: ElementType };
+  /** Integers in blocks, each times its block's scale. (codes [N,block], scales [N]) → `shape`. */
+  Dequantize: { shape: Shape };
   /**
    * Root-mean-square norm (arXiv 1910.07467): y = x / sqrt(mean(x²) + epsilon) · weight.
    * (x [N,C], weight [C]) → (y [N,C], inverse root mean square [N,1]).
@@ -104,4 +106,4 @@ export interface OpAttributes {
 
 export type OpType = keyof OpAttributes;
 
-export type ElementType = "float32" | "float16" | "bfloat16" | "int64";
+export type ElementType = "float32" | "float16" | "bfloat16" | "int64" | "int8" | "int4";

@@ -191,6 +191,15 @@ export const SHAPES: { readonly [T in OpType]: ShapeRule<T> } = {
   Cast(inputs, { to }) {
     return [{ type: to, shape: at(inputs, 0).shape }];
   },
+  Dequantize(inputs, { shape }) {
+    const [codes, scales] = [at(inputs, 0), at(inputs, 1)];
+    rank(codes, 2);
+    require(codes.type === "int8" || codes.type === "int4", `${codes.name} is ${codes.type}`);
+    require(sameShape(scales.shape, [dimAt(codes.shape, 0)]), `${scales.name}: a scale per block`);
+    require(product(codes.shape) ===
+      product(shape), `[${codes.shape.join(",")}] cannot become [${shape.join(",")}]`);
+    return [float(shape)];
+  },
   RmsNorm(inputs) {
     const [x, weight] = [at(inputs, 0), at(inputs, 1)];
     rank(x, 2);

@@ -8,6 +8,7 @@ import { InputError, errorMessage, hasCode } from "../util/errors.ts";
 import type { DType } from "../weights/dtype.ts";
 import { importGguf } from "../weights/gguf/import.ts";
 import { readModelWeights } from "../weights/model-weights.ts";
+import { codesName } from "../weights/quantise/quantised-tensors.ts";
 import type { TensorInfo } from "../weights/safetensors.ts";
 import { causalLmOf } from "./registry.ts";
 
@@ -25,6 +26,8 @@ const ELEMENT_TYPES: Partial<Record<DType, ElementType>> = {
   F16: "float16",
   BF16: "bfloat16",
 };
+/** How `quantiseBase` stores codes: two of four bits in each byte. */
+const CODE_TYPES: Partial<Record<DType, ElementType>> = { I8: "int8", U8: "int4" };
 
 /**
  * The Hugging Face folder to load a base model from: the folder itself, or for a `.gguf` file its
@@ -105,10 +108,12 @@ function checkWeights(
   }
 }
 
-/** The graph's type of a checkpoint tensor. `openBaseModel` has refused all others. */
-export function elementTypeOf({ name, dtype }: TensorInfo): ElementType {
-  const type = ELEMENT_TYPES[dtype];
-  if (!type) throw new Error(`internal: ${name} is ${dtype}`);
+/** The graph's type of a checkpoint tensor, that of its codes where it is stored in blocks. */
+export function storedTypeOf(weights: ReadonlyMap<string, TensorInfo>, name: string): ElementType {
+  const info = weights.get(name);
+  const codes = weights.get(codesName(name));
+  const type = info ? ELEMENT_TYPES[info.dtype] : codes && CODE_TYPES[codes.dtype];
+  if (!type) throw new Error(`internal: no weight ${name}, or of type ${info?.dtype}`);
   return type;
 }
 

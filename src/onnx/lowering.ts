@@ -18,6 +18,8 @@ const CAST_TYPES: Record<ElementType, number> = {
   float16: TensorProto_DataType.FLOAT16,
   bfloat16: TensorProto_DataType.BFLOAT16,
   int64: TensorProto_DataType.INT64,
+  int8: TensorProto_DataType.INT8,
+  int4: TensorProto_DataType.INT4,
 };
 
 const names = (values: readonly Value[]): string[] => values.map(({ name }) => name);
@@ -115,6 +117,16 @@ const LOWERINGS: { readonly [T in OpType]: Lowering<T> } = {
     });
   },
   Cast: direct("Cast", ({ attributes: { to } }) => ({ to: { int: CAST_TYPES[to] } })),
+  /** One scale per row of codes: ONNX's own blocks along an axis take a slower path for the same result. */
+  Dequantize(writer, { inputs, outputs, attributes: { shape } }) {
+    const scales = writer.node("Cast", [name(inputs, 1)], {
+      attributes: { to: { int: CAST_TYPES.float32 } },
+    });
+    const blocks = writer.node("DequantizeLinear", [name(inputs, 0), scales], {
+      attributes: { axis: { int: 0 } },
+    });
+    writer.node("Reshape", [blocks, writer.shape(shape)], { outputs: names(outputs) });
+  },
   RmsNorm: direct("SimplifiedLayerNormalization", ({ attributes: { epsilon } }) => ({
     axis: { int: -1 },
     epsilon,

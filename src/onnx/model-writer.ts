@@ -38,11 +38,13 @@ const ELEMENT_TYPES: Record<ElementType, TensorProto_DataType> = {
   float16: TensorProto_DataType.FLOAT16,
   bfloat16: TensorProto_DataType.BFLOAT16,
   int64: TensorProto_DataType.INT64,
+  int8: TensorProto_DataType.INT8,
+  int4: TensorProto_DataType.INT4,
 };
 
-/** ONNX 1.13's operator set: the first with bitwise operators and axes as inputs everywhere. */
-const OPSET = 18n;
-const IR_VERSION = 8n;
+/** ONNX 1.16's operator set: the first with 4-bit integers. */
+const OPSET = 21n;
+const IR_VERSION = 10n;
 
 /** A number is a float attribute. */
 export type AttributeValue = number | string | { int: number } | { ints: readonly number[] };

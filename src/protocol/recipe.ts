@@ -119,6 +119,12 @@ export const recipeSchema = z.strictObject({
       "What computes. auto: cuda where it is installed, else cpu. A device that is missing or computes wrongly is replaced by cpu; the run's log says why.",
     ),
   method: methodSchema.prefault({ type: "lora" }),
+  quantization: z
+    .enum(["none", "int8", "int4"])
+    .default("none")
+    .describe(
+      "Memory option for LoRA (QLoRA): the base's linear weights are held in blocks of 8- or 4-bit integers while training. Adapters and merges are for the base as it is.",
+    ),
   objective: objectiveSchema.prefault({ type: "sft" }),
   data: dataSchema,
   optimizer: optimizerSchema.prefault({}),
@@ -148,6 +154,11 @@ export const recipeSchema = z.strictObject({
 
 export type DeviceName = z.output<typeof deviceNameSchema>;
 export type DeviceWish = z.output<typeof deviceWishSchema>;
+export type Quantization = z.output<typeof recipeSchema>["quantization"];
+
+export const QUANTIZATION_NEEDS_LORA =
+  'quantization is for method lora, whose base weights stay as they are; leave it out, or choose "lora"';
+
 export type Recipe = z.output<typeof recipeSchema>;
 export type RecipeInput = z.input<typeof recipeSchema>;
 export type Method = z.output<typeof methodSchema>;

@@ -10,7 +10,13 @@ import {
   printParseErrorCode,
 } from "jsonc-parser";
 import type * as z from "zod";
-import { type Method, type Recipe, type ResolvedRecipe, recipeSchema } from "../protocol/recipe.ts";
+import {
+  type Method,
+  QUANTIZATION_NEEDS_LORA,
+  type Recipe,
+  type ResolvedRecipe,
+  recipeSchema,
+} from "../protocol/recipe.ts";
 import { InputError, hasCode } from "../util/errors.ts";
 import { RETUNE_VERSION } from "../util/version.ts";
 
@@ -80,6 +86,9 @@ function parseRecipe(text: string, file: string): { recipe: Recipe; lineOf: Line
     throw new InputError(
       `${file}:${lineOf(["data", "evalSplit"])}: data.eval and data.evalSplit exclude each other; keep one`,
     );
+  }
+  if (parsed.data.quantization !== "none" && parsed.data.method.type !== "lora") {
+    throw new InputError(`${file}:${lineOf(["quantization"])}: ${QUANTIZATION_NEEDS_LORA}`);
   }
   return { recipe: parsed.data, lineOf };
 }

@@ -6,12 +6,13 @@ import type { NamedShape } from "../graph/causal-lm.ts";
 import { elementCount } from "../graph/dim.ts";
 import {
   type BaseModel,
-  elementTypeOf,
   locateWeights,
   openBaseModel,
+  storedTypeOf,
 } from "../models/base-model.ts";
+import { quantiseBase } from "../models/quantised-base.ts";
 import { checkBaseCopies } from "../merge/merge-plan.ts";
-import type { Method } from "../protocol/recipe.ts";
+import type { Method, Quantization } from "../protocol/recipe.ts";
 import { InputError } from "../util/errors.ts";
 import { readPeftAdapter } from "../weights/peft-adapter.ts";
 import { readTensor } from "../weights/safetensors.ts";
@@ -50,6 +51,10 @@ export interface EngineOptions {
   memory?: MemoryMode | undefined;
   /** 0 or left out: one per physical core. */
   threads?: number | undefined;
+  /** How the frozen linear weights are stored; left out: as they are. */
+  quantization?: Quantization | undefined;
+  /** Where quantised weights are kept; left out: the user's cache. */
+  cacheDir?: string | undefined;
   /** Left out: the processor. */
   device?: Device | undefined;
 }
@@ -266,8 +271,9 @@ export async function openTrainingEngine(
   const { baseDir, method, seed, maxLength, threads = 0, log = () => {} } = options;
   const wished = options.device ?? CPU;
   const fromScratch = method.type === "full" && method.init === "random";
-  const base = await openBaseModel(baseDir, { needWeights: !fromScratch });
-  checkLength(base, maxLength);
+  const opened = await openBaseModel(baseDir, { needWeights: !fromScratch });
+  checkLength(opened, maxLength);
+  const base = await quantiseBase(opened, { ...options, log });
   const tuning = tuningOf(method, base);
   const graphOptions = graphOptionsOf(base, tuning, maxLength);
   const plan = planStep(base.architecture, { maxLength, mode: options.memory ?? "speed" });
@@ -370,11 +376,7 @@ export function graphOptionsOf(
     architecture: base.architecture,
     tuning,
     maxPositions,
-    typeOf: (name) => {
-      const info = base.weights.get(name);
-      if (!info) throw new Error(`internal: no weight ${name}`);
-      return elementTypeOf(info);
-    },
+    typeOf: (name) => storedTypeOf(base.weights, name),
   };
 }
 

@@ -15,6 +15,7 @@ import type { Graph, Value } from "../graph/graph.ts";
 import type { ElementType } from "../graph/ops.ts";
 import { repeatCasts } from "../graph/passes/repeat-casts.ts";
 import { verifyGraph } from "../graph/verify.ts";
+import { storedWeight } from "./stored-weight.ts";
 import { type LoraSite, loraHook, loraTensors } from "../adapters/lora.ts";
 
 /** What is trained, or at least fed rather than read from the checkpoint. */
@@ -103,7 +104,7 @@ function buildForward(
     tensor: (name, shape) =>
       tuning.type === "full"
         ? parameter(name, shape as readonly number[])
-        : b.weight(name, typeOf(name), shape),
+        : storedWeight(b, { name, type: typeOf(name), shape }),
     adapt: adaptHook(tuning, { b, parameter, training }),
   });
   return { b, parameters, outputs };

@@ -47,6 +47,13 @@ test("eval and evalSplit exclude each other, and the line says where", async (t)
   await assert.rejects(resolveRecipe(file), /retune\.json:\d+: data\.eval and data\.evalSplit/);
 });
 
+test("quantization is for LoRA only, and the line says where", async (t) => {
+  const dir = tinyWorkspace(t);
+  const file = writeRecipe(dir, { method: { type: "full" }, quantization: "int8" });
+  await assert.rejects(resolveRecipe(file), /retune\.json:\d+: quantization is for method lora/);
+  assert.equal((await resolveRecipe(writeRecipe(dir))).quantization, "none");
+});
+
 test("runs of one name and second get folders of their own, each whole and queued", async (t) => {
   const dir = tinyWorkspace(t);
   const recipe = { ...(await resolveRecipe(writeRecipe(dir))), name: "Ünïcode & Söhne / v2" };

@@ -232,6 +232,16 @@ const EVALUATE: { [T in OpType]: Evaluate<T> } = {
     });
     return [result];
   },
+  Dequantize([codes, scales], node, size) {
+    const shape = size(node.outputs[0]!);
+    const block = codes!.shape[1]!;
+    return [
+      tensor(
+        shape,
+        codes!.data.map((code, i) => code * scales!.data[Math.floor(i / block)]!),
+      ),
+    ];
+  },
   Cast: ([x]) => [x!],
   RmsNorm([x, w], { attributes: { epsilon } }) {
     const [n, c] = x!.shape as [number, number];

@@ -1,8 +1,8 @@
 import type { Graph, Node, Value } from "../graph.ts";
 
 /**
- * Gives every reader of a cast weight a cast of its own, right before it. One shared cast would
- * keep a float32 copy of the whole base model alive from the forward to the backward pass.
+ * Gives every reader of a cast or dequantised weight a cast of its own, right before it. One shared
+ * cast would keep a float32 copy of the whole base model alive from the forward to the backward pass.
  */
 export function repeatCasts(graph: Graph): Graph {
   const weights = new Set(graph.weights);
@@ -12,7 +12,8 @@ export function repeatCasts(graph: Graph): Graph {
   for (const node of graph.nodes) {
     const [source] = node.inputs;
     const [result] = node.outputs;
-    if (node.op === "Cast" && source && result && weights.has(source)) {
+    const widens = node.op === "Cast" || node.op === "Dequantize";
+    if (widens && source && result && weights.has(source)) {
       casts.set(result, node);
       continue;
     }

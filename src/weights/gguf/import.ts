@@ -3,19 +3,14 @@
  * use and kept in a cache. Half-precision tensors stay as they are; quantised ones become float32,
  * the only type that holds their values exactly.
  */
-import { realpath, stat, statfs, writeFile } from "node:fs/promises";
+import { realpath, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { InputError } from "../../util/errors.ts";
+import { cacheFolder, checkRoom, defaultCacheDir, removeAbandoned } from "../cache-folder.ts";
 import { DTYPE_BYTES } from "../dtype.ts";
 import { replaceFolder } from "../replace-folder.ts";
 import { type TensorToWrite, writeSafetensors } from "../safetensors.ts";
-import {
-  cacheFolder,
-  defaultCacheDir,
-  isCurrent,
-  removeAbandoned,
-  writeOrigin,
-} from "./import-cache.ts";
+import { isCurrent, writeOrigin } from "./import-cache.ts";
 import { checkpointPieces, writtenType } from "./checkpoint-pieces.ts";
 import { checkTensors } from "./check-tensors.ts";
 import { type GgufHeader, readGgufHeader } from "./header.ts";
@@ -29,17 +24,14 @@ export interface ImportOptions {
   log?: (line: string) => void;
 }
 
-/** Room for the tokenizer files and the file system's own needs. */
-const SPARE_BYTES = 2 ** 26;
-
 /**
  * @returns the folder of a .gguf's import, made now unless a current one is in the cache
  * @throws InputError naming the file and the key or tensor that is broken or not supported
  */
 export async function importGguf(file: string, options: ImportOptions = {}): Promise<string> {
-  const { cacheDir = defaultCacheDir(), log = () => {} } = options;
+  const { cacheDir = defaultCacheDir("gguf"), log = () => {} } = options;
   const source = await realpath(file);
-  const dir = cacheFolder(cacheDir, source);
+  const dir = cacheFolder(cacheDir, source, path.basename(source, path.extname(source)));
   if (await isCurrent(dir, source)) return dir;
   log(`importing ${file}`);
   const header = await readGgufHeader(source);
@@ -49,7 +41,7 @@ export async function importGguf(file: string, options: ImportOptions = {}): Pro
   const tensors = tensorsToWrite(header, config);
   await removeAbandoned(dir);
   await replaceFolder(dir, async (temporary) => {
-    await checkRoom(temporary, tensors);
+    await checkRoom(temporary, bytesOf(tensors), "importing");
     for (const [name, json] of Object.entries(texts)) {
       await writeFile(path.join(temporary, name), `${JSON.stringify(json, null, 2)}\n`);
     }
@@ -95,19 +87,12 @@ function missingBiases(
   });
 }
 
-async function checkRoom(dir: string, tensors: readonly TensorToWrite[]): Promise<void> {
-  const needed = tensors.reduce(
+function bytesOf(tensors: readonly TensorToWrite[]): number {
+  return tensors.reduce(
     (sum, { dtype, shape }) =>
       sum + shape.reduce((count, dimension) => count * dimension, DTYPE_BYTES[dtype]),
-    SPARE_BYTES,
+    0,
   );
-  const { bavail, bsize } = await statfs(dir);
-  if (bavail * bsize < needed) {
-    const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
-    throw new InputError(
-      `${path.dirname(dir)}: importing takes ${gigabytes(needed)} and ${gigabytes(bavail * bsize)} are free; make room, or set RETUNE_CACHE to a folder on another disk`,
-    );
-  }
 }
 
 async function checkUnchanged({ file, size, mtimeMs }: GgufHeader): Promise<void> {

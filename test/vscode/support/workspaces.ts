@@ -130,6 +130,7 @@ function writeRun(folder: string, name: string, state: RunState): void {
     name,
     base: path.join(folder, "models/tiny"),
     engine: "onnx",
+    quantization: "none",
     device: "auto",
     method: {
       type: "lora",

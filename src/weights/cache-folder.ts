@@ -1,0 +1,69 @@
+/** Folders that Retune derives from a model once and keeps: imports of a .gguf, quantised weights. */
+import { createHash } from "node:crypto";
+import { readdir, rm, stat, statfs } from "node:fs/promises";
+import { homedir } from "node:os";
+import path from "node:path";
+import { InputError, hasCode } from "../util/errors.ts";
+
+/** Enough to tell sources of the same name apart. */
+const HASH_DIGITS = 12;
+/** Room for the small files and the file system's own needs. */
+const SPARE_BYTES = 2 ** 26;
+
+/** The user's cache of one kind of derived folder: `$RETUNE_CACHE/KIND`, or `~/.cache/retune/KIND`. */
+export function defaultCacheDir(kind: "gguf" | "quantised"): string {
+  const root = process.env["RETUNE_CACHE"] ?? path.join(homedir(), ".cache", "retune");
+  return path.join(root, kind);
+}
+
+/**
+ * @param source the real path of what the folder is made of
+ * @param name of the source, for people who look into the cache
+ */
+export function cacheFolder(cacheDir: string, source: string, name: string): string {
+  const hash = createHash("sha256").update(source).digest("hex").slice(0, HASH_DIGITS);
+  return path.join(path.resolve(cacheDir), `${name.replaceAll(/[^\w.-]/gu, "_")}-${hash}`);
+}
+
+/** @throws InputError when the disk has no room for `bytes` more; `doing` is the message's subject */
+export async function checkRoom(dir: string, bytes: number, doing: string): Promise<void> {
+  const needed = bytes + SPARE_BYTES;
+  const { bavail, bsize } = await statfs(dir);
+  if (bavail * bsize < needed) {
+    const gigabytes = (count: number): string => `${(count / 1e9).toFixed(1)} GB`;
+    throw new InputError(
+      `${path.dirname(dir)}: ${doing} takes ${gigabytes(needed)} and ${gigabytes(bavail * bsize)} are free; make room, or set RETUNE_CACHE to a folder on another disk`,
+    );
+  }
+}
+
+/** Removes what processes left behind that were killed while they made this folder. */
+export async function removeAbandoned(dir: string): Promise<void> {
+  const parent = path.dirname(dir);
+  const names = await readdir(parent).catch((error: unknown) => {
+    if (hasCode(error, "ENOENT")) return [];
+    throw error;
+  });
+  for (const name of names) {
+    // As `replaceFolder` names them: DIR.PID-UNIQUE.tmp
+    const [, base, pid] = /^(.*)\.(\d+)-[0-9a-f]+\.(?:tmp|old)$/u.exec(name) ?? [];
+    const left = path.join(parent, name);
+    if (base === path.basename(dir) && (await isAbandoned(left, Number(pid)))) {
+      await rm(left, { recursive: true, force: true });
+    }
+  }
+}
+
+async function isAbandoned(folder: string, pid: number): Promise<boolean> {
+  if (pid === process.pid) {
+    // Containers give the same id at each start: it is ours only if it is younger than we are.
+    const found = await stat(folder).catch(() => undefined);
+    return found !== undefined && found.mtimeMs < Date.now() - process.uptime() * 1000;
+  }
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return hasCode(error, "ESRCH");
+  }
+}

@@ -28,7 +28,7 @@ export function planStep(
   const { maxTokens, logitsBytes } = MODES[mode];
   const rows = Math.max(maxTokens, maxLength);
   const rowChunks = Math.ceil((rows * vocabSize * 4) / logitsBytes);
-  const blocks = Math.min(Math.ceil(maxLength / BLOCK_TOKENS), MAX_BLOCKS);
+  const blocks = Math.min(Math.ceil((maxLength - 1) / BLOCK_TOKENS), MAX_BLOCKS);
   return {
     form: { blocks, rowChunks, vocabularyChunks: 1 },
     maxTokens: Number(process.env["TOK"] ?? maxTokens),

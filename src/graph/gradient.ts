@@ -217,6 +217,8 @@ export const GRADIENTS: { readonly [T in OpType]: GradientRule<T> } = {
     return [b.apply("SoftmaxCrossEntropyGradient", [probabilities, input(1), coefficients], {})];
   },
   SoftmaxCrossEntropyGradient: notDifferentiable,
+  AttentionProbabilities: notDifferentiable,
+  After: notDifferentiable,
   ArgMaxHit: notDifferentiable,
   DropoutMask: notDifferentiable,
 };

@@ -70,6 +70,10 @@ export interface OpAttributes {
    * → (output [B,H,T,D], probabilities [B·K, (H/K)·T, S]).
    */
   Attention: { scale: number };
+  /** Attention's probabilities alone. (q, k, mask) → [B·K, (H/K)·T, S]. */
+  AttentionProbabilities: { scale: number };
+  /** x itself, but not before `ready` is computed. (x, ready) → x. */
+  After: Record<string, never>;
   /** silu(gate)·up (arXiv 2002.05202) → (result, silu(gate)). */
   SwiGlu: Record<string, never>;
   /**

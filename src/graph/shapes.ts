@@ -85,6 +85,13 @@ function staticAxis(value: Value, axis: number): number {
   return size;
 }
 
+/** [B·K, (H/K)·T, S] of q [B,H,T,D] and k [B,K,S,D]. */
+function probabilitiesShape(q: Value, k: Value): Shape {
+  const group = staticAxis(q, 1) / staticAxis(k, 1);
+  require(Number.isInteger(group), "query heads must be a multiple of key heads");
+  return [product(k.shape.slice(0, 2)), product([group, dimAt(q.shape, 2)]), dimAt(k.shape, 2)];
+}
+
 function isNotNegative(dim: Dim): boolean {
   return parseDim(dim).factor >= 0;
 }
@@ -219,17 +226,14 @@ export const SHAPES: { readonly [T in OpType]: ShapeRule<T> } = {
     const [q, k, v, mask] = [at(inputs, 0), at(inputs, 1), at(inputs, 2), at(inputs, 3)];
     for (const value of [q, k, v, mask]) rank(value, 4);
     require(sameShape(k.shape, v.shape), "k and v of one shape");
-    const group = staticAxis(q, 1) / staticAxis(k, 1);
-    require(Number.isInteger(group), "query heads must be a multiple of key heads");
     require(q.shape[0] === k.shape[0] && q.shape[3] === k.shape[3], "q and k of one B and D");
     require(mask.shape[2] === q.shape[2] && mask.shape[3] === k.shape[2], "mask [M,1,T,S]");
-    const probabilities = [
-      product(k.shape.slice(0, 2)),
-      product([group, dimAt(q.shape, 2)]),
-      dimAt(k.shape, 2),
-    ];
-    return [float(q.shape), float(probabilities)];
+    return [float(q.shape), float(probabilitiesShape(q, k))];
   },
+  AttentionProbabilities(inputs) {
+    return [float(probabilitiesShape(at(inputs, 0), at(inputs, 1)))];
+  },
+  After: unary,
   SwiGlu: (inputs) => [...elementwise(inputs), float(at(inputs, 0).shape)],
   SoftmaxCrossEntropy(inputs) {
     const [logits, labels, coefficients] = [at(inputs, 0), at(inputs, 1), at(inputs, 2)];

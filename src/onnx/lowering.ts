@@ -144,6 +144,13 @@ const LOWERINGS: { readonly [T in OpType]: Lowering<T> } = {
     writer.node("Reshape", [rotated, writer.int64([-1, width])], { outputs: names(outputs) });
   },
   Attention: lowerAttention,
+  AttentionProbabilities(writer, { inputs, outputs, attributes: { scale } }) {
+    const [q, k, mask] = inputs as [Value, Value, Value];
+    lowerProbabilities(writer, { q, k, mask, p: outputs[0] as Value, scale });
+  },
+  After(writer, { inputs, outputs }) {
+    writer.after(name(inputs, 0), [name(inputs, 1)], names(outputs));
+  },
   SwiGlu(writer, { inputs, outputs }) {
     const silu = name(outputs, 1);
     writer.node("QuickGelu", [name(inputs, 0)], {
@@ -220,27 +227,44 @@ function lowerRowMove(
 function lowerAttention(writer: ModelWriter, node: NodeOf<"Attention">): void {
   const [q, k, v, mask] = node.inputs as [Value, Value, Value, Value];
   const [o, p] = node.outputs as [Value, Value];
-  const size = dimAt(q.shape, 3);
+  lowerProbabilities(writer, { q, k, mask, p, scale: node.attributes.scale });
+  const v3 = writer.node("Reshape", [v.name, keyed(writer, v)]);
+  writer.node("Reshape", [batchedProduct(writer, p.name, v3, {}), writer.shape(q.shape)], {
+    outputs: [o.name],
+  });
+}
+
+/** [B,K,S,D] → [B·K,S,D]. */
+function keyed(writer: ModelWriter, { shape }: Value): string {
+  return writer.shape([product(shape.slice(0, 2)), dimAt(shape, 2), dimAt(shape, 3)]);
+}
+
+function batchedProduct(
+  writer: ModelWriter,
+  left: string,
+  right: string,
+  { transB = false, alpha = 1 }: { transB?: boolean; alpha?: number },
+): string {
+  return writer.node("FusedMatMul", [left, right], {
+    attributes: { transA: flag(false), transB: flag(transB), alpha },
+    domain: MICROSOFT,
+  });
+}
+
+function lowerProbabilities(
+  writer: ModelWriter,
+  { q, k, mask, p, scale }: { q: Value; k: Value; mask: Value; p: Value; scale: number },
+): void {
   const stacked = writer.shape(p.shape);
-  const grouped = writer.shape([...p.shape.slice(0, 2), size]);
-  const keyed = writer.shape([product(k.shape.slice(0, 2)), dimAt(k.shape, 2), size]);
-  const matMul = (left: string, right: string, transB: boolean, alpha: number): string =>
-    writer.node("FusedMatMul", [left, right], {
-      attributes: { transA: flag(false), transB: flag(transB), alpha },
-      domain: MICROSOFT,
-    });
+  const grouped = writer.shape([...p.shape.slice(0, 2), dimAt(q.shape, 3)]);
   const q3 = writer.node("Reshape", [q.name, grouped]);
-  const k3 = writer.node("Reshape", [k.name, keyed]);
-  const v3 = writer.node("Reshape", [v.name, keyed]);
-  const scores = matMul(q3, k3, true, node.attributes.scale);
+  const k3 = writer.node("Reshape", [k.name, keyed(writer, k)]);
+  const scores = batchedProduct(writer, q3, k3, { transB: true, alpha: scale });
   const byHead = writer.shape([...q.shape.slice(0, 3), dimAt(k.shape, 2)]);
   const masked = writer.node("Add", [writer.node("Reshape", [scores, byHead]), mask.name]);
   writer.node("Softmax", [writer.node("Reshape", [masked, stacked])], {
     outputs: [p.name],
     attributes: { axis: { int: -1 } },
-  });
-  writer.node("Reshape", [matMul(p.name, v3, false, 1), writer.shape(q.shape)], {
-    outputs: [o.name],
   });
 }
 

@@ -125,7 +125,7 @@ export class ModelWriter {
    * order of its own, and would keep every part's large intermediates alive at once. The reshape
    * moves no data; its target is the tensor's own shape plus a zero made of their sizes.
    */
-  after(name: string, ready: readonly (string | undefined)[]): string {
+  after(name: string, ready: readonly (string | undefined)[], outputs?: readonly string[]): string {
     const sizes = ready
       .filter((tensor) => tensor !== undefined)
       .map((tensor) => this.node("Size", [tensor]));
@@ -133,7 +133,7 @@ export class ModelWriter {
     const sum = sizes.reduce((left, right) => this.node("Add", [left, right]));
     const zero = this.node("Sub", [sum, sum]);
     const shape = this.node("Add", [this.node("Shape", [name]), zero]);
-    return this.node("Reshape", [name, shape]);
+    return this.node("Reshape", [name, shape], outputs ? { outputs } : {});
   }
 
   #joined(shape: Shape): string {

@@ -149,6 +149,12 @@ export const recipeSchema = z.strictObject({
       patience: positiveInt.describe("Evaluations without improvement before the run stops."),
     })
     .optional(),
+  memory: z
+    .enum(["auto", "speed", "balanced", "memory"])
+    .default("auto")
+    .describe(
+      "What is traded for memory; losses and gradients stay the same to rounding. speed keeps all and packs the weights; balanced recomputes norms, activations and attention probabilities; memory recomputes whole layers. auto: the fastest that is predicted to fit in free memory.",
+    ),
   threads: positiveInt.optional().describe("Threads for the engine. Left out: physical cores."),
 });
 
@@ -161,6 +167,7 @@ export const QUANTIZATION_NEEDS_LORA =
 
 export type Recipe = z.output<typeof recipeSchema>;
 export type RecipeInput = z.input<typeof recipeSchema>;
+export type MemoryMode = Recipe["memory"];
 export type Method = z.output<typeof methodSchema>;
 
 const usedDeviceSchema = z.strictObject({

@@ -97,7 +97,7 @@ const OPTIONS: GraphOptions = {
 };
 
 /** Cut in parts as a long step is, so that those operations are tried too. */
-const FORM: StepForm = { blocks: 2, rowChunks: 2, vocabularyChunks: 1 };
+const FORM: StepForm = { blocks: 2, rowChunks: 2, vocabularyChunks: 1, kept: "all" };
 
 function trainingTrial(): Trial {
   const { graph, result } = buildTrainingGraph(OPTIONS, FORM);

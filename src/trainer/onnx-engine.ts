@@ -1,25 +1,13 @@
 /** The built-in engine: compiles a training step for ONNX Runtime and executes it. */
-import path from "node:path";
-import { type LoraSite, loraScale, loraTensors, selectTargets } from "../adapters/lora.ts";
 import type { Example } from "../data/example.ts";
-import type { NamedShape } from "../graph/causal-lm.ts";
 import { elementCount } from "../graph/dim.ts";
-import {
-  type BaseModel,
-  locateWeights,
-  openBaseModel,
-  storedTypeOf,
-} from "../models/base-model.ts";
+import { type BaseModel, openBaseModel } from "../models/base-model.ts";
 import { quantiseBase } from "../models/quantised-base.ts";
-import { checkBaseCopies } from "../merge/merge-plan.ts";
-import type { Method, Quantization } from "../protocol/recipe.ts";
-import { InputError } from "../util/errors.ts";
-import { readPeftAdapter } from "../weights/peft-adapter.ts";
+import type { MemoryMode, Method, Quantization } from "../protocol/recipe.ts";
 import { readTensor } from "../weights/safetensors.ts";
 import { CPU, type Device, createOnDevice } from "./device.ts";
 import type { LossSums, Trainable, TrainingEngine } from "./engine.ts";
 import { type InitialValues, initialValues } from "./initial-values.ts";
-import { adapterSites } from "./adapter-sites.ts";
 import {
   type FeedForm,
   type TrimmedRow,
@@ -32,13 +20,21 @@ import {
   type EvaluationGraph,
   type GraphOptions,
   type TrainingGraph,
-  type Tuning,
   buildEvaluationGraph,
   buildTrainingGraph,
 } from "./ort-graphs.ts";
 import { type Feed, OrtSession, type OrtSessionOptions } from "./ort-session.ts";
 import { type SavedResult, saveResult } from "./save-result.ts";
-import { type MemoryMode, type StepPlan, planStep } from "./step-form.ts";
+import { type StepPlan, compileStep, planStep } from "./step-form.ts";
+import {
+  checkLength,
+  graphOptionsOf,
+  layOut,
+  loadAdapter,
+  parameterFeeds,
+  sessionOptionsOf,
+  tuningOf,
+} from "./tuned-base.ts";
 
 export interface EngineOptions {
   /** Hugging Face folder (`resolveBase` makes one of a .gguf). */
@@ -48,7 +44,10 @@ export interface EngineOptions {
   seed: number;
   /** Longest row in tokens. */
   maxLength: number;
+  /** Left out: `auto`. */
   memory?: MemoryMode | undefined;
+  /** Left out: what `memory` makes of the model and the machine. */
+  plan?: StepPlan | undefined;
   /** 0 or left out: one per physical core. */
   threads?: number | undefined;
   /** How the frozen linear weights are stored; left out: as they are. */
@@ -69,56 +68,6 @@ export interface SavingEngine extends TrainingEngine {
     parameters: Float32Array,
     info: { baseModel: string },
   ): Promise<SavedResult>;
-}
-
-/** Parameters laid out one after the other in one vector. */
-function layOut(shapes: readonly NamedShape[]): { trainables: Trainable[]; size: number } {
-  let offset = 0;
-  const trainables = shapes.map(({ name, shape }): Trainable => {
-    const length = elementCount(shape);
-    const trainable = { name, shape, offset, length };
-    offset += length;
-    return trainable;
-  });
-  return { trainables, size: offset };
-}
-
-/** Windows into the live vector, so that what the optimizer writes is what the next run sees. */
-export function parameterFeeds(
-  trainables: readonly Trainable[],
-  parameters: Float32Array,
-): Record<string, Feed> {
-  return Object.fromEntries(
-    trainables.map(({ name, offset, length }) => [
-      name,
-      parameters.subarray(offset, offset + length),
-    ]),
-  );
-}
-
-function tuningOf(method: Method, base: BaseModel): Tuning {
-  if (method.type === "full") return { type: "full" };
-  const { rank, alpha, dropout, targets, variant } = method;
-  const scale = loraScale(alpha, rank, variant === "rslora");
-  const sites = selectTargets(base.architecture.linearLayers, targets).map((layer): LoraSite => {
-    const limit = Math.min(layer.inFeatures, layer.outFeatures);
-    if (rank > limit) {
-      throw new InputError(
-        `method.rank ${rank} is above ${limit}, the smaller side of ${layer.path} [${layer.outFeatures}, ${layer.inFeatures}]`,
-      );
-    }
-    return { layer, rank, scale };
-  });
-  return { type: "lora", sites, alpha, useRslora: variant === "rslora", dropout };
-}
-
-function checkLength(base: BaseModel, maxLength: number): void {
-  const { maxPositions } = base.architecture;
-  if (maxLength > maxPositions) {
-    throw new InputError(
-      `data.maxLength ${maxLength} is above the ${maxPositions} positions of ${base.dir} (max_position_embeddings); lower it to ${maxPositions}`,
-    );
-  }
 }
 
 /** Sessions, parameters and feeds shared by training and evaluation. */
@@ -223,8 +172,8 @@ class OnnxEngine implements SavingEngine {
 
   async #openEvaluation(): Promise<{ graph: EvaluationGraph; session: OrtSession }> {
     const graph = buildEvaluationGraph(this.#graphOptions, this.#plan.form);
-    // Beside a training session the weights are packed once already; here they stay in the file.
-    const options = { ...this.#sessionOptions, prepack: this.#training === undefined };
+    // The weights stay in the file: packing takes longer than one evaluation gains by it.
+    const options = { ...this.#sessionOptions, prepack: false };
     const { created: session, device } = await createOnDevice(this.device, (providers) =>
       OrtSession.create(graph.graph, { ...options, providers }),
     );
@@ -276,8 +225,17 @@ export async function openTrainingEngine(
   const base = await quantiseBase(opened, { ...options, log });
   const tuning = tuningOf(method, base);
   const graphOptions = graphOptionsOf(base, tuning, maxLength);
-  const plan = planStep(base.architecture, { maxLength, mode: options.memory ?? "speed" });
-  const graph = buildTrainingGraph(graphOptions, plan.form);
+  const { plan, graph } = options.plan
+    ? { plan: options.plan, graph: buildTrainingGraph(graphOptions, options.plan.form) }
+    : compileStep(graphOptions, {
+        maxLength,
+        mode: options.memory ?? "auto",
+        weightBytes: [...base.weights.values()].reduce(
+          (sum, { byteLength }) => sum + byteLength,
+          0,
+        ),
+        log,
+      });
   const { trainables, size } = layOut(graph.parameters);
   const parameters = new Float32Array(size);
   const values: InitialValues = { seed, initializerRange: base.architecture.initializerRange };
@@ -286,7 +244,7 @@ export async function openTrainingEngine(
     const initial = stored ? await readTensor(stored) : initialValues({ name, shape }, values);
     parameters.subarray(offset, offset + length).set(initial);
   }
-  const sessionOptions = await sessionOptionsOf(base, threads);
+  const sessionOptions = await sessionOptionsOf(base, { threads, prepack: plan.prepack });
   const started = performance.now();
   const { created: session, device } = await createOnDevice(wished, (providers) =>
     OrtSession.create(graph.graph, { ...sessionOptions, providers }),
@@ -325,7 +283,7 @@ export async function openEvaluationEngine(options: {
   return new OnnxEngine({
     base,
     graphOptions: graphOptionsOf(base, tuning, maxLength),
-    sessionOptions: await sessionOptionsOf(base, threads),
+    sessionOptions: await sessionOptionsOf(base, { threads, prepack: false }),
     plan: planStep(base.architecture, { maxLength, mode: "balanced" }),
     trainables,
     parameters,
@@ -333,57 +291,4 @@ export async function openEvaluationEngine(options: {
     device,
     log,
   });
-}
-
-export interface LoadedAdapter {
-  tuning: Tuning;
-  trainables: readonly Trainable[];
-  parameters: Float32Array;
-}
-
-/** An adapter folder's tensors as engine parameters; none when there is no adapter. */
-export async function loadAdapter(
-  base: BaseModel,
-  adapterDir: string | undefined,
-): Promise<LoadedAdapter> {
-  if (adapterDir === undefined) {
-    return { tuning: { type: "none" }, trainables: [], parameters: new Float32Array() };
-  }
-  const adapter = await readPeftAdapter(adapterDir);
-  await checkBaseCopies(base, adapter);
-  const sites = adapterSites(adapter, base.architecture, path.resolve(adapterDir));
-  const { trainables, size } = layOut(loraTensors(sites));
-  const parameters = new Float32Array(size);
-  for (const { name, offset, length } of trainables) {
-    const info = adapter.tensors.get(name);
-    if (!info) throw new Error(`internal: adapterSites let ${name} pass`);
-    parameters.subarray(offset, offset + length).set(await readTensor(info));
-  }
-  const { lora_alpha: alpha, use_rslora: useRslora } = adapter.config;
-  return {
-    tuning: { type: "lora", sites, alpha, useRslora, dropout: 0 },
-    trainables,
-    parameters,
-  };
-}
-
-export function graphOptionsOf(
-  base: BaseModel,
-  tuning: Tuning,
-  maxPositions: number,
-): GraphOptions {
-  return {
-    architecture: base.architecture,
-    tuning,
-    maxPositions,
-    typeOf: (name) => storedTypeOf(base.weights, name),
-  };
-}
-
-export async function sessionOptionsOf(
-  base: BaseModel,
-  threads: number,
-): Promise<OrtSessionOptions> {
-  const { dir, locate } = await locateWeights(base.weights);
-  return { weightsDir: dir, locate, threads, prepack: true };
 }

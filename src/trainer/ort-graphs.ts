@@ -13,6 +13,7 @@ import { type Dim, elementCount, product } from "../graph/dim.ts";
 import { addGradients } from "../graph/gradient.ts";
 import type { Graph, Value } from "../graph/graph.ts";
 import type { ElementType } from "../graph/ops.ts";
+import { type Kept, recompute } from "../graph/passes/recompute.ts";
 import { repeatCasts } from "../graph/passes/repeat-casts.ts";
 import { verifyGraph } from "../graph/verify.ts";
 import { storedWeight } from "./stored-weight.ts";
@@ -54,6 +55,8 @@ export interface StepForm {
   /** Parts in which counted rows, or else slices of the vocabulary, pass through head and loss. */
   rowChunks: number;
   vocabularyChunks: number;
+  /** What the backward pass finds in memory and need not compute again. */
+  kept: Kept;
 }
 
 /** Names of the graph inputs. */
@@ -204,6 +207,7 @@ export function buildTrainingGraph(options: GraphOptions, form: StepForm): Train
   const b = new GraphBuilder();
   const { parameters, loss } = buildLoss(options, { b, form, training: true });
   const names = [...parameters.keys()];
+  const forward = new Set(b.nodes);
   const gradients = addGradients(b, loss, [...parameters.values()]).map((gradient, index) => {
     if (!gradient) throw new Error(`internal: the loss does not depend on ${names[index]}`);
     return b.flatten(gradient);
@@ -213,8 +217,12 @@ export function buildTrainingGraph(options: GraphOptions, form: StepForm): Train
   // One output in the order of the forward pass, loss last: ONNX Runtime schedules from the last
   // leaf backwards, and separate outputs would keep every layer's activations until the end.
   const result = b.apply("Concat", [...gradients, loss], { axis: 0, size });
+  const { kept } = form;
+  const graph = b.build([result]);
+  const lean =
+    kept === "all" ? graph : recompute(graph, { kept, forward, checkpoints: b.checkpoints });
   return {
-    graph: finish(b.build([result])),
+    graph: finish(lean),
     parameters: names.map((name, index) => ({ name, shape: shapes[index] ?? [] })),
     result: result.name,
   };

@@ -38,10 +38,10 @@ export async function prepareRun(
   const { train, evaluation } = await loadData(recipe, baseDir, log);
   const plan = planTraining(train, recipe);
   await phase("compiling the training step");
-  const { method, quantization, seed, threads } = recipe;
+  const { method, quantization, memory, seed, threads } = recipe;
   const { maxLength } = recipe.data;
   const device = await openDevice(recipe.device, { purpose: "training", log });
-  const options = { baseDir, method, quantization, seed, maxLength, threads, device, log };
+  const options = { baseDir, method, quantization, memory, seed, maxLength, threads, device, log };
   const engine = await openTrainingEngine(options);
   const before = recipe.usedDevice?.name;
   if (before !== undefined && before !== engine.device.name) {

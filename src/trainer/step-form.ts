@@ -1,36 +1,134 @@
-/** How a training step is cut so that it fits in memory and in the processor's caches. */
+/**
+ * The memory dial: how a training step is cut so that it fits. Every setting gives the same loss
+ * and the same gradients, to rounding.
+ */
+import os from "node:os";
 import type { CausalLm } from "../graph/causal-lm.ts";
-import type { StepForm } from "./ort-graphs.ts";
+import { elementCount } from "../graph/dim.ts";
+import type { Graph } from "../graph/graph.ts";
+import type { Kept } from "../graph/passes/recompute.ts";
+import { peakBytes } from "../graph/peak-memory.ts";
+import type { MemoryMode } from "../protocol/recipe.ts";
+import { formatBytes } from "../util/format.ts";
+import {
+  type GraphOptions,
+  type StepForm,
+  type TrainingGraph,
+  buildTrainingGraph,
+} from "./ort-graphs.ts";
 
-/** Tokens that pass through the graph at once; a longer row still passes whole. */
 export interface StepPlan {
   form: StepForm;
+  /** Tokens that pass through the graph at once; a longer row still passes whole. */
   maxTokens: number;
+  /** Packed copies of the weights: products 7 % faster for twice the weights' memory as float32. */
+  prepack: boolean;
 }
 
 /** Below this, a block's products are too small to be fast. */
 const BLOCK_TOKENS = 128;
 /** Eight blocks leave out 44 % of all scores; more would leave out at most 50 %. */
 const MAX_BLOCKS = 8;
+/** Share of the free memory that a run may be predicted to take. */
+const USABLE_SHARE = 0.8;
+/** The process without a model: Node.js, ONNX Runtime, the data. */
+const BASELINE_BYTES = 150 * 2 ** 20;
+/** Live, gradient sum, one run's gradient, Adam's two moments. */
+const BYTES_PER_PARAMETER = 5 * 4;
 
-const MODES = {
-  speed: { maxTokens: 1024, logitsBytes: 128 * 2 ** 20 },
-  balanced: { maxTokens: 512, logitsBytes: 64 * 2 ** 20 },
-  memory: { maxTokens: 256, logitsBytes: 32 * 2 ** 20 },
-} as const;
+type Dial = Omit<StepPlan, "form"> & { logitsBytes: number; kept: Kept };
 
-export type MemoryMode = keyof typeof MODES;
+/** 512 tokens are as fast as 1024 here: the products' speed is that of large ones, and less leaves the caches. */
+const MODES: Record<Exclude<MemoryMode, "auto">, Dial> = {
+  speed: { maxTokens: 512, logitsBytes: 128 * 2 ** 20, prepack: true, kept: "all" },
+  balanced: { maxTokens: 512, logitsBytes: 64 * 2 ** 20, prepack: false, kept: "costly" },
+  memory: { maxTokens: 256, logitsBytes: 16 * 2 ** 20, prepack: false, kept: "layers" },
+};
 
 export function planStep(
   { vocabSize }: CausalLm,
-  { maxLength, mode }: { maxLength: number; mode: MemoryMode },
+  { maxLength, mode }: { maxLength: number; mode: Exclude<MemoryMode, "auto"> },
 ): StepPlan {
-  const { maxTokens, logitsBytes } = MODES[mode];
-  const rows = Math.max(maxTokens, maxLength);
-  const rowChunks = Math.ceil((rows * vocabSize * 4) / logitsBytes);
-  const blocks = Math.min(Math.ceil((maxLength - 1) / BLOCK_TOKENS), MAX_BLOCKS);
-  return {
-    form: { blocks, rowChunks, vocabularyChunks: 1 },
-    maxTokens: Number(process.env["TOK"] ?? maxTokens),
-  };
+  const { maxTokens, logitsBytes, prepack, kept } = MODES[mode];
+  const fed = Math.max(maxLength - 1, 1);
+  const rowChunks = Math.ceil((Math.max(maxTokens, fed) * vocabSize * 4) / logitsBytes);
+  const blocks = Math.min(Math.ceil(fed / BLOCK_TOKENS), MAX_BLOCKS);
+  return { form: { blocks, rowChunks, vocabularyChunks: 1, kept }, maxTokens, prepack };
+}
+
+export interface PlannedStep {
+  plan: StepPlan;
+  graph: TrainingGraph;
+}
+
+/**
+ * The graph in the form that `mode` asks for; for `auto` in the fastest that is predicted to fit.
+ * @param weightBytes of the checkpoint, as it is stored
+ * @param available bytes that the process may still take
+ */
+export function compileStep(
+  options: GraphOptions,
+  {
+    maxLength,
+    mode,
+    weightBytes,
+    available = availableBytes(),
+    log,
+  }: {
+    maxLength: number;
+    mode: MemoryMode;
+    weightBytes: number;
+    available?: number;
+    log: (line: string) => void;
+  },
+): PlannedStep {
+  const modes = mode === "auto" ? (["speed", "balanced", "memory"] as const) : [mode];
+  let last: PlannedStep | undefined;
+  for (const one of modes) {
+    const plan = planStep(options.architecture, { maxLength, mode: one });
+    const graph = buildTrainingGraph(options, plan.form);
+    const bytes = predictBytes(options, { plan, graph, weightBytes, maxLength });
+    last = { plan, graph };
+    const fits = bytes <= USABLE_SHARE * available;
+    const what = `predicted to take ${formatBytes(bytes)} of ${formatBytes(available)} free`;
+    if (fits || one === modes.at(-1)) {
+      log(`memory mode ${one}, ${what}`);
+      if (!fits) {
+        log("this may not fit: lower data.maxLength, or take a smaller base model or quantization");
+      }
+      break;
+    }
+  }
+  if (!last) throw new Error("internal: no memory mode");
+  return last;
+}
+
+/** Peak resident memory of training, before it starts. */
+export function predictBytes(
+  { architecture, maxPositions }: GraphOptions,
+  { plan, graph, weightBytes, maxLength }: PlannedStep & { weightBytes: number; maxLength: number },
+): number {
+  const row = Math.min(maxLength, maxPositions) - 1;
+  const B = Math.max(Math.floor(plan.maxTokens / row), 1);
+  const { blocks, rowChunks } = plan.form;
+  const N = B * row;
+  const sizes = { N, B, L: Math.ceil(row / blocks), R: Math.ceil(N / rowChunks), D: 0 };
+  const parameters = graph.parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+  const linear = architecture.linearLayers.reduce(
+    (sum, { inFeatures, outFeatures }) => sum + inFeatures * outFeatures,
+    0,
+  );
+  const packed = plan.prepack && isStoredWhole(graph.graph) ? 2 * 4 * linear : 0;
+  const activations = peakBytes(graph.graph, sizes);
+  return BASELINE_BYTES + weightBytes + packed + activations + parameters * BYTES_PER_PARAMETER;
+}
+
+/** Only float32 weights that lie in the checkpoint are packed: not casts of them, and not what is fed. */
+function isStoredWhole({ weights }: Graph): boolean {
+  return weights.some(({ type, shape }) => type === "float32" && shape.length === 2);
+}
+
+function availableBytes(): number {
+  // Node 20.13 and newer; a container's limit counts.
+  return process.availableMemory?.() ?? os.freemem();
 }

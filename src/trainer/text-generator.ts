@@ -5,7 +5,7 @@ import { Tensor } from "onnxruntime-node";
 import { openBaseModel } from "../models/base-model.ts";
 import { InputError } from "../util/errors.ts";
 import { CPU, type Device, createOnDevice } from "./device.ts";
-import { graphOptionsOf, loadAdapter, parameterFeeds, sessionOptionsOf } from "./onnx-engine.ts";
+import { graphOptionsOf, loadAdapter, parameterFeeds, sessionOptionsOf } from "./tuned-base.ts";
 import { causalMask } from "./ort-feeds.ts";
 import { type DecodingGraph, FEEDS, buildDecodingGraph } from "./ort-graphs.ts";
 import { type Feed, OrtSession } from "./ort-session.ts";
@@ -49,7 +49,7 @@ export async function openTextGenerator(options: {
   const { architecture } = base;
   const { tuning, trainables, parameters } = await loadAdapter(base, adapterDir);
   const graph = buildDecodingGraph(graphOptionsOf(base, tuning, architecture.maxPositions));
-  const sessionOptions = await sessionOptionsOf(base, threads);
+  const sessionOptions = await sessionOptionsOf(base, { threads, prepack: true });
   const { created: session, device } = await createOnDevice(wished, (providers) =>
     OrtSession.create(graph.graph, { ...sessionOptions, providers }),
   );

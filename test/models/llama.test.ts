@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { Tensor } from "onnxruntime-node";
 import { openBaseModel } from "../../src/models/base-model.ts";
 import { causalLmOf } from "../../src/models/registry.ts";
-import { graphOptionsOf, sessionOptionsOf } from "../../src/trainer/onnx-engine.ts";
+import { graphOptionsOf, sessionOptionsOf } from "../../src/trainer/tuned-base.ts";
 import { causalMask } from "../../src/trainer/ort-feeds.ts";
 import { FEEDS, buildDecodingGraph, buildTrainingGraph } from "../../src/trainer/ort-graphs.ts";
 import { OrtSession } from "../../src/trainer/ort-session.ts";
@@ -28,7 +28,10 @@ for (const variant of ["tied", "untied"]) {
     const [B, T] = tensors.get("ids")!.shape as [number, number];
     const ids = await readTensorBytes(tensors.get("ids")!);
     const graph = buildDecodingGraph(graphOptionsOf(base, { type: "none" }, T));
-    const session = await OrtSession.create(graph.graph, await sessionOptionsOf(base, 1));
+    const session = await OrtSession.create(
+      graph.graph,
+      await sessionOptionsOf(base, { threads: 1, prepack: true }),
+    );
     const { keyValueHeads, headSize } = architecture;
     const empty = new Tensor("float32", new Float32Array(), [B, keyValueHeads, 0, headSize]);
     const cache = graph.cache.flatMap(({ pastKey, pastValue }) => [pastKey, pastValue]);
@@ -68,6 +71,7 @@ test("with LoRA on the last layer nothing below it is differentiated", async () 
       blocks: 1,
       rowChunks: 1,
       vocabularyChunks: 1,
+      kept: "all",
     });
     return graph.nodes.filter(({ outputs }) => outputs[0]!.name.startsWith("backward.")).length;
   };

@@ -267,6 +267,11 @@ const EVALUATE: { [T in OpType]: Evaluate<T> } = {
     const { o, p } = attention([q!, k!, v!, mask!], node.attributes.scale);
     return [o, tensor(size(node.outputs[1]!), p.data)];
   },
+  AttentionProbabilities([q, k, mask], node, size) {
+    const { p } = attention([q!, k!, k!, mask!], node.attributes.scale);
+    return [tensor(size(node.outputs[0]!), p.data)];
+  },
+  After: ([x]) => [x!],
   SwiGlu([gate, up]) {
     const silu = map(gate!, (g) => g * sigmoid(g));
     return [generate(gate!.shape, (index) => get(silu, index) * get(up!, index)), silu];

@@ -9,6 +9,8 @@ import {
   openEvaluationEngine,
   openTrainingEngine,
 } from "../../src/trainer/onnx-engine.ts";
+import type { StepForm } from "../../src/trainer/ort-graphs.ts";
+import type { StepPlan } from "../../src/trainer/step-form.ts";
 import {
   readSafetensorsHeader,
   readTensor,
@@ -75,8 +77,9 @@ async function gradients(engine: SavingEngine, batch: readonly Example[]) {
 const engines: { dispose(): Promise<void> }[] = [];
 after(() => Promise.all(engines.map((engine) => engine.dispose())));
 
-async function open(variant: string, method: Method): Promise<SavingEngine> {
+async function open(variant: string, method: Method, plan?: StepPlan): Promise<SavingEngine> {
   const engine = await openTrainingEngine({
+    plan,
     baseDir: folder(variant),
     method,
     seed: 1,
@@ -95,34 +98,53 @@ async function setAdapter(engine: SavingEngine, variant: string): Promise<void> 
   }
 }
 
-for (const [variant, method] of Object.entries(variants)) {
-  test(`${variant}: full fine-tuning has PyTorch's loss and gradients`, async () => {
-    const { floats } = await readExpected(variant);
-    const engine = await open(variant, { type: "full", init: "base" });
-    const { loss, into } = await gradients(engine, await readBatch(variant));
-    assertClose([loss], await floats("loss"), LOSS_TOLERANCE, "loss");
-    for (const { name, offset, length } of engine.trainables) {
-      const expected = await floats(`grad.${name}`);
-      assertClose(into.subarray(offset, offset + length), expected, GRADIENT_TOLERANCE, name);
-    }
-  });
+/** Ways to cut one and the same step: all of them give PyTorch's numbers. */
+const plans: Record<string, StepPlan> = {
+  "in one piece": plan({}),
+  "by blocks of queries": plan({ blocks: 3 }),
+  "a row at a time": { ...plan({}), maxTokens: 1 },
+  "packed weights": { ...plan({}), prepack: true },
+  "the head by rows": plan({ rowChunks: 3 }),
+  "the head by slices of the vocabulary": plan({ vocabularyChunks: 3 }),
+  "recomputing what is cheap": plan({ blocks: 2, kept: "costly" }),
+  "recomputing layers": { ...plan({ blocks: 2, rowChunks: 2, kept: "layers" }), maxTokens: 20 },
+};
 
-  test(`${variant}: LoRA has PEFT's loss and gradients`, async () => {
-    const { floats, tensors } = await readExpected(variant);
-    const engine = await open(variant, method);
-    await setAdapter(engine, variant);
-    const { loss, into } = await gradients(engine, await readBatch(variant));
-    assertClose([loss], await floats("lora_loss"), LOSS_TOLERANCE, "loss");
-    const trained = [...tensors.keys()].filter((name) => name.startsWith("lora_grad."));
-    assert.deepEqual(
-      engine.trainables.map(({ name }) => `lora_grad.${name}`).toSorted(),
-      trained.toSorted(),
-    );
-    for (const { name, offset, length } of engine.trainables) {
-      const expected = await floats(`lora_grad.${name}`);
-      assertClose(into.subarray(offset, offset + length), expected, GRADIENT_TOLERANCE, name);
-    }
-  });
+function plan(form: Partial<StepForm>): StepPlan {
+  const whole: StepForm = { blocks: 1, rowChunks: 1, vocabularyChunks: 1, kept: "all" };
+  return { form: { ...whole, ...form }, maxTokens: 1e6, prepack: false };
+}
+
+for (const [variant, method] of Object.entries(variants)) {
+  for (const [how, cut] of Object.entries(plans)) {
+    test(`${variant}: full fine-tuning, ${how}, has PyTorch's loss and gradients`, async () => {
+      const { floats } = await readExpected(variant);
+      const engine = await open(variant, { type: "full", init: "base" }, cut);
+      const { loss, into } = await gradients(engine, await readBatch(variant));
+      assertClose([loss], await floats("loss"), LOSS_TOLERANCE, "loss");
+      for (const { name, offset, length } of engine.trainables) {
+        const expected = await floats(`grad.${name}`);
+        assertClose(into.subarray(offset, offset + length), expected, GRADIENT_TOLERANCE, name);
+      }
+    });
+
+    test(`${variant}: LoRA, ${how}, has PEFT's loss and gradients`, async () => {
+      const { floats, tensors } = await readExpected(variant);
+      const engine = await open(variant, method, cut);
+      await setAdapter(engine, variant);
+      const { loss, into } = await gradients(engine, await readBatch(variant));
+      assertClose([loss], await floats("lora_loss"), LOSS_TOLERANCE, "loss");
+      const trained = [...tensors.keys()].filter((name) => name.startsWith("lora_grad."));
+      assert.deepEqual(
+        engine.trainables.map(({ name }) => `lora_grad.${name}`).toSorted(),
+        trained.toSorted(),
+      );
+      for (const { name, offset, length } of engine.trainables) {
+        const expected = await floats(`lora_grad.${name}`);
+        assertClose(into.subarray(offset, offset + length), expected, GRADIENT_TOLERANCE, name);
+      }
+    });
+  }
 
   test(`${variant}: an adapter that PEFT saved evaluates to PEFT's loss`, async () => {
     const { floats } = await readExpected(variant);

@@ -131,6 +131,7 @@ function writeRun(folder: string, name: string, state: RunState): void {
     base: path.join(folder, "models/tiny"),
     engine: "onnx",
     quantization: "none",
+    memory: "auto",
     device: "auto",
     method: {
       type: "lora",

@@ -19,7 +19,7 @@ import { fileURLToPath } from "node:url";
 import { Tensor } from "onnxruntime-node";
 import { loadTokenizer } from "../../../src/data/tokenizer.ts";
 import { openBaseModel } from "../../../src/models/base-model.ts";
-import { graphOptionsOf, sessionOptionsOf } from "../../../src/trainer/onnx-engine.ts";
+import { graphOptionsOf, sessionOptionsOf } from "../../../src/trainer/tuned-base.ts";
 import { causalMask } from "../../../src/trainer/ort-feeds.ts";
 import { FEEDS, buildDecodingGraph } from "../../../src/trainer/ort-graphs.ts";
 import { OrtSession } from "../../../src/trainer/ort-session.ts";
@@ -56,7 +56,10 @@ async function logitsOf(dir: string, name: string): Promise<[Float32Array, Float
   const ids = tensors.get("ids")!;
   const [B, T] = ids.shape as [number, number];
   const graph = buildDecodingGraph(graphOptionsOf(base, { type: "none" }, T));
-  const session = await OrtSession.create(graph.graph, await sessionOptionsOf(base, 1));
+  const session = await OrtSession.create(
+    graph.graph,
+    await sessionOptionsOf(base, { threads: 1, prepack: true }),
+  );
   const { keyValueHeads, headSize } = base.architecture;
   const empty = new Tensor("float32", new Float32Array(), [B, keyValueHeads, 0, headSize]);
   const cache = graph.cache.flatMap(({ pastKey, pastValue }) => [pastKey, pastValue]);

@@ -39,6 +39,8 @@ import {
 export interface EngineOptions {
   /** Hugging Face folder (`resolveBase` makes one of a .gguf). */
   baseDir: string;
+  /** `baseDir` as it was opened; left out: it is opened here. */
+  base?: BaseModel | undefined;
   method: Method;
   /** Decides freshly drawn tensors. */
   seed: number;
@@ -220,7 +222,7 @@ export async function openTrainingEngine(
   const { baseDir, method, seed, maxLength, threads = 0, log = () => {} } = options;
   const wished = options.device ?? CPU;
   const fromScratch = method.type === "full" && method.init === "random";
-  const opened = await openBaseModel(baseDir, { needWeights: !fromScratch });
+  const opened = options.base ?? (await openBaseModel(baseDir, { needWeights: !fromScratch }));
   checkLength(opened, maxLength);
   const base = await quantiseBase(opened, { ...options, log });
   const tuning = tuningOf(method, base);
@@ -280,11 +282,12 @@ export async function openEvaluationEngine(options: {
   const base = await openBaseModel(baseDir);
   checkLength(base, maxLength);
   const { tuning, trainables, parameters } = await loadAdapter(base, adapterDir);
+  const graphOptions = graphOptionsOf(base, tuning, maxLength);
   return new OnnxEngine({
     base,
-    graphOptions: graphOptionsOf(base, tuning, maxLength),
+    graphOptions,
     sessionOptions: await sessionOptionsOf(base, { threads, prepack: false }),
-    plan: planStep(base.architecture, { maxLength, mode: "balanced" }),
+    plan: planStep(graphOptions, { maxLength, mode: "balanced" }),
     trainables,
     parameters,
     training: undefined,

@@ -38,9 +38,9 @@ export class OrtSession {
       executionProviders: options.providers ?? ["cpu"],
       intraOpNumThreads: options.threads,
       interOpNumThreads: 1,
-      // The graph is already in the form we measured to be fast; optimising it again costs start-up
-      // time and folds casts of half-precision weights into float32 copies.
-      graphOptimizationLevel: "disabled",
+      // The graph is already in the form we measured to be fast. Folding turns casts of
+      // half-precision weights into float32 copies: to be packed, or else not wanted.
+      graphOptimizationLevel: options.prepack && hasHalfWeights(graph) ? "basic" : "disabled",
       // Planning one big block on top of the arena doubles memory from the second step on.
       enableMemPattern: false,
       enableCpuMemArena: true,
@@ -83,6 +83,14 @@ export class OrtSession {
   async dispose(): Promise<void> {
     await this.#session.release();
   }
+}
+
+/** Weights in blocks are never unpacked for good: they are there to save memory. */
+function hasHalfWeights({ weights }: Graph): boolean {
+  const types = new Set(weights.map(({ type }) => type));
+  return (
+    (types.has("float16") || types.has("bfloat16")) && !types.has("int8") && !types.has("int4")
+  );
 }
 
 function isTensor(feed: Feed): feed is Tensor {

@@ -3,7 +3,6 @@
  * and the same gradients, to rounding.
  */
 import os from "node:os";
-import type { CausalLm } from "../graph/causal-lm.ts";
 import { elementCount } from "../graph/dim.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Kept } from "../graph/passes/recompute.ts";
@@ -46,14 +45,35 @@ const MODES: Record<Exclude<MemoryMode, "auto">, Dial> = {
 };
 
 export function planStep(
-  { vocabSize }: CausalLm,
+  options: GraphOptions,
   { maxLength, mode }: { maxLength: number; mode: Exclude<MemoryMode, "auto"> },
 ): StepPlan {
   const { maxTokens, logitsBytes, prepack, kept } = MODES[mode];
   const fed = Math.max(maxLength - 1, 1);
-  const rowChunks = Math.ceil((Math.max(maxTokens, fed) * vocabSize * 4) / logitsBytes);
   const blocks = Math.min(Math.ceil(fed / BLOCK_TOKENS), MAX_BLOCKS);
-  return { form: { blocks, rowChunks, vocabularyChunks: 1, kept }, maxTokens, prepack };
+  const head = planHead(options, { rows: Math.max(maxTokens, fed), logitsBytes, mode });
+  return { form: { ...head, blocks, kept }, maxTokens, prepack };
+}
+
+/**
+ * By rows, the head is read once for each part; by slices of the vocabulary, logits are computed
+ * twice, but a half-precision head is never widened whole: 545 MB for 152k words of 896.
+ */
+function planHead(
+  { architecture, tuning, typeOf }: GraphOptions,
+  { rows, logitsBytes, mode }: { rows: number; logitsBytes: number; mode: MemoryMode },
+): Pick<StepForm, "rowChunks" | "vocabularyChunks"> {
+  const { vocabSize, tensors } = architecture;
+  const logits = rows * vocabSize * 4;
+  // The head, or the embeddings that are tied to it.
+  const head = tensors.findLast(({ shape }) => shape[0] === vocabSize);
+  const isHalf = head && tuning.type !== "full" && typeOf(head.name) !== "float32";
+  const widened = isHalf ? elementCount(head.shape) * 4 : 0;
+  if (mode === "memory" && widened > logitsBytes) {
+    const slices = Math.ceil((logits + widened) / (2 * logitsBytes));
+    return { rowChunks: 1, vocabularyChunks: Math.min(slices, vocabSize) };
+  }
+  return { rowChunks: Math.ceil(logits / logitsBytes), vocabularyChunks: 1 };
 }
 
 export interface PlannedStep {
@@ -85,7 +105,7 @@ export function compileStep(
   const modes = mode === "auto" ? (["speed", "balanced", "memory"] as const) : [mode];
   let last: PlannedStep | undefined;
   for (const one of modes) {
-    const plan = planStep(options.architecture, { maxLength, mode: one });
+    const plan = planStep(options, { maxLength, mode: one });
     const graph = buildTrainingGraph(options, plan.form);
     const bytes = predictBytes(options, { plan, graph, weightBytes, maxLength });
     last = { plan, graph };
@@ -118,14 +138,15 @@ export function predictBytes(
     (sum, { inFeatures, outFeatures }) => sum + inFeatures * outFeatures,
     0,
   );
-  const packed = plan.prepack && isStoredWhole(graph.graph) ? 2 * 4 * linear : 0;
+  const packed = plan.prepack && isPacked(graph.graph) ? 2 * 4 * linear : 0;
   const activations = peakBytes(graph.graph, sizes);
   return BASELINE_BYTES + weightBytes + packed + activations + parameters * BYTES_PER_PARAMETER;
 }
 
-/** Only float32 weights that lie in the checkpoint are packed: not casts of them, and not what is fed. */
-function isStoredWhole({ weights }: Graph): boolean {
-  return weights.some(({ type, shape }) => type === "float32" && shape.length === 2);
+/** Weights in blocks are not packed, and what is fed cannot be. */
+function isPacked({ weights }: Graph): boolean {
+  const matrices = weights.filter(({ shape }) => shape.length === 2);
+  return matrices.length > 1 && matrices.every(({ type }) => type !== "int8" && type !== "int4");
 }
 
 function availableBytes(): number {

@@ -225,7 +225,7 @@ export async function openTrainingEngine(
   const opened = options.base ?? (await openBaseModel(baseDir, { needWeights: !fromScratch }));
   checkLength(opened, maxLength);
   const base = await quantiseBase(opened, { ...options, log });
-  const tuning = tuningOf(method, base);
+  const tuning = tuningOf(method, base.architecture);
   const graphOptions = graphOptionsOf(base, tuning, maxLength);
   const { plan, graph } = options.plan
     ? { plan: options.plan, graph: buildTrainingGraph(graphOptions, options.plan.form) }

@@ -5,10 +5,10 @@ import { splitExamples } from "../data/batches.ts";
 import { type Dataset, describeReport, loadDataset } from "../data/dataset.ts";
 import type { Example } from "../data/example.ts";
 import { type Tokenizer, loadTokenizer } from "../data/tokenizer.ts";
-import { openBaseModel, resolveBase } from "../models/base-model.ts";
+import { type BaseModel, openBaseModel, resolveBase } from "../models/base-model.ts";
 import type { ResolvedRecipe } from "../protocol/recipe.ts";
 import { InputError } from "../util/errors.ts";
-import { hashFile } from "../util/hash-file.ts";
+import { type Hashing, startHashing } from "../util/hash-files.ts";
 import { openDevice } from "./device-check.ts";
 import { type SavingEngine, openTrainingEngine } from "./onnx-engine.ts";
 import { type TrainingPlan, planTraining } from "./training-plan.ts";
@@ -18,7 +18,8 @@ export interface PreparedRun {
   plan: TrainingPlan;
   /** Empty when there is nothing to evaluate on. */
   evaluation: readonly Example[];
-  hashes: Record<string, string>;
+  /** Of the files that the run depends on; of a new run still under way when training begins. */
+  hashing: Hashing;
 }
 
 export interface Reporter {
@@ -32,47 +33,60 @@ export async function prepareRun(
 ): Promise<PreparedRun> {
   await phase("reading the base model");
   const baseDir = await resolveBase(recipe.base, log);
-  const hashes = await hashInputs(recipe, baseDir);
-  checkHashes(recipe, hashes);
+  const hashing = startHashing(await inputFiles(recipe, baseDir));
+  try {
+    // A resumed run must be what it was; a new one need not wait to learn what it is.
+    if (recipe.hashes) checkHashes(recipe.hashes, await hashing.hashes);
+    return { ...(await prepareTraining(recipe, baseDir, { phase, log })), hashing };
+  } catch (error) {
+    await hashing.stop();
+    throw error;
+  }
+}
+
+async function prepareTraining(
+  recipe: ResolvedRecipe,
+  baseDir: string,
+  { phase, log }: Reporter,
+): Promise<Omit<PreparedRun, "hashing">> {
+  const base = await openBaseModel(baseDir, { needWeights: !isFromScratch(recipe) });
   await phase("tokenising data");
-  const { train, evaluation } = await loadData(recipe, baseDir, log);
+  const { train, evaluation } = await loadData(recipe, base, log);
   const plan = planTraining(train, recipe);
   await phase("compiling the training step");
   const { method, quantization, memory, seed, threads } = recipe;
   const { maxLength } = recipe.data;
   const device = await openDevice(recipe.device, { purpose: "training", log });
-  const options = { baseDir, method, quantization, memory, seed, maxLength, threads, device, log };
-  const engine = await openTrainingEngine(options);
+  const options = { method, quantization, memory, seed, maxLength, threads, device, log };
+  const engine = await openTrainingEngine({ ...options, baseDir, base });
   const before = recipe.usedDevice?.name;
   if (before !== undefined && before !== engine.device.name) {
     log(`this run began on ${before} and goes on on ${engine.device.name}: the last digits differ`);
   }
-  return { engine, plan, evaluation, hashes };
+  return { engine, plan, evaluation };
+}
+
+function isFromScratch({ method }: ResolvedRecipe): boolean {
+  return method.type === "full" && method.init === "random";
 }
 
 /** Files whose change would change what the run does. */
 const MODEL_FILES =
   /\.safetensors$|^config\.json$|^tokenizer\.json$|^tokenizer_config\.json$|^chat_template\.jinja$/u;
 
-async function hashInputs(
-  { base, data, method }: ResolvedRecipe,
-  baseDir: string,
-): Promise<Record<string, string>> {
-  const fromScratch = method.type === "full" && method.init === "random";
+async function inputFiles(recipe: ResolvedRecipe, baseDir: string): Promise<string[]> {
+  const { base, data } = recipe;
   const names = (await readdir(baseDir)).filter(
-    (name) => MODEL_FILES.test(name) && !(fromScratch && name.endsWith(".safetensors")),
+    (name) => MODEL_FILES.test(name) && !(isFromScratch(recipe) && name.endsWith(".safetensors")),
   );
   // A .gguf is its own truth; the copy in the cache is not.
   const ofBase = base === baseDir ? names.toSorted().map((name) => path.join(base, name)) : [base];
-  const files = [...ofBase, data.train, ...(data.eval === undefined ? [] : [data.eval])];
-  const hashes: Record<string, string> = {};
-  for (const file of files) hashes[file] = await hashFile(file);
-  return hashes;
+  return [...ofBase, data.train, ...(data.eval === undefined ? [] : [data.eval])];
 }
 
 /** A resumed run on other data or another base would be a different run under the same name. */
-function checkHashes({ hashes: before }: ResolvedRecipe, now: Record<string, string>): void {
-  for (const [file, hash] of Object.entries(before ?? {})) {
+function checkHashes(before: Record<string, string>, now: Record<string, string>): void {
+  for (const [file, hash] of Object.entries(before)) {
     if (now[file] === hash) continue;
     const what = now[file] === undefined ? "is gone" : "has changed";
     throw new InputError(
@@ -83,12 +97,11 @@ function checkHashes({ hashes: before }: ResolvedRecipe, now: Record<string, str
 
 async function loadData(
   { data, objective, seed }: ResolvedRecipe,
-  baseDir: string,
+  base: BaseModel,
   log: (line: string) => void,
 ): Promise<{ train: readonly Example[]; evaluation: readonly Example[] }> {
-  const tokenizer = await loadTokenizer(baseDir);
-  const { architecture } = await openBaseModel(baseDir, { needWeights: false });
-  checkTokenizer(tokenizer, architecture.vocabSize, baseDir);
+  const tokenizer = await loadTokenizer(base.dir);
+  checkTokenizer(tokenizer, base.architecture.vocabSize, base.dir);
   const load = async (file: string): Promise<Dataset> => {
     const { format, maxLength, overlong } = data;
     const { lossOn } = objective;

@@ -84,6 +84,7 @@ class RunTraining {
   readonly #recorder: RunRecorder;
   readonly #options: TrainRunOptions;
   #prepared: PreparedRun | undefined;
+  #hashesRecorded: Promise<void> = Promise.resolve();
   #hasBegun = false;
 
   constructor(
@@ -155,6 +156,7 @@ class RunTraining {
   }
 
   async dispose(): Promise<void> {
+    await this.#prepared?.hashing.stop();
     await this.#prepared?.engine.dispose();
   }
 
@@ -162,7 +164,7 @@ class RunTraining {
     return path.join(this.#dir, RUN_FILES.checkpoints);
   }
 
-  async #recordInputs({ hashes, engine }: PreparedRun): Promise<void> {
+  async #recordInputs({ hashing, engine }: PreparedRun): Promise<void> {
     const versions = {
       retune: RETUNE_VERSION,
       node: process.versions.node,
@@ -172,8 +174,17 @@ class RunTraining {
     const { name, note } = engine.device;
     const usedDevice: UsedDevice = { name, ...(note === undefined ? {} : { note }) };
     if (note !== undefined) this.#options.onNote?.(note);
-    const recipe: ResolvedRecipe = { ...this.#recipe, hashes, versions, usedDevice };
-    await writeFileAtomic(path.join(this.#dir, RUN_FILES.recipe), JSON.stringify(recipe, null, 2));
+    const recipe: ResolvedRecipe = { ...this.#recipe, versions, usedDevice };
+    await this.#writeRecipe(recipe);
+    this.#hashesRecorded = hashing.hashes.then((hashes) =>
+      this.#writeRecipe({ ...recipe, hashes }),
+    );
+    // Awaited before anything is saved.
+    this.#hashesRecorded.catch(() => {});
+  }
+
+  #writeRecipe(recipe: ResolvedRecipe): Promise<void> {
+    return writeFileAtomic(path.join(this.#dir, RUN_FILES.recipe), JSON.stringify(recipe, null, 2));
   }
 
   async #metric(metric: Metric, progress: Progress): Promise<void> {
@@ -191,6 +202,8 @@ class RunTraining {
 
   async #save(progress: Progress, { optimizer }: Trained): Promise<void> {
     if (!this.#prepared) throw new Error("internal: saved before it was prepared");
+    // A checkpoint is resumed only under the hashes of what it was made from.
+    await this.#hashesRecorded;
     const { engine } = this.#prepared;
     const baseModel = this.#recipe.base;
     await writeCheckpoint(this.#checkpoints, engine, { optimizer, progress, baseModel });
@@ -203,6 +216,7 @@ class RunTraining {
   /** @returns the folder written */
   async #writeResult(progress: Progress): Promise<string> {
     if (!this.#prepared) throw new Error("internal: a result before it was prepared");
+    await this.#hashesRecorded;
     const { engine } = this.#prepared;
     const isAdapter = this.#recipe.method.type === "lora";
     const dir = path.join(this.#dir, isAdapter ? RUN_FILES.adapter : RUN_FILES.model);

@@ -1,5 +1,6 @@
 /** A run killed at any step goes on as if nothing had happened. */
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import {
   existsSync,
   readFileSync,
@@ -13,6 +14,7 @@ import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RecipeInput } from "../../src/protocol/recipe.ts";
 import type { Metric } from "../../src/protocol/run-folder.ts";
+import { readRunRecipe } from "../../src/trainer/run-recorder.ts";
 import { readRun } from "../../src/runs/run.ts";
 import { makeRun, readMetrics, readState, startTrainer, tinyWorkspace } from "../support/retune.ts";
 
@@ -125,6 +127,26 @@ test("refuses when every checkpoint is broken, and when the data changed meanwhi
   assert.equal((await (await startTrainer(runDir)).finished).code, 1);
   assert.match(readState(runDir).message ?? "", /none of its checkpoints can be read/);
   assert.equal(readFileSync(path.join(runDir, "metrics.jsonl"), "utf8"), metrics);
+});
+
+test("no checkpoint without the hashes of data and base, and a changed base is refused", async (t) => {
+  const dir = tinyWorkspace(t);
+  const runDir = await makeRun(dir, LONG);
+  const { child, finished } = await startTrainer(runDir);
+  const checkpoints = path.join(runDir, "checkpoints");
+  while (!existsSync(checkpoints) || readdirSync(checkpoints).length === 0) await sleep(1);
+  child.kill("SIGKILL");
+  await finished;
+  const { base, data, hashes = {} } = await readRunRecipe(runDir);
+  const weights = path.join(base, "model.safetensors");
+  for (const file of [weights, data.train]) {
+    assert.equal(hashes[file], createHash("sha256").update(readFileSync(file)).digest("hex"), file);
+  }
+  const bytes = readFileSync(weights);
+  bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
+  writeFileSync(weights, bytes);
+  assert.equal((await (await startTrainer(runDir)).finished).code, 1);
+  assert.match(readState(runDir).message ?? "", /model\.safetensors has changed since this run/);
 });
 
 test("a second process is refused while the first trains, and the first is not disturbed", async (t) => {

@@ -1,7 +1,7 @@
 /** A base model with what is trained on it: what every compiled graph of either is built from. */
 import path from "node:path";
 import { type LoraSite, loraScale, loraTensors, selectTargets } from "../adapters/lora.ts";
-import type { NamedShape } from "../graph/causal-lm.ts";
+import type { CausalLm, NamedShape } from "../graph/causal-lm.ts";
 import { elementCount } from "../graph/dim.ts";
 import { checkBaseCopies } from "../merge/merge-plan.ts";
 import { type BaseModel, locateWeights, storedTypeOf } from "../models/base-model.ts";
@@ -39,11 +39,11 @@ export function parameterFeeds(
   );
 }
 
-export function tuningOf(method: Method, base: BaseModel): Tuning {
+export function tuningOf(method: Method, { linearLayers }: CausalLm): Tuning {
   if (method.type === "full") return { type: "full" };
   const { rank, alpha, dropout, targets, variant } = method;
   const scale = loraScale(alpha, rank, variant === "rslora");
-  const sites = selectTargets(base.architecture.linearLayers, targets).map((layer): LoraSite => {
+  const sites = selectTargets(linearLayers, targets).map((layer): LoraSite => {
     const limit = Math.min(layer.inFeatures, layer.outFeatures);
     if (rank > limit) {
       throw new InputError(

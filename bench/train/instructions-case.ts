@@ -47,7 +47,13 @@ export async function instructionsCase(context: Context): Promise<CaseResult> {
   const shape = SHAPES["135M"];
   const count = context.quick ? QUICK_ROWS : ROWS;
   const rows = instructionRows({ count, vocabulary: shape.vocabulary, seed: 1 });
-  const plan = { batchSize: BATCH_ROWS, seed: 1, epoch: 0 };
+  const plan = {
+    packing: "auto",
+    batchSize: BATCH_ROWS,
+    maxLength: PACKED_LENGTH,
+    seed: 1,
+    epoch: 0,
+  } as const;
   const grouped = {
     rows,
     steps: epochBatches(toExamples(rows), plan),

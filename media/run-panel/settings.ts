@@ -83,7 +83,25 @@ function dataSettings({ data, objective }: ResolvedRecipe): Setting[] {
     { label: "Loss on", value: objective.lossOn === "all" ? "all tokens" : "answers (auto)" },
     { label: "Max length", value: `${formatCount(data.maxLength)} tokens` },
     { label: "Overlong rows", value: data.overlong },
+    { label: "Packing", value: data.packing === "auto" ? "auto" : data.packing ? "on" : "off" },
   ];
+}
+
+/** What one optimizer step takes, in what `batchSize` counts. */
+function batchSetting({ batchSize, accumulate, data }: ResolvedRecipe): Setting {
+  if (data.packing !== true) {
+    return {
+      label: "Batch",
+      value: `${batchSize} × ${accumulate} = ${batchSize * accumulate} rows`,
+      title: "rows per micro-batch × micro-batches per optimizer step",
+    };
+  }
+  const tokens = batchSize * data.maxLength;
+  return {
+    label: "Batch",
+    value: `up to ${formatCount(tokens)} × ${accumulate} = ${formatCount(tokens * accumulate)} tokens`,
+    title: "tokens per micro-batch × micro-batches per optimizer step",
+  };
 }
 
 function optimizerSettings({ optimizer }: ResolvedRecipe): Setting[] {
@@ -110,11 +128,7 @@ function runSettings(recipe: ResolvedRecipe): Setting[] {
   const everySteps = (every: number) => (every === 0 ? "at the end" : `every ${every} steps`);
   const settings: Setting[] = [
     deviceSetting(recipe),
-    {
-      label: "Batch",
-      value: `${recipe.batchSize} × ${recipe.accumulate} = ${recipe.batchSize * recipe.accumulate} rows`,
-      title: "rows per micro-batch × micro-batches per optimizer step",
-    },
+    batchSetting(recipe),
     { label: "Epochs", value: formatNumber(recipe.epochs) },
     { label: "Seed", value: String(recipe.seed) },
     { label: "Evaluate", value: everySteps(recipe.evalEvery) },

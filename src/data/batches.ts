@@ -1,10 +1,19 @@
 /** Order of training rows: seeded, the same on every machine, and resumable at any step. */
 import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
+import type { Packing } from "../protocol/recipe.ts";
 import type { Example } from "./example.ts";
 
-/** Micro-batches among which rows of like length are grouped: padding falls, chance stays. */
-const GROUPED_BATCHES = 16;
+/** Micro-batches' worth of rows among which lengths decide who shares one; beyond, chance does. */
+const WINDOW_BATCHES = 16;
+
+export interface BatchOptions {
+  packing: Packing;
+  batchSize: number;
+  /** No row is longer. */
+  maxLength: number;
+  seed: number;
+}
 
 function shuffled(count: number, seed: number): Int32Array {
   const random = xoroshiro128plus(seed);
@@ -27,22 +36,83 @@ function mix(seed: number, salt: number): number {
  */
 export function epochBatches(
   examples: readonly Example[],
-  { batchSize, seed, epoch }: { batchSize: number; seed: number; epoch: number },
+  { packing, batchSize, maxLength, seed, epoch }: BatchOptions & { epoch: number },
 ): readonly (readonly number[])[] {
-  const order = shuffled(examples.length, mix(seed, epoch));
-  const batches: number[][] = [];
-  const window = batchSize * GROUPED_BATCHES;
-  for (let start = 0; start < order.length; start += window) {
-    const group = [...order.subarray(start, start + window)];
-    const length = (row: number): number => examples[row]?.ids.length ?? 0;
-    group.sort((a, b) => length(a) - length(b) || a - b);
-    for (let at = 0; at < group.length; at += batchSize) {
-      batches.push(group.slice(at, at + batchSize));
-    }
-  }
+  const order = [...shuffled(examples.length, mix(seed, epoch))];
+  if (packing === false) return chunks(order, batchSize);
+  const lengthOf = (row: number): number => examples[row]?.ids.length ?? 0;
+  const batches =
+    packing === "auto"
+      ? groupByLength(order, lengthOf, batchSize)
+      : packToBudget(order, lengthOf, batchSize * maxLength);
   // Short rows first in every window would be a curriculum nobody asked for.
   const batchOrder = shuffled(batches.length, mix(seed, epoch + 0x10000));
   return [...batchOrder].map((index) => batches[index] ?? []);
+}
+
+/** How many micro-batches an epoch has; only packed epochs differ from one another. */
+export function countBatches(
+  examples: readonly Example[],
+  options: BatchOptions & { epoch: number },
+): number {
+  if (options.packing === true) return epochBatches(examples, options).length;
+  return Math.ceil(examples.length / options.batchSize);
+}
+
+type LengthOf = (row: number) => number;
+
+/** Attention works on rows side by side, as long as the longest of them: like lengths waste none. */
+function groupByLength(order: readonly number[], lengthOf: LengthOf, batchSize: number) {
+  return chunks(order, batchSize * WINDOW_BATCHES).flatMap((window) => {
+    const sorted = window.toSorted((a, b) => lengthOf(a) - lengthOf(b) || a - b);
+    return chunks(sorted, batchSize);
+  });
+}
+
+/** Windows of rows, each packed on its own; what fills a micro-batch worst goes on to the next. */
+function packToBudget(order: readonly number[], lengthOf: LengthOf, budget: number) {
+  const batches: (readonly number[])[] = [];
+  let window: number[] = [];
+  let tokens = 0;
+  for (const row of order) {
+    window.push(row);
+    tokens += lengthOf(row);
+    if (tokens < budget * WINDOW_BATCHES) continue;
+    const bins = fitDecreasing(window, lengthOf, budget).toSorted((a, b) => b.tokens - a.tokens);
+    const emptiest = bins.pop();
+    batches.push(...bins.map(({ rows }) => rows));
+    window = emptiest?.rows ?? [];
+    tokens = emptiest?.tokens ?? 0;
+  }
+  const rest = fitDecreasing(window, lengthOf, budget);
+  return [...batches, ...rest.map(({ rows }) => rows)];
+}
+
+interface Bin {
+  rows: number[];
+  tokens: number;
+}
+
+/** Best-fit decreasing: the longest row first, each to the fullest bin that still takes it. */
+function fitDecreasing(rows: readonly number[], lengthOf: LengthOf, budget: number): Bin[] {
+  const bins: Bin[] = [];
+  for (const row of rows.toSorted((a, b) => lengthOf(b) - lengthOf(a))) {
+    const length = lengthOf(row);
+    let best: Bin | undefined;
+    for (const bin of bins) {
+      if (bin.tokens + length <= budget && bin.tokens > (best?.tokens ?? -1)) best = bin;
+    }
+    if (best === undefined) bins.push((best = { rows: [], tokens: 0 }));
+    best.rows.push(row);
+    best.tokens += length;
+  }
+  return bins;
+}
+
+function chunks<Item>(items: readonly Item[], size: number): readonly (readonly Item[])[] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
+    items.slice(index * size, (index + 1) * size),
+  );
 }
 
 /** Rows of like length together, in a fixed order, for evaluation. */
@@ -51,9 +121,7 @@ export function evaluationBatches(
   batchSize: number,
 ): readonly (readonly Example[])[] {
   const sorted = examples.toSorted((a, b) => a.ids.length - b.ids.length || a.line - b.line);
-  return Array.from({ length: Math.ceil(sorted.length / batchSize) }, (_, index) =>
-    sorted.slice(index * batchSize, (index + 1) * batchSize),
-  );
+  return chunks(sorted, batchSize);
 }
 
 /**

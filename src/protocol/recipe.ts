@@ -80,6 +80,12 @@ const dataSchema = z.strictObject({
     .enum(["truncate", "drop", "error"])
     .default("truncate")
     .describe("What happens to a row longer than maxLength. Each is counted in the run's log."),
+  packing: z
+    .literal(["auto", true, false])
+    .default("auto")
+    .describe(
+      "Which rows share a micro-batch. In all three, rows stand end to end without padding and never see each other. auto: batchSize rows of like length. false: batchSize rows in shuffled order, whatever their lengths. true: as many rows as fit into batchSize × maxLength tokens, so an epoch has fewer and fuller steps.",
+    ),
 });
 
 const optimizerSchema = z.strictObject({
@@ -128,7 +134,11 @@ export const recipeSchema = z.strictObject({
   objective: objectiveSchema.prefault({ type: "sft" }),
   data: dataSchema,
   optimizer: optimizerSchema.prefault({}),
-  batchSize: positiveInt.default(4).describe("Rows per micro-batch."),
+  batchSize: positiveInt
+    .default(4)
+    .describe(
+      "Rows per micro-batch. With data.packing true, a micro-batch is instead filled up to batchSize × data.maxLength tokens.",
+    ),
   accumulate: positiveInt.default(1).describe("Micro-batches per optimizer step."),
   epochs: z
     .number()
@@ -168,6 +178,7 @@ export const QUANTIZATION_NEEDS_LORA =
 export type Recipe = z.output<typeof recipeSchema>;
 export type RecipeInput = z.input<typeof recipeSchema>;
 export type MemoryMode = Recipe["memory"];
+export type Packing = Recipe["data"]["packing"];
 export type Method = z.output<typeof methodSchema>;
 
 const usedDeviceSchema = z.strictObject({

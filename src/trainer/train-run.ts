@@ -243,11 +243,11 @@ class RunTraining {
 
 function stateOf(
   { step, elapsedMs, lastLoss, lastEvalLoss, best }: Progress,
-  { stepsPerEpoch }: PreparedRun["plan"],
+  plan: PreparedRun["plan"],
 ): { [Key in keyof RunState]?: RunState[Key] | undefined } {
   return {
     step,
-    epoch: step / stepsPerEpoch,
+    epoch: plan.epochAt(step),
     elapsedMs,
     loss: lastLoss,
     evalLoss: lastEvalLoss,

@@ -177,7 +177,7 @@ export class TrainingLoop {
 
   #position(): Pick<Metric, "step" | "epoch" | "elapsedMs"> {
     const { step } = this.#progress;
-    return { step, epoch: step / this.#run.plan.stepsPerEpoch, elapsedMs: this.#elapsedMs() };
+    return { step, epoch: this.#run.plan.epochAt(step), elapsedMs: this.#elapsedMs() };
   }
 
   #elapsedMs(): number {

@@ -33,6 +33,15 @@ test("optional settings appear when they are set", () => {
   assert.equal(settings.get("Early stop"), "after 3 evaluations");
 });
 
+test("a batch is counted in rows, or packed in tokens", () => {
+  const batch = { batchSize: 4, accumulate: 2 };
+  assert.equal(settingsOf(batch).get("Batch"), "4 × 2 = 8 rows");
+  const data = { train: "/data/train.jsonl", packing: true };
+  const packed = settingsOf({ ...batch, data });
+  assert.equal(packed.get("Batch"), "up to 2,048 × 2 = 4,096 tokens");
+  assert.equal(packed.get("Packing"), "on");
+});
+
 test("the device is the one used, and says why it is not the one asked for", () => {
   assert.equal(settingsOf({ device: "cuda" }).get("Device"), "cuda");
   assert.equal(settingsOf({ usedDevice: { name: "cuda" } }).get("Device"), "cuda");

@@ -147,6 +147,7 @@ function writeRun(folder: string, name: string, state: RunState): void {
       format: "auto",
       maxLength: 64,
       overlong: "truncate",
+      packing: "auto",
     },
     optimizer: {
       type: "adamw",

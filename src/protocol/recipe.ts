@@ -84,7 +84,7 @@ const dataSchema = z.strictObject({
     .literal(["auto", true, false])
     .default("auto")
     .describe(
-      "Which rows share a micro-batch. In all three, rows stand end to end without padding and never see each other. auto: batchSize rows of like length. false: batchSize rows in shuffled order, whatever their lengths. true: as many rows as fit into batchSize × maxLength tokens, so an epoch has fewer and fuller steps.",
+      "Which rows share a micro-batch. In all three, rows stand end to end, no padding tokens between them, and never see each other. auto: batchSize rows of like length. false: batchSize rows in shuffled order, whatever their lengths. true: as many rows as fit into batchSize × maxLength tokens, so an epoch has fewer and fuller steps.",
     ),
 });
 

@@ -43,13 +43,17 @@ export function planRuns(
   const total = rows.reduce((sum, { length }) => sum + length, 0);
   const target = total / Math.max(Math.ceil(total / maxTokens), 1);
   const runs: TrimmedRow[][] = [];
+  let run: TrimmedRow[] = [];
   let filled = Infinity;
   for (const row of rows) {
-    if (filled + row.length / 2 > target) {
-      runs.push([]);
+    // Attention sees each row as long as the run's first, which is its longest.
+    const spread = (run.length + 1) * (run[0]?.length ?? 0);
+    if (filled + row.length / 2 > target || spread > 2 * target) {
+      run = [];
+      runs.push(run);
       filled = 0;
     }
-    runs.at(-1)?.push(row);
+    run.push(row);
     filled += row.length;
   }
   return runs;

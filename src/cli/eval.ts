@@ -3,7 +3,7 @@ import { describeReport, loadDataset } from "../data/dataset.ts";
 import { loadTokenizer } from "../data/tokenizer.ts";
 import { openBaseModel, resolveBase } from "../models/base-model.ts";
 import { openDevice } from "../trainer/device-check.ts";
-import { evaluateExamples } from "../trainer/evaluate.ts";
+import { EVALUATION_ROWS, evaluateExamples } from "../trainer/evaluate.ts";
 import { openEvaluationEngine } from "../trainer/onnx-engine.ts";
 import { InputError } from "../util/errors.ts";
 import { type Command, numberOption, parseArguments, print, printError } from "./command.ts";
@@ -11,7 +11,6 @@ import { DEVICE_CHOICES, deviceOption } from "./device-option.ts";
 
 /** A recipe's own default, so that a run's evaluation loss is found again. */
 const DEFAULT_MAX_LENGTH = 512;
-const DEFAULT_BATCH_SIZE = 4;
 
 export const evalCommand: Command = {
   usage: "eval BASE [--adapter DIR] --data FILE [--json]",
@@ -20,7 +19,7 @@ export const evalCommand: Command = {
   --adapter DIR     a PEFT LoRA adapter
   --data FILE       a .jsonl file
   --max-length N    longest row in tokens (default: ${DEFAULT_MAX_LENGTH}, or what the model allows)
-  --batch-size N    rows at a time (default: ${DEFAULT_BATCH_SIZE})
+  --batch-size N    at most so many rows at a time (default: ${EVALUATION_ROWS})
   --loss-on WHAT    auto (assistant and completion tokens) or all
   --device DEVICE   ${DEVICE_CHOICES} (default: auto)
   --json            one JSON object: loss, perplexity, accuracy, tokens`,
@@ -50,7 +49,7 @@ export const evalCommand: Command = {
       Math.min(DEFAULT_MAX_LENGTH, architecture.maxPositions);
     const batchSize =
       numberOption("batch-size", values["batch-size"], { min: 1, integer: true }) ??
-      DEFAULT_BATCH_SIZE;
+      EVALUATION_ROWS;
     const { examples, report } = await loadDataset(values.data, {
       tokenizer: await loadTokenizer(baseDir),
       format: "auto",

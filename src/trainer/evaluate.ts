@@ -11,11 +11,14 @@ export interface Evaluation {
   tokens: number;
 }
 
+/** Enough that short rows fill the engine's runs, which it cuts itself to what memory allows. */
+export const EVALUATION_ROWS = 64;
+
 /** Loss over a whole set: every counted token weighs the same, whatever batch it falls in. */
 export async function evaluateExamples(
   engine: Pick<TrainingEngine, "evaluate">,
   examples: readonly Example[],
-  batchSize: number,
+  batchSize = EVALUATION_ROWS,
 ): Promise<Evaluation> {
   let lossSum = 0;
   let correct = 0;

@@ -49,7 +49,8 @@ export async function openTextGenerator(options: {
   const { architecture } = base;
   const { tuning, trainables, parameters } = await loadAdapter(base, adapterDir);
   const graph = buildDecodingGraph(graphOptionsOf(base, tuning, architecture.maxPositions));
-  const sessionOptions = await sessionOptionsOf(base, { threads, prepack: true });
+  // One answer ends before packed weights, 10 % faster a token, make up for the time to pack them.
+  const sessionOptions = await sessionOptionsOf(base, { threads, prepack: false });
   const { created: session, device } = await createOnDevice(wished, (providers) =>
     OrtSession.create(graph.graph, { ...sessionOptions, providers }),
   );

@@ -149,7 +149,7 @@ export class TrainingLoop {
   async #evaluate(): Promise<void> {
     const { engine, evaluation } = this.#run;
     if (evaluation.length === 0) return;
-    const { loss, accuracy } = await evaluateExamples(engine, evaluation, this.#recipe.batchSize);
+    const { loss, accuracy } = await evaluateExamples(engine, evaluation);
     if (!Number.isFinite(loss)) throw this.#diverged({ loss, gradNorm: 0, batches: [] });
     const { best, step, evaluationsSinceBest } = this.#progress;
     // Step 0 is the base model: what is kept shall have been trained.

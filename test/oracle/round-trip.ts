@@ -51,7 +51,7 @@ try {
   await mergeAdapters({ baseDir: base, adapterDirs: [adapter], outDir: merged });
   const evaluate = async (baseDir: string, adapterDir?: string): Promise<number> => {
     const engine = await openEvaluationEngine({ baseDir, adapterDir, maxLength });
-    const { loss } = await evaluateExamples(engine, examples, recipe.batchSize);
+    const { loss } = await evaluateExamples(engine, examples);
     await engine.dispose();
     return loss;
   };

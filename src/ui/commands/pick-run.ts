@@ -21,7 +21,11 @@ export function runDirOf(argument: unknown): string | undefined {
   return row?.kind === "adapter" ? row.adapter.runDir : undefined;
 }
 
-/** The run that the argument names, else the one that the user picks; undefined when cancelled. */
+/**
+ * The run that the argument names, else the only one that it can mean, else the one that the user
+ * picks; undefined when cancelled. A click on a row's button comes without its argument when VS
+ * Code is just redrawing that row: asking which of one run was meant would look like nothing.
+ */
 export async function runFrom(
   app: App,
   argument: unknown,
@@ -39,6 +43,7 @@ export async function runFrom(
     void vscode.window.showInformationMessage(question.none);
     return undefined;
   }
+  if (runs.length === 1) return runs[0];
   const items = runs.map((run) => ({ label: run.name, description: describeRun(run), run }));
   const options = { placeHolder: question.placeholder, matchOnDescription: true };
   return (await vscode.window.showQuickPick(items, options))?.run;

@@ -1,5 +1,5 @@
 import type { Method, ResolvedRecipe } from "../../src/protocol/recipe.ts";
-import { baseName, formatCount, formatNumber } from "./format.ts";
+import { baseName, formatBytes, formatCount, formatNumber } from "./format.ts";
 
 export interface Setting {
   label: string;
@@ -128,6 +128,7 @@ function runSettings(recipe: ResolvedRecipe): Setting[] {
   const everySteps = (every: number) => (every === 0 ? "at the end" : `every ${every} steps`);
   const settings: Setting[] = [
     deviceSetting(recipe),
+    memorySetting(recipe),
     batchSetting(recipe),
     { label: "Epochs", value: formatNumber(recipe.epochs) },
     { label: "Seed", value: String(recipe.seed) },
@@ -136,7 +137,7 @@ function runSettings(recipe: ResolvedRecipe): Setting[] {
     { label: "Keep best", value: recipe.keepBest ? "yes" : "no" },
   ];
   if (recipe.maxSteps !== undefined) {
-    settings.splice(3, 0, { label: "Max steps", value: formatCount(recipe.maxSteps) });
+    settings.splice(4, 0, { label: "Max steps", value: formatCount(recipe.maxSteps) });
   }
   if (recipe.earlyStop !== undefined) {
     settings.push({ label: "Early stop", value: `after ${recipe.earlyStop.patience} evaluations` });
@@ -156,6 +157,17 @@ function deviceSetting({ device, usedDevice }: ResolvedRecipe): Setting {
     label: "Device",
     value: isAsked ? name : `${name}, not ${device}`,
     ...(note === undefined ? {} : { title: note }),
+  };
+}
+
+/** The memory mode that is used; until the run has chosen, the one that is asked for. */
+function memorySetting({ memory, usedMemory }: ResolvedRecipe): Setting {
+  if (!usedMemory) return { label: "Memory", value: memory };
+  const { mode, predictedBytes } = usedMemory;
+  return {
+    label: "Memory",
+    value: mode,
+    title: `predicted peak: ${formatBytes(predictedBytes)}`,
   };
 }
 

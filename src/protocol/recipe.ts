@@ -14,6 +14,8 @@ export const LORA_TARGETS_ALL_LINEAR = "all-linear";
 const deviceNameSchema = z.enum(["cpu", "cuda", "dml", "coreml", "webgpu"]);
 export const deviceWishSchema = z.enum(["auto", ...deviceNameSchema.options]);
 
+const memoryModeSchema = z.enum(["speed", "balanced", "memory"]);
+
 const loraMethodSchema = z.strictObject({
   type: z.literal("lora"),
   rank: positiveInt.max(4096).default(8).describe("Rank r of the update B·A. 8–64 is usual."),
@@ -160,7 +162,7 @@ export const recipeSchema = z.strictObject({
     })
     .optional(),
   memory: z
-    .enum(["auto", "speed", "balanced", "memory"])
+    .enum(["auto", ...memoryModeSchema.options])
     .default("auto")
     .describe(
       "What is traded for memory; losses and gradients stay the same to rounding. speed keeps all and packs the weights; balanced recomputes norms, activations and attention probabilities; memory recomputes whole layers. auto: the fastest that is predicted to fit in free memory.",
@@ -177,7 +179,8 @@ export const QUANTIZATION_NEEDS_LORA =
 
 export type Recipe = z.output<typeof recipeSchema>;
 export type RecipeInput = z.input<typeof recipeSchema>;
-export type MemoryMode = Recipe["memory"];
+export type MemoryMode = z.output<typeof memoryModeSchema>;
+export type MemoryWish = Recipe["memory"];
 export type Packing = Recipe["data"]["packing"];
 export type Method = z.output<typeof methodSchema>;
 
@@ -187,6 +190,13 @@ const usedDeviceSchema = z.strictObject({
 });
 
 export type UsedDevice = z.output<typeof usedDeviceSchema>;
+
+const usedMemorySchema = z.strictObject({
+  mode: memoryModeSchema,
+  predictedBytes: z.number().describe("Predicted peak resident memory of the process."),
+});
+
+export type UsedMemory = z.output<typeof usedMemorySchema>;
 
 /** What a run really used, stored as `recipe.json` in its folder: absolute paths, no default left open. */
 export const resolvedRecipeSchema = recipeSchema.extend({
@@ -203,6 +213,8 @@ export const resolvedRecipeSchema = recipeSchema.extend({
   versions: z.record(z.string(), z.string()).optional(),
   /** Filled in by the training process: what `device` came to. A resume may come to another. */
   usedDevice: usedDeviceSchema.optional(),
+  /** Filled in by the training process: what `memory` came to. */
+  usedMemory: usedMemorySchema.optional(),
 });
 
 export type ResolvedRecipe = z.output<typeof resolvedRecipeSchema>;

@@ -3,7 +3,7 @@ import type { Example } from "../data/example.ts";
 import { elementCount } from "../graph/dim.ts";
 import { type BaseModel, openBaseModel } from "../models/base-model.ts";
 import { quantiseBase } from "../models/quantised-base.ts";
-import type { MemoryMode, Method, Quantization } from "../protocol/recipe.ts";
+import type { MemoryWish, Method, Quantization, UsedMemory } from "../protocol/recipe.ts";
 import { readTensor } from "../weights/safetensors.ts";
 import { CPU, type Device, createOnDevice } from "./device.ts";
 import type { LossSums, Trainable, TrainingEngine } from "./engine.ts";
@@ -47,7 +47,7 @@ export interface EngineOptions {
   /** Longest row in tokens. */
   maxLength: number;
   /** Left out: `auto`. */
-  memory?: MemoryMode | undefined;
+  memory?: MemoryWish | undefined;
   /** Left out: what `memory` makes of the model and the machine. */
   plan?: StepPlan | undefined;
   /** 0 or left out: one per physical core. */
@@ -64,6 +64,8 @@ export interface EngineOptions {
 export interface SavingEngine extends TrainingEngine {
   /** Where the training step really runs. */
   readonly device: Device;
+  /** What the memory dial came to; undefined where a plan was given, or nothing is trained. */
+  readonly memory: UsedMemory | undefined;
   /** Writes a PEFT adapter folder, or for method `full` a model folder, by atomic rename. */
   saveResult(
     dir: string,
@@ -78,6 +80,7 @@ class OnnxEngine implements SavingEngine {
   readonly parameters: Float32Array;
   readonly totalParameters: number;
   readonly device: Device;
+  readonly memory: UsedMemory | undefined;
   readonly #log: (line: string) => void;
   readonly #base: BaseModel;
   readonly #graphOptions: GraphOptions;
@@ -96,9 +99,11 @@ class OnnxEngine implements SavingEngine {
     parameters: Float32Array;
     training: { graph: TrainingGraph; session: OrtSession } | undefined;
     device: Device;
+    memory?: UsedMemory | undefined;
     log: (line: string) => void;
   }) {
     this.device = state.device;
+    this.memory = state.memory;
     this.#log = state.log;
     this.#base = state.base;
     this.#graphOptions = state.graphOptions;
@@ -227,8 +232,12 @@ export async function openTrainingEngine(
   const base = await quantiseBase(opened, { ...options, log });
   const tuning = tuningOf(method, base.architecture);
   const graphOptions = graphOptionsOf(base, tuning, maxLength);
-  const { plan, graph } = options.plan
-    ? { plan: options.plan, graph: buildTrainingGraph(graphOptions, options.plan.form) }
+  const { plan, graph, memory } = options.plan
+    ? {
+        plan: options.plan,
+        graph: buildTrainingGraph(graphOptions, options.plan.form),
+        memory: undefined,
+      }
     : compileStep(graphOptions, {
         maxLength,
         mode: options.memory ?? "auto",
@@ -265,6 +274,7 @@ export async function openTrainingEngine(
     parameters,
     training: { graph, session },
     device,
+    memory,
     log,
   });
 }

@@ -7,7 +7,7 @@ import { elementCount } from "../graph/dim.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Kept } from "../graph/passes/recompute.ts";
 import { peakBytes } from "../graph/peak-memory.ts";
-import type { MemoryMode } from "../protocol/recipe.ts";
+import type { MemoryMode, MemoryWish, UsedMemory } from "../protocol/recipe.ts";
 import { formatBytes } from "../util/format.ts";
 import {
   type GraphOptions,
@@ -38,7 +38,7 @@ const BYTES_PER_PARAMETER = 5 * 4;
 type Dial = Omit<StepPlan, "form"> & { logitsBytes: number; kept: Kept };
 
 /** 512 tokens are as fast as 1024 here: the products' speed is that of large ones, and less leaves the caches. */
-const MODES: Record<Exclude<MemoryMode, "auto">, Dial> = {
+const MODES: Record<MemoryMode, Dial> = {
   speed: { maxTokens: 512, logitsBytes: 128 * 2 ** 20, prepack: true, kept: "all" },
   balanced: { maxTokens: 512, logitsBytes: 64 * 2 ** 20, prepack: false, kept: "costly" },
   memory: { maxTokens: 256, logitsBytes: 16 * 2 ** 20, prepack: false, kept: "layers" },
@@ -46,7 +46,7 @@ const MODES: Record<Exclude<MemoryMode, "auto">, Dial> = {
 
 export function planStep(
   options: GraphOptions,
-  { maxLength, mode }: { maxLength: number; mode: Exclude<MemoryMode, "auto"> },
+  { maxLength, mode }: { maxLength: number; mode: MemoryMode },
 ): StepPlan {
   const { maxTokens, logitsBytes, prepack, kept } = MODES[mode];
   const fed = Math.max(maxLength - 1, 1);
@@ -79,6 +79,7 @@ function planHead(
 export interface PlannedStep {
   plan: StepPlan;
   graph: TrainingGraph;
+  memory: UsedMemory;
 }
 
 /**
@@ -96,7 +97,7 @@ export function compileStep(
     log,
   }: {
     maxLength: number;
-    mode: MemoryMode;
+    mode: MemoryWish;
     weightBytes: number;
     available?: number;
     log: (line: string) => void;
@@ -108,7 +109,7 @@ export function compileStep(
     const plan = planStep(options, { maxLength, mode: one });
     const graph = buildTrainingGraph(options, plan.form);
     const bytes = predictBytes(options, { plan, graph, weightBytes, maxLength });
-    last = { plan, graph };
+    last = { plan, graph, memory: { mode: one, predictedBytes: bytes } };
     const fits = bytes <= USABLE_SHARE * available;
     const what = `predicted to take ${formatBytes(bytes)} of ${formatBytes(available)} free`;
     if (fits || one === modes.at(-1)) {
@@ -126,7 +127,12 @@ export function compileStep(
 /** Peak resident memory of training, before it starts. */
 export function predictBytes(
   { architecture, maxPositions }: GraphOptions,
-  { plan, graph, weightBytes, maxLength }: PlannedStep & { weightBytes: number; maxLength: number },
+  {
+    plan,
+    graph,
+    weightBytes,
+    maxLength,
+  }: Pick<PlannedStep, "plan" | "graph"> & { weightBytes: number; maxLength: number },
 ): number {
   const row = Math.min(maxLength, maxPositions) - 1;
   const B = Math.max(Math.floor(plan.maxTokens / row), 1);

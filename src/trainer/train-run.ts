@@ -174,7 +174,8 @@ class RunTraining {
     const { name, note } = engine.device;
     const usedDevice: UsedDevice = { name, ...(note === undefined ? {} : { note }) };
     if (note !== undefined) this.#options.onNote?.(note);
-    const recipe: ResolvedRecipe = { ...this.#recipe, versions, usedDevice };
+    const usedMemory = engine.memory;
+    const recipe: ResolvedRecipe = { ...this.#recipe, versions, usedDevice, usedMemory };
     await this.#writeRecipe(recipe);
     this.#hashesRecorded = hashing.hashes.then((hashes) =>
       this.#writeRecipe({ ...recipe, hashes }),

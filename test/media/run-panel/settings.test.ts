@@ -49,6 +49,12 @@ test("the device is the one used, and says why it is not the one asked for", () 
   assert.equal(settingsOf({ device: "cuda", usedDevice }).get("Device"), "cpu, not cuda");
 });
 
+test("the memory mode is the one used, with its predicted peak", () => {
+  assert.equal(settingsOf({ memory: "auto" }).get("Memory"), "auto");
+  const usedMemory = { mode: "balanced", predictedBytes: 2 ** 30 };
+  assert.equal(settingsOf({ memory: "auto", usedMemory }).get("Memory"), "balanced");
+});
+
 test("files are named by their last part and keep their whole path for the tooltip", () => {
   const { recipe } = runView();
   const setting = settingGroups(recipe!)[0]!.settings[0]!;

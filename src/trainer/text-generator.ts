@@ -49,8 +49,11 @@ export async function openTextGenerator(options: {
   const { architecture } = base;
   const { tuning, trainables, parameters } = await loadAdapter(base, adapterDir);
   const graph = buildDecodingGraph(graphOptionsOf(base, tuning, architecture.maxPositions));
-  // One answer ends before packed weights, 10 % faster a token, make up for the time to pack them.
-  const sessionOptions = await sessionOptionsOf(base, { threads, prepack: false });
+  // One answer of a float32 model ends before packed weights, 10 % faster a token, make up for the
+  // time to pack them. Half-precision weights would be widened anew for every token: 123 ms against
+  // 46 ms (360M, two cores), which pays after 40 tokens, and takes less memory too.
+  const isHalf = graph.graph.weights.some(({ type }) => type === "float16" || type === "bfloat16");
+  const sessionOptions = await sessionOptionsOf(base, { threads, prepack: isHalf });
   const { created: session, device } = await createOnDevice(wished, (providers) =>
     OrtSession.create(graph.graph, { ...sessionOptions, providers }),
   );

@@ -126,19 +126,18 @@ function optimizerSettings({ optimizer }: ResolvedRecipe): Setting[] {
 
 function runSettings(recipe: ResolvedRecipe): Setting[] {
   const everySteps = (every: number) => (every === 0 ? "at the end" : `every ${every} steps`);
+  const { maxSteps } = recipe;
   const settings: Setting[] = [
     deviceSetting(recipe),
     memorySetting(recipe),
     batchSetting(recipe),
     { label: "Epochs", value: formatNumber(recipe.epochs) },
+    ...(maxSteps === undefined ? [] : [{ label: "Max steps", value: formatCount(maxSteps) }]),
     { label: "Seed", value: String(recipe.seed) },
     { label: "Evaluate", value: everySteps(recipe.evalEvery) },
     { label: "Save", value: `${everySteps(recipe.saveEvery)}, keep ${recipe.keepCheckpoints}` },
     { label: "Keep best", value: recipe.keepBest ? "yes" : "no" },
   ];
-  if (recipe.maxSteps !== undefined) {
-    settings.splice(4, 0, { label: "Max steps", value: formatCount(recipe.maxSteps) });
-  }
   if (recipe.earlyStop !== undefined) {
     settings.push({ label: "Early stop", value: `after ${recipe.earlyStop.patience} evaluations` });
   }

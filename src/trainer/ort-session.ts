@@ -85,8 +85,8 @@ export class OrtSession {
   }
 }
 
-/** Weights in blocks are never unpacked for good: they are there to save memory. */
-function hasHalfWeights({ weights }: Graph): boolean {
+/** Whether packing means widening too. Weights in blocks are never unpacked for good: they are there to save memory. */
+export function hasHalfWeights({ weights }: Graph): boolean {
   const types = new Set(weights.map(({ type }) => type));
   return (
     (types.has("float16") || types.has("bfloat16")) && !types.has("int8") && !types.has("int4")

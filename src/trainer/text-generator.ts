@@ -8,7 +8,7 @@ import { CPU, type Device, createOnDevice } from "./device.ts";
 import { graphOptionsOf, loadAdapter, parameterFeeds, sessionOptionsOf } from "./tuned-base.ts";
 import { causalMask } from "./ort-feeds.ts";
 import { type DecodingGraph, FEEDS, buildDecodingGraph } from "./ort-graphs.ts";
-import { type Feed, OrtSession } from "./ort-session.ts";
+import { type Feed, OrtSession, hasHalfWeights } from "./ort-session.ts";
 import { sampleToken } from "./sample-token.ts";
 
 export interface GenerateOptions {
@@ -52,8 +52,8 @@ export async function openTextGenerator(options: {
   // One answer of a float32 model ends before packed weights, 10 % faster a token, make up for the
   // time to pack them. Half-precision weights would be widened anew for every token: 123 ms against
   // 46 ms (360M, two cores), which pays after 40 tokens, and takes less memory too.
-  const isHalf = graph.graph.weights.some(({ type }) => type === "float16" || type === "bfloat16");
-  const sessionOptions = await sessionOptionsOf(base, { threads, prepack: isHalf });
+  const prepack = hasHalfWeights(graph.graph);
+  const sessionOptions = await sessionOptionsOf(base, { threads, prepack });
   const { created: session, device } = await createOnDevice(wished, (providers) =>
     OrtSession.create(graph.graph, { ...sessionOptions, providers }),
   );

@@ -127,9 +127,12 @@ test("a run that wishes a missing device trains on the processor and records why
   const { status, step } = readState(runDir);
   assert.deepEqual({ status, step }, { status: "finished", step: 2 });
   const read = (file: string) => readFileSync(path.join(runDir, file), "utf8");
-  const { device, usedDevice } = resolvedRecipeSchema.parse(JSON.parse(read("recipe.json")));
+  const { device, usedDevice, usedMemory } = resolvedRecipeSchema.parse(
+    JSON.parse(read("recipe.json")),
+  );
   assert.equal(device, "cuda");
   assert.equal(usedDevice?.name, "cpu");
+  assert.equal(usedMemory?.mode, "speed");
   assert.match(usedDevice?.note ?? "", /^cuda is not (installed|part of ONNX Runtime)/u);
   assert.ok(read("log.txt").includes(` ${usedDevice?.note}\n`));
 });

@@ -59,7 +59,7 @@ async function main(): Promise<void> {
     offset += values.length;
   });
   const state = initAdamW(size);
-  const ranges = [{ start: 0, end: size, decays: false }];
+  const ranges = [{ start: 0, end: size, decays: false, rate: 1 }];
   const [output = ""] = session.outputNames;
 
   await serveSteps({ openMs, stepsPerPass: 1 }, async (): Promise<StepReply> => {

@@ -31,7 +31,7 @@ async function main(): Promise<void> {
   const { parameters } = engine;
   const gradients = new Float32Array(parameters.length);
   const optimizer = initAdamW(parameters.length);
-  const ranges = [{ start: 0, end: parameters.length, decays: false }];
+  const ranges = [{ start: 0, end: parameters.length, decays: false, rate: 1 }];
   let at = 0;
 
   await serveSteps({ openMs, stepsPerPass: data.steps.length }, async (): Promise<StepReply> => {

@@ -29,13 +29,19 @@ export function methodLabel(method: Method): string {
   switch (method.type) {
     case "lora":
       return `${method.variant === "rslora" ? "rsLoRA" : "LoRA"}, rank ${method.rank}`;
+    case "freeze":
+      return "Frozen in part";
     case "full":
       return method.init === "random" ? "Full, from scratch" : "Full fine-tuning";
   }
 }
 
 function modelSettings(recipe: ResolvedRecipe): Setting[] {
-  return [file("Base model", recipe.base), ...methodSettings(recipe.method)];
+  return [
+    file("Base model", recipe.base),
+    ...methodSettings(recipe.method),
+    ...layerSettings(recipe),
+  ];
 }
 
 function methodSettings(method: Method): Setting[] {
@@ -47,8 +53,13 @@ function methodSettings(method: Method): Setting[] {
         { label: "Alpha", value: formatNumber(method.alpha) },
         { label: "Scale", value: formatNumber(loraScale(method)) },
         { label: "Dropout", value: formatNumber(method.dropout) },
+        ...(method.loraPlusRatio === undefined
+          ? []
+          : [{ label: "LoRA+ ratio", value: formatNumber(method.loraPlusRatio) }]),
         { label: "Targets", value: targets(method.targets) },
       ];
+    case "freeze":
+      return [{ label: "Method", value: "freeze" }];
     case "full":
       return [
         { label: "Method", value: "full" },
@@ -58,6 +69,15 @@ function methodSettings(method: Method): Setting[] {
         },
       ];
   }
+}
+
+function layerSettings({ freeze, trainFirst, trainLast }: ResolvedRecipe): Setting[] {
+  const settings: Setting[] = [];
+  if (trainFirst !== undefined)
+    settings.push({ label: "Train first", value: `${trainFirst} blocks` });
+  if (trainLast !== undefined) settings.push({ label: "Train last", value: `${trainLast} blocks` });
+  if (freeze !== undefined) settings.push({ label: "Frozen", value: freeze.join(", ") });
+  return settings;
 }
 
 function loraScale(method: Extract<Method, { type: "lora" }>): number {
@@ -109,6 +129,10 @@ function optimizerSettings({ optimizer }: ResolvedRecipe): Setting[] {
   return [
     { label: "Optimizer", value: "AdamW" },
     { label: "Learning rate", value: formatNumber(optimizer.learningRate) },
+    ...Object.entries(optimizer.learningRates ?? {}).map(([pattern, rate]) => ({
+      label: `… of ${pattern}`,
+      value: formatNumber(rate),
+    })),
     { label: "Schedule", value: optimizer.schedule },
     {
       label: "Warm-up",
@@ -161,10 +185,10 @@ function deviceSetting({ device, usedDevice }: ResolvedRecipe): Setting {
 
 /** The memory mode that is used; until the run has chosen, the one that is asked for. */
 function memorySetting({ memory, usedMemory }: ResolvedRecipe): Setting {
-  if (!usedMemory) return { label: "Memory", value: memory };
+  if (!usedMemory) return { label: "Memory mode", value: memory };
   const { mode, predictedBytes } = usedMemory;
   return {
-    label: "Memory",
+    label: "Memory mode",
     value: mode,
     title: `predicted peak: ${formatBytes(predictedBytes)}`,
   };

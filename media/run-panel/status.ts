@@ -64,7 +64,8 @@ export function actionButtons(run: RunView): ActionButton[] {
 }
 
 function outputLabel(run: RunView): string {
-  return run.recipe?.method.type === "full" ? "Open Model Folder" : "Open Adapter Folder";
+  const type = run.recipe?.method.type;
+  return type === "full" || type === "freeze" ? "Open Model Folder" : "Open Adapter Folder";
 }
 
 export function bannerOf(run: RunView): Banner | undefined {

@@ -36,6 +36,13 @@ const loraMethodSchema = z.strictObject({
     .describe(
       'Target modules: a list of module names ("q_proj"), a regular expression over full module paths, or "all-linear" (every linear layer but the head).',
     ),
+  loraPlusRatio: z
+    .number()
+    .positive()
+    .optional()
+    .describe(
+      "LoRA+ (arXiv 2402.12354): B's learning rate is so many times A's. 16 is usual; the learning rate itself should then be lower.",
+    ),
   variant: z
     .enum(["lora", "rslora"])
     .default("lora")
@@ -52,7 +59,19 @@ const fullMethodSchema = z.strictObject({
     ),
 });
 
-export const methodSchema = z.discriminatedUnion("type", [loraMethodSchema, fullMethodSchema]);
+const freezeMethodSchema = z.strictObject({
+  type: z
+    .literal("freeze")
+    .describe(
+      "Trains a part of the base and nothing else: the part that freeze, trainFirst and trainLast leave.",
+    ),
+});
+
+export const methodSchema = z.discriminatedUnion("type", [
+  loraMethodSchema,
+  freezeMethodSchema,
+  fullMethodSchema,
+]);
 
 const objectiveSchema = z.strictObject({
   type: z.literal("sft").describe("Supervised fine-tuning: next-token cross-entropy."),
@@ -96,7 +115,15 @@ const optimizerSchema = z.strictObject({
     .number()
     .positive()
     .optional()
-    .describe("Peak learning rate. Left out: 2e-4 for LoRA, 2e-5 for full fine-tuning."),
+    .describe(
+      "Peak learning rate. Left out: 2e-4 for LoRA, 2e-5 where the base itself is trained.",
+    ),
+  learningRates: z
+    .record(z.string().min(1), z.number().positive())
+    .optional()
+    .describe(
+      'Peak learning rates of parts (discriminative fine-tuning): patterns over tensor names as in freeze, the last that matches counts, e.g. {"layers.[0-5]": 1e-5, "norm": 1e-4}.',
+    ),
   weightDecay: z.number().min(0).default(0).describe("Decoupled weight decay (AdamW)."),
   betas: z.tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)]).default([0.9, 0.999]),
   epsilon: z.number().positive().default(1e-8),
@@ -127,6 +154,25 @@ export const recipeSchema = z.strictObject({
       "What computes. auto: cuda where it is installed, else cpu. A device that is missing or computes wrongly is replaced by cpu; the run's log says why.",
     ),
   method: methodSchema.prefault({ type: "lora" }),
+  freeze: z
+    .array(
+      z
+        .string()
+        .min(1)
+        .regex(/^!?[^!]+$/u, "a pattern, or ! and a pattern"),
+    )
+    .optional()
+    .describe(
+      'What is not trained: patterns over tensor and layer names, in order. "mlp" or "layers.3" name whole parts, * stands for any characters, [0-9] for a range of numbers, and a leading ! trains what it matches after all. With an adapter: where none is attached.',
+    ),
+  trainFirst: positiveInt
+    .optional()
+    .describe("Only this many blocks at the start are trained (and those of trainLast)."),
+  trainLast: positiveInt
+    .optional()
+    .describe(
+      'Only this many blocks at the end are trained (and those of trainFirst): no embeddings, no last norm, no head, unless freeze names them with "!".',
+    ),
   quantization: z
     .enum(["none", "int8", "int4"])
     .default("none")
@@ -178,6 +224,19 @@ export const QUANTIZATION_NEEDS_LORA =
   'quantization is for method lora, whose base weights stay as they are; leave it out, or choose "lora"';
 
 export type Recipe = z.output<typeof recipeSchema>;
+
+/** Tensors of the base itself change, so that a run's result is a model, not an adapter. */
+export function trainsBase({ type }: Method): boolean {
+  return type === "full" || type === "freeze";
+}
+
+export function layerChoice({
+  freeze,
+  trainFirst,
+  trainLast,
+}: Recipe): Pick<Recipe, "freeze" | "trainFirst" | "trainLast"> {
+  return { freeze, trainFirst, trainLast };
+}
 export type RecipeInput = z.input<typeof recipeSchema>;
 export type MemoryMode = z.output<typeof memoryModeSchema>;
 export type MemoryWish = Recipe["memory"];

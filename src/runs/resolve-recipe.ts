@@ -21,7 +21,11 @@ import { InputError, hasCode } from "../util/errors.ts";
 import { RETUNE_VERSION } from "../util/version.ts";
 
 /** Learning rates at which each method learns; the defaults of one do nothing for the other. */
-const LEARNING_RATES: Readonly<Record<Method["type"], number>> = { lora: 2e-4, full: 2e-5 };
+const LEARNING_RATES: Readonly<Record<Method["type"], number>> = {
+  lora: 2e-4,
+  freeze: 2e-5,
+  full: 2e-5,
+};
 /** A model drawn at random takes, and needs, far larger steps than one that has been trained. */
 const FROM_SCRATCH_LEARNING_RATE = 1e-3;
 
@@ -89,6 +93,20 @@ function parseRecipe(text: string, file: string): { recipe: Recipe; lineOf: Line
   }
   if (parsed.data.quantization !== "none" && parsed.data.method.type !== "lora") {
     throw new InputError(`${file}:${lineOf(["quantization"])}: ${QUANTIZATION_NEEDS_LORA}`);
+  }
+  const { method, freeze, trainFirst, trainLast } = parsed.data;
+  const choice = Object.entries({ freeze, trainFirst, trainLast }).find(
+    ([, value]) => value !== undefined,
+  );
+  if (method.type === "full" && choice) {
+    throw new InputError(
+      `${file}:${lineOf([choice[0]])}: ${choice[0]} contradicts method full, which trains everything; choose method freeze`,
+    );
+  }
+  if (method.type === "freeze" && !choice) {
+    throw new InputError(
+      `${file}:${lineOf(["method"])}: method freeze needs freeze, trainFirst or trainLast to say what is trained`,
+    );
   }
   return { recipe: parsed.data, lineOf };
 }

@@ -87,9 +87,14 @@ interface Trial {
   output: string;
 }
 
+const ARCHITECTURE = causalLmOf(CONFIG, "the device check");
+
 const OPTIONS: GraphOptions = {
-  architecture: causalLmOf(CONFIG, "the device check"),
-  tuning: { type: "full" },
+  architecture: ARCHITECTURE,
+  tuning: {
+    trained: new Set(ARCHITECTURE.tensors.map(({ name }) => name)),
+    adapter: undefined,
+  },
   maxPositions: CONFIG.max_position_embeddings,
   typeOf: (name) => {
     throw new Error(`internal: ${name} is fed`);

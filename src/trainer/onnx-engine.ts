@@ -4,6 +4,7 @@ import { elementCount } from "../graph/dim.ts";
 import { type BaseModel, openBaseModel } from "../models/base-model.ts";
 import { quantiseBase } from "../models/quantised-base.ts";
 import type { MemoryWish, Method, Quantization, UsedMemory } from "../protocol/recipe.ts";
+import type { LayerChoice } from "../util/tensor-patterns.ts";
 import { readTensor } from "../weights/safetensors.ts";
 import { CPU, type Device, createOnDevice } from "./device.ts";
 import type { LossSums, Trainable, TrainingEngine } from "./engine.ts";
@@ -42,6 +43,8 @@ export interface EngineOptions {
   /** `baseDir` as it was opened; left out: it is opened here. */
   base?: BaseModel | undefined;
   method: Method;
+  /** Which tensors of the base, or which of an adapter's targets, are trained; left out: all. */
+  layers?: LayerChoice | undefined;
   /** Decides freshly drawn tensors. */
   seed: number;
   /** Longest row in tokens. */
@@ -66,7 +69,7 @@ export interface SavingEngine extends TrainingEngine {
   readonly device: Device;
   /** What the memory dial came to; undefined where a plan was given, or nothing is trained. */
   readonly memory: UsedMemory | undefined;
-  /** Writes a PEFT adapter folder, or for method `full` a model folder, by atomic rename. */
+  /** Writes a PEFT adapter folder, or where the base itself is trained a model folder, by atomic rename. */
   saveResult(
     dir: string,
     parameters: Float32Array,
@@ -117,8 +120,10 @@ class OnnxEngine implements SavingEngine {
       (sum, { shape }) => sum + elementCount(shape),
       0,
     );
-    const { tuning } = state.graphOptions;
-    this.totalParameters = tuning.type === "full" ? ofBase : ofBase + state.parameters.length;
+    const { trained } = state.graphOptions.tuning;
+    this.totalParameters = state.trainables
+      .filter(({ name }) => !trained.has(name))
+      .reduce((sum, { length }) => sum + length, ofBase);
   }
 
   async accumulateGradients(
@@ -153,10 +158,10 @@ class OnnxEngine implements SavingEngine {
   }
 
   #dropout(tokens: number, seed: number): { feeds: Record<string, Feed>; sizes: object } {
-    const { tuning } = this.#graphOptions;
-    if (tuning.type !== "lora" || tuning.dropout === 0) return { feeds: {}, sizes: {} };
-    const widest = Math.max(...tuning.sites.map(({ layer }) => layer.inFeatures));
-    const { dropout: rate, sites } = tuning;
+    const { adapter } = this.#graphOptions.tuning;
+    if (!adapter || adapter.dropout === 0) return { feeds: {}, sizes: {} };
+    const { dropout: rate, sites } = adapter;
+    const widest = Math.max(...sites.map(({ layer }) => layer.inFeatures));
     return dropoutFeeds({ rate, sites: sites.length, largest: tokens * widest, seed });
   }
 
@@ -230,7 +235,7 @@ export async function openTrainingEngine(
   const opened = options.base ?? (await openBaseModel(baseDir, { needWeights: !fromScratch }));
   checkLength(opened, maxLength);
   const base = await quantiseBase(opened, { ...options, log });
-  const tuning = tuningOf(method, base.architecture);
+  const tuning = tuningOf({ method, layers: options.layers }, base);
   const graphOptions = graphOptionsOf(base, tuning, maxLength);
   const { plan, graph, memory } = options.plan
     ? {
@@ -251,7 +256,7 @@ export async function openTrainingEngine(
   const parameters = new Float32Array(size);
   const values: InitialValues = { seed, initializerRange: base.architecture.initializerRange };
   for (const { name, shape, offset, length } of trainables) {
-    const stored = tuning.type === "full" ? base.weights.get(name) : undefined;
+    const stored = tuning.trained.has(name) ? base.weights.get(name) : undefined;
     const initial = stored ? await readTensor(stored) : initialValues({ name, shape }, values);
     parameters.subarray(offset, offset + length).set(initial);
   }

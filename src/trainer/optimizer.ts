@@ -19,11 +19,13 @@ export interface AdamWOptions {
   weightDecay: number;
 }
 
-/** A window [start, end) of the vector, and whether weight decay applies to it. */
+/** A window [start, end) of the vector, its share of the learning rate, and whether weight decay applies to it. */
 export interface ParameterRange {
   start: number;
   end: number;
   decays: boolean;
+  /** Its learning rate is so many times that of the step. */
+  rate: number;
 }
 
 export function initAdamW(size: number): AdamWState {
@@ -43,10 +45,10 @@ export function updateAdamW(
 ): void {
   state.step++;
   const { firstMoments, secondMoments, step } = state;
-  const stepSize = learningRate / (1 - beta1 ** step);
   const secondCorrection = Math.sqrt(1 - beta2 ** step);
-  for (const { start, end, decays } of ranges) {
-    const kept = decays ? 1 - learningRate * weightDecay : 1;
+  for (const { start, end, decays, rate } of ranges) {
+    const stepSize = (learningRate * rate) / (1 - beta1 ** step);
+    const kept = decays ? 1 - learningRate * rate * weightDecay : 1;
     for (let i = start; i < end; i++) {
       const gradient = gradients[i]!;
       const first = firstMoments[i]! + (gradient - firstMoments[i]!) * (1 - beta1);

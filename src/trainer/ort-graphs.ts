@@ -20,16 +20,20 @@ import { storedWeight } from "./stored-weight.ts";
 import { type LoraSite, loraHook, loraTensors } from "../adapters/lora.ts";
 
 /** What is trained, or at least fed rather than read from the checkpoint. */
-export type Tuning =
-  | { type: "none" }
-  | {
-      type: "lora";
-      sites: readonly LoraSite[];
-      alpha: number;
-      useRslora: boolean;
-      dropout: number;
-    }
-  | { type: "full" };
+export interface Tuning {
+  /** Tensors of the base itself, by name. */
+  trained: ReadonlySet<string>;
+  adapter: LoraAdapter | undefined;
+}
+
+export interface LoraAdapter {
+  sites: readonly LoraSite[];
+  alpha: number;
+  useRslora: boolean;
+  dropout: number;
+}
+
+export const NOTHING_TUNED: Tuning = { trained: new Set(), adapter: undefined };
 
 export interface GraphOptions {
   architecture: CausalLm;
@@ -105,7 +109,7 @@ function buildForward(
     attend,
     maxPositions,
     tensor: (name, shape) =>
-      tuning.type === "full"
+      tuning.trained.has(name)
         ? parameter(name, shape as readonly number[])
         : storedWeight(b, { name, type: typeOf(name), shape }),
     adapt: adaptHook(tuning, { b, parameter, training }),
@@ -121,18 +125,19 @@ function adaptHook(
     training: boolean;
   },
 ): LinearHook {
-  if (tuning.type !== "lora") return (_, _x, layers) => layers.map(({ base }) => base);
+  const { adapter } = tuning;
+  if (!adapter) return (_, _x, layers) => layers.map(({ base }) => base);
   const { b, parameter, training } = context;
-  const shapes = new Map(loraTensors(tuning.sites).map(({ name, shape }) => [name, shape]));
+  const shapes = new Map(loraTensors(adapter.sites).map(({ name, shape }) => [name, shape]));
   const tensor = (name: string): Value => {
     const shape = shapes.get(name);
     if (!shape) throw new Error(`internal: no adapter tensor ${name}`);
     return parameter(name, shape);
   };
-  if (!training || tuning.dropout === 0) return loraHook(tuning.sites, tensor);
+  if (!training || adapter.dropout === 0) return loraHook(adapter.sites, tensor);
   const pool = b.input(FEEDS.dropoutPool, "float32", ["D"]);
-  const offsets = b.input(FEEDS.dropoutOffsets, "int64", [tuning.sites.length]);
-  return loraHook(tuning.sites, tensor, (site, like) =>
+  const offsets = b.input(FEEDS.dropoutOffsets, "int64", [adapter.sites.length]);
+  return loraHook(adapter.sites, tensor, (site, like) =>
     b.apply("DropoutMask", [like, pool, offsets], { site }),
   );
 }
@@ -184,7 +189,7 @@ function buildLoss(
   const coefficients = b.input(FEEDS.coefficients, "float32", [rows]);
   const { parameters, outputs } = buildForward(options, { b, inputs, attend, training });
   const { hidden, headWeight, logits } = outputs;
-  const isHeadAdapted = tuning.type === "lora" && tuning.sites.some(({ layer }) => layer.isHead);
+  const isHeadAdapted = tuning.adapter?.sites.some(({ layer }) => layer.isHead) ?? false;
   if (isHeadAdapted) {
     const operands = [logits(), labels, coefficients];
     const [loss, probabilities] = b.emit("SoftmaxCrossEntropy", operands, {});
@@ -192,7 +197,7 @@ function buildLoss(
     const hits = training ? undefined : b.apply("ArgMaxHit", [probabilities, labels], {});
     return { parameters, loss, hits };
   }
-  const trained = tuning.type === "full" ? "weightGradient" : "training";
+  const trained = tuning.trained.has(headWeight.name) ? "weightGradient" : "training";
   const [loss, second] = b.emit("LinearCrossEntropy", [hidden, headWeight, labels, coefficients], {
     rowChunks: form.rowChunks,
     vocabularyChunks: form.vocabularyChunks,

@@ -6,16 +6,20 @@ import { type Dataset, describeReport, loadDataset } from "../data/dataset.ts";
 import type { Example } from "../data/example.ts";
 import { type Tokenizer, loadTokenizer } from "../data/tokenizer.ts";
 import { type BaseModel, openBaseModel, resolveBase } from "../models/base-model.ts";
-import type { ResolvedRecipe } from "../protocol/recipe.ts";
+import { type ResolvedRecipe, layerChoice } from "../protocol/recipe.ts";
 import { InputError } from "../util/errors.ts";
 import { type Hashing, startHashing } from "../util/hash-files.ts";
 import { openDevice } from "./device-check.ts";
 import { type SavingEngine, openTrainingEngine } from "./onnx-engine.ts";
+import type { ParameterRange } from "./optimizer.ts";
+import { parameterRanges } from "./parameter-ranges.ts";
 import { type TrainingPlan, planTraining } from "./training-plan.ts";
 
 export interface PreparedRun {
   engine: SavingEngine;
   plan: TrainingPlan;
+  /** What the optimizer does with each part of the engine's parameters. */
+  ranges: readonly ParameterRange[];
   /** Empty when there is nothing to evaluate on. */
   evaluation: readonly Example[];
   /** Of the files that the run depends on; of a new run still under way when training begins. */
@@ -57,13 +61,14 @@ async function prepareTraining(
   const { method, quantization, memory, seed, threads } = recipe;
   const { maxLength } = recipe.data;
   const device = await openDevice(recipe.device, { purpose: "training", log });
-  const options = { method, quantization, memory, seed, maxLength, threads, device, log };
+  const layers = layerChoice(recipe);
+  const options = { method, layers, quantization, memory, seed, maxLength, threads, device, log };
   const engine = await openTrainingEngine({ ...options, baseDir, base });
   const before = recipe.usedDevice?.name;
   if (before !== undefined && before !== engine.device.name) {
     log(`this run began on ${before} and goes on on ${engine.device.name}: the last digits differ`);
   }
-  return { engine, plan, evaluation };
+  return { engine, plan, ranges: parameterRanges(engine.trainables, recipe), evaluation };
 }
 
 function isFromScratch({ method }: ResolvedRecipe): boolean {

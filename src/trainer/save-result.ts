@@ -5,9 +5,11 @@ import type { DType } from "../weights/dtype.ts";
 import { fromFloat32 } from "../weights/dtype.ts";
 import { replaceFolder } from "../weights/replace-folder.ts";
 import { type PeftLoraConfig, writePeftAdapter } from "../weights/peft-adapter.ts";
-import { type TensorToWrite, writeSafetensors } from "../weights/safetensors.ts";
+import { type TensorToWrite, readTensorChunks, writeSafetensors } from "../weights/safetensors.ts";
 import { copySideFiles, sideFiles } from "../weights/side-files.ts";
-import type { Tuning } from "./ort-graphs.ts";
+import type { LoraAdapter, Tuning } from "./ort-graphs.ts";
+
+const COPY_BYTES = 2 ** 24;
 
 export interface SavedResult {
   kind: "adapter" | "model";
@@ -24,8 +26,9 @@ interface Result {
 
 /** @throws what the file system throws; the folder then is as it was before */
 export async function saveResult(dir: string, result: Result): Promise<SavedResult> {
-  if (result.tuning.type === "lora") {
-    await writePeftAdapter(dir, loraConfig(result), result.tensors.map(asFloat32));
+  const { adapter } = result.tuning;
+  if (adapter) {
+    await writePeftAdapter(dir, loraConfig(adapter, result), result.tensors.map(asFloat32));
     return { kind: "adapter", dir };
   }
   await saveModel(dir, result);
@@ -37,19 +40,21 @@ function asFloat32(tensor: Result["tensors"][number]): TensorToWrite {
   return { name, dtype: "F32", shape, data: fromFloat32(values, "F32") };
 }
 
-function loraConfig({ base, tuning, baseModel }: Result): PeftLoraConfig {
-  if (tuning.type !== "lora") throw new Error("internal: not an adapter");
-  const [first] = tuning.sites;
+function loraConfig(
+  { sites, alpha, useRslora, dropout }: LoraAdapter,
+  { base, baseModel }: Result,
+): PeftLoraConfig {
+  const [first] = sites;
   if (!first) throw new Error("internal: an adapter without sites");
-  const paths = tuning.sites.map(({ layer }) => layer.path);
+  const paths = sites.map(({ layer }) => layer.path);
   return {
     peft_type: "LORA",
     task_type: "CAUSAL_LM",
     base_model_name_or_path: baseModel,
     r: first.rank,
-    lora_alpha: tuning.alpha,
-    lora_dropout: tuning.dropout,
-    use_rslora: tuning.useRslora,
+    lora_alpha: alpha,
+    lora_dropout: dropout,
+    use_rslora: useRslora,
     target_modules: targetModules(
       paths,
       base.architecture.linearLayers.map(({ path: each }) => each),
@@ -71,20 +76,20 @@ function targetModules(paths: readonly string[], all: readonly string[]): string
   return [...(same ? names : chosen)].toSorted();
 }
 
+/** What was trained, in the type of the base's tensor, and byte for byte what was frozen. */
 async function saveModel(dir: string, { base, tensors }: Result): Promise<void> {
-  const dtype = statedDType(base.config);
+  const trained = new Map(tensors.map((tensor) => [tensor.name, tensor]));
+  const outputs = base.architecture.tensors.map(({ name, shape }): TensorToWrite => {
+    const stored = base.weights.get(name);
+    const dtype = stored?.dtype ?? statedDType(base.config);
+    const values = trained.get(name)?.values;
+    if (values) return { name, shape, dtype, data: async () => fromFloat32(values, dtype) };
+    if (!stored) throw new Error(`internal: ${name} is neither trained nor stored`);
+    return { name, shape, dtype, data: () => readTensorChunks(stored, COPY_BYTES) };
+  });
   await replaceFolder(dir, async (temporary) => {
     await copySideFiles(base.dir, (await sideFiles(base.dir)).files, temporary);
-    await writeSafetensors(
-      path.join(temporary, "model.safetensors"),
-      tensors.map(({ name, shape, values }) => ({
-        name,
-        shape,
-        dtype,
-        data: async () => fromFloat32(values, dtype),
-      })),
-      { format: "pt" },
-    );
+    await writeSafetensors(path.join(temporary, "model.safetensors"), outputs, { format: "pt" });
   });
 }
 

@@ -67,7 +67,7 @@ function planHead(
   const logits = rows * vocabSize * 4;
   // The head, or the embeddings that are tied to it.
   const head = tensors.findLast(({ shape }) => shape[0] === vocabSize);
-  const isHalf = head && tuning.type !== "full" && typeOf(head.name) !== "float32";
+  const isHalf = head && !tuning.trained.has(head.name) && typeOf(head.name) !== "float32";
   const widened = isHalf ? elementCount(head.shape) * 4 : 0;
   if (mode === "memory" && widened > logitsBytes) {
     const slices = Math.ceil((logits + widened) / (2 * logitsBytes));
@@ -140,16 +140,17 @@ export function predictBytes(
   const N = B * row;
   const sizes = { N, B, L: Math.ceil(row / blocks), R: Math.ceil(N / rowChunks), D: 0 };
   const parameters = graph.parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0);
-  const linear = architecture.linearLayers.reduce(
-    (sum, { inFeatures, outFeatures }) => sum + inFeatures * outFeatures,
-    0,
-  );
+  // What is trained is fed, and what is fed cannot be packed.
+  const stored = new Set(graph.graph.weights.map(({ name }) => name));
+  const linear = architecture.linearLayers
+    .filter(({ path }) => stored.has(`${path}.weight`))
+    .reduce((sum, { inFeatures, outFeatures }) => sum + inFeatures * outFeatures, 0);
   const packed = plan.prepack && isPacked(graph.graph) ? 2 * 4 * linear : 0;
   const activations = peakBytes(graph.graph, sizes);
   return BASELINE_BYTES + weightBytes + packed + activations + parameters * BYTES_PER_PARAMETER;
 }
 
-/** Weights in blocks are not packed, and what is fed cannot be. */
+/** Weights in blocks are not packed. */
 function isPacked({ weights }: Graph): boolean {
   const matrices = weights.filter(({ shape }) => shape.length === 2);
   return matrices.length > 1 && matrices.every(({ type }) => type !== "int8" && type !== "int4");

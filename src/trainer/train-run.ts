@@ -3,7 +3,7 @@ import { readdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { env } from "onnxruntime-node";
 import writeFileAtomic from "write-file-atomic";
-import type { ResolvedRecipe, UsedDevice } from "../protocol/recipe.ts";
+import { type ResolvedRecipe, type UsedDevice, trainsBase } from "../protocol/recipe.ts";
 import { type Metric, RUN_FILES, type RunState } from "../protocol/run-folder.ts";
 import { InputError, errorMessage, isDiskFull } from "../util/errors.ts";
 import { RETUNE_VERSION } from "../util/version.ts";
@@ -219,7 +219,7 @@ class RunTraining {
     if (!this.#prepared) throw new Error("internal: a result before it was prepared");
     await this.#hashesRecorded;
     const { engine } = this.#prepared;
-    const isAdapter = this.#recipe.method.type === "lora";
+    const isAdapter = !trainsBase(this.#recipe.method);
     const dir = path.join(this.#dir, isAdapter ? RUN_FILES.adapter : RUN_FILES.model);
     const parameters = (await this.#bestParameters(progress)) ?? engine.parameters;
     await engine.saveResult(dir, parameters, { baseModel: this.#recipe.base });

@@ -50,12 +50,7 @@ export class TrainingLoop {
     this.#savedStep = progress.step;
     this.#elapsedBefore = progress.elapsedMs;
     this.#gradients = new Float32Array(run.engine.parameters.length);
-    this.#ranges = run.engine.trainables.map(({ shape, offset, length }) => ({
-      start: offset,
-      end: offset + length,
-      // Norms and biases are not decayed, as in transformers' Trainer.
-      decays: shape.length > 1,
-    }));
+    this.#ranges = run.ranges;
     const { schedule: type, learningRate, warmupSteps } = recipe.optimizer;
     const { totalSteps } = run.plan;
     this.#schedule = {

@@ -1,17 +1,18 @@
 /** A base model with what is trained on it: what every compiled graph of either is built from. */
 import path from "node:path";
 import { type LoraSite, loraScale, loraTensors, selectTargets } from "../adapters/lora.ts";
-import type { CausalLm, NamedShape } from "../graph/causal-lm.ts";
+import type { NamedShape } from "../graph/causal-lm.ts";
 import { elementCount } from "../graph/dim.ts";
 import { checkBaseCopies } from "../merge/merge-plan.ts";
 import { type BaseModel, locateWeights, storedTypeOf } from "../models/base-model.ts";
 import type { Method } from "../protocol/recipe.ts";
 import { InputError } from "../util/errors.ts";
+import { type LayerChoice, trainedPredicate } from "../util/tensor-patterns.ts";
 import { readPeftAdapter } from "../weights/peft-adapter.ts";
 import { readTensor } from "../weights/safetensors.ts";
 import { adapterSites } from "./adapter-sites.ts";
 import type { Trainable } from "./engine.ts";
-import type { GraphOptions, Tuning } from "./ort-graphs.ts";
+import { type GraphOptions, NOTHING_TUNED, type Tuning } from "./ort-graphs.ts";
 import type { Feed, OrtSessionOptions } from "./ort-session.ts";
 
 /** Parameters laid out one after the other in one vector. */
@@ -39,11 +40,27 @@ export function parameterFeeds(
   );
 }
 
-export function tuningOf(method: Method, { linearLayers }: CausalLm): Tuning {
-  if (method.type === "full") return { type: "full" };
+/** @throws InputError when the method does not fit the base, or nothing is left to train */
+export function tuningOf(
+  { method, layers = {} }: { method: Method; layers?: LayerChoice | undefined },
+  { architecture, dir }: Pick<BaseModel, "architecture" | "dir">,
+): Tuning {
+  const names = architecture.tensors.map(({ name }) => name);
+  const isTrained = trainedPredicate(layers, names, dir);
+  if (method.type !== "lora") {
+    const trained = new Set(names.filter(isTrained));
+    if (trained.size === 0) throw new InputError("freeze leaves no tensor to train");
+    return { trained, adapter: undefined };
+  }
   const { rank, alpha, dropout, targets, variant } = method;
   const scale = loraScale(alpha, rank, variant === "rslora");
-  const sites = selectTargets(linearLayers, targets).map((layer): LoraSite => {
+  const chosen = selectTargets(architecture.linearLayers, targets).filter(({ path: each }) =>
+    isTrained(`${each}.weight`),
+  );
+  if (chosen.length === 0) {
+    throw new InputError("freeze, trainFirst and trainLast leave none of method.targets to train");
+  }
+  const sites = chosen.map((layer): LoraSite => {
     const limit = Math.min(layer.inFeatures, layer.outFeatures);
     if (rank > limit) {
       throw new InputError(
@@ -52,7 +69,10 @@ export function tuningOf(method: Method, { linearLayers }: CausalLm): Tuning {
     }
     return { layer, rank, scale };
   });
-  return { type: "lora", sites, alpha, useRslora: variant === "rslora", dropout };
+  return {
+    trained: new Set(),
+    adapter: { sites, alpha, useRslora: variant === "rslora", dropout },
+  };
 }
 
 export function checkLength(base: BaseModel, maxLength: number): void {
@@ -76,7 +96,7 @@ export async function loadAdapter(
   adapterDir: string | undefined,
 ): Promise<LoadedAdapter> {
   if (adapterDir === undefined) {
-    return { tuning: { type: "none" }, trainables: [], parameters: new Float32Array() };
+    return { tuning: NOTHING_TUNED, trainables: [], parameters: new Float32Array() };
   }
   const adapter = await readPeftAdapter(adapterDir);
   await checkBaseCopies(base, adapter);
@@ -90,7 +110,7 @@ export async function loadAdapter(
   }
   const { lora_alpha: alpha, use_rslora: useRslora } = adapter.config;
   return {
-    tuning: { type: "lora", sites, alpha, useRslora, dropout: 0 },
+    tuning: { trained: new Set(), adapter: { sites, alpha, useRslora, dropout: 0 } },
     trainables,
     parameters,
   };

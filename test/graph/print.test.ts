@@ -30,11 +30,8 @@ test("the training step of LoRA on q_proj is the one that was read and agreed on
     {
       architecture,
       tuning: {
-        type: "lora",
-        sites: [{ layer, rank: 2, scale: 2 }],
-        alpha: 4,
-        useRslora: false,
-        dropout: 0,
+        trained: new Set(),
+        adapter: { sites: [{ layer, rank: 2, scale: 2 }], alpha: 4, useRslora: false, dropout: 0 },
       },
       maxPositions: 64,
       typeOf: () => "bfloat16",

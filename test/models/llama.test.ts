@@ -6,7 +6,12 @@ import { openBaseModel } from "../../src/models/base-model.ts";
 import { causalLmOf } from "../../src/models/registry.ts";
 import { graphOptionsOf, sessionOptionsOf } from "../../src/trainer/tuned-base.ts";
 import { causalMask } from "../../src/trainer/ort-feeds.ts";
-import { FEEDS, buildDecodingGraph, buildTrainingGraph } from "../../src/trainer/ort-graphs.ts";
+import {
+  FEEDS,
+  NOTHING_TUNED,
+  buildDecodingGraph,
+  buildTrainingGraph,
+} from "../../src/trainer/ort-graphs.ts";
 import { OrtSession } from "../../src/trainer/ort-session.ts";
 import { loraScale, selectTargets } from "../../src/adapters/lora.ts";
 import {
@@ -27,7 +32,7 @@ for (const variant of ["tied", "untied"]) {
     const { tensors } = await readSafetensorsHeader(`${folder(variant)}/expected.safetensors`);
     const [B, T] = tensors.get("ids")!.shape as [number, number];
     const ids = await readTensorBytes(tensors.get("ids")!);
-    const graph = buildDecodingGraph(graphOptionsOf(base, { type: "none" }, T));
+    const graph = buildDecodingGraph(graphOptionsOf(base, NOTHING_TUNED, T));
     const session = await OrtSession.create(
       graph.graph,
       await sessionOptionsOf(base, { threads: 1, prepack: true }),
@@ -66,7 +71,8 @@ test("with LoRA on the last layer nothing below it is differentiated", async () 
       rank: 2,
       scale: loraScale(4, 2, false),
     }));
-    const tuning = { type: "lora", sites, alpha: 4, useRslora: false, dropout: 0 } as const;
+    const adapter = { sites, alpha: 4, useRslora: false, dropout: 0 };
+    const tuning = { trained: new Set<string>(), adapter };
     const { graph } = buildTrainingGraph(graphOptionsOf(base, tuning, 8), {
       blocks: 1,
       rowChunks: 1,

@@ -36,7 +36,24 @@ test("each method has a learning rate of its own", async (t) => {
     (await resolveRecipe(writeRecipe(dir, { optimizer: {}, ...method }))).optimizer.learningRate;
   assert.equal(await rate({ method: { type: "lora" } }), 2e-4);
   assert.equal(await rate({ method: { type: "full" } }), 2e-5);
+  assert.equal(await rate({ method: { type: "freeze" }, trainFirst: 1 }), 2e-5);
   assert.equal(await rate({ method: { type: "full", init: "random" } }), 1e-3);
+});
+
+test("what is frozen must be said for method freeze, and not for full", async (t) => {
+  const dir = tinyWorkspace(t);
+  const refused = (change: Parameters<typeof writeRecipe>[1], message: RegExp): Promise<void> =>
+    assert.rejects(resolveRecipe(writeRecipe(dir, change)), message);
+  await refused({ method: { type: "freeze" } }, /retune\.json:3: method freeze needs freeze, /);
+  await refused(
+    { method: { type: "full" }, trainLast: 1 },
+    /retune\.json:\d+: trainLast contradicts method full/,
+  );
+  await refused({ freeze: ["!!mlp"] }, /retune\.json:\d+: freeze\.0: a pattern/);
+  const recipe = await resolveRecipe(
+    writeRecipe(dir, { method: { type: "freeze" }, trainLast: 1 }),
+  );
+  assert.equal(recipe.trainLast, 1);
 });
 
 test("eval and evalSplit exclude each other, and the line says where", async (t) => {

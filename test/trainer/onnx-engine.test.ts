@@ -1,7 +1,6 @@
 /** The compiled training step against PyTorch + transformers + PEFT (goldens by make_llama.py). */
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import type { Example } from "../../src/data/example.ts";
 import type { Method } from "../../src/protocol/recipe.ts";
 import {
@@ -11,12 +10,14 @@ import {
 } from "../../src/trainer/onnx-engine.ts";
 import type { StepForm } from "../../src/trainer/ort-graphs.ts";
 import type { StepPlan } from "../../src/trainer/step-form.ts";
-import {
-  readSafetensorsHeader,
-  readTensor,
-  readTensorBytes,
-} from "../../src/weights/safetensors.ts";
+import { readSafetensorsHeader, readTensor } from "../../src/weights/safetensors.ts";
 import { assertClose } from "../support/assert-close.ts";
+import {
+  countedIn,
+  goldenModel as folder,
+  readBatch,
+  readExpected,
+} from "../support/llama-golden.ts";
 
 /** Relative to each tensor's largest value, float32 on both sides. */
 const GRADIENT_TOLERANCE = { rtol: 1e-4, atol: 1e-9 };
@@ -33,34 +34,6 @@ const variants: Record<string, Method> = {
     variant: "rslora",
   },
 };
-
-function folder(variant: string, file = ""): string {
-  return fileURLToPath(new URL(`../golden/models/${variant}/${file}`, import.meta.url));
-}
-
-async function readExpected(variant: string) {
-  const { tensors } = await readSafetensorsHeader(folder(variant, "expected.safetensors"));
-  const floats = (name: string): Promise<Float32Array> => readTensor(tensors.get(name)!);
-  const ints = async (name: string): Promise<number[]> => {
-    const bytes = await readTensorBytes(tensors.get(name)!);
-    return Array.from(new BigInt64Array(bytes.slice().buffer), Number);
-  };
-  return { tensors, floats, ints };
-}
-
-async function readBatch(variant: string): Promise<Example[]> {
-  const { tensors, ints } = await readExpected(variant);
-  const width = tensors.get("ids")!.shape[1]!;
-  const [ids, counted, lengths] = [await ints("ids"), await ints("counted"), await ints("lengths")];
-  return lengths.map((length, row) => ({
-    ids: Int32Array.from(ids.slice(row * width, row * width + length)),
-    counted: Uint8Array.from(counted.slice(row * width, row * width + length)),
-    line: row + 1,
-  }));
-}
-
-const countedIn = (batch: readonly Example[]): number =>
-  batch.reduce((sum, { counted }) => sum + counted.reduce((a, b) => a + b, 0), 0);
 
 async function gradients(engine: SavingEngine, batch: readonly Example[]) {
   const into = new Float32Array(engine.parameters.length);

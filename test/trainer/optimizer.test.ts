@@ -14,8 +14,8 @@ test("AdamW with clipping follows torch step for step; decay spares what it shal
   const parameters = Float32Array.from(initial);
   const state = initAdamW(parameters.length);
   const ranges = [
-    { start: 0, end: 12, decays: true },
-    { start: 12, end: 16, decays: false },
+    { start: 0, end: 12, decays: true, rate: 1 },
+    { start: 12, end: 16, decays: false, rate: 1 },
   ];
   const [beta1 = 0, beta2 = 0] = settings.betas;
   for (const [index, { gradient, norm, parameters: expected }] of steps.entries()) {

@@ -22,7 +22,10 @@ const WEIGHT_BYTES = 538e6;
 const architecture = llama(CONFIG, "config.json");
 
 function optionsFor(type: "float32" | "bfloat16"): GraphOptions {
-  const tuning = tuningOf(methodSchema.parse({ type: "lora" }), architecture);
+  const tuning = tuningOf(
+    { method: methodSchema.parse({ type: "lora" }) },
+    { architecture, dir: "model" },
+  );
   return { architecture, tuning, maxPositions: 512, typeOf: () => type };
 }
 

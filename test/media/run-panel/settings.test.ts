@@ -50,9 +50,9 @@ test("the device is the one used, and says why it is not the one asked for", () 
 });
 
 test("the memory mode is the one used, with its predicted peak", () => {
-  assert.equal(settingsOf({ memory: "auto" }).get("Memory"), "auto");
+  assert.equal(settingsOf({ memory: "auto" }).get("Memory mode"), "auto");
   const usedMemory = { mode: "balanced", predictedBytes: 2 ** 30 };
-  assert.equal(settingsOf({ memory: "auto", usedMemory }).get("Memory"), "balanced");
+  assert.equal(settingsOf({ memory: "auto", usedMemory }).get("Memory mode"), "balanced");
 });
 
 test("files are named by their last part and keep their whole path for the tooltip", () => {

@@ -21,7 +21,7 @@ import { loadTokenizer } from "../../../src/data/tokenizer.ts";
 import { openBaseModel } from "../../../src/models/base-model.ts";
 import { graphOptionsOf, sessionOptionsOf } from "../../../src/trainer/tuned-base.ts";
 import { causalMask } from "../../../src/trainer/ort-feeds.ts";
-import { FEEDS, buildDecodingGraph } from "../../../src/trainer/ort-graphs.ts";
+import { FEEDS, NOTHING_TUNED, buildDecodingGraph } from "../../../src/trainer/ort-graphs.ts";
 import { OrtSession } from "../../../src/trainer/ort-session.ts";
 import { importGguf } from "../../../src/weights/gguf/import.ts";
 import {
@@ -55,7 +55,7 @@ async function logitsOf(dir: string, name: string): Promise<[Float32Array, Float
   const { tensors } = await readSafetensorsHeader(golden(`${name}.safetensors`));
   const ids = tensors.get("ids")!;
   const [B, T] = ids.shape as [number, number];
-  const graph = buildDecodingGraph(graphOptionsOf(base, { type: "none" }, T));
+  const graph = buildDecodingGraph(graphOptionsOf(base, NOTHING_TUNED, T));
   const session = await OrtSession.create(
     graph.graph,
     await sessionOptionsOf(base, { threads: 1, prepack: true }),

@@ -24,11 +24,19 @@ export function settingGroups(recipe: ResolvedRecipe): SettingGroup[] {
   ];
 }
 
+const LORA_VARIANTS = { lora: "LoRA", rslora: "rsLoRA", dora: "DoRA" } as const;
+
 /** One line for the header: "LoRA, rank 8". */
 export function methodLabel(method: Method): string {
   switch (method.type) {
     case "lora":
-      return `${method.variant === "rslora" ? "rsLoRA" : "LoRA"}, rank ${method.rank}`;
+      return `${LORA_VARIANTS[method.variant]}, rank ${method.rank}`;
+    case "ia3":
+      return "(IA)³";
+    case "prompt-tuning":
+      return `Prompt tuning, ${method.tokens} tokens`;
+    case "prefix-tuning":
+      return `Prefix tuning, ${method.tokens} tokens`;
     case "freeze":
       return "Frozen in part";
     case "full":
@@ -48,7 +56,7 @@ function methodSettings(method: Method): Setting[] {
   switch (method.type) {
     case "lora":
       return [
-        { label: "Method", value: method.variant === "rslora" ? "rsLoRA" : "LoRA" },
+        { label: "Method", value: LORA_VARIANTS[method.variant] },
         { label: "Rank", value: String(method.rank) },
         { label: "Alpha", value: formatNumber(method.alpha) },
         { label: "Scale", value: formatNumber(loraScale(method)) },
@@ -57,6 +65,28 @@ function methodSettings(method: Method): Setting[] {
           ? []
           : [{ label: "LoRA+ ratio", value: formatNumber(method.loraPlusRatio) }]),
         { label: "Targets", value: targets(method.targets) },
+        ...patternSetting("Ranks of", method.rankPattern),
+        ...patternSetting("Alphas of", method.alphaPattern),
+        ...(method.modulesToSave === undefined
+          ? []
+          : [{ label: "Trained whole", value: method.modulesToSave.join(", ") }]),
+      ];
+    case "ia3":
+      return [
+        { label: "Method", value: "(IA)³" },
+        { label: "Targets", value: targets(method.targets) },
+        { label: "Input scaled", value: method.feedForward.join(", ") || "none" },
+      ];
+    case "prompt-tuning":
+      return [
+        { label: "Method", value: "prompt tuning" },
+        { label: "Virtual tokens", value: String(method.tokens) },
+        { label: "Start from", value: method.initText ?? method.init },
+      ];
+    case "prefix-tuning":
+      return [
+        { label: "Method", value: "prefix tuning" },
+        { label: "Virtual tokens", value: String(method.tokens) },
       ];
     case "freeze":
       return [{ label: "Method", value: "freeze" }];
@@ -69,6 +99,15 @@ function methodSettings(method: Method): Setting[] {
         },
       ];
   }
+}
+
+function patternSetting(
+  label: string,
+  patterns: Readonly<Record<string, number>> | undefined,
+): Setting[] {
+  if (!patterns) return [];
+  const value = Object.entries(patterns).map(([pattern, own]) => `${pattern}: ${own}`);
+  return [{ label, value: value.join(", ") }];
 }
 
 function layerSettings({ freeze, trainFirst, trainLast }: ResolvedRecipe): Setting[] {

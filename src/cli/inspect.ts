@@ -35,15 +35,19 @@ async function inspectModel(model: string): Promise<Inspection> {
 
 async function inspectAdapter(dir: string): Promise<Inspection> {
   const summary = await summariseAdapter(dir);
-  const { method, rank, alpha, parameters, bytes, base = "unknown", targets } = summary;
+  const { method, rank, alpha, virtualTokens, parameters, bytes } = summary;
+  const { base = "unknown", targets } = summary;
+  const size = rank === undefined ? [] : [`rank ${rank}`, `alpha ${alpha}`];
+  if (virtualTokens !== undefined) size.push(`${virtualTokens} virtual tokens`);
+  const facts = [method, ...size, `${formatCount(parameters)} parameters`, formatBytes(bytes)];
   return {
     kind: "adapter",
     facts: summary,
     lines: [
       `adapter ${dir}`,
-      `${method}, rank ${rank}, alpha ${alpha}, ${formatCount(parameters)} parameters, ${formatBytes(bytes)}`,
+      facts.join(", "),
       `base ${base}`,
-      `targets ${targets.join(", ")}`,
+      ...(targets.length === 0 ? [] : [`targets ${targets.join(", ")}`]),
     ],
   };
 }

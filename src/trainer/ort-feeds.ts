@@ -65,6 +65,8 @@ export interface FeedForm {
   rowChunks: number;
   heads: number;
   keyValueHeads: number;
+  /** In front of every row. */
+  virtualTokens: number;
 }
 
 export interface RunFeeds {
@@ -80,16 +82,20 @@ export interface RunFeeds {
  * @param scale coefficient of every counted token in the loss
  */
 export function runFeeds(rows: readonly TrimmedRow[], scale: number, form: FeedForm): RunFeeds {
-  const N = rows.reduce((sum, { length }) => sum + length, 0);
+  const { virtualTokens } = form;
+  const lengths = rows.map(({ length }) => virtualTokens + length);
+  const N = lengths.reduce((sum, length) => sum + length, 0);
   const ids = new BigInt64Array(N);
   const positions = new BigInt64Array(N);
+  const virtual = virtualTokens > 0 ? virtualFeeds(lengths, virtualTokens) : {};
   const chosen: bigint[] = [];
   const labels: bigint[] = [];
   let at = 0;
   for (const { example, length } of rows) {
+    for (let t = 0; t < virtualTokens; t++, at++) positions[at] = BigInt(t);
     for (let t = 0; t < length; t++, at++) {
       ids[at] = BigInt(example.ids[t] ?? 0);
-      positions[at] = BigInt(t);
+      positions[at] = BigInt(virtualTokens + t);
       if (!example.counted[t + 1]) continue;
       chosen.push(BigInt(at));
       labels.push(BigInt(example.ids[t + 1] ?? 0));
@@ -98,10 +104,11 @@ export function runFeeds(rows: readonly TrimmedRow[], scale: number, form: FeedF
   const counted = chosen.length;
   const R = Math.ceil(counted / form.rowChunks);
   const coefficients = new Float32Array(R * form.rowChunks).fill(scale, 0, counted);
-  const { feeds, L } = attentionFeeds(rows, N, form);
+  const { feeds, L } = attentionFeeds(lengths, N, form);
   return {
     feeds: {
       ...feeds,
+      ...virtual,
       [FEEDS.ids]: ids,
       [FEEDS.positions]: positions,
       // Filled up with rows that carry no weight.
@@ -114,6 +121,23 @@ export function runFeeds(rows: readonly TrimmedRow[], scale: number, form: FeedF
   };
 }
 
+/**
+ * Which tokens are virtual, and which of the virtual ones.
+ * @param lengths tokens of each row, the virtual ones first
+ */
+export function virtualFeeds(
+  lengths: readonly number[],
+  virtualTokens: number,
+): Record<string, Feed> {
+  const places = lengths.flatMap((length) => Array.from({ length }, (_, t) => t));
+  const isVirtual = Float32Array.from(places, (t) => (t < virtualTokens ? 1 : 0));
+  return {
+    [FEEDS.isVirtual]: isVirtual,
+    [FEEDS.isReal]: isVirtual.map((one) => 1 - one),
+    [FEEDS.slots]: BigInt64Array.from(places, (t) => BigInt(t < virtualTokens ? t : 0)),
+  };
+}
+
 function filled(values: readonly bigint[], length: number): BigInt64Array {
   const result = new BigInt64Array(length);
   result.set(values);
@@ -122,18 +146,18 @@ function filled(values: readonly bigint[], length: number): BigInt64Array {
 
 /** Where the heads of each token stand while rows are apart: RowInputs of graph/attention-forms.ts. */
 function attentionFeeds(
-  rows: readonly TrimmedRow[],
+  lengths: readonly number[],
   N: number,
   { blocks, heads, keyValueHeads }: FeedForm,
 ): { feeds: Record<string, Feed>; L: number } {
-  const B = rows.length;
-  const L = Math.ceil(Math.max(...rows.map(({ length }) => length)) / blocks);
+  const B = lengths.length;
+  const L = Math.ceil(Math.max(...lengths) / blocks);
   const T = blocks * L;
   const queries = new Spread(B * heads * T, N * heads);
   const keys = new Spread(B * keyValueHeads * T, N * keyValueHeads);
   const real = new Float32Array(B * heads * T);
   let start = 0;
-  rows.forEach(({ length }, row) => {
+  lengths.forEach((length, row) => {
     for (let t = 0; t < T; t++) {
       const token = start + t;
       const isReal = t < length;

@@ -5,8 +5,10 @@ import { Tensor } from "onnxruntime-node";
 import { openBaseModel } from "../models/base-model.ts";
 import { InputError } from "../util/errors.ts";
 import { CPU, type Device, createOnDevice } from "./device.ts";
-import { graphOptionsOf, loadAdapter, parameterFeeds, sessionOptionsOf } from "./tuned-base.ts";
-import { causalMask } from "./ort-feeds.ts";
+import { virtualTokens } from "../adapters/adapter.ts";
+import { loadAdapter } from "./load-adapter.ts";
+import { graphOptionsOf, parameterFeeds, sessionOptionsOf } from "./tuned-base.ts";
+import { causalMask, virtualFeeds } from "./ort-feeds.ts";
 import { type DecodingGraph, FEEDS, buildDecodingGraph } from "./ort-graphs.ts";
 import { type Feed, OrtSession, hasHalfWeights } from "./ort-session.ts";
 import { sampleToken } from "./sample-token.ts";
@@ -69,13 +71,14 @@ export async function openTextGenerator(options: {
         );
       }
       if (promptIds.length === 0) throw new InputError("the prompt is empty: it has no token");
-      if (promptIds.length >= maxPositions) {
+      const lead = virtualTokens(tuning.adapter);
+      if (lead + promptIds.length >= maxPositions) {
         throw new InputError(
           `the prompt has ${promptIds.length} tokens; ${baseDir} allows ${maxPositions}, and the answer needs room too`,
         );
       }
-      const decoder = new Decoder({ graph, session, feeds, shape: architecture });
-      const room = Math.min(generateOptions.maxTokens, maxPositions - promptIds.length);
+      const decoder = new Decoder({ graph, session, feeds, shape: architecture, lead });
+      const room = Math.min(generateOptions.maxTokens, maxPositions - lead - promptIds.length);
       return generate(decoder, promptIds, { ...generateOptions, maxTokens: room }, onToken);
     },
     dispose: () => session.dispose(),
@@ -108,6 +111,7 @@ class Decoder {
   readonly #session: OrtSession;
   readonly #feeds: Readonly<Record<string, Feed>>;
   #cache: Record<string, Feed>;
+  readonly #lead: number;
   #past = 0;
 
   constructor(options: {
@@ -115,7 +119,10 @@ class Decoder {
     session: OrtSession;
     feeds: Readonly<Record<string, Feed>>;
     shape: { keyValueHeads: number; headSize: number };
+    /** Virtual tokens in front of the prompt. */
+    lead: number;
   }) {
+    this.#lead = options.lead;
     this.#graph = options.graph;
     this.#session = options.session;
     this.#feeds = options.feeds;
@@ -132,13 +139,16 @@ class Decoder {
 
   /** Appends tokens and returns the logits [V] after the last of them. */
   async step(ids: readonly number[]): Promise<Float32Array> {
-    const [T, P] = [ids.length, this.#past];
+    const P = this.#past;
+    const lead = P === 0 ? this.#lead : 0;
+    const T = lead + ids.length;
     const outputs = await this.#session.run(
       {
         ...this.#feeds,
         ...this.#cache,
-        [FEEDS.ids]: BigInt64Array.from(ids, BigInt),
-        [FEEDS.positions]: BigInt64Array.from(ids, (_, t) => BigInt(P + t)),
+        [FEEDS.ids]: BigInt64Array.from({ length: T }, (_, t) => BigInt(ids[t - lead] ?? 0)),
+        [FEEDS.positions]: BigInt64Array.from({ length: T }, (_, t) => BigInt(P + t)),
+        ...(this.#lead > 0 ? virtualFeeds([T], lead) : {}),
         [FEEDS.mask]: causalMask(T, P),
         [FEEDS.rows]: BigInt64Array.of(BigInt(T - 1)),
       },

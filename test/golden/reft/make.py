@@ -2,12 +2,13 @@
 
     python make.py        (torch 2.13, pyreft 0.1.0, pyvene 0.1.8, transformers 4.45.1)
 
-- loreft/: f2+l2 untied (two interventions per layer), as saved, and after one changed weight each
-- direft/, noreft/: layer 1, trained by hand so that no parameter is at its start
+- loreft/: untied, two interventions per layer; the first as new, in bfloat16
+- direft/, noreft/: moved from where they began, as training would
 - linked/: intervention_link_key, one set of weights for two layers
 - string/: the layer named by a module path
 - dotted/, repr/: loreft/ under the file names of earlier versions
 - expected.json: what each intervention makes of `hidden` in float32, and R as PyTorch computes it
+- positions.json: get_intervention_locations for short and long prompts, its padding (-1) taken out
 - pickles/: torch.save of single cases; evil.bin would create the file PWNED in the working folder
 """
 
@@ -109,6 +110,21 @@ for name, rename in OLDER.items():
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     for file in (HERE / "loreft").glob("intkey_*.bin"):
         shutil.copy(file, folder / f"intkey_{rename(file.stem[7:])}.bin")
+
+positions = []
+for text in ["f1", "l1", "f7", "l7", "f1+l1", "f2+l2", "f7+l7", "f1+l3", "f3+l1"]:
+    for length in [1, 2, 3, 4, 5, 7, 8, 13, 14, 15, 40]:
+        asked = dict(last_position=length, positions=text, num_interventions=2)
+        split = pyreft.dataset.get_intervention_locations(**asked)
+        both = pyreft.dataset.get_intervention_locations(**asked, share_weights=True)[0]
+        first, last = [[at for at in side if at >= 0] for side in split]
+        if "+" not in text or length == 1:  # one list for both interventions
+            first, last = (first, []) if "f" in text else ([], first)
+        assert first + last == [at for at in both if at >= 0]
+        positions.append({"positions": text, "length": length, "first": first, "last": last})
+(HERE / "positions.json").write_text(
+    "[\n" + ",\n".join(json.dumps(each) for each in positions) + "\n]\n"
+)
 
 pickles = HERE / "pickles"
 shutil.rmtree(pickles, ignore_errors=True)

@@ -62,6 +62,11 @@ export function readPickle(bytes: Uint8Array, rules: PickleRules): unknown {
   return pop(machine);
 }
 
+/** A name out of a file, fit for a message of one line. */
+export function shownName(name: string): string {
+  return JSON.stringify(name.slice(0, 100)).slice(1, -1);
+}
+
 export function isPickleGlobal(value: unknown): value is PickleGlobal {
   return typeof value === "object" && value !== null && "global" in value;
 }
@@ -131,7 +136,7 @@ function pushGlobal(machine: Machine, module: unknown, name: unknown): void {
   const global = `${String(module)}.${String(name)}`;
   if (!allowed.has(global)) {
     throw new InputError(
-      `${file}: its pickle asks for ${JSON.stringify(global.slice(0, 100))}, which could run code and is no part of a state dict of tensors; nothing was run. If you trust the file, load it in PyTorch and save its tensors alone`,
+      `${file}: its pickle asks for "${shownName(global)}", which could run code and is no part of a state dict of tensors; nothing was run. If you trust the file, load it in PyTorch and save its tensors alone`,
     );
   }
   machine.stack.push({ global } satisfies PickleGlobal);

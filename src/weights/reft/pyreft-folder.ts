@@ -22,6 +22,7 @@ import { readJsonObject } from "../json-file.ts";
 import { replaceFolder } from "../replace-folder.ts";
 import type { ReftWeights } from "./intervention.ts";
 import { orthogonalParameters, orthogonalWeight } from "./orthogonal.ts";
+import { shownName } from "./pickle.ts";
 import {
   type PyreftPlace,
   type PyreftRepresentation,
@@ -87,7 +88,7 @@ async function refuseTrainedModel(file: string): Promise<void> {
   const [name] = (await readTorchFile(file)).keys();
   if (name === undefined) return;
   throw new InputError(
-    `${file} holds ${name}: the model itself was trained too, which Retune does not apply; save that model as a base of its own`,
+    `${file} holds ${shownName(name)}: the model itself was trained too, which Retune does not apply; save that model as a base of its own`,
   );
 }
 
@@ -149,7 +150,7 @@ class Tensors {
   get(name: string, shape: readonly (number | string)[]): FloatTensor {
     const tensor = this.find(name, shape);
     if (tensor) return tensor;
-    const found = [...this.tensors.keys()].join(", ").slice(0, 200);
+    const found = shownName([...this.tensors.keys()].join(", "));
     throw new InputError(`${this.file} has no tensor ${name}; it holds ${found || "none"}`);
   }
 

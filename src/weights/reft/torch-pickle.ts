@@ -9,7 +9,7 @@ import { readFile, stat } from "node:fs/promises";
 import { type UnzipFileInfo, unzipSync } from "fflate";
 import { InputError, errorMessage, hasCode } from "../../util/errors.ts";
 import { DTYPE_BYTES, type DType } from "../dtype.ts";
-import { type PickleGlobal, isPickleGlobal, readPickle } from "./pickle.ts";
+import { type PickleGlobal, isPickleGlobal, readPickle, shownName } from "./pickle.ts";
 
 /** The file is held in memory, twice. DiReFT at width 16384 (Llama 405B) keeps a square of 1 GiB. */
 const MAX_FILE_BYTES = 1.25 * 2 ** 30;
@@ -123,7 +123,9 @@ function unzip(bytes: Buffer, file: string): Archive {
     count += 1;
     total += size;
     if (compression !== 0 || originalSize !== size) {
-      throw new InputError(`${file}: ${name} is compressed, which torch.save never does`);
+      throw new InputError(
+        `${file}: ${shownName(name)} is compressed, which torch.save never does`,
+      );
     }
     // What is stored cannot be larger than the file, unless entries share their bytes.
     if (count > MAX_ENTRIES || total > bytes.length) {
@@ -160,7 +162,7 @@ function loadStorage(id: unknown, archive: Archive, file: string): Storage {
   const bytes = archive.entry(`data/${key}`);
   if (bytes?.length !== count * DTYPE_BYTES[dtype]) {
     throw new InputError(
-      `${file}: data/${key} has ${bytes?.length ?? "no"} bytes, expected ${count} of ${dtype}; the file is truncated or was changed`,
+      `${file}: data/${shownName(key)} has ${bytes?.length ?? "no"} bytes, expected ${count} of ${dtype}; the file is truncated or was changed`,
     );
   }
   return new Storage(dtype, bytes);
@@ -256,7 +258,7 @@ function stateDict(root: unknown, file: string): ReadonlyMap<string, TorchTensor
       throw new InputError(`${file}: a key is ${described(key)}, expected a name`);
     }
     if (!(value instanceof Tensor)) {
-      throw new InputError(`${file}: ${key} is ${described(value)}, expected a tensor`);
+      throw new InputError(`${file}: ${shownName(key)} is ${described(value)}, expected a tensor`);
     }
     tensors.set(key, value);
   }

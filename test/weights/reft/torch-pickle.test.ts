@@ -169,6 +169,7 @@ suite("a file that is no state dict", () => {
       ["\u008a\u0009\xff\xff\xff\xff\xff\xff\xff\xff\x7f.", /too large a number/],
       ["NQ.", /refers to something that is no storage/],
       ["}(K\x01Nu.", /a key is 1, expected a name/],
+      [`}(${text("a\nb")}Nu.`, /: a\\nb is null, expected a tensor/],
       [dict(storage(6)), /: w is a storage, expected a tensor/],
     ];
     for (const [pickle, message] of cases) {

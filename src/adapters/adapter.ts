@@ -4,6 +4,7 @@ import type { LinearHook, NamedShape } from "../graph/causal-lm.ts";
 import type { Value } from "../graph/graph.ts";
 import { type Ia3Adapter, ia3Hook, ia3Tensors } from "./ia3.ts";
 import { type LoraAdapter, loraHook, loraTensors } from "./lora.ts";
+import { type ReftAdapter, type ReftEnd, reftEdit, reftTensors } from "./reft.ts";
 import {
   type PrefixTuningAdapter,
   type PromptTuningAdapter,
@@ -13,7 +14,12 @@ import {
   promptTensors,
 } from "./virtual-tokens.ts";
 
-export type Adapter = LoraAdapter | Ia3Adapter | PromptTuningAdapter | PrefixTuningAdapter;
+export type Adapter =
+  | LoraAdapter
+  | Ia3Adapter
+  | PromptTuningAdapter
+  | PrefixTuningAdapter
+  | ReftAdapter;
 
 export interface AdapterContext {
   b: GraphBuilder;
@@ -23,6 +29,8 @@ export interface AdapterContext {
   dropoutMask?: ((site: number, like: Value) => Value) | undefined;
   /** Where the virtual tokens stand; for adapters that have some. */
   virtual: () => VirtualInputs;
+  /** Flat indices of the prompts' tokens that interventions on an end edit. */
+  promptTokens: (end: ReftEnd) => Value;
 }
 
 export interface VirtualInputs {
@@ -41,6 +49,8 @@ export interface AdapterHooks {
   embedded?: (x: Value) => Value;
   /** Rotated keys and values of a layer, [N,K·D] each. */
   keysValues?: (layer: number, heads: { k: Value; v: Value }) => { k: Value; v: Value };
+  /** The residual stream after a block [N,C] → [N,C]; undefined for blocks left alone. */
+  edit?: (layer: number) => ((x: Value) => Value) | undefined;
 }
 
 interface AdapterRule<A> {
@@ -68,6 +78,12 @@ const RULES: { readonly [T in Adapter["type"]]: AdapterRule<Extract<Adapter, { t
     tensors: prefixTensors,
     hooks: (adapter, context) => ({ keysValues: prefixKeysValues(adapter, context) }),
   },
+  reft: {
+    tensors: reftTensors,
+    hooks: (adapter, { b, tensor, promptTokens: tokens, dropoutMask }) => ({
+      edit: reftEdit(adapter, { b, tensor, tokens, dropoutMask }),
+    }),
+  },
 };
 
 function ruleOf<A extends Adapter>(adapter: A): AdapterRule<A> {
@@ -80,6 +96,19 @@ export function adapterTensors(adapter: Adapter): NamedShape[] {
 
 export function adapterHooks(adapter: Adapter, context: AdapterContext): AdapterHooks {
   return ruleOf(adapter).hooks(adapter, context);
+}
+
+/** What dropout falls on while training; none where the rate is 0. */
+export function dropoutOf(
+  adapter: Adapter | undefined,
+): { rate: number; sites: number; width: number } | undefined {
+  if (!adapter || !("dropout" in adapter) || adapter.dropout === 0) return undefined;
+  const { dropout: rate } = adapter;
+  if (adapter.type === "reft") {
+    return { rate, sites: adapter.interventions.length, width: adapter.width };
+  }
+  const width = Math.max(...adapter.sites.map(({ layer }) => layer.inFeatures));
+  return { rate, sites: adapter.sites.length, width };
 }
 
 /** Tokens that the adapter puts in front of every row. */

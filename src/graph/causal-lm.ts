@@ -84,6 +84,8 @@ export interface CausalLmContext {
   adapt: LinearHook;
   /** Wraps the token embeddings [N,C], likewise. */
   embedded: (x: Value) => Value;
+  /** What is done to the residual stream [N,C] after a block; undefined for nothing. */
+  edit: (layer: number) => ((x: Value) => Value) | undefined;
   attend: Attend;
 }
 

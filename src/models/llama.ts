@@ -118,10 +118,14 @@ class LlamaBuilder {
       b.checkpoint(x);
       x = b.scope(`model.layers.${layer}`, () => {
         const attended = this.#attention(layer, x);
+        const edit = this.#context.edit(layer);
+        const choose = (stream: Value): Value => b.apply("GatherRows", [stream, rows], {});
+        if (edit) {
+          const edited = edit(this.#feedForward(layer, attended));
+          return layer === layers - 1 ? choose(edited) : edited;
+        }
         // After the last attention tokens no longer meet: (R, C), only those that are asked for
-        const isLast = layer === layers - 1;
-        const chosen = isLast ? b.apply("GatherRows", [attended, rows], {}) : attended;
-        return this.#feedForward(layer, chosen);
+        return this.#feedForward(layer, layer === layers - 1 ? choose(attended) : attended);
       });
     }
     const hidden = this.#norm(FINAL_NORM, x);

@@ -118,6 +118,34 @@ const fullMethodSchema = z.strictObject({
     ),
 });
 
+const reftMethodSchema = z.strictObject({
+  type: z
+    .enum(["loreft", "direft", "noreft"])
+    .describe(
+      "Representation fine-tuning (arXiv 2404.03592): edits hidden states of the prompt. loreft: in a low-rank subspace that stays orthonormal; direft: the same without subtracting what was there; noreft: without orthonormality.",
+    ),
+  rank: positiveInt.max(4096).default(8).describe("Rank of each intervention."),
+  layers: z
+    .union([z.literal("all"), z.array(z.int().min(0)).min(1)])
+    .default("all")
+    .describe("Blocks after which to intervene, 0-based."),
+  positions: z
+    .string()
+    .regex(/^(f[1-9]\d*|l[1-9]\d*|f[1-9]\d*\+l[1-9]\d*)$/u, 'expected e.g. "f7+l7", "f1" or "l1"')
+    .default("f7+l7")
+    .describe("Tokens of the prompt to edit: so many first and so many last ones."),
+  tied: z
+    .boolean()
+    .default(true)
+    .describe("One intervention for first and last tokens alike; false: one for each end."),
+  dropout: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0)
+    .describe("Probability of dropping an element of an edited state while training."),
+});
+
 const freezeMethodSchema = z.strictObject({
   type: z
     .literal("freeze")
@@ -131,6 +159,7 @@ export const methodSchema = z.discriminatedUnion("type", [
   ia3MethodSchema,
   promptTuningMethodSchema,
   prefixTuningMethodSchema,
+  reftMethodSchema,
   freezeMethodSchema,
   fullMethodSchema,
 ]);
@@ -178,7 +207,7 @@ const optimizerSchema = z.strictObject({
     .positive()
     .optional()
     .describe(
-      "Peak learning rate. Left out, that of the method: 2e-4 for lora, 5e-3 for ia3, 1e-2 for prompt-tuning and prefix-tuning, 2e-5 where the base itself is trained.",
+      "Peak learning rate. Left out, that of the method: 2e-4 for lora, 5e-3 for ia3, 9e-4 for loreft, direft and noreft, 1e-2 for prompt-tuning and prefix-tuning, 2e-5 where the base itself is trained.",
     ),
   learningRates: z
     .record(z.string().min(1), z.number().positive())

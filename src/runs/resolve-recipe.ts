@@ -24,6 +24,9 @@ import { RETUNE_VERSION } from "../util/version.ts";
 const LEARNING_RATES: Readonly<Record<Method["type"], number>> = {
   lora: 2e-4,
   ia3: 5e-3,
+  loreft: 9e-4,
+  direft: 9e-4,
+  noreft: 9e-4,
   "prompt-tuning": 1e-2,
   "prefix-tuning": 1e-2,
   freeze: 2e-5,
@@ -67,7 +70,8 @@ export async function resolveRecipe(recipeFile: string): Promise<ResolvedRecipe>
   return resolved;
 }
 
-function defaultLearningRate(method: Method): number {
+/** The rate at which a method learns where the recipe names none. */
+export function defaultLearningRate(method: Method): number {
   if (method.type === "full" && method.init === "random") return FROM_SCRATCH_LEARNING_RATE;
   return LEARNING_RATES[method.type];
 }

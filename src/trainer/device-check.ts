@@ -127,7 +127,7 @@ async function runTrial({ graph, output }: Trial, { providers }: Device): Promis
   try {
     const { feeds, sizes } = runFeeds(trimRows(BATCH), 1, {
       ...FORM,
-      virtualTokens: 0,
+      adapter: undefined,
       ...OPTIONS.architecture,
     });
     const outputs = await session.run({ ...feeds, ...parameters(graph) }, sizes);

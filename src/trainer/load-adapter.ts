@@ -7,11 +7,13 @@ import type { BaseModel } from "../models/base-model.ts";
 import { InputError } from "../util/errors.ts";
 import { loraAdapterOf } from "../weights/peft-adapter.ts";
 import { type PeftFolder, readPeftFolder } from "../weights/peft-folder.ts";
+import { isReftAdapter } from "../weights/reft/reft-adapter.ts";
 import { ia3Tensors, promptEmbeddings } from "../weights/peft-others.ts";
 import { type TensorInfo, readTensor } from "../weights/safetensors.ts";
 import { ia3SitesOf, loraSitesOf } from "./adapter-sites.ts";
 import type { Trainable } from "./engine.ts";
 import { NOTHING_TUNED, type Tuning } from "./ort-graphs.ts";
+import { loadReft } from "./reft-files.ts";
 import { layOut } from "./tuned-base.ts";
 import { embeddingWidth } from "./tuning-of.ts";
 
@@ -38,7 +40,9 @@ export async function loadAdapter(
   if (adapterDir === undefined) {
     return { tuning: NOTHING_TUNED, trainables: [], parameters: new Float32Array() };
   }
-  const folder = await readPeftFolder(path.resolve(adapterDir));
+  const dir = path.resolve(adapterDir);
+  if (await isReftAdapter(dir)) return loadedReft(dir, base);
+  const folder = await readPeftFolder(dir);
   const { adapter, whole } = await found(folder, base);
   const replaced = [...whole].map(([name, { shape }]): NamedShape => ({ name, shape }));
   const { trainables, size } = layOut([...adapterTensors(adapter), ...replaced]);
@@ -54,6 +58,14 @@ export async function loadAdapter(
     parameters.subarray(offset, offset + length).set(await readTensor(info));
   }
   return { tuning: { trained: new Set(whole.keys()), adapter }, trainables, parameters };
+}
+
+async function loadedReft(dir: string, base: BaseModel): Promise<LoadedAdapter> {
+  const { adapter, values } = await loadReft(dir, base);
+  const { trainables, size } = layOut(adapterTensors(adapter));
+  const parameters = new Float32Array(size);
+  for (const { name, offset } of trainables) parameters.set(values.get(name) ?? [], offset);
+  return { tuning: { trained: new Set(), adapter }, trainables, parameters };
 }
 
 async function found(folder: PeftFolder, base: BaseModel): Promise<Found> {

@@ -1,5 +1,6 @@
 /** The built-in engine: compiles a training step for ONNX Runtime and executes it. */
-import { virtualTokens } from "../adapters/adapter.ts";
+import { type Adapter, dropoutOf, virtualTokens } from "../adapters/adapter.ts";
+import { orthonormalTensors, orthonormaliseColumns } from "../adapters/reft.ts";
 import type { Example } from "../data/example.ts";
 import { elementCount } from "../graph/dim.ts";
 import { type BaseModel, openBaseModel } from "../models/base-model.ts";
@@ -67,6 +68,8 @@ export interface EngineOptions {
 export interface SavingEngine extends TrainingEngine {
   /** Where the training step really runs. */
   readonly device: Device;
+  /** What the method adds to the base. */
+  readonly adapter: Adapter | undefined;
   /** What the memory dial came to; undefined where a plan was given, or nothing is trained. */
   readonly memory: UsedMemory | undefined;
   /** Writes a PEFT adapter folder, or where the base itself is trained a model folder, by atomic rename. */
@@ -158,16 +161,29 @@ class OnnxEngine implements SavingEngine {
     return {
       ...this.#plan.form,
       ...this.#base.architecture,
-      virtualTokens: virtualTokens(adapter),
+      adapter,
     };
   }
 
   #dropout(tokens: number, seed: number): { feeds: Record<string, Feed>; sizes: object } {
+    const dropout = dropoutOf(this.#graphOptions.tuning.adapter);
+    if (!dropout) return { feeds: {}, sizes: {} };
+    const { rate, sites, width } = dropout;
+    return dropoutFeeds({ rate, sites, largest: tokens * width, seed });
+  }
+
+  afterUpdate(): void {
     const { adapter } = this.#graphOptions.tuning;
-    if (adapter?.type !== "lora" || adapter.dropout === 0) return { feeds: {}, sizes: {} };
-    const { dropout: rate, sites } = adapter;
-    const widest = Math.max(...sites.map(({ layer }) => layer.inFeatures));
-    return dropoutFeeds({ rate, sites: sites.length, largest: tokens * widest, seed });
+    if (adapter?.type !== "reft") return;
+    const names = new Set(orthonormalTensors(adapter));
+    for (const { name, shape, offset, length } of this.trainables) {
+      if (!names.has(name)) continue;
+      orthonormaliseColumns(this.parameters.subarray(offset, offset + length), shape[1] ?? 0);
+    }
+  }
+
+  get adapter(): Adapter | undefined {
+    return this.#graphOptions.tuning.adapter;
   }
 
   async evaluate(batch: readonly Example[]): Promise<LossSums & { correct: number }> {

@@ -2,8 +2,10 @@
 import { uniformFloat64 } from "pure-rand/distribution/uniformFloat64";
 import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
+import { type Adapter, virtualTokens } from "../adapters/adapter.ts";
 import type { Example } from "../data/example.ts";
 import type { Feed } from "./ort-session.ts";
+import { promptFeeds, promptLength } from "./prompt-feeds.ts";
 import { FEEDS } from "./ort-graphs.ts";
 
 /** Added to a score, makes its probability exactly 0 in float32. */
@@ -65,13 +67,13 @@ export interface FeedForm {
   rowChunks: number;
   heads: number;
   keyValueHeads: number;
-  /** In front of every row. */
-  virtualTokens: number;
+  /** Some need to know where its tokens stand. */
+  adapter: Adapter | undefined;
 }
 
 export interface RunFeeds {
   feeds: Record<string, Feed>;
-  sizes: { N: number; B: number; L: number; R: number };
+  sizes: { N: number; B: number; L: number; R: number; I: number; J: number };
   counted: number;
 }
 
@@ -82,20 +84,23 @@ export interface RunFeeds {
  * @param scale coefficient of every counted token in the loss
  */
 export function runFeeds(rows: readonly TrimmedRow[], scale: number, form: FeedForm): RunFeeds {
-  const { virtualTokens } = form;
-  const lengths = rows.map(({ length }) => virtualTokens + length);
+  const { adapter } = form;
+  const lead = virtualTokens(adapter);
+  const lengths = rows.map(({ length }) => lead + length);
   const N = lengths.reduce((sum, length) => sum + length, 0);
   const ids = new BigInt64Array(N);
   const positions = new BigInt64Array(N);
-  const virtual = virtualTokens > 0 ? virtualFeeds(lengths, virtualTokens) : {};
+  const virtual = lead > 0 ? virtualFeeds(lengths, lead) : {};
+  const prompts: { start: number; length: number }[] = [];
   const chosen: bigint[] = [];
   const labels: bigint[] = [];
   let at = 0;
   for (const { example, length } of rows) {
-    for (let t = 0; t < virtualTokens; t++, at++) positions[at] = BigInt(t);
+    prompts.push({ start: at, length: promptLength(example) });
+    for (let t = 0; t < lead; t++, at++) positions[at] = BigInt(t);
     for (let t = 0; t < length; t++, at++) {
       ids[at] = BigInt(example.ids[t] ?? 0);
-      positions[at] = BigInt(virtualTokens + t);
+      positions[at] = BigInt(lead + t);
       if (!example.counted[t + 1]) continue;
       chosen.push(BigInt(at));
       labels.push(BigInt(example.ids[t + 1] ?? 0));
@@ -105,10 +110,13 @@ export function runFeeds(rows: readonly TrimmedRow[], scale: number, form: FeedF
   const R = Math.ceil(counted / form.rowChunks);
   const coefficients = new Float32Array(R * form.rowChunks).fill(scale, 0, counted);
   const { feeds, L } = attentionFeeds(lengths, N, form);
+  const edited =
+    adapter?.type === "reft" ? promptFeeds(adapter, prompts) : { feeds: {}, sizes: { I: 0, J: 0 } };
   return {
     feeds: {
       ...feeds,
       ...virtual,
+      ...edited.feeds,
       [FEEDS.ids]: ids,
       [FEEDS.positions]: positions,
       // Filled up with rows that carry no weight.
@@ -116,7 +124,7 @@ export function runFeeds(rows: readonly TrimmedRow[], scale: number, form: FeedF
       [FEEDS.labels]: filled(labels, coefficients.length),
       [FEEDS.coefficients]: coefficients,
     },
-    sizes: { N, B: rows.length, L, R },
+    sizes: { N, B: rows.length, L, R, ...edited.sizes },
     counted,
   };
 }
@@ -124,17 +132,15 @@ export function runFeeds(rows: readonly TrimmedRow[], scale: number, form: FeedF
 /**
  * Which tokens are virtual, and which of the virtual ones.
  * @param lengths tokens of each row, the virtual ones first
+ * @param lead how many of them are virtual
  */
-export function virtualFeeds(
-  lengths: readonly number[],
-  virtualTokens: number,
-): Record<string, Feed> {
+export function virtualFeeds(lengths: readonly number[], lead: number): Record<string, Feed> {
   const places = lengths.flatMap((length) => Array.from({ length }, (_, t) => t));
-  const isVirtual = Float32Array.from(places, (t) => (t < virtualTokens ? 1 : 0));
+  const isVirtual = Float32Array.from(places, (t) => (t < lead ? 1 : 0));
   return {
     [FEEDS.isVirtual]: isVirtual,
     [FEEDS.isReal]: isVirtual.map((one) => 1 - one),
-    [FEEDS.slots]: BigInt64Array.from(places, (t) => BigInt(t < virtualTokens ? t : 0)),
+    [FEEDS.slots]: BigInt64Array.from(places, (t) => BigInt(t < lead ? t : 0)),
   };
 }
 

@@ -15,6 +15,7 @@ import type { ElementType } from "../graph/ops.ts";
 import { type Kept, recompute } from "../graph/passes/recompute.ts";
 import { repeatCasts } from "../graph/passes/repeat-casts.ts";
 import { verifyGraph } from "../graph/verify.ts";
+import { PROMPT_FEEDS } from "./prompt-feeds.ts";
 import { storedWeight } from "./stored-weight.ts";
 import {
   type Adapter,
@@ -22,7 +23,9 @@ import {
   type VirtualInputs,
   adapterHooks,
   adapterTensors,
+  dropoutOf,
 } from "../adapters/adapter.ts";
+import type { ReftEnd } from "../adapters/reft.ts";
 
 /** What is trained, or at least fed rather than read from the checkpoint. */
 export interface Tuning {
@@ -105,13 +108,14 @@ function buildForward(
     return value;
   };
   const hooks = hooksOf(tuning, { b, parameter, training, tokens: dimAt(inputs.ids.shape, 0) });
-  const { linear, embedded, keysValues } = hooks;
+  const { linear, embedded, keysValues, edit } = hooks;
   const outputs = architecture.build({
     b,
     inputs,
     attend: (heads) => attend(keysValues ? { ...heads, ...keysValues(heads.layer, heads) } : heads),
     maxPositions,
     embedded: embedded ?? ((x) => x),
+    edit: edit ?? (() => undefined),
     adapt: linear ?? ((_b, _x, layers) => layers.map(({ base }) => base)),
     tensor: (name, shape) =>
       tuning.trained.has(name)
@@ -152,16 +156,24 @@ function hooksOf(
     return virtualInputs;
   };
   const dropoutMask = training ? dropoutMasks(adapter, b) : undefined;
-  return adapterHooks(adapter, { b, tensor, dropoutMask, virtual });
+  const prompts = new Map<ReftEnd, Value>();
+  const promptTokens = (end: ReftEnd): Value => {
+    const { name, size } = PROMPT_FEEDS[end];
+    const known = prompts.get(end) ?? b.input(name, "int64", [size]);
+    prompts.set(end, known);
+    return known;
+  };
+  return adapterHooks(adapter, { b, tensor, dropoutMask, virtual, promptTokens });
 }
 
 function dropoutMasks(
   adapter: Adapter,
   b: GraphBuilder,
 ): ((site: number, like: Value) => Value) | undefined {
-  if (adapter.type !== "lora" || adapter.dropout === 0) return undefined;
+  const dropout = dropoutOf(adapter);
+  if (!dropout) return undefined;
   const pool = b.input(FEEDS.dropoutPool, "float32", ["D"]);
-  const offsets = b.input(FEEDS.dropoutOffsets, "int64", [adapter.sites.length]);
+  const offsets = b.input(FEEDS.dropoutOffsets, "int64", [dropout.sites]);
   return (site, like) => b.apply("DropoutMask", [like, pool, offsets], { site });
 }
 

@@ -1,6 +1,7 @@
 /** Writes an adapter as PEFT does, so that PEFT loads it. */
 import type { Adapter } from "../adapters/adapter.ts";
 import type { LoraAdapter } from "../adapters/lora.ts";
+import type { ReftAdapter } from "../adapters/reft.ts";
 import type { BaseModel } from "../models/base-model.ts";
 import { fromFloat32 } from "../weights/dtype.ts";
 import { type PeftConfig, writePeftFolder } from "../weights/peft-folder.ts";
@@ -16,8 +17,14 @@ interface Trained {
   baseModel: string;
 }
 
+type PeftAdapter = Exclude<Adapter, ReftAdapter>;
+
 /** @throws what the file system throws; the folder then is as it was before */
-export async function saveAdapter(dir: string, adapter: Adapter, result: Trained): Promise<void> {
+export async function saveAdapter(
+  dir: string,
+  adapter: PeftAdapter,
+  result: Trained,
+): Promise<void> {
   const { tuning, tensors, baseModel } = result;
   const config: PeftConfig = {
     ...methodConfig(adapter, result),
@@ -37,7 +44,7 @@ export async function saveAdapter(dir: string, adapter: Adapter, result: Trained
   );
 }
 
-function methodConfig(adapter: Adapter, { base, tuning }: Trained): PeftConfig {
+function methodConfig(adapter: PeftAdapter, { base, tuning }: Trained): PeftConfig {
   const { architecture } = base;
   const { layers, heads, keyValueHeads } = architecture;
   const modules = (paths: readonly string[]): string[] =>

@@ -7,6 +7,7 @@ import { replaceFolder } from "../weights/replace-folder.ts";
 import { type TensorToWrite, readTensorChunks, writeSafetensors } from "../weights/safetensors.ts";
 import { copySideFiles, sideFiles } from "../weights/side-files.ts";
 import type { Tuning } from "./ort-graphs.ts";
+import { saveReft } from "./reft-files.ts";
 import { saveAdapter } from "./save-adapter.ts";
 
 const COPY_BYTES = 2 ** 24;
@@ -28,7 +29,10 @@ export interface Result {
 export async function saveResult(dir: string, result: Result): Promise<SavedResult> {
   const { adapter } = result.tuning;
   if (adapter) {
-    await saveAdapter(dir, adapter, result);
+    const { tensors, baseModel } = result;
+    const values = new Map(tensors.map((tensor) => [tensor.name, tensor.values]));
+    if (adapter.type === "reft") await saveReft(dir, adapter, { values, baseModel });
+    else await saveAdapter(dir, adapter, result);
     return { kind: "adapter", dir };
   }
   await saveModel(dir, result);

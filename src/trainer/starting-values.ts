@@ -1,10 +1,13 @@
 /** Where each trained tensor starts: in the checkpoint, drawn, or made from the base's own weights. */
 import { loadTokenizer } from "../data/tokenizer.ts";
+import { type ReftKind, orthonormaliseColumns } from "../adapters/reft.ts";
+import { elementCount } from "../graph/dim.ts";
 import type { NamedShape } from "../graph/causal-lm.ts";
 import type { BaseModel } from "../models/base-model.ts";
 import type { Method } from "../protocol/recipe.ts";
 import { InputError } from "../util/errors.ts";
 import { type TensorInfo, readTensor } from "../weights/safetensors.ts";
+import { embeddingWidth } from "./tuning-of.ts";
 import { initialValues, normalSource, uniformSource } from "./initial-values.ts";
 
 /** A tensor of the base that is trained itself. */
@@ -32,7 +35,37 @@ export async function startOfAdapter(
   const [, module] = /^base_model\.model\.(.+)\.lora_magnitude_vector$/u.exec(tensor.name) ?? [];
   if (module !== undefined) return rowNorms(storedWeight(base, `${module}.weight`));
   if (method.type === "prompt-tuning") return startOfPrompt(tensor, base, { seed, method });
+  if (isReft(method)) {
+    return startOfIntervention(tensor, {
+      seed,
+      type: method.type,
+      width: embeddingWidth(base.architecture),
+    });
+  }
   return initialValues(tensor, { seed, initializerRange });
+}
+
+type ReftMethod = Extract<Method, { type: ReftKind }>;
+
+function isReft(method: Method): method is ReftMethod {
+  return method.type === "loreft" || method.type === "direft" || method.type === "noreft";
+}
+
+/** As torch starts them: orthonormal columns, and linear layers uniform in ±1/√C. */
+function startOfIntervention(
+  { name, shape }: NamedShape,
+  { seed, type, width }: { seed: number; type: ReftKind; width: number },
+): Float32Array {
+  const uniform = uniformSource(`${seed}:${name}`);
+  const length = elementCount(shape);
+  const isRotation = name.endsWith(".rotate");
+  if (isRotation && type !== "noreft") {
+    const rotate = Float32Array.from({ length }, normalSource(uniform));
+    orthonormaliseColumns(rotate, shape[1] ?? 0);
+    return rotate;
+  }
+  const bound = 1 / Math.sqrt(width);
+  return Float32Array.from({ length }, () => (2 * uniform() - 1) * bound);
 }
 
 /** As stored; the head of tied embeddings is the embeddings. */

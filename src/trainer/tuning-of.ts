@@ -2,12 +2,14 @@
 import type { Adapter } from "../adapters/adapter.ts";
 import type { Ia3Site } from "../adapters/ia3.ts";
 import { type LoraAdapter, type LoraSite, loraScale, selectTargets } from "../adapters/lora.ts";
+import type { ReftAdapter, ReftKind, ReftEnd } from "../adapters/reft.ts";
 import type { CausalLm, LinearLayer } from "../graph/causal-lm.ts";
 import type { BaseModel } from "../models/base-model.ts";
 import { type Method, trainsBase } from "../protocol/recipe.ts";
 import { InputError } from "../util/errors.ts";
 import { patternValue } from "../util/module-pattern.ts";
-import { type LayerChoice, trainedPredicate } from "../util/tensor-patterns.ts";
+import { parsePositions } from "../weights/reft/positions.ts";
+import { type LayerChoice, blockOf, trainedPredicate } from "../util/tensor-patterns.ts";
 import type { Tuning } from "./ort-graphs.ts";
 
 type MethodOf<T extends Method["type"]> = Extract<Method, { type: T }>;
@@ -46,6 +48,10 @@ function adapterOf(method: Method, architecture: CausalLm, isTrained: IsTrained)
         layers,
         width: keyValueHeads * headSize,
       };
+    case "loreft":
+    case "direft":
+    case "noreft":
+      return reftAdapter(method, architecture, isTrained);
     case "freeze":
     case "full":
       throw new Error(`internal: method ${method.type} has no adapter`);
@@ -102,6 +108,35 @@ function ia3Sites(
     throw new InputError(`method.feedForward "${idle}" is none of the target modules`);
   }
   return layers.map((layer) => ({ layer, isFeedForward: isFeedForward(layer) }));
+}
+
+function reftAdapter(
+  { type: kind, rank, layers: wished, positions, tied, dropout }: MethodOf<ReftKind>,
+  architecture: CausalLm,
+  isTrained: IsTrained,
+): ReftAdapter {
+  const { layers: count, tensors } = architecture;
+  const width = embeddingWidth(architecture);
+  if (rank > width)
+    throw new InputError(`method.rank ${rank} is above ${width}, the model's width`);
+  const asked = wished === "all" ? Array.from({ length: count }, (_, layer) => layer) : wished;
+  const outside = asked.find((layer) => layer >= count);
+  if (outside !== undefined) {
+    throw new InputError(`method.layers ${outside} is none of the blocks 0 to ${count - 1}`);
+  }
+  const layers = [...new Set(asked)].filter((layer) =>
+    tensors.some(({ name }) => blockOf(name) === layer && isTrained(name)),
+  );
+  if (layers.length === 0) {
+    throw new InputError("freeze, trainFirst and trainLast leave none of method.layers to train");
+  }
+  const ends = parsePositions(positions);
+  const named = (["first", "last"] as const).filter((end) => ends[end] > 0);
+  const chosen: readonly ReftEnd[] = tied ? ["all"] : named;
+  const interventions = layers
+    .toSorted((a, b) => a - b)
+    .flatMap((layer) => chosen.map((end, unit) => ({ layer, unit, end, rank })));
+  return { type: "reft", kind, interventions, positions: ends, width, dropout };
 }
 
 function trainedTargets(

@@ -8,6 +8,7 @@ import { InputError } from "../util/errors.ts";
 import { readGgufHeader } from "./gguf/header.ts";
 import { readJsonObject } from "./json-file.ts";
 import { readModelWeights } from "./model-weights.ts";
+import { isReftAdapter, readReftAdapter } from "./reft/reft-adapter.ts";
 import { loraAdapterOf } from "./peft-adapter.ts";
 import { type PeftFolder, readPeftFolder } from "./peft-folder.ts";
 import { ia3Tensors, promptEmbeddings } from "./peft-others.ts";
@@ -40,6 +41,8 @@ export interface AdapterSummary {
   /** Of LoRA's family. */
   readonly rank?: number;
   readonly alpha?: number;
+  /** Of interventions: which tokens of the prompt they edit, "f7+l7, tied". */
+  readonly positions?: string;
   /** Of prompt and prefix tuning. */
   readonly virtualTokens?: number;
   readonly parameters: number;
@@ -93,6 +96,7 @@ async function summariseGguf(file: string): Promise<ModelSummary> {
 
 /** @throws InputError of one line for a folder that is no adapter that Retune computes, or is broken */
 export async function summariseAdapter(dir: string): Promise<AdapterSummary> {
+  if (await isReftAdapter(dir)) return summariseReft(dir);
   const folder = await readPeftFolder(dir);
   const { tensors, paths, ...facts } = describeAdapter(folder);
   const base = folder.config.base_model_name_or_path;
@@ -102,6 +106,26 @@ export async function summariseAdapter(dir: string): Promise<AdapterSummary> {
     bytes: await totalBytes([...new Set(tensors.map((info) => info.file))]),
     ...(base ? { base } : {}),
     targets: [...new Set(paths.map((each) => each.split(".").at(-1) ?? ""))].toSorted(),
+  };
+}
+
+const REFT = { loreft: "LoReFT", direft: "DiReFT", noreft: "NoReFT" } as const;
+
+async function summariseReft(dir: string): Promise<AdapterSummary> {
+  const { config, interventions, bytes } = await readReftAdapter(dir);
+  const [first] = interventions;
+  const layers = [...new Set(interventions.map(({ layer }) => layer))];
+  return {
+    method: REFT[first?.type ?? "loreft"],
+    rank: Math.max(...interventions.map(({ rank }) => rank)),
+    positions: config.positions + (config.tied ? ", tied" : ""),
+    parameters: interventions.reduce(
+      (sum, { rotate, weight, bias }) => sum + rotate.length + weight.length + bias.length,
+      0,
+    ),
+    bytes,
+    ...(config.baseModel === "" ? {} : { base: config.baseModel }),
+    targets: layers.map((layer) => `block ${layer}`),
   };
 }
 

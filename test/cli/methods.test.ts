@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import path from "node:path";
 import { test } from "node:test";
 import type { RecipeInput } from "../../src/protocol/recipe.ts";
+import { readReftAdapter } from "../../src/weights/reft/reft-adapter.ts";
 import { readMetrics, readState, retune, tinyWorkspace, writeRecipe } from "../support/retune.ts";
 
 const METHODS: Record<string, { change: Partial<RecipeInput>; shown: RegExp }> = {
@@ -33,6 +34,20 @@ const METHODS: Record<string, { change: Partial<RecipeInput>; shown: RegExp }> =
       optimizer: { learningRate: 2e-2 },
     },
     shown: /^Prompt tuning, 6 virtual tokens, /m,
+  },
+  LoReFT: {
+    change: {
+      method: { type: "loreft", rank: 4, positions: "f2+l3", dropout: 0.05 },
+      optimizer: { learningRate: 2e-2 },
+    },
+    shown: /^LoReFT, rank 4, f2\+l3, tied, /m,
+  },
+  "DiReFT, untied, one block": {
+    change: {
+      method: { type: "direft", rank: 4, layers: [0], positions: "f1+l2", tied: false },
+      optimizer: { learningRate: 2e-2 },
+    },
+    shown: /^DiReFT, rank 4, f1\+l2, /m,
   },
   "prefix tuning": {
     change: { method: { type: "prefix-tuning", tokens: 4 }, optimizer: { learningRate: 5e-2 } },
@@ -95,4 +110,53 @@ test("an adapter that can't be merged says so, and DoRA's is merged", async (t) 
       }
     ).loss;
   assert.ok(Math.abs((await loss(merged)) - (await loss(model, "--adapter", dora))) < 1e-5);
+});
+
+test("interventions go to pyreft's files and come back the same", async (t) => {
+  const dir = tinyWorkspace(t);
+  const runDir = path.join(dir, "run");
+  const method = { type: "loreft", rank: 3, positions: "f1+l2", tied: false } as const;
+  const recipe = writeRecipe(dir, { epochs: 1, method });
+  assert.equal((await retune("train", recipe, "--run-dir", runDir)).code, 0);
+  const adapter = path.join(runDir, "adapter");
+  const [pyreft, back] = [path.join(dir, "pyreft"), path.join(dir, "back")];
+  const gone = await retune("convert", adapter, "--to", "pyreft", "--out", pyreft);
+  assert.equal(gone.code, 0, gone.stderr);
+  assert.match(gone.stdout, /do not say positions f1\+l2/);
+  const without = await retune("convert", pyreft, "--to", "reft", "--out", back);
+  assert.equal(without.code, 2);
+  assert.match(without.stderr, /--positions is missing/);
+  const positions = ["--positions", "f1+l2", "--base", path.join(dir, "model")];
+  const came = await retune("convert", pyreft, "--to", "reft", "--out", back, ...positions);
+  assert.equal(came.code, 0, came.stderr);
+  const interventions = async (folder: string) =>
+    (await readReftAdapter(folder)).interventions.toSorted(
+      (a, b) => a.layer - b.layer || a.unit - b.unit,
+    );
+  assert.deepEqual(await interventions(back), await interventions(adapter));
+  const model = path.join(dir, "model");
+  const loss = async (folder: string): Promise<string> =>
+    (
+      await retune(
+        "eval",
+        model,
+        "--adapter",
+        folder,
+        "--data",
+        path.join(dir, "data.jsonl"),
+        "--json",
+      )
+    ).stdout;
+  assert.equal(await loss(back), await loss(adapter));
+});
+
+test("positions that the prompts are too short for are refused by the row", async (t) => {
+  const dir = tinyWorkspace(t);
+  const recipe = writeRecipe(dir, { method: { type: "loreft", rank: 2, positions: "f7+l12" } });
+  const { code, stderr } = await retune("train", recipe, "--run-dir", path.join(dir, "run"));
+  assert.equal(code, 2);
+  assert.match(
+    stderr,
+    /data\.jsonl:\d+: its prompt has 18 tokens, but method\.positions take 7 .* f9\+l9 or less/,
+  );
 });

@@ -59,6 +59,7 @@ function adapterTooltip(adapter: AdapterEntry): vscode.MarkdownString {
     ["Method", summary?.method],
     ["Rank", summary?.rank?.toString()],
     ["Alpha", summary?.alpha?.toString()],
+    ["Positions", summary?.positions],
     ["Virtual tokens", summary?.virtualTokens?.toString()],
     ["Parameters", summary && formatCount(summary.parameters)],
     ["Size on disk", summary && formatBytes(summary.bytes)],

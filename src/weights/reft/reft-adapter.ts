@@ -3,10 +3,11 @@
  * with the float32 tensors layers.<L>.<unit>.rotate [d, r], .weight [r, d] and .bias [r]. Unlike
  * pyreft's files (pyreft-folder.ts) it says what the numbers are for: base, positions, dropout.
  */
-import { writeFile } from "node:fs/promises";
+import { stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import * as z from "zod";
 import { InputError, InternalError } from "../../util/errors.ts";
+import { pathExists } from "../../util/path-exists.ts";
 import { isFloatDType } from "../dtype.ts";
 import { readJsonObject } from "../json-file.ts";
 import { replaceFolder } from "../replace-folder.ts";
@@ -60,9 +61,15 @@ export interface ReftAdapter {
   config: ReftConfig;
   /** In the order of `config.interventions`. */
   interventions: readonly ReftIntervention[];
+  /** Size of the weight file. */
+  bytes: number;
 }
 
 type Site = z.output<typeof siteSchema>;
+
+export function isReftAdapter(dir: string): Promise<boolean> {
+  return pathExists(path.join(dir, CONFIG_FILE));
+}
 
 /** @throws InputError naming the file and the key or tensor that is wrong */
 export async function readReftAdapter(dir: string): Promise<ReftAdapter> {
@@ -85,7 +92,8 @@ export async function readReftAdapter(dir: string): Promise<ReftAdapter> {
     if (!rotate || !weight || !bias) throw new InternalError("an intervention has three tensors");
     interventions.push({ ...site, rotate, weight, bias });
   }
-  return { dir, config, interventions };
+  const { size: bytes } = await stat(weights);
+  return { dir, config, interventions, bytes };
 }
 
 /** In the order of PARTS. */

@@ -15,7 +15,7 @@ export interface LayerChoice {
 const BLOCK = /(?:^|\.)(?:layers|layer|h|blocks)\.(\d+)(?:\.|$)/u;
 
 /** The block that a tensor or module belongs to, 0-based; undefined for embeddings, last norm and head. */
-function blockOf(name: string): number | undefined {
+export function blockOf(name: string): number | undefined {
   const found = BLOCK.exec(name)?.[1];
   return found === undefined ? undefined : Number(found);
 }

@@ -27,10 +27,7 @@ interface Step {
  * @param trained those that are; others in it are ignored
  * @returns the choice for which `trainedPredicate` is true for exactly `trained`; `{}` for all
  */
-export function layerChoiceOf(
-  names: readonly string[],
-  trained: ReadonlySet<string>,
-): LayerChoice & { freeze?: string[] } {
+export function layerChoiceOf(names: readonly string[], trained: ReadonlySet<string>): LayerChoice {
   const target = names.map((name) => trained.has(name));
   if (target.every(Boolean)) return {};
   if (!target.some(Boolean)) return { freeze: ["*"] };
@@ -85,7 +82,7 @@ function complete(options: {
   names: readonly string[];
   target: readonly boolean[];
   candidates: readonly Candidate[];
-}): (LayerChoice & { freeze?: string[] }) | undefined {
+}): LayerChoice | undefined {
   const { start, names, target, candidates } = options;
   const now = names.map(trainedPredicate(start, names, "the model"));
   const freeze: string[] = [];

@@ -193,7 +193,7 @@ function partsOf(path: string): Part[] {
   }));
   if (parts.length > 1) found.push({ text: parts.at(-1) ?? "", isTensor: false, isInner: true });
   if (path !== stem) found.push({ text: path, isTensor: true, isInner: false });
-  if (/norm$/u.test(stem)) found.push({ text: "*norm", isTensor: true, isInner: false });
+  if (stem.endsWith("norm")) found.push({ text: "*norm", isTensor: true, isInner: false });
   if (path.endsWith(".bias")) found.push({ text: "bias", isTensor: true, isInner: true });
   return found;
 }

@@ -88,11 +88,11 @@ suite("Freeze Layers…", () => {
       ...["Block 0", "Block 1 (last)"].flatMap((block) => [
         `[x] ${block} | 9.28K`,
         "  [x] Attention | 3.07K",
-        ...["k_proj", "o_proj", "q_proj", "v_proj"].map(
-          (label) => `    [x] ${label} | ${/k|v/.test(label) ? "16 × 32" : "32 × 32"}`,
+        ...["q_proj", "k_proj", "v_proj", "o_proj"].map(
+          (label) => `    [x] ${label} | ${/^[kv]/.test(label) ? "16 × 32" : "32 × 32"}`,
         ),
         "  [x] MLP | 6.14K",
-        ...["down_proj", "gate_proj", "up_proj"].map(
+        ...["gate_proj", "up_proj", "down_proj"].map(
           (label) => `    [x] ${label} | ${label === "down_proj" ? "32 × 64" : "64 × 32"}`,
         ),
         "  [x] Norms | 64",
@@ -236,7 +236,7 @@ suite("Freeze Layers…", () => {
     await done;
     assert.equal((await vscode.workspace.findFiles("*.retune.json")).length, count + 1);
     assert.match(text(), /"type": "freeze"[^]*"trainLast": 2/);
-    assert.equal(message(), "18.6K of 26.9K trainable (69.1 %)");
+    assert.equal(message(), "18.6K of 26.9K trainable (69.0 %)");
   });
 
   test("closing the recipe's tab, or the view, ends it", async () => {

@@ -23,8 +23,7 @@ export function withValue(
   const old: unknown = node && getNodeValue(node);
   const value = change(old);
   if (JSON.stringify(old) === JSON.stringify(value)) return text;
-  // Without formatting options jsonc-parser touches nothing but the property that goes.
-  if (value === undefined) return applyEdits(text, modify(text, place, undefined, {}));
+  if (value === undefined) return remove(text, place, node?.parent);
   const layout = layoutOf(text);
   if (node) return splice(text, node.offset, node.length, print(value, layout));
   const [key] = place;
@@ -72,6 +71,19 @@ function insert(text: string, root: Node, property: string): string {
   if (rest !== undefined) return splice(text, end + rest.length, 0, `${gap}${property},`);
   // A comment, or a new line, before the comma.
   return splice(text, end, 0, `,${gap}${property}`);
+}
+
+/** With its comma and, where it has lines of its own, with them; jsonc-parser takes comments along. */
+function remove(text: string, place: JSONPath, property: Node | undefined): string {
+  if (!property) return text;
+  const end = property.offset + property.length;
+  const comma = /^[ \t]*,/u.exec(text.slice(end))?.[0].length;
+  if (comma === undefined) return applyEdits(text, modify(text, place, undefined, {}));
+  const before = /\r?\n[ \t]*$/u.exec(text.slice(0, property.offset))?.[0].length ?? 0;
+  const isAlone = before > 0 && /^[ \t]*\r?\n/u.test(text.slice(end + comma));
+  const gap = isAlone ? 0 : (/^[ \t]+/u.exec(text.slice(end + comma))?.[0].length ?? 0);
+  const start = property.offset - (isAlone ? before : 0);
+  return splice(text, start, end + comma + gap - start, "");
 }
 
 function splice(text: string, offset: number, length: number, content: string): string {

@@ -70,6 +70,11 @@ test("a comment stays with the line that it is about", () => {
     withTrained(text, lora, block),
     '{\n  "base": "m", // small\n  "trainLast": 1,\n  // rows\n  "data": {}\n}',
   );
+  const some = '{\n  "base": "m",\n  "trainLast": 1, // of two\n  // rows\n  "data": {}\n}';
+  assert.equal(
+    withTrained(some, lora, new Set(lora.map(({ name }) => name))),
+    '{\n  "base": "m",\n  // of two\n  // rows\n  "data": {}\n}',
+  );
   const odd = '{ "base": "m" /* small */, "data": {} }';
   assert.equal(
     withTrained(odd, lora, block),

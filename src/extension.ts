@@ -7,6 +7,8 @@ import type { App } from "./ui/app.ts";
 import { registerCommands } from "./ui/commands/register.ts";
 import { AdapterCatalog } from "./ui/catalogs/adapter-catalog.ts";
 import { ModelCatalog } from "./ui/catalogs/model-catalog.ts";
+import { LayerEditor } from "./ui/layers/layer-editor.ts";
+import { LayerMeasure } from "./ui/layers/layer-measure.ts";
 import { RunPanels } from "./ui/panels/run-panels.ts";
 import { RecipeCodeLens } from "./ui/recipes/recipe-code-lens.ts";
 import { RecipeDiagnostics } from "./ui/recipes/recipe-diagnostics.ts";
@@ -20,7 +22,7 @@ import { registerViews } from "./ui/views/register-views.ts";
 const QUEUE_KEY = "retune.queue";
 
 /** What tests use. */
-export type RetuneApi = Pick<App, "store" | "models" | "adapters">;
+export type RetuneApi = Pick<App, "store" | "models" | "adapters" | "layers" | "layerMeasure">;
 
 export function activate(context: vscode.ExtensionContext): RetuneApi {
   const bundled = (name: string) => vscode.Uri.joinPath(context.extensionUri, "dist", name).fsPath;
@@ -44,6 +46,7 @@ export function activate(context: vscode.ExtensionContext): RetuneApi {
     },
     onError: (_, message) => void vscode.window.showErrorMessage(message),
   });
+  const layers = new LayerEditor();
   const app: App = {
     context,
     log,
@@ -56,6 +59,8 @@ export function activate(context: vscode.ExtensionContext): RetuneApi {
     models: new ModelCatalog(log),
     adapters: new AdapterCatalog(store, log),
     transcripts: new Transcripts(),
+    layers,
+    layerMeasure: new LayerMeasure(layers, bundled("cli.cjs")),
     cliPath: bundled("cli.cjs"),
   };
   context.subscriptions.push(
@@ -68,6 +73,8 @@ export function activate(context: vscode.ExtensionContext): RetuneApi {
     app.models,
     app.adapters,
     app.transcripts,
+    app.layers,
+    app.layerMeasure,
     new StatusBar(store),
     new RecipeCodeLens(store),
     new RecipeDiagnostics(),
@@ -75,5 +82,5 @@ export function activate(context: vscode.ExtensionContext): RetuneApi {
     registerCommands(app),
   );
   void app.roots.apply().catch((error: unknown) => log.error(String(error)));
-  return { store, models: app.models, adapters: app.adapters };
+  return app;
 }

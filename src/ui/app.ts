@@ -5,6 +5,8 @@ import type { RunStore } from "../runs/run-store.ts";
 import type { StartQueue } from "../runs/start-queue.ts";
 import type { AdapterCatalog } from "./catalogs/adapter-catalog.ts";
 import type { ModelCatalog } from "./catalogs/model-catalog.ts";
+import type { LayerEditor } from "./layers/layer-editor.ts";
+import type { LayerMeasure } from "./layers/layer-measure.ts";
 import type { RunPanels } from "./panels/run-panels.ts";
 import type { RunNotifications } from "./run-notifications.ts";
 import type { RunRoots } from "./run-roots.ts";
@@ -22,6 +24,8 @@ export interface App {
   models: ModelCatalog;
   adapters: AdapterCatalog;
   transcripts: Transcripts;
+  layers: LayerEditor;
+  layerMeasure: LayerMeasure;
   /** The bundled `retune` command. */
   cliPath: string;
 }

@@ -2,6 +2,11 @@
 export const COMMANDS = {
   startRun: "retune.startRun",
   startRunFromRecipe: "retune.startRunFromRecipe",
+  freezeLayers: "retune.freezeLayers",
+  layerPreset: "retune.layerPreset",
+  measureLayers: "retune.measureLayers",
+  saveLayers: "retune.saveLayers",
+  closeLayers: "retune.closeLayers",
   stopRun: "retune.stopRun",
   resumeRun: "retune.resumeRun",
   openRun: "retune.openRun",
@@ -21,6 +26,7 @@ export const COMMANDS = {
 } as const;
 
 export const VIEWS = {
+  layers: "retune.layers",
   models: "retune.models",
   adapters: "retune.adapters",
   runs: "retune.runs",

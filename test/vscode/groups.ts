@@ -18,5 +18,6 @@ export const GROUPS: readonly Group[] = [
   { name: "activation", suites: ["activation"], prepare: emptyWorkspace },
   { name: "views", suites: ["trees", "commands"], prepare: historyWorkspace },
   { name: "bad-input", suites: ["recipes", "bad-input"], prepare: brokenWorkspace },
+  { name: "freeze", suites: ["freeze"], prepare: brokenWorkspace },
   { name: "training", suites: ["training"], prepare: tinyWorkspace },
 ];

@@ -6,6 +6,7 @@ import { COMMANDS } from "../command-ids.ts";
 import { shortPaths } from "../short-paths.ts";
 import { UntrustedError } from "../trust.ts";
 import { copyPath, copyRunId, reveal, revealRunOutput, showLog, showRecipe } from "./show.ts";
+import { freezeLayers, layerPreset, measureLayers, saveLayers } from "./freeze-layers.ts";
 import { generate } from "./generate.ts";
 import { mergeAdapter } from "./merge-adapter.ts";
 import { addModelFolder, refresh, removeModelFolder } from "./model-folders.ts";
@@ -18,6 +19,11 @@ type Handler = (app: App, argument: unknown) => unknown;
 const HANDLERS: Record<keyof typeof COMMANDS, Handler> = {
   startRun,
   startRunFromRecipe,
+  freezeLayers,
+  layerPreset,
+  measureLayers,
+  saveLayers,
+  closeLayers: (app) => app.layers.close(),
   stopRun,
   resumeRun,
   openRun,

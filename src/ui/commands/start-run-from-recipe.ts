@@ -35,17 +35,19 @@ export async function startRecipe(app: App, recipe: vscode.Uri): Promise<string>
   return runDir;
 }
 
-function toUri(argument: unknown): vscode.Uri | undefined {
+export function toUri(argument: unknown): vscode.Uri | undefined {
   if (argument instanceof vscode.Uri) return argument;
   return typeof argument === "string" && argument !== "" ? vscode.Uri.file(argument) : undefined;
 }
 
-function activeRecipe(): vscode.Uri | undefined {
+export function activeRecipe(): vscode.Uri | undefined {
   const uri = vscode.window.activeTextEditor?.document.uri;
   return uri?.scheme === "file" && uri.path.endsWith(RECIPE_SUFFIX) ? uri : undefined;
 }
 
-async function pickRecipe(): Promise<vscode.Uri | undefined> {
+export async function pickRecipe(
+  placeHolder = "Start a run from which recipe?",
+): Promise<vscode.Uri | undefined> {
   const uris = await vscode.workspace.findFiles(`**/*${RECIPE_SUFFIX}`, SEARCH_EXCLUDES);
   if (uris.length === 0) {
     void vscode.window.showInformationMessage(
@@ -56,6 +58,5 @@ async function pickRecipe(): Promise<vscode.Uri | undefined> {
   const items = uris
     .map((uri) => ({ label: vscode.workspace.asRelativePath(uri), uri }))
     .toSorted((a, b) => a.label.localeCompare(b.label));
-  const placeHolder = "Start a run from which recipe?";
   return (await vscode.window.showQuickPick(items, { placeHolder }))?.uri;
 }

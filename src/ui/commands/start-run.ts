@@ -49,7 +49,7 @@ export async function startRun(app: App, argument: unknown): Promise<string | un
 }
 
 /** Runs are kept in an open folder: there must be one. */
-async function workspaceFolder(): Promise<string | undefined> {
+export async function workspaceFolder(): Promise<string | undefined> {
   const folders = (vscode.workspace.workspaceFolders ?? []).filter((f) => f.uri.scheme === "file");
   if (folders.length > 1) {
     const picked = await vscode.window.showWorkspaceFolderPick({
@@ -65,9 +65,9 @@ async function workspaceFolder(): Promise<string | undefined> {
   return undefined;
 }
 
-async function askName(proposal: string): Promise<string | undefined> {
+export async function askName(proposal: string, title = TITLE): Promise<string | undefined> {
   const name = await vscode.window.showInputBox({
-    title: TITLE,
+    title,
     prompt: "Name of the run",
     value: proposal.slice(0, 60),
     validateInput: (value) => {
@@ -110,7 +110,7 @@ async function askHow(
 }
 
 /** A recipe is never overwritten: the second of a name gets a number. */
-async function freeFile(folder: string, name: string): Promise<string> {
+export async function freeFile(folder: string, name: string): Promise<string> {
   for (let count = 1; ; count++) {
     const suffix = count === 1 ? "" : `-${count}`;
     const file = path.join(folder, `${name}${suffix}${RECIPE_SUFFIX}`);
@@ -118,6 +118,6 @@ async function freeFile(folder: string, name: string): Promise<string> {
   }
 }
 
-function stem(file: string): string {
+export function stem(file: string): string {
   return path.basename(file).replace(/\.(gguf|jsonl|ndjson)$/i, "");
 }

@@ -4,7 +4,7 @@ import type { RunStore } from "../../runs/run-store.ts";
 import { COMMANDS } from "../command-ids.ts";
 import { RECIPE_SUFFIX } from "./recipe-text.ts";
 
-/** Above a recipe: Start Run, and the newest run that was started from it. */
+/** Above a recipe: Start Run, Freeze Layers…, and the newest run that was started from it. */
 export class RecipeCodeLens implements vscode.CodeLensProvider, vscode.Disposable {
   readonly #store: RunStore;
   readonly #changed = new vscode.EventEmitter<void>();
@@ -37,7 +37,13 @@ export class RecipeCodeLens implements vscode.CodeLensProvider, vscode.Disposabl
       command: COMMANDS.startRunFromRecipe,
       arguments: [document.uri],
     };
-    const lenses = [new vscode.CodeLens(range, start)];
+    const freeze = {
+      title: "$(layers) Freeze Layers…",
+      tooltip: "Choose what is trained, layer by layer",
+      command: COMMANDS.freezeLayers,
+      arguments: [document.uri],
+    };
+    const lenses = [new vscode.CodeLens(range, start), new vscode.CodeLens(range, freeze)];
     const recipePath = path.resolve(document.uri.fsPath);
     const last = this.#store.runs().find((run) => run.recipe?.source.recipePath === recipePath);
     if (last !== undefined) {

@@ -3,6 +3,7 @@ import type { RunStore } from "../../runs/run-store.ts";
 import { isLive } from "../../runs/run-status.ts";
 import type { App } from "../app.ts";
 import { VIEWS } from "../command-ids.ts";
+import { registerLayersView } from "../layers/layers-tree.ts";
 import { onDidChangeModelSettings } from "../settings.ts";
 import { AdaptersTree } from "./adapters-tree.ts";
 import { ModelsTree } from "./models-tree.ts";
@@ -27,6 +28,7 @@ export function registerViews(app: App): vscode.Disposable {
     runsView,
     modelsView,
     adaptersView,
+    registerLayersView(app),
     app.store.onDidChange(() => showState(app.store, runsView)),
     refreshAdaptersWithRuns(app),
     watchModelFiles(app),

@@ -29,11 +29,12 @@ export class QuickInput {
     }
   }
 
-  /** Accepts the next quick pick's row, `down` rows below the first, or an input box as it is. */
+  /** Accepts the next quick pick's row, `down` rows below the first (above it: from the end), or an input box as it is. */
   async accept(down = 0): Promise<void> {
     await this.#shown();
-    for (let row = 0; row < down; row++) {
-      await vscode.commands.executeCommand("workbench.action.quickOpenNavigateNext");
+    for (let row = 0; row < Math.abs(down); row++) {
+      const way = down > 0 ? "Next" : "Previous";
+      await vscode.commands.executeCommand(`workbench.action.quickOpenNavigate${way}`);
     }
     await vscode.commands.executeCommand("workbench.action.acceptSelectedQuickOpenItem");
   }

@@ -1,0 +1,39 @@
+/** The tensors of a base model that training can change, by the names that recipes use. */
+import path from "node:path";
+import { checkpointName } from "../../weights/gguf/llama-tensors.ts";
+import { readJsonObject } from "../../weights/json-file.ts";
+import { summariseModel } from "../../weights/model-summary.ts";
+
+export interface BaseTensor {
+  /** transformers' name, for a .gguf too. */
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly parameters: number;
+}
+
+const HEAD = "lm_head.weight";
+/** Tables that old checkpoints store although they follow from config.json. */
+const COMPUTED = /\.rotary_emb\.inv_freq$/u;
+
+/**
+ * From the headers of its files alone.
+ * @param base a Hugging Face folder or a .gguf file
+ * @throws InputError of one line for what cannot be read
+ */
+export async function readBaseTensors(base: string): Promise<BaseTensor[]> {
+  const { tensors } = await summariseModel(base);
+  const isGguf = /\.gguf$/iu.test(base);
+  const isTied =
+    !isGguf &&
+    (await readJsonObject(path.join(base, "config.json")))["tie_word_embeddings"] === true;
+  return tensors.flatMap(({ name: stored, shape }) => {
+    const name = isGguf ? checkpointName(stored) : stored;
+    if (name === undefined || COMPUTED.test(name) || (isTied && name === HEAD)) return [];
+    return { name, shape, parameters: shape.reduce((product, size) => product * size, 1) };
+  });
+}
+
+/** A matrix inside a block: where an adapter can attach. */
+export function isAdaptable({ name, shape }: BaseTensor): boolean {
+  return shape.length === 2 && /(?:^|\.)(?:layers|layer|h|blocks)\.\d+\./u.test(name);
+}

@@ -1,0 +1,112 @@
+/** Memory and step time of the choice as it stands, from `retune inspect --recipe` in a child process. */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import * as vscode from "vscode";
+import { runCli } from "../../runs/run-cli.ts";
+import { errorMessage } from "../../util/errors.ts";
+import { RECIPE_SUFFIX } from "../recipes/recipe-text.ts";
+import { type Measurement, parseMeasurement } from "./figures.ts";
+import type { LayerEditor, Layers } from "./layer-editor.ts";
+import { withAbsolutePaths } from "./recipe-layers.ts";
+
+export type MeasureState =
+  | { kind: "never" }
+  | { kind: "running" }
+  | { kind: "measured"; figures: Measurement }
+  | { kind: "failed"; problem: string };
+
+/** After the last tick: a measurement keeps the processor busy, and the next tick makes it useless. */
+const PAUSE_MS = 3_000;
+
+export class LayerMeasure implements vscode.Disposable {
+  readonly #editor: LayerEditor;
+  readonly #cliPath: string;
+  readonly #changed = new vscode.EventEmitter<void>();
+  readonly onDidChange = this.#changed.event;
+  readonly #subscription: vscode.Disposable;
+  #state: MeasureState = { kind: "never" };
+  /** Whose figures these are, or would be. */
+  #text: string | undefined;
+  #isWanted = false;
+  #timer: NodeJS.Timeout | undefined;
+  #abort: AbortController | undefined;
+
+  constructor(editor: LayerEditor, cliPath: string) {
+    this.#editor = editor;
+    this.#cliPath = cliPath;
+    this.#subscription = editor.onDidChange(() => this.#onEdit());
+  }
+
+  get state(): MeasureState {
+    return this.#state;
+  }
+
+  /** Resolves when it is known, or when another change has made it useless. */
+  async measure(): Promise<void> {
+    const { layers } = this.#editor;
+    if (layers === undefined) return;
+    this.#isWanted = true;
+    this.#stop();
+    const abort = new AbortController();
+    this.#abort = abort;
+    this.#text = layers.document.getText();
+    this.#set({ kind: "running" });
+    try {
+      const figures = await inspect(this.#cliPath, layers, abort.signal);
+      if (figures && !abort.signal.aborted) this.#set({ kind: "measured", figures });
+    } catch (error) {
+      if (!abort.signal.aborted) this.#set({ kind: "failed", problem: errorMessage(error) });
+    }
+  }
+
+  dispose(): void {
+    this.#stop();
+    this.#subscription.dispose();
+    this.#changed.dispose();
+  }
+
+  #onEdit(): void {
+    const { layers } = this.#editor;
+    const text = layers?.document.getText();
+    if (text === this.#text && layers !== undefined) return;
+    this.#stop();
+    this.#text = text;
+    if (layers === undefined) this.#isWanted = false;
+    if (this.#state.kind !== "never") this.#set({ kind: "never" });
+    if (!this.#isWanted) return;
+    this.#timer = setTimeout(() => void this.measure(), PAUSE_MS);
+  }
+
+  #stop(): void {
+    clearTimeout(this.#timer);
+    this.#abort?.abort();
+  }
+
+  #set(state: MeasureState): void {
+    this.#state = state;
+    this.#changed.fire();
+  }
+}
+
+/** The text as it stands in the editor, saved or not. Undefined when it was cancelled. */
+async function inspect(
+  cliPath: string,
+  { document, name }: Layers,
+  signal: AbortSignal,
+): Promise<Measurement | undefined> {
+  const folder = path.dirname(document.uri.fsPath);
+  const text = withAbsolutePaths(document.getText(), (file) => path.resolve(folder, file));
+  const temp = await mkdtemp(path.join(tmpdir(), "retune-measure-"));
+  try {
+    const file = path.join(temp, `${name}${RECIPE_SUFFIX}`);
+    await writeFile(file, text);
+    let output = "";
+    const args = ["inspect", "--recipe", file, "--json"];
+    const onOutput = (chunk: string) => (output += chunk);
+    const done = await runCli({ cliPath, args, signal, onOutput });
+    return done ? parseMeasurement(output) : undefined;
+  } finally {
+    await rm(temp, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,174 @@
+/** The view "Layers": rows with checkboxes, and above them what the choice comes to. */
+import * as vscode from "vscode";
+import { errorMessage } from "../../util/errors.ts";
+import { formatCount, formatShape } from "../../util/format.ts";
+import type { App } from "../app.ts";
+import { COMMANDS, VIEWS } from "../command-ids.ts";
+import { shortPaths } from "../short-paths.ts";
+import { factsTooltip } from "../views/markdown.ts";
+import { costText, trainableText } from "./figures.ts";
+import type { LayerEditor, Layers } from "./layer-editor.ts";
+import type { LayerMeasure, MeasureState } from "./layer-measure.ts";
+import { type LayerNode, trainedIn } from "./layer-nodes.ts";
+
+/** The row above the layers that measures, and says what came of it. */
+const COST = "cost";
+type Row = LayerNode | typeof COST;
+
+export class LayersTree implements vscode.TreeDataProvider<Row>, vscode.Disposable {
+  readonly #editor: LayerEditor;
+  readonly #measure: LayerMeasure;
+  readonly #changed = new vscode.EventEmitter<void>();
+  readonly onDidChangeTreeData = this.#changed.event;
+  readonly #subscriptions: vscode.Disposable[];
+
+  constructor(editor: LayerEditor, measure: LayerMeasure) {
+    this.#editor = editor;
+    this.#measure = measure;
+    const redraw = () => this.#changed.fire();
+    this.#subscriptions = [editor.onDidChange(redraw), measure.onDidChange(redraw)];
+  }
+
+  getChildren(row?: Row): Row[] {
+    if (row !== undefined) return row === COST ? [] : [...row.children];
+    const { layers } = this.#editor;
+    return layers === undefined ? [] : [COST, ...layers.nodes];
+  }
+
+  getTreeItem(row: Row): vscode.TreeItem {
+    if (row === COST) return costItem(this.#measure.state);
+    return nodeItem(row, this.#editor.layers?.trained ?? new Set());
+  }
+
+  dispose(): void {
+    for (const subscription of [...this.#subscriptions, this.#changed]) subscription.dispose();
+  }
+}
+
+export function registerLayersView(app: App): vscode.Disposable {
+  const { layers: editor, layerMeasure: measure } = app;
+  const tree = new LayersTree(editor, measure);
+  const view = vscode.window.createTreeView<Row>(VIEWS.layers, {
+    treeDataProvider: tree,
+    showCollapseAll: true,
+    // VS Code would tick a row of several children only when all of them are.
+    manageCheckboxStateManually: true,
+  });
+  const show = () => showFigures(view, editor.layers, measure.state);
+  return vscode.Disposable.from(
+    tree,
+    view,
+    editor.onDidChange(show),
+    measure.onDidChange(show),
+    view.onDidChangeCheckboxState(({ items }) => {
+      const { Checked } = vscode.TreeItemCheckboxState;
+      const changes = items.flatMap(([row, state]) =>
+        row === COST ? [] : [[row, state === Checked] as const],
+      );
+      void editor.tickAll(changes).catch((error: unknown) => {
+        app.log.error(error instanceof Error ? error : String(error));
+        void vscode.window.showErrorMessage(shortPaths(errorMessage(error)));
+      });
+    }),
+  );
+}
+
+function showFigures(
+  view: Pick<vscode.TreeView<Row>, "description" | "message">,
+  layers: Layers | undefined,
+  state: MeasureState,
+): void {
+  view.description = layers?.name ?? "";
+  // No message is undefined, which the type does not say.
+  view.message = layers === undefined ? "" : messageOf(layers, state);
+}
+
+/** "12.3M of 135M trainable (9.1 %) · 1.2 GB · 0.9 s a step" */
+export function messageOf(layers: Layers, state: MeasureState): string {
+  const { problem, tensors, trained, totalParameters, isAdapter } = layers;
+  if (problem !== undefined) return problem;
+  const sum = tensors
+    .filter(({ name }) => trained.has(name))
+    .reduce((total, { parameters }) => total + parameters, 0);
+  const measured = state.kind === "measured" ? state.figures : undefined;
+  const parts = [
+    measured
+      ? trainableText(measured.trainableParameters, measured.totalParameters)
+      : isAdapter
+        ? `Adapter on ${trained.size} of ${tensors.length} layers`
+        : trainableText(sum, totalParameters),
+    ...(measured ? [costText(measured)] : []),
+    ...(state.kind === "running" ? ["measuring…"] : []),
+    ...(state.kind === "failed" ? ["not measured"] : []),
+  ];
+  if (trained.size === 0) return "Nothing is ticked: a run of this recipe would train nothing.";
+  return parts.join(" · ");
+}
+
+function costItem(state: MeasureState): vscode.TreeItem {
+  const item = new vscode.TreeItem("Memory and step time");
+  item.id = COST;
+  item.command = { command: COMMANDS.measureLayers, title: "Measure" };
+  switch (state.kind) {
+    case "never":
+      item.description = "click to measure";
+      item.iconPath = new vscode.ThemeIcon("dashboard");
+      item.tooltip = "Runs two steps of this recipe in a process of its own.";
+      break;
+    case "running":
+      item.description = "measuring…";
+      item.iconPath = new vscode.ThemeIcon("loading~spin");
+      break;
+    case "measured":
+      item.description = costText(state.figures);
+      item.iconPath = new vscode.ThemeIcon("dashboard");
+      item.tooltip = "Predicted peak memory, and the time of a step measured on this machine.";
+      break;
+    case "failed":
+      item.description = "not measured";
+      item.iconPath = new vscode.ThemeIcon(
+        "warning",
+        new vscode.ThemeColor("list.warningForeground"),
+      );
+      item.tooltip = shortPaths(state.problem);
+      break;
+  }
+  return item;
+}
+
+function nodeItem(node: LayerNode, trained: ReadonlySet<string>): vscode.TreeItem {
+  const { Collapsed, None } = vscode.TreeItemCollapsibleState;
+  const item = new vscode.TreeItem(node.label, node.children.length > 0 ? Collapsed : None);
+  const count = trainedIn(node, trained);
+  const all = node.tensors.length;
+  const { Checked, Unchecked } = vscode.TreeItemCheckboxState;
+  const isTicked = count === all;
+  item.id = node.id;
+  item.checkboxState = {
+    state: isTicked ? Checked : Unchecked,
+    tooltip: isTicked ? "Trained" : count > 0 ? "Trained in part" : "Frozen",
+  };
+  item.description = descriptionOf(node, count);
+  item.contextValue = "layerNode";
+  const [tensor] = node.tensors;
+  item.tooltip =
+    all === 1 && tensor
+      ? factsTooltip(tensor.name, [
+          ["Shape", formatShape(tensor.shape)],
+          ["Parameters", formatCount(tensor.parameters)],
+        ])
+      : factsTooltip(node.id.replace("/", " · "), [
+          ["Trained", `${count} of ${all} tensors`],
+          ["Parameters", formatCount(node.parameters)],
+        ]);
+  item.accessibilityInformation = { label: `${node.label}, ${item.description}` };
+  return item;
+}
+
+/** VS Code has no third state of a checkbox, so what is ticked in part says so. */
+function descriptionOf({ tensors, parameters, children }: LayerNode, count: number): string {
+  const [tensor] = tensors;
+  if (children.length === 0 && tensor) return formatShape(tensor.shape);
+  if (count > 0 && count < tensors.length) return `${count} of ${tensors.length} trained`;
+  return formatCount(parameters);
+}

@@ -1,0 +1,103 @@
+/** What a recipe's text says about layers, and the same text with another choice written into it. */
+import {
+  getNodeValue,
+  type JSONPath,
+  type ParseError,
+  parseTree,
+  printParseErrorCode,
+} from "jsonc-parser";
+import * as z from "zod";
+import { type Method, recipeSchema, trainsBase } from "../../protocol/recipe.ts";
+import { InputError } from "../../util/errors.ts";
+import { layerChoiceOf } from "../../util/layer-choice.ts";
+import { type LayerChoice, trainedPredicate } from "../../util/tensor-patterns.ts";
+import { type BaseTensor, isAdaptable } from "./base-tensors.ts";
+import { withValue } from "./recipe-edit.ts";
+
+/** Only the keys read here: a mistake elsewhere in the recipe is marked there, and no obstacle. */
+const { base, method, freeze, trainFirst, trainLast } = recipeSchema.shape;
+const layersSchema = z.object({ base, method, freeze, trainFirst, trainLast });
+
+export interface RecipeLayers {
+  /** As written: relative to the recipe. */
+  base: string;
+  method: Method;
+  choice: LayerChoice;
+}
+
+/**
+ * @param file for messages
+ * @throws InputError naming file and line or key
+ */
+export function readRecipeLayers(text: string, file: string): RecipeLayers {
+  const errors: ParseError[] = [];
+  const root = parseTree(text, errors, { allowTrailingComma: true });
+  const [error] = errors;
+  if (error || !root) {
+    const line = text.slice(0, error?.offset ?? 0).split("\n").length;
+    const what = error ? printParseErrorCode(error.error) : "the file is empty";
+    throw new InputError(`${file}:${line}: not valid JSON: ${what}`);
+  }
+  const parsed = layersSchema.safeParse(getNodeValue(root));
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    const key = issue?.path.join(".") || "the recipe";
+    throw new InputError(`${file}: ${key}: ${issue?.message}`);
+  }
+  const { base: model, method: how, ...choice } = parsed.data;
+  return { base: model, method: how, choice };
+}
+
+/** The tensors that a choice is about: with an adapter, those that it can attach to. */
+export function choosable(method: Method, tensors: readonly BaseTensor[]): readonly BaseTensor[] {
+  return trainsBase(method) ? tensors : tensors.filter(isAdaptable);
+}
+
+/** @throws InputError for a pattern that matches nothing, or more blocks than there are */
+export function trainedBy(
+  choice: LayerChoice,
+  tensors: readonly BaseTensor[],
+  what: string,
+): (name: string) => boolean {
+  return trainedPredicate(
+    choice,
+    tensors.map(({ name }) => name),
+    what,
+  );
+}
+
+/**
+ * The recipe with exactly these tensors trained: comments and formatting stay. All of the base is
+ * method full, a part of it method freeze; an adapter's method stays.
+ * @param tensors all that the choice is about
+ */
+export function withTrained(
+  text: string,
+  tensors: readonly BaseTensor[],
+  trained: ReadonlySet<string>,
+): string {
+  const { method: how } = readRecipeLayers(text, "the recipe");
+  const names = tensors.map(({ name }) => name);
+  const choice = layerChoiceOf(names, trained);
+  const type = names.every((name) => trained.has(name)) ? "full" : "freeze";
+  const changes: [JSONPath, unknown][] = [];
+  if (trainsBase(how) && how.type !== type) {
+    changes.push([["method", "type"], type], [["method", "init"], undefined]);
+  }
+  changes.push(
+    [["freeze"], choice.freeze],
+    [["trainLast"], choice.trainLast],
+    [["trainFirst"], choice.trainFirst],
+  );
+  return changes.reduce((now, [place, value]) => withValue(now, place, () => value), text);
+}
+
+/** A recipe that can lie anywhere: the paths in it made absolute. */
+export function withAbsolutePaths(text: string, absolute: (file: string) => string): string {
+  const places: JSONPath[] = [["base"], ["data", "train"], ["data", "eval"]];
+  return places.reduce(
+    (now, place) =>
+      withValue(now, place, (value) => (typeof value === "string" ? absolute(value) : value)),
+    text,
+  );
+}

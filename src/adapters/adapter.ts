@@ -3,7 +3,7 @@ import type { GraphBuilder } from "../graph/builder.ts";
 import type { LinearHook, NamedShape } from "../graph/causal-lm.ts";
 import type { Value } from "../graph/graph.ts";
 import { type Ia3Adapter, ia3Hook, ia3Tensors } from "./ia3.ts";
-import { type LoraAdapter, loraHook, loraTensors } from "./lora.ts";
+import { type LoraAdapter, loraEmbedded, loraHook, loraTensors } from "./lora.ts";
 import { type ReftAdapter, type ReftEnd, reftEdit, reftTensors } from "./reft.ts";
 import {
   type PrefixTuningAdapter,
@@ -45,8 +45,8 @@ export interface VirtualInputs {
 /** Left out: as without the adapter. */
 export interface AdapterHooks {
   linear?: LinearHook;
-  /** Token embeddings [N,C] → [N,C]. */
-  embedded?: (x: Value) => Value;
+  /** Token embeddings [N,C] of ids [N] → [N,C]. */
+  embedded?: (x: Value, ids: Value) => Value;
   /** Rotated keys and values of a layer, [N,K·D] each. */
   keysValues?: (layer: number, heads: { k: Value; v: Value }) => { k: Value; v: Value };
   /** The residual stream after a block [N,C] → [N,C]; undefined for blocks left alone. */
@@ -62,8 +62,9 @@ interface AdapterRule<A> {
 const RULES: { readonly [T in Adapter["type"]]: AdapterRule<Extract<Adapter, { type: T }>> } = {
   lora: {
     tensors: loraTensors,
-    hooks: (adapter, { tensor, dropoutMask }) => ({
+    hooks: (adapter, { b, tensor, dropoutMask }) => ({
       linear: loraHook(adapter, tensor, dropoutMask),
+      ...(adapter.embedding ? { embedded: loraEmbedded(adapter.embedding, { b, tensor }) } : {}),
     }),
   },
   ia3: {
@@ -107,7 +108,7 @@ export function dropoutOf(
   if (adapter.type === "reft") {
     return { rate, sites: adapter.interventions.length, width: adapter.width };
   }
-  const width = Math.max(...adapter.sites.map(({ layer }) => layer.inFeatures));
+  const width = Math.max(0, ...adapter.sites.map(({ layer }) => layer.inFeatures));
   return { rate, sites: adapter.sites.length, width };
 }
 

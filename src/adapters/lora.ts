@@ -18,10 +18,23 @@ export interface LoraSite {
   scale: number;
 }
 
+/**
+ * LoRA on the token embeddings E [V,C]: x = E[id] + s·(Aᵀ[id])·Bᵀ, A [r,V], B [C,r]. A head that is
+ * tied to E stays as it is, as in PEFT.
+ */
+export interface LoraEmbedding {
+  path: string;
+  vocabSize: number;
+  width: number;
+  rank: number;
+  scale: number;
+}
+
 /** What the config of an adapter says of all its sites. */
 export interface LoraAdapter {
   type: "lora";
   sites: readonly LoraSite[];
+  embedding?: LoraEmbedding | undefined;
   rank: number;
   alpha: number;
   useRslora: boolean;
@@ -40,9 +53,36 @@ function loraNames(path: string): { a: string; b: string; magnitude: string } {
   };
 }
 
+function embeddingNames({ path }: LoraEmbedding): { a: string; b: string } {
+  const stem = `base_model.model.${path}`;
+  return { a: `${stem}.lora_embedding_A`, b: `${stem}.lora_embedding_B` };
+}
+
+function embeddingTensors(embedding: LoraEmbedding): NamedShape[] {
+  const { a, b } = embeddingNames(embedding);
+  const { rank, vocabSize, width } = embedding;
+  return [
+    { name: a, shape: [rank, vocabSize] },
+    { name: b, shape: [width, rank] },
+  ];
+}
+
+/** The hook on the embeddings, where they have a part of the adapter. */
+export function loraEmbedded(
+  embedding: LoraEmbedding,
+  { b, tensor }: { b: GraphBuilder; tensor: (name: string) => Value },
+): (x: Value, ids: Value) => Value {
+  const names = embeddingNames(embedding);
+  return (x, ids) => {
+    const columns = b.transpose(tensor(names.a), [1, 0]);
+    const down = b.apply("GatherRows", [columns, ids], {});
+    return b.add(x, b.gemm(down, tensor(names.b), { transB: true, alpha: embedding.scale }));
+  };
+}
+
 /** A then B (then DoRA's magnitudes) of each site, in the order in which the forward pass meets them. */
-export function loraTensors({ sites, useDora }: LoraAdapter): NamedShape[] {
-  return sites.flatMap(({ layer, rank }) => {
+export function loraTensors({ sites, embedding, useDora }: LoraAdapter): NamedShape[] {
+  const ofSites = sites.flatMap(({ layer, rank }) => {
     const { a, b, magnitude } = loraNames(layer.path);
     return [
       { name: a, shape: [rank, layer.inFeatures] },
@@ -50,6 +90,7 @@ export function loraTensors({ sites, useDora }: LoraAdapter): NamedShape[] {
       ...(useDora ? [{ name: magnitude, shape: [layer.outFeatures] }] : []),
     ];
   });
+  return embedding ? [...embeddingTensors(embedding), ...ofSites] : ofSites;
 }
 
 export function loraScale(alpha: number, rank: number, useRslora: boolean): number {

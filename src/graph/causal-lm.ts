@@ -82,8 +82,8 @@ export interface CausalLmContext {
   tensor: (name: string, shape: Shape) => Value;
   /** Wraps linear layers; the identity when there is no adapter. */
   adapt: LinearHook;
-  /** Wraps the token embeddings [N,C], likewise. */
-  embedded: (x: Value) => Value;
+  /** Wraps the token embeddings [N,C] of ids [N], likewise. */
+  embedded: (x: Value, ids: Value) => Value;
   /** What is done to the residual stream [N,C] after a block; undefined for nothing. */
   edit: (layer: number) => ((x: Value) => Value) | undefined;
   attend: Attend;

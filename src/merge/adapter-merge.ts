@@ -92,6 +92,11 @@ async function readAdapters(dirs: readonly string[]): Promise<PeftAdapter[]> {
       throw new InputError(`${dir} is given twice; name each adapter once`);
     }
     const adapter = await readPeftAdapter(dir);
+    if (adapter.embedding) {
+      throw new InputError(
+        `${adapter.embedding.a.file}: tensor ${adapter.embedding.a.name} is LoRA on embeddings, which Retune does not merge; merge this adapter with PEFT (merge_and_unload)`,
+      );
+    }
     const [whole] = adapter.whole.values();
     if (whole) {
       throw new InputError(

@@ -113,7 +113,8 @@ class LlamaBuilder {
     const { hiddenSize, vocabSize, layers, tiedEmbeddings } = this.#config;
     const embeddings = this.#context.tensor(EMBEDDINGS, [vocabSize, hiddenSize]);
     // (N, C), the residual stream
-    let x = this.#context.embedded(b.asFloat32(b.apply("GatherRows", [embeddings, ids], {})));
+    const embedded = b.asFloat32(b.apply("GatherRows", [embeddings, ids], {}));
+    let x = this.#context.embedded(embedded, ids);
     for (let layer = 0; layer < layers; layer++) {
       b.checkpoint(x);
       x = b.scope(`model.layers.${layer}`, () => {

@@ -1,11 +1,12 @@
 /** An adapter folder's tensors as engine parameters. */
 import path from "node:path";
 import { type Adapter, adapterTensors } from "../adapters/adapter.ts";
+import type { LoraEmbedding } from "../adapters/lora.ts";
 import type { NamedShape } from "../graph/causal-lm.ts";
 import { checkBaseCopies } from "../merge/merge-plan.ts";
 import type { BaseModel } from "../models/base-model.ts";
 import { InputError } from "../util/errors.ts";
-import { loraAdapterOf } from "../weights/peft-adapter.ts";
+import { type LoraModule, loraAdapterOf } from "../weights/peft-adapter.ts";
 import { type PeftFolder, readPeftFolder } from "../weights/peft-folder.ts";
 import { isReftAdapter } from "../weights/reft/reft-adapter.ts";
 import { ia3Tensors, promptEmbeddings } from "../weights/peft-others.ts";
@@ -15,7 +16,7 @@ import type { Trainable } from "./engine.ts";
 import { NOTHING_TUNED, type Tuning } from "./ort-graphs.ts";
 import { loadReft } from "./reft-files.ts";
 import { layOut } from "./tuned-base.ts";
-import { embeddingWidth } from "./tuning-of.ts";
+import { embeddingTensor, embeddingWidth } from "./tuning-of.ts";
 
 export interface LoadedAdapter {
   tuning: Tuning;
@@ -60,6 +61,22 @@ export async function loadAdapter(
   return { tuning: { trained: new Set(whole.keys()), adapter }, trainables, parameters };
 }
 
+function embeddingOf(
+  { path: module, a, b, scale }: LoraModule,
+  { architecture }: BaseModel,
+  name: string,
+): LoraEmbedding {
+  const own = embeddingTensor(architecture);
+  const [rank = 0, vocabSize = 0] = a.shape;
+  const width = b.shape[0] ?? 0;
+  if (`${module}.weight` !== own.name || own.shape.join() !== [vocabSize, width].join()) {
+    throw new InputError(
+      `${name}: tensor ${a.name} is for ${module} [${vocabSize}, ${width}], but this base model has ${own.name} [${own.shape.join(", ")}]: the adapter was made for another base`,
+    );
+  }
+  return { path: module, vocabSize, width, rank, scale };
+}
+
 async function loadedReft(dir: string, base: BaseModel): Promise<LoadedAdapter> {
   const { adapter, values } = await loadReft(dir, base);
   const { trainables, size } = layOut(adapterTensors(adapter));
@@ -102,6 +119,7 @@ async function foundLora(folder: PeftFolder, base: BaseModel): Promise<Found> {
   await checkBaseCopies(base, peft);
   const sites = loraSitesOf(peft, base.architecture, folder.dir);
   const { config, whole } = peft;
+  const embedding = peft.embedding && embeddingOf(peft.embedding, base, folder.dir);
   for (const [name, info] of whole) {
     const own = base.architecture.tensors.find((tensor) => tensor.name === name);
     if (own?.shape.join() === info.shape.join()) continue;
@@ -112,7 +130,7 @@ async function foundLora(folder: PeftFolder, base: BaseModel): Promise<Found> {
   }
   const { r: rank, lora_alpha: alpha, use_rslora: useRslora, use_dora: useDora } = config;
   return {
-    adapter: { type: "lora", sites, rank, alpha, useRslora, useDora, dropout: 0 },
+    adapter: { type: "lora", sites, embedding, rank, alpha, useRslora, useDora, dropout: 0 },
     whole,
   };
 }

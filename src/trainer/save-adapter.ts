@@ -100,7 +100,8 @@ function loraConfig(
     wholeModules,
   }: { modules: (paths: readonly string[]) => string[]; wholeModules: readonly string[] },
 ): PeftConfig {
-  const { sites, rank, alpha, useRslora, useDora, dropout, rankPattern, alphaPattern } = adapter;
+  const { sites, embedding, rank, alpha, dropout, rankPattern, alphaPattern } = adapter;
+  const { useRslora, useDora } = adapter;
   return {
     peft_type: "LORA",
     r: rank,
@@ -110,7 +111,10 @@ function loraConfig(
     use_dora: useDora,
     rank_pattern: rankPattern ?? {},
     alpha_pattern: alphaPattern ?? {},
-    target_modules: modules(sites.map(({ layer }) => layer.path)),
+    target_modules: [
+      ...modules(sites.map(({ layer }) => layer.path)),
+      ...(embedding ? [embedding.path] : []),
+    ],
     bias: "none",
     fan_in_fan_out: false,
     modules_to_save: wholeModules.length > 0 ? wholeModules : null,

@@ -1,9 +1,15 @@
 /** What a recipe's method trains on a base model. */
 import type { Adapter } from "../adapters/adapter.ts";
 import type { Ia3Site } from "../adapters/ia3.ts";
-import { type LoraAdapter, type LoraSite, loraScale, selectTargets } from "../adapters/lora.ts";
+import {
+  type LoraAdapter,
+  type LoraEmbedding,
+  type LoraSite,
+  loraScale,
+  selectTargets,
+} from "../adapters/lora.ts";
 import type { ReftAdapter, ReftKind, ReftEnd } from "../adapters/reft.ts";
-import type { CausalLm, LinearLayer } from "../graph/causal-lm.ts";
+import type { CausalLm, LinearLayer, NamedShape } from "../graph/causal-lm.ts";
 import type { BaseModel } from "../models/base-model.ts";
 import { type Method, trainsBase } from "../protocol/recipe.ts";
 import { InputError } from "../util/errors.ts";
@@ -65,7 +71,14 @@ function loraAdapter(
 ): LoraAdapter {
   const { rank, alpha, dropout, targets, variant, rankPattern, alphaPattern } = method;
   const useRslora = variant === "rslora";
-  const layers = trainedTargets(targets, architecture, isTrained);
+  const { linear, hasEmbedding } = splitTargets(targets, architecture);
+  const embeddings = embeddingTensor(architecture);
+  const layers = linear === undefined ? [] : trainedTargets(linear, architecture, isTrained);
+  if (hasEmbedding && variant === "dora") {
+    throw new InputError(
+      `method.targets: dora is for linear layers, not ${moduleOf(embeddings.name)}`,
+    );
+  }
   for (const [key, patterns] of Object.entries({ rankPattern, alphaPattern })) {
     for (const [pattern, value] of Object.entries(patterns ?? {})) {
       const one = { [pattern]: value };
@@ -81,8 +94,37 @@ function loraAdapter(
     return { layer, rank: own, scale: loraScale(ownAlpha, own, useRslora) };
   });
   const useDora = variant === "dora";
+  const embedding =
+    hasEmbedding && isTrained(embeddings.name)
+      ? loraEmbedding(embeddings, { rank, scale: loraScale(alpha, rank, useRslora) })
+      : undefined;
   const patterns = { rankPattern, alphaPattern };
-  return { type: "lora", sites, rank, alpha, useRslora, useDora, dropout, ...patterns };
+  return { type: "lora", sites, embedding, rank, alpha, useRslora, useDora, dropout, ...patterns };
+}
+
+function loraEmbedding(
+  { name, shape }: NamedShape,
+  { rank, scale }: { rank: number; scale: number },
+): LoraEmbedding {
+  const [vocabSize = 0, width = 0] = shape;
+  const path = moduleOf(name);
+  checkRank(rank, { path, inFeatures: vocabSize, outFeatures: width, isHead: false });
+  return { path, vocabSize, width, rank, scale };
+}
+
+/** Names of the embeddings stand apart from those of linear layers; undefined when none is left. */
+function splitTargets(
+  targets: readonly string[] | string,
+  architecture: CausalLm,
+): { linear: readonly string[] | string | undefined; hasEmbedding: boolean } {
+  if (typeof targets === "string") return { linear: targets, hasEmbedding: false };
+  const path = moduleOf(embeddingTensor(architecture).name);
+  const isEmbedding = (name: string): boolean => path === name || path.endsWith(`.${name}`);
+  const linear = targets.filter((name) => !isEmbedding(name));
+  return {
+    linear: linear.length > 0 ? linear : undefined,
+    hasEmbedding: linear.length < targets.length,
+  };
 }
 
 function checkRank(rank: number, { path, inFeatures, outFeatures }: LinearLayer): void {
@@ -179,9 +221,14 @@ export function moduleOf(tensor: string): string {
   return tensor.slice(0, tensor.lastIndexOf("."));
 }
 
+/** The token embeddings [V,C]. */
+export function embeddingTensor({ tensors, vocabSize }: CausalLm): NamedShape {
+  const found = tensors.find(({ shape }) => shape[0] === vocabSize);
+  if (!found) throw new Error("internal: no embeddings");
+  return found;
+}
+
 /** C. */
-export function embeddingWidth({ tensors, vocabSize }: CausalLm): number {
-  const width = tensors.find(({ shape }) => shape[0] === vocabSize)?.shape[1];
-  if (width === undefined) throw new Error("internal: no embeddings");
-  return width;
+export function embeddingWidth(architecture: CausalLm): number {
+  return embeddingTensor(architecture).shape[1] ?? 0;
 }

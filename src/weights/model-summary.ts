@@ -149,7 +149,8 @@ function describeAdapter(folder: PeftFolder): Pick<
       return { method: `${method} tuning`, virtualTokens, tensors: [info], paths: [] };
     }
     default: {
-      const { config, modules, whole } = loraAdapterOf(folder);
+      const { config, embedding, modules: linear, whole } = loraAdapterOf(folder);
+      const modules = embedding ? [embedding, ...linear] : linear;
       const factors = modules.flatMap(({ a, b, magnitude }) => [a, b, magnitude ?? []].flat());
       return {
         method: config.use_dora ? "DoRA" : config.use_rslora ? "rsLoRA" : "LoRA",

@@ -11,6 +11,7 @@ const CONFIG_FILE = "adapter_config.json";
 const PREFIX = "base_model.model.";
 const FACTOR = /\.lora_([AB])\.weight$/;
 const MAGNITUDE = ".lora_magnitude_vector";
+const EMBEDDING_A = /^(base_model\.model\..+)\.lora_embedding_A$/u;
 const WHOLE = /^base_model\.model\.(.+)\.(weight|bias)$/u;
 /** PEFT may save the embedding and head beside their adapters, whole and unchanged. */
 const BASE_COPY = /^base_model\.model\.(.+?)(?:\.base_layer)?\.weight$/;
@@ -34,6 +35,8 @@ export interface PeftAdapter {
   /** Every tensor of the file. */
   tensors: ReadonlyMap<string, TensorInfo>;
   modules: readonly LoraModule[];
+  /** Factors of the token embeddings: A [r,V], B [C,r]. */
+  embedding: LoraModule | undefined;
   /** Whole base tensors that PEFT saved along, by their name in the base. */
   baseCopies: ReadonlyMap<string, TensorInfo>;
   /** Tensors of modules that were trained whole (modules_to_save), likewise. */
@@ -54,10 +57,11 @@ export function loraAdapterOf({ dir, file, config: json, tensors }: PeftFolder):
 function sortTensors(
   tensors: ReadonlyMap<string, TensorInfo>,
   config: PeftLoraConfig,
-): Pick<PeftAdapter, "modules" | "baseCopies" | "whole"> {
+): Pick<PeftAdapter, "modules" | "embedding" | "baseCopies" | "whole"> {
   const modules: LoraModule[] = [];
   const baseCopies = new Map<string, TensorInfo>();
   const whole = new Map<string, TensorInfo>();
+  let embedding: LoraModule | undefined;
   for (const info of tensors.values()) {
     const { name, file } = info;
     const factor = name.startsWith(PREFIX) ? FACTOR.exec(name) : null;
@@ -67,6 +71,14 @@ function sortTensors(
       continue;
     }
     if (config.use_dora && name.endsWith(MAGNITUDE)) continue;
+    const stem = EMBEDDING_A.exec(name)?.[1];
+    if (stem !== undefined) {
+      const b = tensors.get(`${stem}.lora_embedding_B`);
+      if (!b) throw new InputError(`${file}: tensor ${stem}.lora_embedding_B is missing`);
+      embedding = loraModule(stem, { a: info, b, magnitude: undefined }, config);
+      continue;
+    }
+    if (name.endsWith(".lora_embedding_B")) continue;
     const trained = wholeName(name, config);
     const [, copied] = BASE_COPY.exec(name) ?? [];
     if (trained !== undefined) whole.set(trained, info);
@@ -78,11 +90,11 @@ function sortTensors(
       );
     }
   }
-  if (modules.length === 0) {
+  if (modules.length === 0 && !embedding) {
     const [any] = tensors.values();
     throw new InputError(`${any?.file ?? "the adapter"} holds no lora_A and lora_B tensors`);
   }
-  return { modules, baseCopies, whole };
+  return { modules, embedding, baseCopies, whole };
 }
 
 /** The module of a factor A with its other tensors; undefined for a B, which its A brings along. */

@@ -37,6 +37,15 @@ export const ADAPTER_CASES: Record<string, { variant: string; method: Method }> 
       modulesToSave: ["lm_head", "model.norm"],
     }),
   },
+  embedding: {
+    variant: "tied",
+    method: methodSchema.parse({
+      type: "lora",
+      rank: 3,
+      alpha: 6,
+      targets: ["embed_tokens", "q_proj"],
+    }),
+  },
   ia3: {
     variant: "tied",
     method: methodSchema.parse({ type: "ia3", targets: ["k_proj", "v_proj", "down_proj"] }),

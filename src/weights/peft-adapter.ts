@@ -61,7 +61,7 @@ function sortTensors(
   const modules: LoraModule[] = [];
   const baseCopies = new Map<string, TensorInfo>();
   const whole = new Map<string, TensorInfo>();
-  let embedding: LoraModule | undefined;
+  const embedding = embeddingModule(tensors, config);
   for (const info of tensors.values()) {
     const { name, file } = info;
     const factor = name.startsWith(PREFIX) ? FACTOR.exec(name) : null;
@@ -71,14 +71,7 @@ function sortTensors(
       continue;
     }
     if (config.use_dora && name.endsWith(MAGNITUDE)) continue;
-    const stem = EMBEDDING_A.exec(name)?.[1];
-    if (stem !== undefined) {
-      const b = tensors.get(`${stem}.lora_embedding_B`);
-      if (!b) throw new InputError(`${file}: tensor ${stem}.lora_embedding_B is missing`);
-      embedding = loraModule(stem, { a: info, b, magnitude: undefined }, config);
-      continue;
-    }
-    if (name.endsWith(".lora_embedding_B")) continue;
+    if (info === embedding?.a || info === embedding?.b) continue;
     const trained = wholeName(name, config);
     const [, copied] = BASE_COPY.exec(name) ?? [];
     if (trained !== undefined) whole.set(trained, info);
@@ -95,6 +88,20 @@ function sortTensors(
     throw new InputError(`${any?.file ?? "the adapter"} holds no lora_A and lora_B tensors`);
   }
   return { modules, embedding, baseCopies, whole };
+}
+
+function embeddingModule(
+  tensors: ReadonlyMap<string, TensorInfo>,
+  config: PeftLoraConfig,
+): LoraModule | undefined {
+  for (const a of tensors.values()) {
+    const stem = EMBEDDING_A.exec(a.name)?.[1];
+    if (stem === undefined) continue;
+    const b = tensors.get(`${stem}.lora_embedding_B`);
+    if (!b) throw new InputError(`${a.file}: tensor ${stem}.lora_embedding_B is missing`);
+    return loraModule(stem, { a, b, magnitude: undefined }, config);
+  }
+  return undefined;
 }
 
 /** The module of a factor A with its other tensors; undefined for a B, which its A brings along. */

@@ -1,5 +1,6 @@
 // The README's pictures: the run of samples/quick-start.retune.json, light and dark.
-import { mkdirSync } from "node:fs";
+import { cpSync, mkdirSync, rmSync } from "node:fs";
+import path from "node:path";
 import { after, afterEach, before, suite, test } from "node:test";
 import { until } from "../vscode/support/until.ts";
 import { hasSamples, samplesWorkspace } from "../vscode/support/workspaces.ts";
@@ -47,6 +48,26 @@ suite("pictures", { concurrency: false, skip: !hasSamples }, () => {
     await window.openFile("quick-start.retune.json");
     await window.codeLens("Start Run").waitFor();
     await picture("recipe");
+  });
+
+  test("layers", async () => {
+    const { workbench: window } = session;
+    const below = (label: RegExp) => window.row("Layers", label).locator(".monaco-tl-twistie");
+    const box = (label: RegExp) =>
+      window.row("Layers", label).locator(".custom-view-tree-node-item-checkbox");
+    cpSync(
+      path.join(session.workspace, "quick-start.retune.json"),
+      path.join(session.workspace, "last-blocks.retune.json"),
+    );
+    await window.openFile("last-blocks.retune.json");
+    await window.page.locator(".view-line", { hasText: '"lora"' }).waitFor();
+    await window.codeLens("Freeze Layers…").click();
+    await box(/^Block 0$/).click();
+    await below(/^Block 1$/).click();
+    await box(/^MLP$/).click();
+    await picture("layers");
+    await window.command("View: Revert and Close Editor");
+    rmSync(path.join(session.workspace, "last-blocks.retune.json"));
   });
 
   test("a run", async () => {

@@ -35,6 +35,7 @@ export class LayerEditor implements vscode.Disposable {
   readonly #disposables: vscode.Disposable[];
   #layers: Layers | undefined;
   #base: { path: string; tensors: readonly BaseTensor[] } | undefined;
+  #shownVersion: number | undefined;
   /** One change after the other: each begins with the text that the last one left. */
   #queue: Promise<unknown> = Promise.resolve();
 
@@ -73,6 +74,7 @@ export class LayerEditor implements vscode.Disposable {
     // Before anything is shown: a recipe that can't be read opens no view.
     const layers = await this.#read(document);
     await vscode.window.showTextDocument(document, { preview: false });
+    this.#shownVersion = document.version;
     this.#set(layers);
   }
 
@@ -131,6 +133,10 @@ export class LayerEditor implements vscode.Disposable {
     }));
     const old = this.#layers;
     if (old?.document !== document || document.version !== version) return;
+    // An edit of ours is read twice, by its own end and by VS Code's event: one redraw is enough,
+    // as a click that meets a redraw is lost.
+    if (this.#shownVersion === version) return;
+    this.#shownVersion = version;
     this.#set("problem" in layers ? { ...old, problem: layers.problem } : layers);
   }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The `retune` command. Exit codes: 0 done, 1 a run that did not finish, 2 bad input. */
 import { type Command, print, printError } from "./cli/command.ts";
+import { convertCommand } from "./cli/convert.ts";
 import { evalCommand } from "./cli/eval.ts";
 import { generateCommand } from "./cli/generate.ts";
 import { inspectCommand } from "./cli/inspect.ts";
@@ -15,6 +16,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   eval: evalCommand,
   generate: generateCommand,
   merge: mergeCommand,
+  convert: convertCommand,
   inspect: inspectCommand,
 };
 

@@ -1,7 +1,7 @@
 import type { PanelAction, RunView } from "../../src/protocol/panel-messages.ts";
 import { element, setHidden, setText } from "./dom.ts";
 import { baseName } from "./format.ts";
-import { methodLabel } from "./settings.ts";
+import { methodLabel } from "./method-settings.ts";
 import { actionButtons, bannerOf, progressShare, progressText, statusLabel } from "./status.ts";
 import type { ProgressFacts } from "./status.ts";
 

@@ -1,12 +1,6 @@
-import type { Method, ResolvedRecipe } from "../../src/protocol/recipe.ts";
+import type { ResolvedRecipe } from "../../src/protocol/recipe.ts";
+import { type Setting, methodSettings } from "./method-settings.ts";
 import { baseName, formatBytes, formatCount, formatNumber } from "./format.ts";
-
-export interface Setting {
-  label: string;
-  value: string;
-  /** Shown when the value is shortened: the whole path, the whole list. */
-  title?: string;
-}
 
 export interface SettingGroup {
   title: string;
@@ -24,51 +18,12 @@ export function settingGroups(recipe: ResolvedRecipe): SettingGroup[] {
   ];
 }
 
-/** One line for the header: "LoRA, rank 8". */
-export function methodLabel(method: Method): string {
-  switch (method.type) {
-    case "lora":
-      return `${method.variant === "rslora" ? "rsLoRA" : "LoRA"}, rank ${method.rank}`;
-    case "freeze":
-      return "Frozen in part";
-    case "full":
-      return method.init === "random" ? "Full, from scratch" : "Full fine-tuning";
-  }
-}
-
 function modelSettings(recipe: ResolvedRecipe): Setting[] {
   return [
     file("Base model", recipe.base),
     ...methodSettings(recipe.method),
     ...layerSettings(recipe),
   ];
-}
-
-function methodSettings(method: Method): Setting[] {
-  switch (method.type) {
-    case "lora":
-      return [
-        { label: "Method", value: method.variant === "rslora" ? "rsLoRA" : "LoRA" },
-        { label: "Rank", value: String(method.rank) },
-        { label: "Alpha", value: formatNumber(method.alpha) },
-        { label: "Scale", value: formatNumber(loraScale(method)) },
-        { label: "Dropout", value: formatNumber(method.dropout) },
-        ...(method.loraPlusRatio === undefined
-          ? []
-          : [{ label: "LoRA+ ratio", value: formatNumber(method.loraPlusRatio) }]),
-        { label: "Targets", value: targets(method.targets) },
-      ];
-    case "freeze":
-      return [{ label: "Method", value: "freeze" }];
-    case "full":
-      return [
-        { label: "Method", value: "full" },
-        {
-          label: "Start from",
-          value: method.init === "random" ? "random weights" : "base weights",
-        },
-      ];
-  }
 }
 
 function layerSettings({ freeze, trainFirst, trainLast }: ResolvedRecipe): Setting[] {
@@ -78,14 +33,6 @@ function layerSettings({ freeze, trainFirst, trainLast }: ResolvedRecipe): Setti
   if (trainLast !== undefined) settings.push({ label: "Train last", value: `${trainLast} blocks` });
   if (freeze !== undefined) settings.push({ label: "Frozen", value: freeze.join(", ") });
   return settings;
-}
-
-function loraScale(method: Extract<Method, { type: "lora" }>): number {
-  return method.alpha / (method.variant === "rslora" ? Math.sqrt(method.rank) : method.rank);
-}
-
-function targets(value: string | readonly string[]): string {
-  return typeof value === "string" ? value : value.join(", ");
 }
 
 function dataSettings({ data, objective }: ResolvedRecipe): Setting[] {

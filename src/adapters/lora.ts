@@ -1,9 +1,11 @@
 /**
  * LoRA (arXiv 2106.09685): y = W·x + s·B·(A·dropout(x)), A [r,in], B [out,r], W frozen;
- * s = alpha / r, or alpha / √r for rsLoRA (arXiv 2312.03732). Names are PEFT's.
+ * s = alpha / r, or alpha / √r for rsLoRA (arXiv 2312.03732). DoRA (arXiv 2402.09353) trains the
+ * length of each of W's rows apart: y = m ∘ (W·x + s·B·A·x) / ‖W + s·B·A‖, the norm taken as a
+ * constant (its section 4.3). Names are PEFT's.
  */
 import type { GraphBuilder } from "../graph/builder.ts";
-import type { LinearHook, LinearLayer, NamedShape } from "../graph/causal-lm.ts";
+import type { LinearHook, LinearLayer, LinearResult, NamedShape } from "../graph/causal-lm.ts";
 import type { Value } from "../graph/graph.ts";
 import { LORA_TARGETS_ALL_LINEAR } from "../protocol/recipe.ts";
 import { InputError } from "../util/errors.ts";
@@ -16,20 +18,36 @@ export interface LoraSite {
   scale: number;
 }
 
-function loraNames(path: string): { a: string; b: string } {
+/** What the config of an adapter says of all its sites. */
+export interface LoraAdapter {
+  type: "lora";
+  sites: readonly LoraSite[];
+  rank: number;
+  alpha: number;
+  useRslora: boolean;
+  useDora: boolean;
+  dropout: number;
+  /** Regular expressions over the end of a module's path → its own rank or alpha. */
+  rankPattern?: Readonly<Record<string, number>> | undefined;
+  alphaPattern?: Readonly<Record<string, number>> | undefined;
+}
+
+function loraNames(path: string): { a: string; b: string; magnitude: string } {
   return {
     a: `base_model.model.${path}.lora_A.weight`,
     b: `base_model.model.${path}.lora_B.weight`,
+    magnitude: `base_model.model.${path}.lora_magnitude_vector`,
   };
 }
 
-/** A then B of each site, in the order in which the forward pass meets them. */
-export function loraTensors(sites: readonly LoraSite[]): NamedShape[] {
+/** A then B (then DoRA's magnitudes) of each site, in the order in which the forward pass meets them. */
+export function loraTensors({ sites, useDora }: LoraAdapter): NamedShape[] {
   return sites.flatMap(({ layer, rank }) => {
-    const { a, b } = loraNames(layer.path);
+    const { a, b, magnitude } = loraNames(layer.path);
     return [
       { name: a, shape: [rank, layer.inFeatures] },
       { name: b, shape: [layer.outFeatures, rank] },
+      ...(useDora ? [{ name: magnitude, shape: [layer.outFeatures] }] : []),
     ];
   });
 }
@@ -93,7 +111,7 @@ function targetPredicate(targets: readonly string[] | string): (layer: LinearLay
  * @param dropoutMask mask for the input of the site with this number, or undefined for no dropout
  */
 export function loraHook(
-  sites: readonly LoraSite[],
+  { sites, useDora }: LoraAdapter,
   tensor: (name: string) => Value,
   dropoutMask?: (site: number, like: Value) => Value,
 ): LinearHook {
@@ -105,24 +123,62 @@ export function loraHook(
       const names = loraNames(path);
       return [{ path, ...found, a: tensor(names.a), b: tensor(names.b) }];
     });
+    const dropped = adapted.map(({ number }) =>
+      dropoutMask ? b.mul(x, dropoutMask(number, x)) : x,
+    );
     const down = dropoutMask
-      ? adapted.map(({ a, number }) =>
-          b.gemm(b.mul(x, dropoutMask(number, x)), a, { transB: true }),
-        )
+      ? adapted.map(({ a }, index) => b.gemm(dropped[index] as Value, a, { transB: true }))
       : stackedProducts(
           b,
           x,
           adapted.map(({ a }) => a),
         );
-    return layers.map(({ path, base }) => {
+    return layers.map((layer) => {
+      const { path, base } = layer;
       const index = adapted.findIndex((site) => site.path === path);
       const [site, h] = [adapted[index], down[index]];
       if (!site || !h) return base;
       // (N, r) → (N, out) on top of the frozen layer's result
       const update = b.gemm(h, site.b, { transB: true, alpha: site.site.scale });
-      return b.add(base, update);
+      if (!useDora) return b.add(base, update);
+      const factors = {
+        ...site,
+        scale: site.site.scale,
+        magnitude: tensor(loraNames(path).magnitude),
+      };
+      return withMagnitude(b, layer, { factors, update, x: dropoutMask && dropped[index] });
     });
   };
+}
+
+/**
+ * DoRA's result from the update s·B·A·x.
+ * @param options.x the input with dropout, where there is any: as in PEFT, W·x is then kept whole and
+ *   only its change is made from what is left of x
+ */
+function withMagnitude(
+  b: GraphBuilder,
+  { base, weight, bias, product }: LinearResult,
+  {
+    factors,
+    update,
+    x,
+  }: {
+    factors: { a: Value; b: Value; scale: number; magnitude: Value };
+    update: Value;
+    x: Value | undefined;
+  },
+): Value {
+  const { scale: alpha, magnitude } = factors;
+  const changed = b.gemm(factors.b, factors.a, { c: weight(), alpha });
+  const stretch = b.mul(magnitude, b.apply("InverseRowNorms", [changed], {}));
+  if (x) {
+    const ofDropped = product(x);
+    return b.add(base, b.sub(b.mul(b.add(ofDropped, update), stretch), ofDropped));
+  }
+  const unbiased = bias ? b.sub(base, bias) : base;
+  const stretched = b.mul(b.add(unbiased, update), stretch);
+  return bias ? b.add(stretched, bias) : stretched;
 }
 
 /** x·Aᵀ of each A [r,in], through one product: [N,r] each. */

@@ -35,15 +35,21 @@ async function inspectModel(model: string): Promise<Inspection> {
 
 async function inspectAdapter(dir: string): Promise<Inspection> {
   const summary = await summariseAdapter(dir);
-  const { method, rank, alpha, parameters, bytes, base = "unknown", targets } = summary;
+  const { method, rank, alpha, positions, virtualTokens, parameters, bytes } = summary;
+  const { base = "unknown", targets } = summary;
+  const size = rank === undefined ? [] : [`rank ${rank}`];
+  if (alpha !== undefined) size.push(`alpha ${alpha}`);
+  if (positions !== undefined) size.push(positions);
+  if (virtualTokens !== undefined) size.push(`${virtualTokens} virtual tokens`);
+  const facts = [method, ...size, `${formatCount(parameters)} parameters`, formatBytes(bytes)];
   return {
     kind: "adapter",
     facts: summary,
     lines: [
       `adapter ${dir}`,
-      `${method}, rank ${rank}, alpha ${alpha}, ${formatCount(parameters)} parameters, ${formatBytes(bytes)}`,
+      facts.join(", "),
       `base ${base}`,
-      `targets ${targets.join(", ")}`,
+      ...(targets.length === 0 ? [] : [`targets ${targets.join(", ")}`]),
     ],
   };
 }
@@ -95,13 +101,14 @@ async function inspect(target: string): Promise<Inspection> {
     if (/\.gguf$/iu.test(target)) return inspectModel(target);
     if (/\.jsonl$/iu.test(target)) return inspectDataset(target);
   } else {
-    if (await has("adapter_config.json")) return inspectAdapter(target);
+    if ((await has("adapter_config.json")) || (await has("reft_config.json")))
+      return inspectAdapter(target);
     if (await has("config.json")) return inspectModel(target);
     const run = await inspectRun(target);
     if (run) return run;
   }
   throw new InputError(
-    `${target} is no model (config.json or .gguf), adapter (adapter_config.json), dataset (.jsonl) or run (state.json)`,
+    `${target} is no model (config.json or .gguf), adapter (adapter_config.json or reft_config.json), dataset (.jsonl) or run (state.json)`,
   );
 }
 

@@ -22,14 +22,27 @@ export interface NamedShape {
   shape: readonly number[];
 }
 
+/** A linear layer's result and what it is made of; what is not used leaves no node behind. */
+export interface LinearResult {
+  path: string;
+  /** x·Wᵀ (+ bias), [N,out]. */
+  base: Value;
+  /** W, [out,in] float32. */
+  weight: () => Value;
+  /** [out] float32. */
+  bias: Value | undefined;
+  /** z·Wᵀ of another input z [N,in]. */
+  product: (z: Value) => Value;
+}
+
 /**
- * Adds an adapter's part to the results of linear layers that share one input: x [N,in], each base
- * [N,out] → [N,out], in the same order.
+ * Adds an adapter's part to the results of linear layers that share one input: x [N,in] → each
+ * [N,out], in the same order.
  */
 export type LinearHook = (
   b: GraphBuilder,
   x: Value,
-  layers: readonly { path: string; base: Value }[],
+  layers: readonly LinearResult[],
 ) => readonly Value[];
 
 /** q [N,H·D], k and v [N,K·D], rotated → [N,H·D]. Which token sees which is the caller's business. */
@@ -69,6 +82,10 @@ export interface CausalLmContext {
   tensor: (name: string, shape: Shape) => Value;
   /** Wraps linear layers; the identity when there is no adapter. */
   adapt: LinearHook;
+  /** Wraps the token embeddings [N,C], likewise. */
+  embedded: (x: Value) => Value;
+  /** What is done to the residual stream [N,C] after a block; undefined for nothing. */
+  edit: (layer: number) => ((x: Value) => Value) | undefined;
   attend: Attend;
 }
 

@@ -25,8 +25,12 @@ type GradientRule<T extends OpType> = (
   cotangent: Value,
 ) => readonly (Value | undefined)[];
 
-/** Results that do not change with small changes of the inputs: nothing flows back through them. */
-const PIECEWISE_CONSTANT: ReadonlySet<OpType> = new Set(["ArgMaxHit", "DropoutMask"]);
+/** Results that do not change with small changes of the inputs, or are taken not to: nothing flows back. */
+const PIECEWISE_CONSTANT: ReadonlySet<OpType> = new Set([
+  "ArgMaxHit",
+  "DropoutMask",
+  "InverseRowNorms",
+]);
 
 /** Marks operations that no trainable tensor ever passes through. */
 function notDifferentiable<T extends OpType>({ node }: Context<T>): never {
@@ -151,6 +155,7 @@ export const GRADIENTS: { readonly [T in OpType]: GradientRule<T> } = {
     const sum = b.reduceSum(b.mul(dy, p), [p.shape.length - 1]);
     return [b.mul(p, b.sub(dy, sum))];
   },
+  InverseRowNorms: notDifferentiable,
   Cast: notDifferentiable,
   Dequantize: notDifferentiable,
   /** With ŷ = x·inv·w and c = Σ dy·ŷ: dx = inv·(dy·w) − x·(inv²·c/C); dw = Σ_rows dy·x·inv. */

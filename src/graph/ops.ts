@@ -52,6 +52,10 @@ export interface OpAttributes {
   /** Over the last axis. */
   Softmax: Record<string, never>;
   Cast: { to: ElementType };
+  /**
+   * 1 / ‖x[r]‖₂ of each row, taken as a constant: nothing flows back through it. x [M,N] → [M].
+   */
+  InverseRowNorms: Record<string, never>;
   /** Integers in blocks, each times its block's scale. (codes [N,block], scales [N]) → `shape`. */
   Dequantize: { shape: Shape };
   /**

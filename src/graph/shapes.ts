@@ -195,6 +195,10 @@ export const SHAPES: { readonly [T in OpType]: ShapeRule<T> } = {
     require(updates.shape[1] === like.shape[1], "rows of the same width");
     return [float(like.shape)];
   },
+  InverseRowNorms(inputs) {
+    rank(at(inputs, 0), 2);
+    return [float([dimAt(at(inputs, 0).shape, 0)])];
+  },
   Cast(inputs, { to }) {
     return [{ type: to, shape: at(inputs, 0).shape }];
   },

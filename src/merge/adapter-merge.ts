@@ -91,7 +91,14 @@ async function readAdapters(dirs: readonly string[]): Promise<PeftAdapter[]> {
     if (adapters.some((other) => path.resolve(other.dir) === path.resolve(dir))) {
       throw new InputError(`${dir} is given twice; name each adapter once`);
     }
-    adapters.push(await readPeftAdapter(dir));
+    const adapter = await readPeftAdapter(dir);
+    const [whole] = adapter.whole.values();
+    if (whole) {
+      throw new InputError(
+        `${whole.file}: tensor ${whole.name} was trained whole (modules_to_save), which Retune does not merge; merge this adapter with PEFT (merge_and_unload)`,
+      );
+    }
+    adapters.push(adapter);
   }
   return adapters;
 }

@@ -48,6 +48,12 @@ export function planMerge(base: MergeBase, adapters: readonly PeftAdapter[]): Me
         untiesHead ||= source.name !== HEAD || base.config["tie_word_embeddings"] === true;
       }
       const entry = merged.get(name) ?? { source, factors: [] };
+      const dora = [...entry.factors, { ...module, adapterDir: dir }].find((one) => one.magnitude);
+      if (dora && entry.factors.length > 0) {
+        throw new InputError(
+          `${dora.adapterDir}: DoRA sets the length of each row of ${name}, which adapters merged with it change too; merge it alone`,
+        );
+      }
       entry.factors.push({ ...module, adapterDir: dir });
       merged.set(name, entry);
     }

@@ -1,5 +1,5 @@
 /**
- * W' = W + Σ scale·B·A, a few rows at a time: computed in float32 or better, then rounded once to
+ * W' = W + Σ scale·B·A (each row then stretched to DoRA's length), a few rows at a time: computed in float32 or better, then rounded once to
  * the base's own type. What is in memory is the factors and one piece of W.
  */
 import { InputError } from "../util/errors.ts";
@@ -33,6 +33,8 @@ export async function* mergedChunks(
     deltas.push({ a: wide, b: await readTensor(b), rank: a.shape[0]!, scale });
   }
   const columns = source.shape[1]!;
+  const [first] = factors;
+  const lengths = first?.magnitude && (await readTensor(first.magnitude));
   const rowBytes = columns * DTYPE_BYTES[source.dtype];
   const rowsPerChunk = Math.max(1, Math.floor(CHUNK_BYTES / rowBytes));
   const sums = new Float64Array(columns);
@@ -45,6 +47,7 @@ export async function* mergedChunks(
       sums.fill(0);
       for (const delta of deltas) addRow(sums, delta, row + i);
       for (let j = 0; j < columns; j++) target[j] = target[j]! + sums[j]!;
+      if (lengths) stretch(target, lengths[row + i]!);
     }
     const rounded = fromFloat32(values, source.dtype);
     checkFinite(rounded, { name, source, values, factors });
@@ -76,6 +79,13 @@ function addRow(sums: Float64Array, { a, b, rank, scale }: Delta, row: number): 
     const from = r * columns;
     for (let j = 0; j < columns; j++) sums[j] = sums[j]! + single * a[from + j]!;
   }
+}
+
+function stretch(row: Float32Array, length: number): void {
+  let sum = 0;
+  for (const value of row) sum += value * value;
+  const factor = length / Math.sqrt(sum);
+  for (let j = 0; j < row.length; j++) row[j] = row[j]! * factor;
 }
 
 /** Values beyond the type's range round to infinity. */

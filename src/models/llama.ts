@@ -8,6 +8,7 @@ import type {
   CausalLmContext,
   CausalLmOutputs,
   LinearLayer,
+  LinearResult,
   NamedShape,
 } from "../graph/causal-lm.ts";
 import type { GraphBuilder } from "../graph/builder.ts";
@@ -112,15 +113,19 @@ class LlamaBuilder {
     const { hiddenSize, vocabSize, layers, tiedEmbeddings } = this.#config;
     const embeddings = this.#context.tensor(EMBEDDINGS, [vocabSize, hiddenSize]);
     // (N, C), the residual stream
-    let x = b.asFloat32(b.apply("GatherRows", [embeddings, ids], {}));
+    let x = this.#context.embedded(b.asFloat32(b.apply("GatherRows", [embeddings, ids], {})));
     for (let layer = 0; layer < layers; layer++) {
       b.checkpoint(x);
       x = b.scope(`model.layers.${layer}`, () => {
         const attended = this.#attention(layer, x);
+        const edit = this.#context.edit(layer);
+        const choose = (stream: Value): Value => b.apply("GatherRows", [stream, rows], {});
+        if (edit) {
+          const edited = edit(this.#feedForward(layer, attended));
+          return layer === layers - 1 ? choose(edited) : edited;
+        }
         // After the last attention tokens no longer meet: (R, C), only those that are asked for
-        const isLast = layer === layers - 1;
-        const chosen = isLast ? b.apply("GatherRows", [attended, rows], {}) : attended;
-        return this.#feedForward(layer, chosen);
+        return this.#feedForward(layer, layer === layers - 1 ? choose(attended) : attended);
       });
     }
     const hidden = this.#norm(FINAL_NORM, x);
@@ -128,8 +133,10 @@ class LlamaBuilder {
       ? embeddings
       : this.#context.tensor(`${HEAD}.weight`, [vocabSize, hiddenSize]);
     const logits = (): Value => {
-      const base = b.gemm(hidden, b.asFloat32(headWeight), { transB: true });
-      return only(this.#context.adapt(b, hidden, [{ path: HEAD, base }]));
+      const weight = (): Value => b.asFloat32(headWeight);
+      const product = (z: Value): Value => b.gemm(z, weight(), { transB: true });
+      const layer = { path: HEAD, base: product(hidden), weight, bias: undefined, product };
+      return only(this.#context.adapt(b, hidden, [layer]));
     };
     return { hidden, headWeight, logits };
   }
@@ -145,14 +152,18 @@ class LlamaBuilder {
   #linear(x: Value, layers: readonly { path: string; outFeatures: number }[]): readonly Value[] {
     const b = this.#b;
     const inFeatures = dimAt(x.shape, 1);
-    const products = layers.map(({ path, outFeatures }) => {
-      const weight = this.#context.tensor(`${path}.weight`, [outFeatures, inFeatures]);
-      const product = b.gemm(x, b.asFloat32(weight), { transB: true });
-      if (!hasBias(this.#config, path)) return { path, base: product };
-      const bias = this.#context.tensor(`${path}.bias`, [outFeatures]);
-      return { path, base: b.add(product, b.asFloat32(bias)) };
+    const results = layers.map(({ path, outFeatures }): LinearResult => {
+      const stored = this.#context.tensor(`${path}.weight`, [outFeatures, inFeatures]);
+      const weight = (): Value => b.asFloat32(stored);
+      const product = (z: Value): Value => b.gemm(z, weight(), { transB: true });
+      const unbiased = product(x);
+      if (!hasBias(this.#config, path)) {
+        return { path, base: unbiased, weight, bias: undefined, product };
+      }
+      const bias = b.asFloat32(this.#context.tensor(`${path}.bias`, [outFeatures]));
+      return { path, base: b.add(unbiased, bias), weight, bias, product };
     });
-    return this.#context.adapt(b, x, products);
+    return this.#context.adapt(b, x, results);
   }
 
   /** (N, C) → (N, C), with the residual added. */

@@ -87,6 +87,12 @@ const LOWERINGS: { readonly [T in OpType]: Lowering<T> } = {
   ReduceSum(writer, { inputs, outputs, attributes: { axes } }) {
     writer.node("ReduceSum", [name(inputs, 0), writer.int64(axes)], { outputs: names(outputs) });
   },
+  InverseRowNorms(writer, { inputs, outputs }) {
+    const norms = writer.node("ReduceL2", [name(inputs, 0), writer.int64([1])], {
+      attributes: { keepdims: { int: 0 } },
+    });
+    writer.node("Reciprocal", [norms], { outputs: names(outputs) });
+  },
   Concat: direct("Concat", ({ attributes: { axis } }) => ({ axis: { int: axis } })),
   Split(writer, { inputs, outputs, attributes: { axis, sizes } }) {
     writer.node("Split", [name(inputs, 0), writer.sizes(sizes)], {

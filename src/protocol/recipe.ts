@@ -44,9 +44,68 @@ const loraMethodSchema = z.strictObject({
       "LoRA+ (arXiv 2402.12354): B's learning rate is so many times A's. 16 is usual; the learning rate itself should then be lower.",
     ),
   variant: z
-    .enum(["lora", "rslora"])
+    .enum(["lora", "rslora", "dora"])
     .default("lora")
-    .describe("rslora scales by alpha / sqrt(rank) (arXiv 2312.03732)."),
+    .describe(
+      "rslora scales by alpha / sqrt(rank) (arXiv 2312.03732); dora trains the length of each weight row apart (arXiv 2402.09353).",
+    ),
+  rankPattern: z
+    .record(z.string().min(1), positiveInt.max(4096))
+    .optional()
+    .describe(
+      'Ranks of some modules: regular expressions over the end of a module\'s path, the first that matches counts, e.g. {"down_proj": 16}.',
+    ),
+  alphaPattern: z
+    .record(z.string().min(1), z.number().positive())
+    .optional()
+    .describe("Alphas of some modules, as rankPattern."),
+  modulesToSave: z
+    .array(z.string().min(1))
+    .min(1)
+    .optional()
+    .describe(
+      'Modules of the base that are trained whole beside the adapter and saved in it, e.g. ["norm"].',
+    ),
+});
+
+const ia3MethodSchema = z.strictObject({
+  type: z
+    .literal("ia3")
+    .describe("(IA)³ (arXiv 2205.05638): scales what linear layers give; very few parameters."),
+  targets: z
+    .union([z.array(z.string().min(1)).min(1), z.string().min(1)])
+    .default(["q_proj", "k_proj", "v_proj", "o_proj", "down_proj"])
+    .describe("Target modules, as for LoRA."),
+  feedForward: z
+    .array(z.string().min(1))
+    .default(["down_proj"])
+    .describe("Those of the targets whose input is scaled instead of their result."),
+});
+
+const virtualTokensSchema = positiveInt
+  .max(1024)
+  .default(20)
+  .describe("Virtual tokens in front of every row.");
+
+const promptTuningMethodSchema = z.strictObject({
+  type: z
+    .literal("prompt-tuning")
+    .describe("Trains the embeddings of virtual tokens (arXiv 2104.08691)."),
+  tokens: virtualTokensSchema,
+  init: z
+    .enum(["vocabulary", "random", "text"])
+    .default("vocabulary")
+    .describe(
+      "Where the virtual tokens start: as tokens drawn from the vocabulary, at random with the embeddings' own spread, or as the tokens of initText, repeated.",
+    ),
+  initText: z.string().min(1).optional(),
+});
+
+const prefixTuningMethodSchema = z.strictObject({
+  type: z
+    .literal("prefix-tuning")
+    .describe("Trains keys and values of virtual tokens in every layer (arXiv 2101.00190)."),
+  tokens: virtualTokensSchema,
 });
 
 const fullMethodSchema = z.strictObject({
@@ -59,6 +118,34 @@ const fullMethodSchema = z.strictObject({
     ),
 });
 
+const reftMethodSchema = z.strictObject({
+  type: z
+    .enum(["loreft", "direft", "noreft"])
+    .describe(
+      "Representation fine-tuning (arXiv 2404.03592): edits hidden states of the prompt. loreft: in a low-rank subspace that stays orthonormal; direft: the same without subtracting what was there; noreft: without orthonormality.",
+    ),
+  rank: positiveInt.max(4096).default(8).describe("Rank of each intervention."),
+  layers: z
+    .union([z.literal("all"), z.array(z.int().min(0)).min(1)])
+    .default("all")
+    .describe("Blocks after which to intervene, 0-based."),
+  positions: z
+    .string()
+    .regex(/^(f[1-9]\d*|l[1-9]\d*|f[1-9]\d*\+l[1-9]\d*)$/u, 'expected e.g. "f7+l7", "f1" or "l1"')
+    .default("f7+l7")
+    .describe("Tokens of the prompt to edit: so many first and so many last ones."),
+  tied: z
+    .boolean()
+    .default(true)
+    .describe("One intervention for first and last tokens alike; false: one for each end."),
+  dropout: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0)
+    .describe("Probability of dropping an element of an edited state while training."),
+});
+
 const freezeMethodSchema = z.strictObject({
   type: z
     .literal("freeze")
@@ -69,6 +156,10 @@ const freezeMethodSchema = z.strictObject({
 
 export const methodSchema = z.discriminatedUnion("type", [
   loraMethodSchema,
+  ia3MethodSchema,
+  promptTuningMethodSchema,
+  prefixTuningMethodSchema,
+  reftMethodSchema,
   freezeMethodSchema,
   fullMethodSchema,
 ]);
@@ -116,7 +207,7 @@ const optimizerSchema = z.strictObject({
     .positive()
     .optional()
     .describe(
-      "Peak learning rate. Left out: 2e-4 for LoRA, 2e-5 where the base itself is trained.",
+      "Peak learning rate. Left out, that of the method: 2e-4 for lora, 5e-3 for ia3, 9e-4 for loreft, direft and noreft, 1e-2 for prompt-tuning and prefix-tuning, 2e-5 where the base itself is trained.",
     ),
   learningRates: z
     .record(z.string().min(1), z.number().positive())

@@ -23,6 +23,12 @@ import { RETUNE_VERSION } from "../util/version.ts";
 /** Learning rates at which each method learns; the defaults of one do nothing for the other. */
 const LEARNING_RATES: Readonly<Record<Method["type"], number>> = {
   lora: 2e-4,
+  ia3: 5e-3,
+  loreft: 9e-4,
+  direft: 9e-4,
+  noreft: 9e-4,
+  "prompt-tuning": 1e-2,
+  "prefix-tuning": 1e-2,
   freeze: 2e-5,
   full: 2e-5,
 };
@@ -64,7 +70,8 @@ export async function resolveRecipe(recipeFile: string): Promise<ResolvedRecipe>
   return resolved;
 }
 
-function defaultLearningRate(method: Method): number {
+/** The rate at which a method learns where the recipe names none. */
+export function defaultLearningRate(method: Method): number {
   if (method.type === "full" && method.init === "random") return FROM_SCRATCH_LEARNING_RATE;
   return LEARNING_RATES[method.type];
 }
@@ -85,30 +92,42 @@ function parseRecipe(text: string, file: string): { recipe: Recipe; lineOf: Line
   const lineOf: LineOf = (keys) => lineAt(nearestNode(root, keys).offset);
   const parsed = recipeSchema.safeParse(getNodeValue(root));
   if (!parsed.success) throw describeIssue(parsed.error, file, lineOf);
-  const { data } = parsed.data;
-  if (data.eval !== undefined && data.evalSplit !== undefined) {
-    throw new InputError(
-      `${file}:${lineOf(["data", "evalSplit"])}: data.eval and data.evalSplit exclude each other; keep one`,
-    );
-  }
-  if (parsed.data.quantization !== "none" && parsed.data.method.type !== "lora") {
-    throw new InputError(`${file}:${lineOf(["quantization"])}: ${QUANTIZATION_NEEDS_LORA}`);
-  }
-  const { method, freeze, trainFirst, trainLast } = parsed.data;
-  const choice = Object.entries({ freeze, trainFirst, trainLast }).find(
-    ([, value]) => value !== undefined,
-  );
-  if (method.type === "full" && choice) {
-    throw new InputError(
-      `${file}:${lineOf([choice[0]])}: ${choice[0]} contradicts method full, which trains everything; choose method freeze`,
-    );
-  }
-  if (method.type === "freeze" && !choice) {
-    throw new InputError(
-      `${file}:${lineOf(["method"])}: method freeze needs freeze, trainFirst or trainLast to say what is trained`,
-    );
+  const contradiction = contradictionIn(parsed.data);
+  if (contradiction) {
+    throw new InputError(`${file}:${lineOf(contradiction.keys)}: ${contradiction.message}`);
   }
   return { recipe: parsed.data, lineOf };
+}
+
+/** What no schema of single keys can see. */
+function contradictionIn(recipe: Recipe): { keys: readonly string[]; message: string } | undefined {
+  const { data, method, quantization, freeze, trainFirst, trainLast } = recipe;
+  if (data.eval !== undefined && data.evalSplit !== undefined) {
+    const message = "data.eval and data.evalSplit exclude each other; keep one";
+    return { keys: ["data", "evalSplit"], message };
+  }
+  if (quantization !== "none" && method.type !== "lora") {
+    return { keys: ["quantization"], message: QUANTIZATION_NEEDS_LORA };
+  }
+  const [choice] = Object.entries({ freeze, trainFirst, trainLast }).flatMap(([key, value]) =>
+    value === undefined ? [] : [key],
+  );
+  if (method.type === "full" && choice !== undefined) {
+    const message = `${choice} contradicts method full, which trains everything; choose method freeze`;
+    return { keys: [choice], message };
+  }
+  if (method.type === "freeze" && choice === undefined) {
+    const message = "method freeze needs freeze, trainFirst or trainLast to say what is trained";
+    return { keys: ["method"], message };
+  }
+  if (
+    method.type === "prompt-tuning" &&
+    (method.init === "text") !== (method.initText !== undefined)
+  ) {
+    const message = 'method.init "text" and method.initText need each other';
+    return { keys: ["method", "init"], message };
+  }
+  return undefined;
 }
 
 function nearestNode(root: Node, keys: readonly PropertyKey[]): Node {

@@ -125,7 +125,11 @@ async function runTrial({ graph, output }: Trial, { providers }: Device): Promis
     providers,
   });
   try {
-    const { feeds, sizes } = runFeeds(trimRows(BATCH), 1, { ...FORM, ...OPTIONS.architecture });
+    const { feeds, sizes } = runFeeds(trimRows(BATCH), 1, {
+      ...FORM,
+      adapter: undefined,
+      ...OPTIONS.architecture,
+    });
     const outputs = await session.run({ ...feeds, ...parameters(graph) }, sizes);
     const data = outputs[output]?.data;
     if (!(data instanceof Float32Array)) throw new Error("the device returned no floats");

@@ -33,6 +33,8 @@ export interface TrainingEngine {
     batch: readonly Example[],
     options: { scale: number; dropoutSeed: number; into: Float32Array },
   ): Promise<LossSums>;
+  /** To be called after each optimizer step: what must stay orthonormal is made so again. */
+  afterUpdate(): void;
   /** Loss without dropout, and how many counted tokens the arg-max predicts right. */
   evaluate(batch: readonly Example[]): Promise<LossSums & { correct: number }>;
   dispose(): Promise<void>;

@@ -12,8 +12,8 @@ export interface InitialValues {
 }
 
 /**
- * LoRA's A as PEFT draws it (Kaiming uniform with a = √5, i.e. ±1/√in), B zero; from scratch:
- * norms 1, biases 0, matrices normal. A tensor's values depend on the seed and its name alone, so
+ * LoRA's A as PEFT draws it (Kaiming uniform with a = √5, i.e. ±1/√in), B zero; (IA)³'s scales 1;
+ * from scratch: norms 1, biases 0, matrices normal. A tensor's values depend on the seed and its name alone, so
  * adding a layer does not change the others.
  */
 export function initialValues(
@@ -22,24 +22,27 @@ export function initialValues(
 ): Float32Array {
   const length = elementCount(shape);
   if (name.endsWith(".lora_B.weight") || name.endsWith(".bias")) return new Float32Array(length);
-  if (shape.length === 1) return new Float32Array(length).fill(1);
+  if (shape.length === 1 || name.endsWith(".ia3_l")) return new Float32Array(length).fill(1);
   const uniform = uniformSource(`${seed}:${name}`);
   if (name.endsWith(".lora_A.weight")) {
     const bound = 1 / Math.sqrt(shape[1] ?? 1);
     return Float32Array.from({ length }, () => (2 * uniform() - 1) * bound);
   }
-  return Float32Array.from({ length }, () => normal(uniform) * initializerRange);
+  const normal = normalSource(uniform);
+  return Float32Array.from({ length }, () => normal() * initializerRange);
 }
 
 /** Uniform numbers in [0, 1) that depend on the text alone. */
-function uniformSource(text: string): () => number {
+export function uniformSource(text: string): () => number {
   const seed = createHash("sha256").update(text).digest().readInt32LE(0);
   const random = xoroshiro128plus(seed);
   return () => uniformFloat64(random);
 }
 
-/** Standard normal by Box and Muller. */
-function normal(uniform: () => number): number {
-  const radius = Math.sqrt(-2 * Math.log(1 - uniform()));
-  return radius * Math.cos(2 * Math.PI * uniform());
+/** Standard normal numbers by Box and Muller. */
+export function normalSource(uniform: () => number): () => number {
+  return () => {
+    const radius = Math.sqrt(-2 * Math.log(1 - uniform()));
+    return radius * Math.cos(2 * Math.PI * uniform());
+  };
 }

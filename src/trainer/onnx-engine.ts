@@ -1,14 +1,15 @@
 /** The built-in engine: compiles a training step for ONNX Runtime and executes it. */
+import { type Adapter, dropoutOf, virtualTokens } from "../adapters/adapter.ts";
+import { orthonormalTensors, orthonormaliseColumns } from "../adapters/reft.ts";
 import type { Example } from "../data/example.ts";
 import { elementCount } from "../graph/dim.ts";
 import { type BaseModel, openBaseModel } from "../models/base-model.ts";
 import { quantiseBase } from "../models/quantised-base.ts";
 import type { MemoryWish, Method, Quantization, UsedMemory } from "../protocol/recipe.ts";
 import type { LayerChoice } from "../util/tensor-patterns.ts";
-import { readTensor } from "../weights/safetensors.ts";
 import { CPU, type Device, createOnDevice } from "./device.ts";
 import type { LossSums, Trainable, TrainingEngine } from "./engine.ts";
-import { type InitialValues, initialValues } from "./initial-values.ts";
+import { startOfAdapter, startOfBase } from "./starting-values.ts";
 import {
   type FeedForm,
   type TrimmedRow,
@@ -24,17 +25,17 @@ import {
   buildEvaluationGraph,
   buildTrainingGraph,
 } from "./ort-graphs.ts";
+import { loadAdapter } from "./load-adapter.ts";
 import { type Feed, OrtSession, type OrtSessionOptions } from "./ort-session.ts";
 import { type SavedResult, saveResult } from "./save-result.ts";
+import { tuningOf } from "./tuning-of.ts";
 import { type StepPlan, compileStep, planStep } from "./step-form.ts";
 import {
   checkLength,
   graphOptionsOf,
   layOut,
-  loadAdapter,
   parameterFeeds,
   sessionOptionsOf,
-  tuningOf,
 } from "./tuned-base.ts";
 
 export interface EngineOptions {
@@ -67,6 +68,8 @@ export interface EngineOptions {
 export interface SavingEngine extends TrainingEngine {
   /** Where the training step really runs. */
   readonly device: Device;
+  /** What the method adds to the base. */
+  readonly adapter: Adapter | undefined;
   /** What the memory dial came to; undefined where a plan was given, or nothing is trained. */
   readonly memory: UsedMemory | undefined;
   /** Writes a PEFT adapter folder, or where the base itself is trained a model folder, by atomic rename. */
@@ -154,15 +157,33 @@ class OnnxEngine implements SavingEngine {
   }
 
   get #feedForm(): FeedForm {
-    return { ...this.#plan.form, ...this.#base.architecture };
+    const { adapter } = this.#graphOptions.tuning;
+    return {
+      ...this.#plan.form,
+      ...this.#base.architecture,
+      adapter,
+    };
   }
 
   #dropout(tokens: number, seed: number): { feeds: Record<string, Feed>; sizes: object } {
+    const dropout = dropoutOf(this.#graphOptions.tuning.adapter);
+    if (!dropout) return { feeds: {}, sizes: {} };
+    const { rate, sites, width } = dropout;
+    return dropoutFeeds({ rate, sites, largest: tokens * width, seed });
+  }
+
+  afterUpdate(): void {
     const { adapter } = this.#graphOptions.tuning;
-    if (!adapter || adapter.dropout === 0) return { feeds: {}, sizes: {} };
-    const { dropout: rate, sites } = adapter;
-    const widest = Math.max(...sites.map(({ layer }) => layer.inFeatures));
-    return dropoutFeeds({ rate, sites: sites.length, largest: tokens * widest, seed });
+    if (adapter?.type !== "reft") return;
+    const names = new Set(orthonormalTensors(adapter));
+    for (const { name, shape, offset, length } of this.trainables) {
+      if (!names.has(name)) continue;
+      orthonormaliseColumns(this.parameters.subarray(offset, offset + length), shape[1] ?? 0);
+    }
+  }
+
+  get adapter(): Adapter | undefined {
+    return this.#graphOptions.tuning.adapter;
   }
 
   async evaluate(batch: readonly Example[]): Promise<LossSums & { correct: number }> {
@@ -236,6 +257,7 @@ export async function openTrainingEngine(
   checkLength(opened, maxLength);
   const base = await quantiseBase(opened, { ...options, log });
   const tuning = tuningOf({ method, layers: options.layers }, base);
+  checkLength(base, maxLength + virtualTokens(tuning.adapter));
   const graphOptions = graphOptionsOf(base, tuning, maxLength);
   const { plan, graph, memory } = options.plan
     ? {
@@ -254,10 +276,11 @@ export async function openTrainingEngine(
       });
   const { trainables, size } = layOut(graph.parameters);
   const parameters = new Float32Array(size);
-  const values: InitialValues = { seed, initializerRange: base.architecture.initializerRange };
   for (const { name, shape, offset, length } of trainables) {
-    const stored = tuning.trained.has(name) ? base.weights.get(name) : undefined;
-    const initial = stored ? await readTensor(stored) : initialValues({ name, shape }, values);
+    const tensor = { name, shape };
+    const initial = tuning.trained.has(name)
+      ? await startOfBase(tensor, base, { seed, fromScratch })
+      : await startOfAdapter(tensor, base, { seed, method });
     parameters.subarray(offset, offset + length).set(initial);
   }
   const sessionOptions = await sessionOptionsOf(base, { threads, prepack: plan.prepack });

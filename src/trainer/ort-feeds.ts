@@ -2,8 +2,10 @@
 import { uniformFloat64 } from "pure-rand/distribution/uniformFloat64";
 import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
+import { type Adapter, virtualTokens } from "../adapters/adapter.ts";
 import type { Example } from "../data/example.ts";
 import type { Feed } from "./ort-session.ts";
+import { promptFeeds, promptLength } from "./prompt-feeds.ts";
 import { FEEDS } from "./ort-graphs.ts";
 
 /** Added to a score, makes its probability exactly 0 in float32. */
@@ -65,11 +67,13 @@ export interface FeedForm {
   rowChunks: number;
   heads: number;
   keyValueHeads: number;
+  /** Some need to know where its tokens stand. */
+  adapter: Adapter | undefined;
 }
 
 export interface RunFeeds {
   feeds: Record<string, Feed>;
-  sizes: { N: number; B: number; L: number; R: number };
+  sizes: { N: number; B: number; L: number; R: number; I: number; J: number };
   counted: number;
 }
 
@@ -80,16 +84,23 @@ export interface RunFeeds {
  * @param scale coefficient of every counted token in the loss
  */
 export function runFeeds(rows: readonly TrimmedRow[], scale: number, form: FeedForm): RunFeeds {
-  const N = rows.reduce((sum, { length }) => sum + length, 0);
+  const { adapter } = form;
+  const lead = virtualTokens(adapter);
+  const lengths = rows.map(({ length }) => lead + length);
+  const N = lengths.reduce((sum, length) => sum + length, 0);
   const ids = new BigInt64Array(N);
   const positions = new BigInt64Array(N);
+  const virtual = lead > 0 ? virtualFeeds(lengths, lead) : {};
+  const prompts: { start: number; length: number }[] = [];
   const chosen: bigint[] = [];
   const labels: bigint[] = [];
   let at = 0;
   for (const { example, length } of rows) {
+    prompts.push({ start: at, length: promptLength(example) });
+    for (let t = 0; t < lead; t++, at++) positions[at] = BigInt(t);
     for (let t = 0; t < length; t++, at++) {
       ids[at] = BigInt(example.ids[t] ?? 0);
-      positions[at] = BigInt(t);
+      positions[at] = BigInt(lead + t);
       if (!example.counted[t + 1]) continue;
       chosen.push(BigInt(at));
       labels.push(BigInt(example.ids[t + 1] ?? 0));
@@ -98,10 +109,14 @@ export function runFeeds(rows: readonly TrimmedRow[], scale: number, form: FeedF
   const counted = chosen.length;
   const R = Math.ceil(counted / form.rowChunks);
   const coefficients = new Float32Array(R * form.rowChunks).fill(scale, 0, counted);
-  const { feeds, L } = attentionFeeds(rows, N, form);
+  const { feeds, L } = attentionFeeds(lengths, N, form);
+  const edited =
+    adapter?.type === "reft" ? promptFeeds(adapter, prompts) : { feeds: {}, sizes: { I: 0, J: 0 } };
   return {
     feeds: {
       ...feeds,
+      ...virtual,
+      ...edited.feeds,
       [FEEDS.ids]: ids,
       [FEEDS.positions]: positions,
       // Filled up with rows that carry no weight.
@@ -109,8 +124,23 @@ export function runFeeds(rows: readonly TrimmedRow[], scale: number, form: FeedF
       [FEEDS.labels]: filled(labels, coefficients.length),
       [FEEDS.coefficients]: coefficients,
     },
-    sizes: { N, B: rows.length, L, R },
+    sizes: { N, B: rows.length, L, R, ...edited.sizes },
     counted,
+  };
+}
+
+/**
+ * Which tokens are virtual, and which of the virtual ones.
+ * @param lengths tokens of each row, the virtual ones first
+ * @param lead how many of them are virtual
+ */
+export function virtualFeeds(lengths: readonly number[], lead: number): Record<string, Feed> {
+  const places = lengths.flatMap((length) => Array.from({ length }, (_, t) => t));
+  const isVirtual = Float32Array.from(places, (t) => (t < lead ? 1 : 0));
+  return {
+    [FEEDS.isVirtual]: isVirtual,
+    [FEEDS.isReal]: isVirtual.map((one) => 1 - one),
+    [FEEDS.slots]: BigInt64Array.from(places, (t) => BigInt(t < lead ? t : 0)),
   };
 }
 
@@ -122,18 +152,18 @@ function filled(values: readonly bigint[], length: number): BigInt64Array {
 
 /** Where the heads of each token stand while rows are apart: RowInputs of graph/attention-forms.ts. */
 function attentionFeeds(
-  rows: readonly TrimmedRow[],
+  lengths: readonly number[],
   N: number,
   { blocks, heads, keyValueHeads }: FeedForm,
 ): { feeds: Record<string, Feed>; L: number } {
-  const B = rows.length;
-  const L = Math.ceil(Math.max(...rows.map(({ length }) => length)) / blocks);
+  const B = lengths.length;
+  const L = Math.ceil(Math.max(...lengths) / blocks);
   const T = blocks * L;
   const queries = new Spread(B * heads * T, N * heads);
   const keys = new Spread(B * keyValueHeads * T, N * keyValueHeads);
   const real = new Float32Array(B * heads * T);
   let start = 0;
-  rows.forEach(({ length }, row) => {
+  lengths.forEach((length, row) => {
     for (let t = 0; t < T; t++) {
       const token = start + t;
       const isReal = t < length;

@@ -6,31 +6,32 @@ import type {
   CausalLm,
   CausalLmInputs,
   CausalLmOutputs,
-  LinearHook,
   NamedShape,
 } from "../graph/causal-lm.ts";
-import { type Dim, elementCount, product } from "../graph/dim.ts";
+import { type Dim, dimAt, elementCount, product } from "../graph/dim.ts";
 import { addGradients } from "../graph/gradient.ts";
 import type { Graph, Value } from "../graph/graph.ts";
 import type { ElementType } from "../graph/ops.ts";
 import { type Kept, recompute } from "../graph/passes/recompute.ts";
 import { repeatCasts } from "../graph/passes/repeat-casts.ts";
 import { verifyGraph } from "../graph/verify.ts";
+import { PROMPT_FEEDS } from "./prompt-feeds.ts";
 import { storedWeight } from "./stored-weight.ts";
-import { type LoraSite, loraHook, loraTensors } from "../adapters/lora.ts";
+import {
+  type Adapter,
+  type AdapterHooks,
+  type VirtualInputs,
+  adapterHooks,
+  adapterTensors,
+  dropoutOf,
+} from "../adapters/adapter.ts";
+import type { ReftEnd } from "../adapters/reft.ts";
 
 /** What is trained, or at least fed rather than read from the checkpoint. */
 export interface Tuning {
   /** Tensors of the base itself, by name. */
   trained: ReadonlySet<string>;
-  adapter: LoraAdapter | undefined;
-}
-
-export interface LoraAdapter {
-  sites: readonly LoraSite[];
-  alpha: number;
-  useRslora: boolean;
-  dropout: number;
+  adapter: Adapter | undefined;
 }
 
 export const NOTHING_TUNED: Tuning = { trained: new Set(), adapter: undefined };
@@ -78,6 +79,9 @@ export const FEEDS = {
   coefficients: "coefficients",
   dropoutPool: "dropout.pool",
   dropoutOffsets: "dropout.offsets",
+  isVirtual: "virtual",
+  isReal: "virtual.not",
+  slots: "virtual.slots",
 } as const;
 
 interface Forward {
@@ -103,43 +107,74 @@ function buildForward(
     parameters.set(name, value);
     return value;
   };
+  const hooks = hooksOf(tuning, { b, parameter, training, tokens: dimAt(inputs.ids.shape, 0) });
+  const { linear, embedded, keysValues, edit } = hooks;
   const outputs = architecture.build({
     b,
     inputs,
-    attend,
+    attend: (heads) => attend(keysValues ? { ...heads, ...keysValues(heads.layer, heads) } : heads),
     maxPositions,
+    embedded: embedded ?? ((x) => x),
+    edit: edit ?? (() => undefined),
+    adapt: linear ?? ((_b, _x, layers) => layers.map(({ base }) => base)),
     tensor: (name, shape) =>
       tuning.trained.has(name)
         ? parameter(name, shape as readonly number[])
         : storedWeight(b, { name, type: typeOf(name), shape }),
-    adapt: adaptHook(tuning, { b, parameter, training }),
   });
   return { b, parameters, outputs };
 }
 
-function adaptHook(
-  tuning: Tuning,
-  context: {
+function hooksOf(
+  { adapter }: Tuning,
+  {
+    b,
+    parameter,
+    training,
+    tokens,
+  }: {
     b: GraphBuilder;
     parameter: (name: string, shape: readonly number[]) => Value;
     training: boolean;
+    tokens: Dim;
   },
-): LinearHook {
-  const { adapter } = tuning;
-  if (!adapter) return (_, _x, layers) => layers.map(({ base }) => base);
-  const { b, parameter, training } = context;
-  const shapes = new Map(loraTensors(adapter.sites).map(({ name, shape }) => [name, shape]));
+): AdapterHooks {
+  if (!adapter) return {};
+  const shapes = new Map(adapterTensors(adapter).map(({ name, shape }) => [name, shape]));
   const tensor = (name: string): Value => {
     const shape = shapes.get(name);
     if (!shape) throw new Error(`internal: no adapter tensor ${name}`);
     return parameter(name, shape);
   };
-  if (!training || adapter.dropout === 0) return loraHook(adapter.sites, tensor);
+  let virtualInputs: VirtualInputs | undefined;
+  const virtual = (): VirtualInputs => {
+    virtualInputs ??= {
+      isVirtual: b.input(FEEDS.isVirtual, "float32", [tokens, 1]),
+      isReal: b.input(FEEDS.isReal, "float32", [tokens, 1]),
+      slots: b.input(FEEDS.slots, "int64", [tokens]),
+    };
+    return virtualInputs;
+  };
+  const dropoutMask = training ? dropoutMasks(adapter, b) : undefined;
+  const prompts = new Map<ReftEnd, Value>();
+  const promptTokens = (end: ReftEnd): Value => {
+    const { name, size } = PROMPT_FEEDS[end];
+    const known = prompts.get(end) ?? b.input(name, "int64", [size]);
+    prompts.set(end, known);
+    return known;
+  };
+  return adapterHooks(adapter, { b, tensor, dropoutMask, virtual, promptTokens });
+}
+
+function dropoutMasks(
+  adapter: Adapter,
+  b: GraphBuilder,
+): ((site: number, like: Value) => Value) | undefined {
+  const dropout = dropoutOf(adapter);
+  if (!dropout) return undefined;
   const pool = b.input(FEEDS.dropoutPool, "float32", ["D"]);
-  const offsets = b.input(FEEDS.dropoutOffsets, "int64", [adapter.sites.length]);
-  return loraHook(adapter.sites, tensor, (site, like) =>
-    b.apply("DropoutMask", [like, pool, offsets], { site }),
-  );
+  const offsets = b.input(FEEDS.dropoutOffsets, "int64", [dropout.sites]);
+  return (site, like) => b.apply("DropoutMask", [like, pool, offsets], { site });
 }
 
 function tokenInputs(
@@ -173,6 +208,12 @@ function finish(graph: Graph): Graph {
   return finished;
 }
 
+/** Whether the loss needs the logits themselves, which the adapter changes. */
+function adaptsHead(adapter: Adapter | undefined): boolean {
+  if (!adapter || !("sites" in adapter)) return false;
+  return adapter.sites.some(({ layer }) => layer.isHead);
+}
+
 /** Forward and loss of rows that stand in one flat sequence. */
 function buildLoss(
   options: GraphOptions,
@@ -189,7 +230,7 @@ function buildLoss(
   const coefficients = b.input(FEEDS.coefficients, "float32", [rows]);
   const { parameters, outputs } = buildForward(options, { b, inputs, attend, training });
   const { hidden, headWeight, logits } = outputs;
-  const isHeadAdapted = tuning.adapter?.sites.some(({ layer }) => layer.isHead) ?? false;
+  const isHeadAdapted = adaptsHead(tuning.adapter);
   if (isHeadAdapted) {
     const operands = [logits(), labels, coefficients];
     const [loss, probabilities] = b.emit("SoftmaxCrossEntropy", operands, {});

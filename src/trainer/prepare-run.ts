@@ -13,6 +13,7 @@ import { openDevice } from "./device-check.ts";
 import { type SavingEngine, openTrainingEngine } from "./onnx-engine.ts";
 import type { ParameterRange } from "./optimizer.ts";
 import { parameterRanges } from "./parameter-ranges.ts";
+import { checkPrompts } from "./prompt-feeds.ts";
 import { type TrainingPlan, planTraining } from "./training-plan.ts";
 
 export interface PreparedRun {
@@ -64,6 +65,7 @@ async function prepareTraining(
   const layers = layerChoice(recipe);
   const options = { method, layers, quantization, memory, seed, maxLength, threads, device, log };
   const engine = await openTrainingEngine({ ...options, baseDir, base });
+  if (engine.adapter?.type === "reft") checkPrompts(engine.adapter, train, recipe.data.train);
   const before = recipe.usedDevice?.name;
   if (before !== undefined && before !== engine.device.name) {
     log(`this run began on ${before} and goes on on ${engine.device.name}: the last digits differ`);

@@ -138,7 +138,7 @@ export function predictBytes(
   const B = Math.max(Math.floor(plan.maxTokens / row), 1);
   const { blocks, rowChunks } = plan.form;
   const N = B * row;
-  const sizes = { N, B, L: Math.ceil(row / blocks), R: Math.ceil(N / rowChunks), D: 0 };
+  const sizes = { N, B, L: Math.ceil(row / blocks), R: Math.ceil(N / rowChunks), D: 0, I: N, J: N };
   const parameters = graph.parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0);
   // What is trained is fed, and what is fed cannot be packed.
   const stored = new Set(graph.graph.weights.map(({ name }) => name));

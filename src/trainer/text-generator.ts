@@ -5,10 +5,14 @@ import { Tensor } from "onnxruntime-node";
 import { openBaseModel } from "../models/base-model.ts";
 import { InputError } from "../util/errors.ts";
 import { CPU, type Device, createOnDevice } from "./device.ts";
-import { graphOptionsOf, loadAdapter, parameterFeeds, sessionOptionsOf } from "./tuned-base.ts";
-import { causalMask } from "./ort-feeds.ts";
+import { type Adapter, virtualTokens } from "../adapters/adapter.ts";
+import type { ReftAdapter } from "../adapters/reft.ts";
+import { loadAdapter } from "./load-adapter.ts";
+import { graphOptionsOf, parameterFeeds, sessionOptionsOf } from "./tuned-base.ts";
+import { causalMask, virtualFeeds } from "./ort-feeds.ts";
 import { type DecodingGraph, FEEDS, buildDecodingGraph } from "./ort-graphs.ts";
 import { type Feed, OrtSession, hasHalfWeights } from "./ort-session.ts";
+import { promptFeeds } from "./prompt-feeds.ts";
 import { sampleToken } from "./sample-token.ts";
 
 export interface GenerateOptions {
@@ -69,13 +73,20 @@ export async function openTextGenerator(options: {
         );
       }
       if (promptIds.length === 0) throw new InputError("the prompt is empty: it has no token");
-      if (promptIds.length >= maxPositions) {
+      const lead = virtualTokens(tuning.adapter);
+      if (lead + promptIds.length >= maxPositions) {
         throw new InputError(
           `the prompt has ${promptIds.length} tokens; ${baseDir} allows ${maxPositions}, and the answer needs room too`,
         );
       }
-      const decoder = new Decoder({ graph, session, feeds, shape: architecture });
-      const room = Math.min(generateOptions.maxTokens, maxPositions - promptIds.length);
+      const decoder = new Decoder({
+        graph,
+        session,
+        feeds,
+        shape: architecture,
+        adapter: tuning.adapter,
+      });
+      const room = Math.min(generateOptions.maxTokens, maxPositions - lead - promptIds.length);
       return generate(decoder, promptIds, { ...generateOptions, maxTokens: room }, onToken);
     },
     dispose: () => session.dispose(),
@@ -108,6 +119,9 @@ class Decoder {
   readonly #session: OrtSession;
   readonly #feeds: Readonly<Record<string, Feed>>;
   #cache: Record<string, Feed>;
+  /** Virtual tokens in front of the prompt. */
+  readonly #lead: number;
+  readonly #reft: ReftAdapter | undefined;
   #past = 0;
 
   constructor(options: {
@@ -115,7 +129,10 @@ class Decoder {
     session: OrtSession;
     feeds: Readonly<Record<string, Feed>>;
     shape: { keyValueHeads: number; headSize: number };
+    adapter: Adapter | undefined;
   }) {
+    this.#lead = virtualTokens(options.adapter);
+    this.#reft = options.adapter?.type === "reft" ? options.adapter : undefined;
     this.#graph = options.graph;
     this.#session = options.session;
     this.#feeds = options.feeds;
@@ -132,17 +149,24 @@ class Decoder {
 
   /** Appends tokens and returns the logits [V] after the last of them. */
   async step(ids: readonly number[]): Promise<Float32Array> {
-    const [T, P] = [ids.length, this.#past];
+    const P = this.#past;
+    const lead = P === 0 ? this.#lead : 0;
+    const T = lead + ids.length;
+    // Interventions edit the prompt, which is what comes first.
+    const prompts = P === 0 ? [{ start: 0, length: T }] : [];
+    const edited = this.#reft ? promptFeeds(this.#reft, prompts) : { feeds: {}, sizes: {} };
     const outputs = await this.#session.run(
       {
         ...this.#feeds,
         ...this.#cache,
-        [FEEDS.ids]: BigInt64Array.from(ids, BigInt),
-        [FEEDS.positions]: BigInt64Array.from(ids, (_, t) => BigInt(P + t)),
+        [FEEDS.ids]: BigInt64Array.from({ length: T }, (_, t) => BigInt(ids[t - lead] ?? 0)),
+        [FEEDS.positions]: BigInt64Array.from({ length: T }, (_, t) => BigInt(P + t)),
+        ...edited.feeds,
+        ...(this.#lead > 0 ? virtualFeeds([T], lead) : {}),
         [FEEDS.mask]: causalMask(T, P),
         [FEEDS.rows]: BigInt64Array.of(BigInt(T - 1)),
       },
-      { B: 1, R: 1, T, P, S: P + T },
+      { B: 1, R: 1, T, P, S: P + T, ...edited.sizes },
     );
     this.#past += T;
     const next: Record<string, Feed> = {};

@@ -106,6 +106,7 @@ export class TrainingLoop {
       epsilon,
       weightDecay,
     });
+    engine.afterUpdate();
     const seconds = (performance.now() - startedAt) / 1000;
     const processed = batches.flat().reduce((sum, { ids }) => sum + ids.length, 0);
     this.#progress = {

@@ -1,6 +1,6 @@
 /** Every command, as package.json contributes it. Run commands take a run folder's path or a tree row. */
 export const COMMANDS = {
-  startLoraRun: "retune.startLoraRun",
+  startRun: "retune.startRun",
   startRunFromRecipe: "retune.startRunFromRecipe",
   freezeLayers: "retune.freezeLayers",
   layerPreset: "retune.layerPreset",

@@ -8,7 +8,11 @@ import { InputError } from "../util/errors.ts";
 import { readGgufHeader } from "./gguf/header.ts";
 import { readJsonObject } from "./json-file.ts";
 import { readModelWeights } from "./model-weights.ts";
-import { readPeftAdapter } from "./peft-adapter.ts";
+import { isReftAdapter, readReftAdapter } from "./reft/reft-adapter.ts";
+import { loraAdapterOf } from "./peft-adapter.ts";
+import { type PeftFolder, readPeftFolder } from "./peft-folder.ts";
+import { ia3Tensors, promptEmbeddings } from "./peft-others.ts";
+import type { TensorInfo } from "./safetensors.ts";
 
 export interface TensorSummary {
   /** The checkpoint's own name, verbatim. */
@@ -32,10 +36,15 @@ export interface ModelSummary {
 }
 
 export interface AdapterSummary {
-  readonly method: "LoRA" | "rsLoRA";
-  readonly rank: number;
-  readonly alpha: number;
-  readonly useRslora: boolean;
+  /** "LoRA", "rsLoRA", "DoRA", "(IA)³", "Prompt tuning", "Prefix tuning" */
+  readonly method: string;
+  /** Of LoRA's family. */
+  readonly rank?: number;
+  readonly alpha?: number;
+  /** Of interventions: which tokens of the prompt they edit, "f7+l7, tied". */
+  readonly positions?: string;
+  /** Of prompt and prefix tuning. */
+  readonly virtualTokens?: number;
   readonly parameters: number;
   /** Size of the weight file. */
   readonly bytes: number;
@@ -85,22 +94,72 @@ async function summariseGguf(file: string): Promise<ModelSummary> {
   return { modelType, bytes: header.size, ...countParameters(tensors, file), tensors };
 }
 
-/** @throws InputError of one line for a folder that is no LoRA adapter of PEFT's or is broken */
+/** @throws InputError of one line for a folder that is no adapter that Retune computes, or is broken */
 export async function summariseAdapter(dir: string): Promise<AdapterSummary> {
-  const { config, modules } = await readPeftAdapter(dir);
-  const tensors = modules.flatMap(({ a, b }) => [a, b]);
-  const base = config.base_model_name_or_path;
-
+  if (await isReftAdapter(dir)) return summariseReft(dir);
+  const folder = await readPeftFolder(dir);
+  const { tensors, paths, ...facts } = describeAdapter(folder);
+  const base = folder.config.base_model_name_or_path;
   return {
-    method: config.use_rslora ? "rsLoRA" : "LoRA",
-    rank: config.r,
-    alpha: config.lora_alpha,
-    useRslora: config.use_rslora,
+    ...facts,
     parameters: countParameters(tensors, dir).parameters,
     bytes: await totalBytes([...new Set(tensors.map((info) => info.file))]),
     ...(base ? { base } : {}),
-    targets: [...new Set(modules.map((each) => each.path.split(".").at(-1) ?? ""))].toSorted(),
+    targets: [...new Set(paths.map((each) => each.split(".").at(-1) ?? ""))].toSorted(),
   };
+}
+
+const REFT = { loreft: "LoReFT", direft: "DiReFT", noreft: "NoReFT" } as const;
+
+async function summariseReft(dir: string): Promise<AdapterSummary> {
+  const { config, interventions, bytes } = await readReftAdapter(dir);
+  const [first] = interventions;
+  const layers = [...new Set(interventions.map(({ layer }) => layer))];
+  return {
+    method: REFT[first?.type ?? "loreft"],
+    rank: Math.max(...interventions.map(({ rank }) => rank)),
+    positions: config.positions + (config.tied ? ", tied" : ""),
+    parameters: interventions.reduce(
+      (sum, { rotate, weight, bias }) => sum + rotate.length + weight.length + bias.length,
+      0,
+    ),
+    bytes,
+    ...(config.baseModel === "" ? {} : { base: config.baseModel }),
+    targets: layers.map((layer) => `block ${layer}`),
+  };
+}
+
+function describeAdapter(folder: PeftFolder): Pick<
+  AdapterSummary,
+  "method" | "rank" | "alpha" | "virtualTokens"
+> & {
+  tensors: readonly TensorInfo[];
+  paths: readonly string[];
+} {
+  switch (folder.config.peft_type) {
+    case "IA3": {
+      const scales = ia3Tensors(folder);
+      return { method: "(IA)³", tensors: [...scales.values()], paths: [...scales.keys()] };
+    }
+    case "PROMPT_TUNING":
+    case "PREFIX_TUNING": {
+      const info = promptEmbeddings(folder);
+      const method = folder.config.peft_type === "PROMPT_TUNING" ? "Prompt" : "Prefix";
+      const virtualTokens = info.shape[0] ?? 0;
+      return { method: `${method} tuning`, virtualTokens, tensors: [info], paths: [] };
+    }
+    default: {
+      const { config, modules, whole } = loraAdapterOf(folder);
+      const factors = modules.flatMap(({ a, b, magnitude }) => [a, b, magnitude ?? []].flat());
+      return {
+        method: config.use_dora ? "DoRA" : config.use_rslora ? "rsLoRA" : "LoRA",
+        rank: config.r,
+        alpha: config.lora_alpha,
+        tensors: [...factors, ...whole.values()],
+        paths: modules.map((each) => each.path),
+      };
+    }
+  }
 }
 
 function countParameters(

@@ -1,26 +1,17 @@
 /** LoRA adapters in PEFT's folder format: adapter_config.json and adapter_model.safetensors. */
-import { readdir, writeFile } from "node:fs/promises";
-import path from "node:path";
 import { InputError } from "../util/errors.ts";
-import { pathExists } from "../util/path-exists.ts";
 import { isFloatDType } from "./dtype.ts";
-import { readJsonObject } from "./json-file.ts";
-import { peftModelCard } from "./peft-card.ts";
 import { type PeftLoraConfig, parsePeftConfig, peftLoraScale, peftRank } from "./peft-config.ts";
-import { replaceFolder } from "./replace-folder.ts";
-import {
-  type TensorInfo,
-  type TensorToWrite,
-  readSafetensorsHeader,
-  writeSafetensors,
-} from "./safetensors.ts";
+import { type PeftFolder, readPeftFolder } from "./peft-folder.ts";
+import type { TensorInfo } from "./safetensors.ts";
 
 export type { PeftLoraConfig } from "./peft-config.ts";
 
 const CONFIG_FILE = "adapter_config.json";
-const WEIGHTS_FILE = "adapter_model.safetensors";
 const PREFIX = "base_model.model.";
 const FACTOR = /\.lora_([AB])\.weight$/;
+const MAGNITUDE = ".lora_magnitude_vector";
+const WHOLE = /^base_model\.model\.(.+)\.(weight|bias)$/u;
 /** PEFT may save the embedding and head beside their adapters, whole and unchanged. */
 const BASE_COPY = /^base_model\.model\.(.+?)(?:\.base_layer)?\.weight$/;
 
@@ -33,6 +24,8 @@ export interface LoraModule {
   b: TensorInfo;
   /** What B·A is multiplied with. */
   scale: number;
+  /** DoRA's length of each row, [out]. */
+  magnitude?: TensorInfo;
 }
 
 export interface PeftAdapter {
@@ -43,69 +36,83 @@ export interface PeftAdapter {
   modules: readonly LoraModule[];
   /** Whole base tensors that PEFT saved along, by their name in the base. */
   baseCopies: ReadonlyMap<string, TensorInfo>;
+  /** Tensors of modules that were trained whole (modules_to_save), likewise. */
+  whole: ReadonlyMap<string, TensorInfo>;
 }
 
 /** @throws InputError naming the file and the key or tensor that is wrong or not supported */
 export async function readPeftAdapter(dir: string): Promise<PeftAdapter> {
-  const file = path.join(dir, CONFIG_FILE);
-  if (!(await pathExists(file))) throw new InputError(await withoutConfig(dir));
-  const config = parsePeftConfig(await readJsonObject(file), file);
-  const weights = path.join(dir, WEIGHTS_FILE);
-  if (!(await pathExists(weights)) && (await pathExists(path.join(dir, "adapter_model.bin")))) {
-    throw new InputError(
-      `${dir} has its weights in adapter_model.bin only, a pickle that can run code; load it in PEFT and save it again as ${WEIGHTS_FILE}`,
-    );
-  }
-  const { tensors } = await readSafetensorsHeader(weights);
-  return { dir, config, tensors, ...sortTensors(tensors, config) };
+  return loraAdapterOf(await readPeftFolder(dir));
 }
 
-/** PEFT puts an adapter whose name is not "default" one folder deeper. */
-async function withoutConfig(dir: string): Promise<string> {
-  const entries = await readdir(dir, { withFileTypes: true }).catch(() => []);
-  for (const entry of entries) {
-    if (entry.isDirectory() && (await pathExists(path.join(dir, entry.name, CONFIG_FILE)))) {
-      return `${dir} has no ${CONFIG_FILE}, but its subfolder ${entry.name} has: give that one`;
-    }
-  }
-  return `${dir} has no ${CONFIG_FILE}: it is not an adapter of PEFT's`;
+/** @throws InputError as readPeftAdapter */
+export function loraAdapterOf({ dir, file, config: json, tensors }: PeftFolder): PeftAdapter {
+  const config = parsePeftConfig(json, file);
+  return { dir, config, tensors, ...sortTensors(tensors, config) };
 }
 
 function sortTensors(
   tensors: ReadonlyMap<string, TensorInfo>,
   config: PeftLoraConfig,
-): Pick<PeftAdapter, "modules" | "baseCopies"> {
+): Pick<PeftAdapter, "modules" | "baseCopies" | "whole"> {
   const modules: LoraModule[] = [];
   const baseCopies = new Map<string, TensorInfo>();
+  const whole = new Map<string, TensorInfo>();
   for (const info of tensors.values()) {
     const { name, file } = info;
     const factor = name.startsWith(PREFIX) ? FACTOR.exec(name) : null;
     if (factor) {
-      const stem = name.slice(0, factor.index);
-      const partner = `${stem}.lora_${factor[1] === "A" ? "B" : "A"}.weight`;
-      const other = tensors.get(partner);
-      if (!other) throw new InputError(`${file}: tensor ${partner} is missing beside ${name}`);
-      if (factor[1] === "A") modules.push(loraModule(stem, { a: info, b: other }, config));
+      const module = moduleOfFactor(info, factor, { tensors, config });
+      if (module) modules.push(module);
       continue;
     }
+    if (config.use_dora && name.endsWith(MAGNITUDE)) continue;
+    const trained = wholeName(name, config);
     const [, copied] = BASE_COPY.exec(name) ?? [];
-    if (copied === undefined || copied.includes("lora_")) {
+    if (trained !== undefined) whole.set(trained, info);
+    else if (copied !== undefined && !copied.includes("lora_")) {
+      baseCopies.set(`${copied}.weight`, info);
+    } else {
       throw new InputError(
-        `${file}: tensor ${name} is no part of a plain LoRA adapter, which is all that Retune computes`,
+        `${file}: tensor ${name} is no part of a LoRA adapter that Retune computes`,
       );
     }
-    baseCopies.set(`${copied}.weight`, info);
   }
   if (modules.length === 0) {
     const [any] = tensors.values();
     throw new InputError(`${any?.file ?? "the adapter"} holds no lora_A and lora_B tensors`);
   }
-  return { modules, baseCopies };
+  return { modules, baseCopies, whole };
+}
+
+/** The module of a factor A with its other tensors; undefined for a B, which its A brings along. */
+function moduleOfFactor(
+  info: TensorInfo,
+  factor: RegExpExecArray,
+  { tensors, config }: { tensors: ReadonlyMap<string, TensorInfo>; config: PeftLoraConfig },
+): LoraModule | undefined {
+  const { name, file } = info;
+  const stem = name.slice(0, factor.index);
+  const isA = factor[1] === "A";
+  const partner = `${stem}.lora_${isA ? "B" : "A"}.weight`;
+  const other = tensors.get(partner);
+  if (!other) throw new InputError(`${file}: tensor ${partner} is missing beside ${name}`);
+  if (!isA) return undefined;
+  const magnitude = config.use_dora ? magnitudeOf(stem, tensors, other) : undefined;
+  return loraModule(stem, { a: info, b: other, magnitude }, config);
+}
+
+/** The base's name of a tensor that `modules_to_save` names. */
+function wholeName(name: string, config: PeftLoraConfig): string | undefined {
+  const [, module, last] = WHOLE.exec(name) ?? [];
+  if (module === undefined) return undefined;
+  const isNamed = config.modules_to_save?.some((one) => module.endsWith(one)) ?? false;
+  return isNamed ? `${module}.${last}` : undefined;
 }
 
 function loraModule(
   stem: string,
-  { a, b }: { a: TensorInfo; b: TensorInfo },
+  { a, b, magnitude }: { a: TensorInfo; b: TensorInfo; magnitude: TensorInfo | undefined },
   config: PeftLoraConfig,
 ): LoraModule {
   const modulePath = stem.slice(PREFIX.length);
@@ -126,26 +133,17 @@ function loraModule(
       throw new InputError(`${file}: tensor ${name} is ${dtype}, expected F32, F16 or BF16`);
     }
   }
-  return { path: modulePath, a, b, scale: peftLoraScale(config, modulePath, rank) };
+  const scale = peftLoraScale(config, modulePath, rank);
+  return { path: modulePath, a, b, scale, ...(magnitude ? { magnitude } : {}) };
 }
 
-/** @throws what the file system throws; the folder then is as it was before */
-export async function writePeftAdapter(
-  dir: string,
-  config: PeftLoraConfig,
-  tensors: readonly TensorToWrite[],
-): Promise<void> {
-  await replaceFolder(dir, async (temporary) => {
-    const text = (name: string, content: string) =>
-      writeFile(path.join(temporary, name), content, { flush: true });
-    await writeSafetensors(path.join(temporary, WEIGHTS_FILE), tensors, { format: "pt" });
-    await text(CONFIG_FILE, JSON.stringify(config, sortKeys, 2));
-    await text("README.md", peftModelCard(config));
-  });
-}
-
-/** For JSON.stringify: every object's keys in order, as PEFT writes them. */
-function sortKeys(_key: string, value: unknown): unknown {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+function magnitudeOf(
+  stem: string,
+  tensors: ReadonlyMap<string, TensorInfo>,
+  { file }: TensorInfo,
+): TensorInfo {
+  const name = `${stem}${MAGNITUDE}`;
+  const info = tensors.get(name);
+  if (info) return info;
+  throw new InputError(`${file}: tensor ${name} is missing, though use_dora is true`);
 }

@@ -1,6 +1,7 @@
 /** adapter_config.json: what of PEFT's LoRA Retune computes, and what it refuses to half-apply. */
 import * as z from "zod";
 import { InputError } from "../util/errors.ts";
+import { patternValue } from "../util/module-pattern.ts";
 
 /** PEFT versions differ in which keys they write, and write null for many: absent and null are the same. */
 const peftLoraConfigSchema = z.looseObject({
@@ -19,6 +20,11 @@ const peftLoraConfigSchema = z.looseObject({
     .boolean()
     .nullish()
     .transform((value) => value ?? false),
+  use_dora: z
+    .boolean()
+    .nullish()
+    .transform((value) => value ?? false),
+  modules_to_save: z.array(z.string()).nullish(),
   rank_pattern: z.record(z.string(), z.int().min(1)).nullish(),
   alpha_pattern: z.record(z.string(), z.number().positive()).nullish(),
 });
@@ -29,10 +35,8 @@ const WAY_OUT = "merge it into its base with PEFT (merge_and_unload) and use the
 
 /** Keys that change what the adapter computes: ignoring one would give wrong numbers in silence. */
 const UNSUPPORTED: readonly string[] = [
-  "use_dora",
   "lora_bias",
   "fan_in_fan_out",
-  "modules_to_save",
   "trainable_token_indices",
   "target_parameters",
   "layer_replication",
@@ -56,11 +60,7 @@ const BASE_CHANGING_INIT = /^(pissa|olora|corda|lora_ga|loftq)/i;
 export function parsePeftConfig(json: Record<string, unknown>, file: string): PeftLoraConfig {
   const { peft_type: type } = json;
   if (type !== "LORA") {
-    throw new InputError(
-      type === undefined
-        ? `${file} has no peft_type: it is not an adapter of PEFT's`
-        : `${file}: peft_type is ${shown(type)}; Retune reads LORA only`,
-    );
+    throw new InputError(`${file}: peft_type is ${shown(type)}, expected "LORA"`);
   }
   for (const key of UNSUPPORTED) {
     if (isSet(json[key])) {
@@ -97,31 +97,12 @@ function shown(value: unknown): string {
 
 /** What the config calls for in one module, patterns considered. */
 export function peftRank(config: PeftLoraConfig, modulePath: string): number {
-  return patternValue(config.rank_pattern, modulePath) ?? config.r;
+  return patternValue(config.rank_pattern, modulePath, "adapter_config.json") ?? config.r;
 }
 
 /** alpha / r, or alpha / √r for rsLoRA. */
 export function peftLoraScale(config: PeftLoraConfig, modulePath: string, rank: number): number {
-  const alpha = patternValue(config.alpha_pattern, modulePath) ?? config.lora_alpha;
+  const alpha =
+    patternValue(config.alpha_pattern, modulePath, "adapter_config.json") ?? config.lora_alpha;
   return alpha / (config.use_rslora ? Math.sqrt(rank) : rank);
-}
-
-/** The first pattern that matches the whole path, or its end from a dot on, as PEFT's get_pattern_key. */
-function patternValue(
-  patterns: Readonly<Record<string, number>> | null | undefined,
-  modulePath: string,
-): number | undefined {
-  for (const [pattern, value] of Object.entries(patterns ?? {})) {
-    let regex: RegExp;
-    try {
-      regex = new RegExp(`^(.*\\.)?(${pattern})$`);
-    } catch (error) {
-      throw new InputError(
-        `adapter_config.json: the pattern ${shown(pattern)} is not a regular expression`,
-        { cause: error },
-      );
-    }
-    if (regex.test(modulePath)) return value;
-  }
-  return undefined;
 }

@@ -81,6 +81,7 @@ test("every operation that carries a gradient has a case", () => {
     "Dequantize",
     "SoftmaxCrossEntropyGradient",
     "ArgMaxHit",
+    "InverseRowNorms",
     "DropoutMask",
   ];
   for (const op of Object.keys(GRADIENTS)) assert.ok(covered.has(op) || silent.includes(op), op);

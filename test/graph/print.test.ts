@@ -31,7 +31,15 @@ test("the training step of LoRA on q_proj is the one that was read and agreed on
       architecture,
       tuning: {
         trained: new Set(),
-        adapter: { sites: [{ layer, rank: 2, scale: 2 }], alpha: 4, useRslora: false, dropout: 0 },
+        adapter: {
+          type: "lora",
+          sites: [{ layer, rank: 2, scale: 2 }],
+          rank: 2,
+          alpha: 4,
+          useRslora: false,
+          useDora: false,
+          dropout: 0,
+        },
       },
       maxPositions: 64,
       typeOf: () => "bfloat16",

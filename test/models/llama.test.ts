@@ -71,7 +71,8 @@ test("with LoRA on the last layer nothing below it is differentiated", async () 
       rank: 2,
       scale: loraScale(4, 2, false),
     }));
-    const adapter = { sites, alpha: 4, useRslora: false, dropout: 0 };
+    const flags = { useRslora: false, useDora: false, dropout: 0 };
+    const adapter = { type: "lora", sites, rank: 2, alpha: 4, ...flags } as const;
     const tuning = { trained: new Set<string>(), adapter };
     const { graph } = buildTrainingGraph(graphOptionsOf(base, tuning, 8), {
       blocks: 1,

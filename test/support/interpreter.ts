@@ -292,6 +292,12 @@ const EVALUATE: { [T in OpType]: Evaluate<T> } = {
       return coefficients!.data[r!]! * (get(p!, [r!, v!]) - onehot);
     }),
   ],
+  InverseRowNorms: ([x]) => [
+    generate([x!.shape[0]!], ([r]) => {
+      const width = x!.shape[1]!;
+      return 1 / Math.hypot(...x!.data.subarray(r! * width, (r! + 1) * width));
+    }),
+  ],
   ArgMaxHit: ([p, labels]) => [
     generate([p!.shape[0]!], ([r]) => {
       const width = p!.shape[1]!;

@@ -3,12 +3,14 @@ import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
 import path from "node:path";
 import { after, test } from "node:test";
+import { adapterTensors } from "../../src/adapters/adapter.ts";
 import { openBaseModel } from "../../src/models/base-model.ts";
 import type { RecipeInput } from "../../src/protocol/recipe.ts";
 import { type SavingEngine, openTrainingEngine } from "../../src/trainer/onnx-engine.ts";
 import { buildTrainingGraph } from "../../src/trainer/ort-graphs.ts";
 import { planStep } from "../../src/trainer/step-form.ts";
-import { graphOptionsOf, tuningOf } from "../../src/trainer/tuned-base.ts";
+import { graphOptionsOf } from "../../src/trainer/tuned-base.ts";
+import { tuningOf } from "../../src/trainer/tuning-of.ts";
 import type { LayerChoice } from "../../src/util/tensor-patterns.ts";
 import { readModelWeights } from "../../src/weights/model-weights.ts";
 import { readTensor, readTensorBytes } from "../../src/weights/safetensors.ts";
@@ -90,7 +92,9 @@ test("targets of an adapter are restricted by the same controls", async () => {
     variant: "lora",
   } as const;
   const paths = (layers: LayerChoice): string[] =>
-    tuningOf({ method, layers }, base).adapter!.sites.map(({ layer }) => layer.path);
+    adapterTensors(tuningOf({ method, layers }, base).adapter!).flatMap(({ name }) =>
+      name.endsWith(".lora_A.weight") ? [name.slice("base_model.model.".length, -14)] : [],
+    );
   assert.ok(paths({ trainLast: 1 }).every((each) => each.startsWith("model.layers.1.")));
   assert.equal(paths({ trainLast: 1 }).length, 7);
   assert.deepEqual(paths({ freeze: ["layers.0", "mlp", "model.embed_tokens", "!q_proj"] }), [

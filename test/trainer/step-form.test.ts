@@ -4,7 +4,7 @@ import { methodSchema } from "../../src/protocol/recipe.ts";
 import { llama } from "../../src/models/llama.ts";
 import type { GraphOptions } from "../../src/trainer/ort-graphs.ts";
 import { compileStep, planStep, predictBytes } from "../../src/trainer/step-form.ts";
-import { tuningOf } from "../../src/trainer/tuned-base.ts";
+import { tuningOf } from "../../src/trainer/tuning-of.ts";
 
 /** SmolLM2-135M's shape; its weights are not needed to plan. */
 const CONFIG = {

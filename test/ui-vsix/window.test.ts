@@ -58,7 +58,7 @@ suite("the packaged extension", { concurrency: false }, () => {
   });
 
   test("a run from the palette ends with an adapter, and says so once", async () => {
-    await window.command("Retune: Start LoRA Run…");
+    await window.command("Retune: Start Run…");
     await window.pick("tiny");
     await window.pick("data/train.jsonl");
     await window.enter("Name of the run");
@@ -207,8 +207,8 @@ suite("the packaged extension", { concurrency: false }, () => {
     await window.open(windowUrl(session.port, empty));
     for (const [view, button] of [
       ["Base Models", "Add Model Folder…"],
-      ["Adapters", "Start LoRA Run…"],
-      ["Runs", "Start LoRA Run…"],
+      ["Adapters", "Start Run…"],
+      ["Runs", "Start Run…"],
     ] as const) {
       await window.view(view).getByRole("button", { name: button }).first().waitFor();
     }

@@ -88,8 +88,10 @@ suite("training", () => {
     assert.ok(isWebview(await tabNamed("quick"), "retune.run"));
   });
 
-  test("Start LoRA Run asks for base, data and name, and starts", async () => {
-    const started = run<string>("startLoraRun");
+  test("Start Run asks for method, base, data and name, and starts", async () => {
+    const started = run<string>("startRun");
+    // LoRA: what most begin with comes first.
+    await input.accept();
     await input.accept();
     // train.jsonl: files for evaluation come last.
     await input.accept();
@@ -103,8 +105,9 @@ suite("training", () => {
     assert.ok(readdirSync(workspaceFolder()).includes("tiny-train.retune.json"));
   });
 
-  test("Start LoRA Run can write the recipe for editing instead", async () => {
-    const started = run<string>("startLoraRun");
+  test("Start Run can write the recipe for editing instead", async () => {
+    const started = run<string>("startRun");
+    await input.accept(3);
     await input.accept();
     await input.accept();
     await input.accept();
@@ -114,6 +117,8 @@ suite("training", () => {
     const document = await activeFile("tiny-train-2.retune.json");
     const written = parse(document.getText()) as RecipeInput;
     assert.equal(written.base, "models/tiny");
+    assert.equal(written.method?.type, "loreft");
+    assert.equal(written.optimizer?.learningRate, 9e-4, "each method has a rate of its own");
     assert.equal(written.data.eval, "data/eval.jsonl", "rows for evaluation lie beside");
     assert.equal(written.data.maxLength, 256, "no longer than the base model takes");
   });
@@ -121,7 +126,7 @@ suite("training", () => {
   test("leaving the questions starts nothing", async () => {
     const { store } = await retune();
     const before = store.runs().length;
-    const started = run<string>("startLoraRun");
+    const started = run<string>("startRun");
     await input.accept();
     await input.cancel();
     assert.equal(await started, undefined);

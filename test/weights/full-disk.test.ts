@@ -7,11 +7,8 @@ import path from "node:path";
 import { after, before, suite, test } from "node:test";
 import { mergeAdapters } from "../../src/merge/adapter-merge.ts";
 import { hasCode } from "../../src/util/errors.ts";
-import {
-  type PeftLoraConfig,
-  readPeftAdapter,
-  writePeftAdapter,
-} from "../../src/weights/peft-adapter.ts";
+import { type PeftLoraConfig, readPeftAdapter } from "../../src/weights/peft-adapter.ts";
+import { writePeftFolder } from "../../src/weights/peft-folder.ts";
 import { writeSafetensors } from "../../src/weights/safetensors.ts";
 import { refuses } from "../support/refuses.ts";
 
@@ -40,12 +37,12 @@ suite("a full disk", { skip: !isMounted && "only root can mount a small disk" },
     const folder = path.join(mountPoint, "adapter");
     await cp(path.join(golden, "models/tied/adapter"), folder, { recursive: true });
     const { config, tensors } = await readPeftAdapter(folder);
-    const write = writePeftAdapter(folder, config, [big(2 * DISK_BYTES)]);
+    const write = writePeftFolder(folder, config, [big(2 * DISK_BYTES)]);
     await assert.rejects(write, (error) => hasCode(error, "ENOSPC"));
     assert.deepEqual(await readdir(mountPoint), ["adapter"]);
     const again = await readPeftAdapter(folder);
     assert.deepEqual([...again.tensors.keys()], [...tensors.keys()]);
-    await writePeftAdapter(folder, config as PeftLoraConfig, [big(1000)]);
+    await writePeftFolder(folder, config as PeftLoraConfig, [big(1000)]);
     await rm(folder, { recursive: true });
   });
 

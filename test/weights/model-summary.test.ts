@@ -111,7 +111,6 @@ suite("summary of an adapter", () => {
         method: "rsLoRA",
         rank: 3,
         alpha: 6,
-        useRslora: true,
         // q_proj [48, 32] and down_proj [32, 48] in two layers, lm_head [96, 32]
         parameters: 3 * (4 * (48 + 32) + (96 + 32)),
         bytes: undefined,

@@ -32,7 +32,10 @@ export class AdapterCatalog extends Catalog<AdapterEntry> {
   }
 
   protected override async search(): Promise<readonly AdapterEntry[]> {
-    const files = await vscode.workspace.findFiles("**/adapter_config.json", SEARCH_EXCLUDES);
+    const files = await vscode.workspace.findFiles(
+      "**/{adapter,reft}_config.json",
+      SEARCH_EXCLUDES,
+    );
     const folders = new Set(
       files.filter((uri) => uri.scheme === "file").map((uri) => path.dirname(uri.fsPath)),
     );

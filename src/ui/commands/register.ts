@@ -11,13 +11,13 @@ import { generate } from "./generate.ts";
 import { mergeAdapter } from "./merge-adapter.ts";
 import { addModelFolder, refresh, removeModelFolder } from "./model-folders.ts";
 import { deleteRun, openRun, resumeRun, stopRun } from "./run-commands.ts";
-import { startLoraRun } from "./start-lora-run.ts";
+import { startRun } from "./start-run.ts";
 import { startRunFromRecipe } from "./start-run-from-recipe.ts";
 
 type Handler = (app: App, argument: unknown) => unknown;
 
 const HANDLERS: Record<keyof typeof COMMANDS, Handler> = {
-  startLoraRun,
+  startRun,
   startRunFromRecipe,
   freezeLayers,
   layerPreset,

@@ -51,7 +51,7 @@ export async function pickRecipe(
   const uris = await vscode.workspace.findFiles(`**/*${RECIPE_SUFFIX}`, SEARCH_EXCLUDES);
   if (uris.length === 0) {
     void vscode.window.showInformationMessage(
-      `There is no recipe (*${RECIPE_SUFFIX}) in this workspace. "Retune: Start LoRA Run…" writes one.`,
+      `There is no recipe (*${RECIPE_SUFFIX}) in this workspace. "Retune: Start Run…" writes one.`,
     );
     return undefined;
   }

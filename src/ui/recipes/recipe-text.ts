@@ -1,12 +1,15 @@
-/** The recipe that "Start LoRA Run…" writes: short, complete, and a person can read it. */
+/** The recipe that "Start Run…" writes: short, complete, and a person can read it. */
 import path from "node:path";
-import type { RecipeInput } from "../../protocol/recipe.ts";
+import { type RecipeInput, methodSchema } from "../../protocol/recipe.ts";
+import { defaultLearningRate } from "../../runs/resolve-recipe.ts";
+import type { MethodChoice } from "./method-choices.ts";
 
 export interface NewRecipe {
   name: string;
   /** Absolute paths. */
   base: string;
   data: string;
+  method: MethodChoice["recipe"];
   /** Rows for evaluation; left out: a share of the training data is held out. */
   evalData?: string | undefined;
   /** Longest row that the base model takes, where that is known. */
@@ -22,11 +25,12 @@ const USUAL_MAX_LENGTH = 512;
 const EVAL_SPLIT = 0.1;
 
 export function newRecipe(options: NewRecipe): RecipeInput {
-  const { name, base, data, evalData, folder, maxPositions = USUAL_MAX_LENGTH } = options;
+  const { name, base, data, method, evalData, folder, maxPositions = USUAL_MAX_LENGTH } = options;
+  const learningRate = defaultLearningRate(methodSchema.parse(method.method));
   return {
     name,
     base: relativePath(folder, base),
-    method: { type: "lora", rank: 8, alpha: 16, targets: "all-linear" },
+    ...method,
     data: {
       train: relativePath(folder, data),
       ...(evalData === undefined
@@ -34,7 +38,7 @@ export function newRecipe(options: NewRecipe): RecipeInput {
         : { eval: relativePath(folder, evalData) }),
       maxLength: Math.min(USUAL_MAX_LENGTH, maxPositions),
     },
-    optimizer: { learningRate: 2e-4, schedule: "cosine", warmupSteps: 10 },
+    optimizer: { learningRate, schedule: "cosine", warmupSteps: 10 },
     batchSize: 4,
     epochs: 3,
     evalEvery: 25,

@@ -46,7 +46,7 @@ export function describeAdapter(adapter: AdapterEntry): string {
   if (summary === undefined) return problem?.replaceAll(place + path.sep, "") ?? "";
   const base = basePath ?? summary.base;
   return [
-    `${summary.method} r=${summary.rank}`,
+    summary.rank === undefined ? summary.method : `${summary.method} r=${summary.rank}`,
     ...(base === undefined ? [] : [path.basename(base)]),
     formatCount(summary.parameters),
   ].join(" · ");
@@ -57,8 +57,10 @@ function adapterTooltip(adapter: AdapterEntry): vscode.MarkdownString {
   return factsTooltip(adapter.label, [
     ["Problem", shortPaths(adapter.problem ?? "")],
     ["Method", summary?.method],
-    ["Rank", summary && String(summary.rank)],
-    ["Alpha", summary && String(summary.alpha)],
+    ["Rank", summary?.rank?.toString()],
+    ["Alpha", summary?.alpha?.toString()],
+    ["Positions", summary?.positions],
+    ["Virtual tokens", summary?.virtualTokens?.toString()],
     ["Parameters", summary && formatCount(summary.parameters)],
     ["Size on disk", summary && formatBytes(summary.bytes)],
     ["Base model", adapter.basePath ?? summary?.base],

@@ -80,7 +80,7 @@ function refreshAdaptersWithRuns(app: App): vscode.Disposable {
 /** Files that come and go in the workspace; checkpoints of a run are not among them. */
 function watchModelFiles(app: App): vscode.Disposable {
   const watcher = vscode.workspace.createFileSystemWatcher(
-    "**/{config.json,adapter_config.json,*.safetensors,*.gguf}",
+    "**/{config.json,adapter_config.json,reft_config.json,*.safetensors,*.gguf}",
     false,
     true,
   );

@@ -196,7 +196,19 @@ function trainedText(state: Run["state"]): string | undefined {
 }
 
 function methodText(method: NonNullable<Run["recipe"]>["method"]): string {
-  return method.type === "lora"
-    ? `${method.variant}, rank ${method.rank}, alpha ${method.alpha}`
-    : method.type;
+  switch (method.type) {
+    case "lora":
+      return `${method.variant}, rank ${method.rank}, alpha ${method.alpha}`;
+    case "loreft":
+    case "direft":
+    case "noreft":
+      return `${method.type}, rank ${method.rank}, ${method.positions}`;
+    case "prompt-tuning":
+    case "prefix-tuning":
+      return `${method.type}, ${method.tokens} tokens`;
+    case "ia3":
+    case "freeze":
+    case "full":
+      return method.type;
+  }
 }

@@ -184,6 +184,7 @@ def rope_goldens():
     (HERE / "rope.json").write_text(json.dumps(goldens, indent=1) + "\n")
 
 
-for variant, arguments in VARIANTS.items():
-    make(variant, *arguments)
-rope_goldens()
+if __name__ == "__main__":
+    for variant, arguments in VARIANTS.items():
+        make(variant, *arguments)
+    rope_goldens()

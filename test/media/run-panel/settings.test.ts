@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { methodLabel, settingGroups } from "../../../media/run-panel/settings.ts";
+import { methodLabel } from "../../../media/run-panel/method-settings.ts";
+import { settingGroups } from "../../../media/run-panel/settings.ts";
 import { resolvedRecipeSchema } from "../../../src/protocol/recipe.ts";
 import { runView } from "./run-view.ts";
 

@@ -6,6 +6,7 @@ import { after, test } from "node:test";
 import { parse } from "jsonc-parser";
 import { recipeSchema } from "../../../src/protocol/recipe.ts";
 import { evaluationFileBeside, maxPositions } from "../../../src/ui/recipes/recipe-inputs.ts";
+import { METHOD_CHOICES } from "../../../src/ui/recipes/method-choices.ts";
 import { newRecipe, recipeText } from "../../../src/ui/recipes/recipe-text.ts";
 
 const folder = mkdtempSync(path.join(tmpdir(), "retune-recipe-"));
@@ -24,6 +25,7 @@ test("a new recipe is valid, and its paths travel with the folder", () => {
     base: path.join(folder, "models/tiny"),
     data: path.join(folder, "data/rows.jsonl"),
     folder,
+    method: METHOD_CHOICES[0]!.recipe,
   });
   assert.deepEqual(recipeSchema.parse(parse(recipeText(recipe))).name, "first");
   assert.equal(recipe.base, "models/tiny");
@@ -31,15 +33,32 @@ test("a new recipe is valid, and its paths travel with the folder", () => {
   assert.equal(recipe.data.evalSplit, 0.1);
 });
 
+test("every method that is offered makes a valid recipe, with its own learning rate", () => {
+  const rates = METHOD_CHOICES.map(({ recipe: method, label, detail }) => {
+    assert.ok(detail.length < 100 && label.length < 20, label);
+    const options = { name: "x", base: folder, data: path.join(folder, "a.jsonl"), folder };
+    const written = parse(recipeText(newRecipe({ ...options, method })));
+    return recipeSchema.parse(written).optimizer.learningRate;
+  });
+  assert.ok(new Set(rates).size >= 5, rates.join());
+});
+
 test("what lies outside the folder is named by its absolute path", () => {
   const base = path.resolve(folder, "../elsewhere");
-  const recipe = newRecipe({ name: "x", base, data: path.join(folder, "a.jsonl"), folder });
+  const recipe = newRecipe({
+    name: "x",
+    base,
+    method: METHOD_CHOICES[0]!.recipe,
+    data: path.join(folder, "a.jsonl"),
+    folder,
+  });
   assert.equal(recipe.base, base);
 });
 
 test("rows are no longer than the base model takes", async () => {
   write("small/config.json", '{"max_position_embeddings": 128}');
-  const options = { name: "x", base: folder, data: path.join(folder, "a.jsonl"), folder };
+  const method = METHOD_CHOICES[0]!.recipe;
+  const options = { name: "x", base: folder, method, data: path.join(folder, "a.jsonl"), folder };
   const limit = await maxPositions(path.join(folder, "small"));
   assert.equal(newRecipe({ ...options, maxPositions: limit }).data.maxLength, 128);
   assert.equal(newRecipe({ ...options, maxPositions: 8192 }).data.maxLength, 512);

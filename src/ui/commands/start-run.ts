@@ -2,22 +2,27 @@
 import { stat } from "node:fs/promises";
 import path from "node:path";
 import * as vscode from "vscode";
+import { methodSchema } from "../../protocol/recipe.ts";
+import { defaultLearningRate } from "../../runs/resolve-recipe.ts";
 import writeFileAtomic from "write-file-atomic";
 import type { App } from "../app.ts";
 import { toFileName } from "../../util/format.ts";
 import { evaluationFileBeside, maxPositions } from "../recipes/recipe-inputs.ts";
+import { METHOD_CHOICES, type MethodChoice } from "../recipes/method-choices.ts";
 import { newRecipe, RECIPE_SUFFIX, recipeText } from "../recipes/recipe-text.ts";
 import { requireTrust } from "../trust.ts";
 import { baseOf, pickBase } from "./pick-base.ts";
 import { pickData } from "./pick-data.ts";
 import { startRecipe } from "./start-run-from-recipe.ts";
 
-const TITLE = "Start LoRA Run";
+const TITLE = "Start Run";
 
-export async function startLoraRun(app: App, argument: unknown): Promise<string | undefined> {
+export async function startRun(app: App, argument: unknown): Promise<string | undefined> {
   requireTrust();
   const folder = await workspaceFolder();
   if (folder === undefined) return undefined;
+  const method = await askMethod();
+  if (method === undefined) return undefined;
   const base = baseOf(argument) ?? (await pickBase(app, TITLE));
   if (base === undefined) return undefined;
   const data = await pickData(TITLE);
@@ -25,12 +30,13 @@ export async function startLoraRun(app: App, argument: unknown): Promise<string 
   const name = await askName(`${stem(base)}-${stem(data)}`);
   if (name === undefined) return undefined;
   const file = await freeFile(folder, toFileName(name));
-  const choice = await askHow(path.basename(file));
+  const choice = await askHow(path.basename(file), method);
   if (choice === undefined) return undefined;
   const recipe = newRecipe({
     name,
     base,
     data,
+    method: method.recipe,
     evalData: await evaluationFileBeside(data),
     folder,
     maxPositions: await maxPositions(base),
@@ -72,12 +78,24 @@ export async function askName(proposal: string, title = TITLE): Promise<string |
   return name?.trim();
 }
 
-async function askHow(fileName: string): Promise<"start" | "edit" | undefined> {
+async function askMethod(): Promise<MethodChoice | undefined> {
+  const options = { title: TITLE, matchOnDetail: true, matchOnDescription: true };
+  return vscode.window.showQuickPick(METHOD_CHOICES, {
+    ...options,
+    placeHolder: "Which method? Each starts with settings that learn.",
+  });
+}
+
+async function askHow(
+  fileName: string,
+  { label, description, recipe }: MethodChoice,
+): Promise<"start" | "edit" | undefined> {
+  const rate = defaultLearningRate(methodSchema.parse(recipe.method));
   const items = [
     {
       label: "$(play) Start now",
       description: fileName,
-      detail: "Rank 8 on all linear layers, 3 epochs, learning rate 2e-4.",
+      detail: `${label}: ${description}, 3 epochs, learning rate ${rate.toExponential()}.`,
       how: "start" as const,
     },
     {

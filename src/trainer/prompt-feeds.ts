@@ -1,0 +1,64 @@
+/** Where in the flat sequence the prompts' first and last tokens stand, for interventions on them. */
+import { interventionPositions } from "../weights/reft/positions.ts";
+import type { ReftAdapter, ReftEnd } from "../adapters/reft.ts";
+import type { Example } from "../data/example.ts";
+import { InputError } from "../util/errors.ts";
+import type { Feed } from "./ort-session.ts";
+
+/** Tokens before the first that counts. */
+export function promptLength({ counted }: Pick<Example, "counted">): number {
+  const first = counted.indexOf(1);
+  return first === -1 ? counted.length : first;
+}
+
+export const PROMPT_FEEDS: Record<ReftEnd, { name: string; size: "I" | "J" }> = {
+  all: { name: "prompt.all", size: "I" },
+  first: { name: "prompt.first", size: "I" },
+  last: { name: "prompt.last", size: "J" },
+};
+
+/**
+ * @param prompts each row's start in the flat sequence, and how many of its tokens are prompt
+ */
+export function promptFeeds(
+  { interventions, positions }: ReftAdapter,
+  prompts: readonly { start: number; length: number }[],
+): { feeds: Record<string, Feed>; sizes: { I: number; J: number } } {
+  const ends = prompts.map(({ start, length }) => {
+    const { first, last } = interventionPositions(length, positions);
+    return { first: first.map((at) => start + at), last: last.map((at) => start + at) };
+  });
+  const first = ends.flatMap((row) => row.first);
+  const last = ends.flatMap((row) => row.last);
+  const places = { all: [...first, ...last], first, last };
+  const feeds: Record<string, Feed> = {};
+  const sizes = { I: 0, J: 0 };
+  for (const end of new Set(interventions.map((one) => one.end))) {
+    const { name, size } = PROMPT_FEEDS[end];
+    feeds[name] = BigInt64Array.from(places[end], BigInt);
+    sizes[size] = places[end].length;
+  }
+  return { feeds, sizes };
+}
+
+/**
+ * @param file that the rows are from, for messages
+ * @throws InputError for a row whose prompt is shorter than the positions ask for
+ */
+export function checkPrompts(
+  { positions: { first, last } }: ReftAdapter,
+  rows: readonly Example[],
+  file: string,
+): void {
+  const [shortest] = rows.toSorted((a, b) => promptLength(a) - promptLength(b));
+  if (!shortest || promptLength(shortest) >= Math.max(first + last, 2 * first, 2 * last)) return;
+  const found = promptLength(shortest);
+  const half = Math.floor(found / 2);
+  const remedy =
+    half === 0
+      ? "representation fine-tuning edits prompts: rows need one"
+      : `shorten method.positions to f${half}+l${half} or less`;
+  throw new InputError(
+    `${file}:${shortest.line}: its prompt has ${found} tokens, but method.positions take ${first} at its start and ${last} at its end, at most half of it each; ${remedy}`,
+  );
+}

@@ -1,0 +1,84 @@
+/** Interventions between the engine's parameters and their folder on disk. */
+import path from "node:path";
+import type { ReftAdapter, ReftEnd } from "../adapters/reft.ts";
+import { reftTensors } from "../adapters/reft.ts";
+import type { BaseModel } from "../models/base-model.ts";
+import { InputError } from "../util/errors.ts";
+import { parsePositions } from "../weights/reft/positions.ts";
+import {
+  type ReftIntervention,
+  readReftAdapter,
+  writeReftAdapter,
+} from "../weights/reft/reft-adapter.ts";
+import { embeddingWidth } from "./tuning-of.ts";
+
+/** @param values each tensor's, by the engine's name, which is the file's too */
+export async function saveReft(
+  dir: string,
+  adapter: ReftAdapter,
+  { values, baseModel }: { values: ReadonlyMap<string, Float32Array>; baseModel: string },
+): Promise<void> {
+  const { kind: type, interventions, positions, dropout } = adapter;
+  const value = (name: string): Float32Array => {
+    const found = values.get(name);
+    if (!found) throw new Error(`internal: no ${name}`);
+    return found;
+  };
+  const names = reftTensors(adapter).map(({ name }) => name);
+  const saved = interventions.map(({ layer, unit, rank }, index): ReftIntervention => {
+    const [rotate = "", weight = "", bias = ""] = names.slice(3 * index, 3 * index + 3);
+    const tensors = { rotate: value(rotate), weight: value(weight), bias: value(bias) };
+    return { layer, unit, type, rank, ...tensors };
+  });
+  const tied = interventions.every(({ end }) => end === "all");
+  const config = { baseModel, positions: positionsText(positions), tied, dropout };
+  await writeReftAdapter(dir, config, saved);
+}
+
+function positionsText({ first, last }: ReftAdapter["positions"]): string {
+  return [first > 0 ? `f${first}` : "", last > 0 ? `l${last}` : ""].filter(Boolean).join("+");
+}
+
+/** @throws InputError naming the file and what does not fit the base */
+export async function loadReft(
+  dir: string,
+  { architecture }: BaseModel,
+): Promise<{ adapter: ReftAdapter; values: ReadonlyMap<string, Float32Array> }> {
+  const { config, interventions } = await readReftAdapter(dir);
+  const width = embeddingWidth(architecture);
+  const [first] = interventions;
+  const kinds = new Set(interventions.map(({ type }) => type));
+  if (!first || kinds.size > 1) {
+    throw new InputError(
+      `${path.join(dir, "reft_config.json")}: interventions are ${[...kinds].join(" and ")}; Retune computes one kind at a time`,
+    );
+  }
+  const found = first.rotate.length / first.rank;
+  const deepest = Math.max(...interventions.map(({ layer }) => layer));
+  if (found !== width || deepest >= architecture.layers) {
+    throw new InputError(
+      `${dir}: interventions on states of ${found} after block ${deepest}, but this base model has a width of ${width} and ${architecture.layers} blocks: the adapter was made for another base`,
+    );
+  }
+  const positions = parsePositions(config.positions);
+  const ends: readonly ReftEnd[] = config.tied
+    ? ["all"]
+    : (["first", "last"] as const).filter((end) => positions[end] > 0);
+  const adapter: ReftAdapter = {
+    type: "reft",
+    kind: first.type,
+    interventions: interventions.map(({ layer, unit, rank }) => ({
+      layer,
+      unit,
+      end: ends[unit] ?? "all",
+      rank,
+    })),
+    positions,
+    width,
+    dropout: 0,
+  };
+  const names = reftTensors(adapter).map(({ name }) => name);
+  const tensors = interventions.flatMap(({ rotate, weight, bias }) => [rotate, weight, bias]);
+  const values = new Map(tensors.map((tensor, index) => [names[index] ?? "", tensor]));
+  return { adapter, values };
+}

@@ -1,0 +1,58 @@
+/** (IA)³, prompt tuning and prefix tuning in PEFT's format: a few tensors, and few ways to go wrong. */
+import { InputError } from "../util/errors.ts";
+import { isFloatDType } from "./dtype.ts";
+import type { PeftFolder } from "./peft-folder.ts";
+import type { TensorInfo } from "./safetensors.ts";
+
+const IA3 = /^base_model\.model\.(.+)\.ia3_l$/u;
+
+/** Module path in the base → its scales: [out,1], or [1,in] for a feed-forward module. */
+export function ia3Tensors({ file, config, tensors }: PeftFolder): ReadonlyMap<string, TensorInfo> {
+  for (const key of ["modules_to_save", "fan_in_fan_out"]) {
+    const value = config[key];
+    if (value === undefined || value === null || value === false) continue;
+    if (Array.isArray(value) && value.length === 0) continue;
+    throw new InputError(
+      `${file}: ${key} is ${JSON.stringify(value)}, which Retune does not compute; merge it into its base with PEFT (merge_and_unload)`,
+    );
+  }
+  const found = new Map<string, TensorInfo>();
+  for (const info of tensors.values()) {
+    const [, module] = IA3.exec(info.name) ?? [];
+    if (module === undefined || info.shape.length !== 2) {
+      throw new InputError(`${info.file}: tensor ${info.name} is no part of an (IA)³ adapter`);
+    }
+    checkFloat(info);
+    found.set(module, info);
+  }
+  if (found.size === 0) throw new InputError(`${file}: the adapter holds no ia3_l tensors`);
+  return found;
+}
+
+/** The one tensor of prompt tuning [tokens, C] or prefix tuning [tokens, layers·2·K·D]. */
+export function promptEmbeddings({ file, config, tensors }: PeftFolder): TensorInfo {
+  if (config["prefix_projection"] === true) {
+    throw new InputError(
+      `${file}: prefix_projection is true, expected false: an adapter saved for use has the projection computed`,
+    );
+  }
+  const submodules = config["num_transformer_submodules"];
+  if (typeof submodules === "number" && submodules !== 1) {
+    throw new InputError(`${file}: num_transformer_submodules is ${submodules}, expected 1`);
+  }
+  const info = tensors.get("prompt_embeddings");
+  const other = [...tensors.keys()].find((name) => name !== "prompt_embeddings");
+  if (!info || other !== undefined || info.shape.length !== 2) {
+    const what = info ? (other ?? `prompt_embeddings [${info.shape.join(", ")}]`) : "nothing";
+    throw new InputError(
+      `${file}: expected one tensor prompt_embeddings of two axes, found ${what}`,
+    );
+  }
+  checkFloat(info);
+  return info;
+}
+
+function checkFloat({ file, name, dtype }: TensorInfo): void {
+  if (isFloatDType(dtype)) return;
+  throw new InputError(`${file}: tensor ${name} is ${dtype}, expected F32, F16 or BF16`);
+}

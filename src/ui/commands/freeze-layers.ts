@@ -17,14 +17,13 @@ import { newRecipe, RECIPE_SUFFIX, recipeText } from "../recipes/recipe-text.ts"
 import { requireTrust } from "../trust.ts";
 import { baseOf } from "./pick-base.ts";
 import { pickData } from "./pick-data.ts";
-import { askName, freeFile, stem, workspaceFolder } from "./start-lora-run.ts";
+import { askName, freeFile, stem, workspaceFolder } from "./start-run.ts";
 import { activeRecipe, pickRecipe, toUri } from "./start-run-from-recipe.ts";
 import { toFileName } from "../../util/format.ts";
 
 const TITLE = "Freeze Layers";
 /** A new recipe begins with a choice that trains well on little data. */
 const USUAL_LAST_BLOCKS = 2;
-const FREEZE_LEARNING_RATE = 2e-5;
 
 /** @param argument a recipe's URI, a row of a base model, or nothing */
 export async function freezeLayers(app: App, argument: unknown): Promise<void> {
@@ -86,25 +85,18 @@ async function newFreezeRecipe(base: string): Promise<vscode.Uri | undefined> {
   if (data === undefined) return undefined;
   const name = await askName(`${stem(base)}-${stem(data)}-freeze`, TITLE);
   if (name === undefined) return undefined;
+  const part = blocks > 0 ? { trainLast: Math.min(USUAL_LAST_BLOCKS, blocks) } : { freeze: [] };
   const recipe = newRecipe({
     name,
     base,
     data,
+    method: { method: { type: "freeze" }, ...part },
     evalData: await evaluationFileBeside(data),
     folder,
     maxPositions: await maxPositions(base),
   });
-  const { name: title, base: model, optimizer, ...rest } = recipe;
-  const text = recipeText({
-    name: title,
-    base: model,
-    ...rest,
-    method: { type: "freeze" },
-    ...(blocks > 0 ? { trainLast: Math.min(USUAL_LAST_BLOCKS, blocks) } : { freeze: [] }),
-    optimizer: { ...optimizer, learningRate: FREEZE_LEARNING_RATE },
-  });
   const file = await freeFile(folder, toFileName(name));
-  await writeFileAtomic(file, text);
+  await writeFileAtomic(file, recipeText(recipe));
   return vscode.Uri.file(file);
 }
 

@@ -4,25 +4,25 @@
  */
 import path from "node:path";
 import * as vscode from "vscode";
-import { trainsBase } from "../../protocol/recipe.ts";
 import { errorMessage, InputError } from "../../util/errors.ts";
 import { RECIPE_SUFFIX } from "../recipes/recipe-text.ts";
 import { shortPaths } from "../short-paths.ts";
 import { type BaseTensor, readBaseTensors } from "./base-tensors.ts";
+import { type ChoiceKind, choosableTensors } from "./choosable.ts";
 import { layerNodes, type LayerNode } from "./layer-nodes.ts";
-import { choosable, readRecipeLayers, trainedBy, withTrained } from "./recipe-layers.ts";
+import { readRecipeLayers, trainedBy, withTrained } from "./recipe-layers.ts";
 
 export interface Layers {
   readonly document: vscode.TextDocument;
   /** "quick" */
   readonly name: string;
-  /** What the choice is about; with an adapter the layers that it can attach to. */
+  /** What the choice is about. */
   readonly tensors: readonly BaseTensor[];
   readonly nodes: readonly LayerNode[];
   readonly trained: ReadonlySet<string>;
   /** Parameters of the whole base. */
   readonly totalParameters: number;
-  readonly isAdapter: boolean;
+  readonly kind: ChoiceKind;
   /** One line: why the recipe can't be read just now; the rest is as it was before. */
   readonly problem?: string;
 }
@@ -149,15 +149,15 @@ export class LayerEditor implements vscode.Disposable {
     }
     const all = this.#base.tensors;
     const isTrained = trainedBy(choice, all, basePath);
-    const tensors = choosable(method, all);
+    const { kind, tensors } = choosableTensors(method, all);
     return {
       document,
       name: path.basename(file, RECIPE_SUFFIX),
       tensors,
-      nodes: layerNodes(tensors),
+      nodes: layerNodes(tensors, kind === "blocks"),
       trained: new Set(tensors.map(({ name }) => name).filter(isTrained)),
       totalParameters: all.reduce((sum, { parameters }) => sum + parameters, 0),
-      isAdapter: !trainsBase(method),
+      kind,
     };
   }
 

@@ -7,7 +7,7 @@ export interface MethodChoice {
   detail: string;
   /** What is trained, said short. */
   description: string;
-  recipe: Pick<RecipeInput, "method" | "trainLast">;
+  recipe: Pick<RecipeInput, "method" | "trainLast" | "freeze">;
 }
 
 export const METHOD_CHOICES: readonly MethodChoice[] = [

@@ -8,6 +8,7 @@ import { formatBytes, formatCount, formatLoss, formatShape } from "../util/forma
 import { pathExists } from "../util/path-exists.ts";
 import { summariseAdapter, summariseModel } from "../weights/model-summary.ts";
 import { type Command, parseArguments, print } from "./command.ts";
+import { inspectRecipe } from "./inspect-recipe.ts";
 
 interface Inspection {
   kind: "model" | "adapter" | "dataset" | "run";
@@ -113,15 +114,26 @@ async function inspect(target: string): Promise<Inspection> {
 }
 
 export const inspectCommand: Command = {
-  usage: "inspect PATH [--json]",
-  summary: "what a model, adapter, dataset or run is",
-  help: `  PATH    a model folder, a .gguf, an adapter folder, a .jsonl or a run folder
-  --json  everything as one JSON object`,
+  usage: "inspect PATH | --recipe RECIPE [--json]",
+  summary: "what a model, adapter, dataset or run is, or what a recipe will take",
+  help: `  PATH             a model folder, a .gguf, an adapter folder, a .jsonl or a run folder
+  --recipe RECIPE  trainable parameters, memory by part, and the time of a step,
+                   measured in two steps that change nothing
+  --no-measure     with --recipe: from the files' headers alone
+  --json           everything as one JSON object`,
   run: async (args) => {
     const { values, positionals } = parseArguments(args, {
-      options: { json: { type: "boolean", default: false } },
-      positionals: ["PATH"],
+      options: {
+        recipe: { type: "string" },
+        "no-measure": { type: "boolean", default: false },
+        json: { type: "boolean", default: false },
+      },
+      positionals: args.some((one) => /^--recipe(=|$)/u.test(one)) ? [] : ["PATH"],
     });
+    if (values.recipe !== undefined) {
+      await inspectRecipe(values.recipe, { json: values.json, measure: !values["no-measure"] });
+      return 0;
+    }
     const { kind, facts, lines } = await inspect(path.resolve(positionals[0] ?? ""));
     if (values.json) print(JSON.stringify({ kind, ...facts }));
     else for (const line of lines) print(line);

@@ -2,10 +2,11 @@
 import { type Adapter, dropoutOf, virtualTokens } from "../adapters/adapter.ts";
 import { orthonormalTensors, orthonormaliseColumns } from "../adapters/reft.ts";
 import type { Example } from "../data/example.ts";
+import type { NamedShape } from "../graph/causal-lm.ts";
 import { elementCount } from "../graph/dim.ts";
 import { type BaseModel, openBaseModel } from "../models/base-model.ts";
 import { quantiseBase } from "../models/quantised-base.ts";
-import type { MemoryWish, Method, Quantization, UsedMemory } from "../protocol/recipe.ts";
+import type { MemoryWish, Method, Quantization } from "../protocol/recipe.ts";
 import type { LayerChoice } from "../util/tensor-patterns.ts";
 import { CPU, type Device, createOnDevice } from "./device.ts";
 import type { LossSums, Trainable, TrainingEngine } from "./engine.ts";
@@ -29,7 +30,7 @@ import { loadAdapter } from "./load-adapter.ts";
 import { type Feed, OrtSession, type OrtSessionOptions } from "./ort-session.ts";
 import { type SavedResult, saveResult } from "./save-result.ts";
 import { tuningOf } from "./tuning-of.ts";
-import { type StepPlan, compileStep, planStep } from "./step-form.ts";
+import { type PlannedMemory, type StepPlan, compileStep, planStep } from "./step-form.ts";
 import {
   checkLength,
   graphOptionsOf,
@@ -71,7 +72,7 @@ export interface SavingEngine extends TrainingEngine {
   /** What the method adds to the base. */
   readonly adapter: Adapter | undefined;
   /** What the memory dial came to; undefined where a plan was given, or nothing is trained. */
-  readonly memory: UsedMemory | undefined;
+  readonly memory: PlannedMemory | undefined;
   /** Writes a PEFT adapter folder, or where the base itself is trained a model folder, by atomic rename. */
   saveResult(
     dir: string,
@@ -86,7 +87,7 @@ class OnnxEngine implements SavingEngine {
   readonly parameters: Float32Array;
   readonly totalParameters: number;
   readonly device: Device;
-  readonly memory: UsedMemory | undefined;
+  readonly memory: PlannedMemory | undefined;
   readonly #log: (line: string) => void;
   readonly #base: BaseModel;
   readonly #graphOptions: GraphOptions;
@@ -105,7 +106,7 @@ class OnnxEngine implements SavingEngine {
     parameters: Float32Array;
     training: { graph: TrainingGraph; session: OrtSession } | undefined;
     device: Device;
-    memory?: UsedMemory | undefined;
+    memory?: PlannedMemory | undefined;
     log: (line: string) => void;
   }) {
     this.device = state.device;
@@ -243,43 +244,69 @@ function floats(data: unknown): Float32Array {
   return data;
 }
 
-/**
- * Compiles the training step.
- * @throws InputError for a base model, method or length that does not fit, before anything is compiled
- */
-export async function openTrainingEngine(
-  options: EngineOptions & { log?: (line: string) => void },
-): Promise<SavingEngine> {
-  const { baseDir, method, seed, maxLength, threads = 0, log = () => {} } = options;
-  const wished = options.device ?? CPU;
-  const fromScratch = method.type === "full" && method.init === "random";
-  const opened = options.base ?? (await openBaseModel(baseDir, { needWeights: !fromScratch }));
+/** Everything about a training step that is known before it is compiled. */
+export interface PlannedTraining {
+  base: BaseModel;
+  graphOptions: GraphOptions;
+  plan: StepPlan;
+  graph: TrainingGraph;
+  /** Undefined where a plan was given. */
+  memory: PlannedMemory | undefined;
+  trainableParameters: number;
+  totalParameters: number;
+}
+
+type PlanOptions = EngineOptions & { log?: (line: string) => void };
+
+/** @throws InputError for a base model, method or length that does not fit */
+export async function planEngine(options: PlanOptions): Promise<PlannedTraining> {
+  const { baseDir, method, maxLength, log = () => {} } = options;
+  const opened =
+    options.base ?? (await openBaseModel(baseDir, { needWeights: !isFromScratch(method) }));
   checkLength(opened, maxLength);
   const base = await quantiseBase(opened, { ...options, log });
   const tuning = tuningOf({ method, layers: options.layers }, base);
   checkLength(base, maxLength + virtualTokens(tuning.adapter));
   const graphOptions = graphOptionsOf(base, tuning, maxLength);
-  const { plan, graph, memory } = options.plan
+  const sizeOf = (tensors: readonly NamedShape[]): number =>
+    tensors.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+  const weightBytes = [...base.weights.values()].reduce((sum, one) => sum + one.byteLength, 0);
+  const planned: Pick<PlannedTraining, "plan" | "graph" | "memory"> = options.plan
     ? {
         plan: options.plan,
         graph: buildTrainingGraph(graphOptions, options.plan.form),
         memory: undefined,
       }
-    : compileStep(graphOptions, {
-        maxLength,
-        mode: options.memory ?? "auto",
-        weightBytes: [...base.weights.values()].reduce(
-          (sum, { byteLength }) => sum + byteLength,
-          0,
-        ),
-        log,
-      });
+    : compileStep(graphOptions, { maxLength, mode: options.memory ?? "auto", weightBytes, log });
+  const added = planned.graph.parameters.filter(({ name }) => !tuning.trained.has(name));
+  return {
+    ...planned,
+    base,
+    graphOptions,
+    trainableParameters: sizeOf(planned.graph.parameters),
+    totalParameters: sizeOf(base.architecture.tensors) + sizeOf(added),
+  };
+}
+
+function isFromScratch(method: Method): boolean {
+  return method.type === "full" && method.init === "random";
+}
+
+/**
+ * Compiles the training step.
+ * @throws InputError for a base model, method or length that does not fit, before anything is compiled
+ */
+export async function openTrainingEngine(options: PlanOptions): Promise<SavingEngine> {
+  const { method, seed, threads = 0, log = () => {} } = options;
+  const wished = options.device ?? CPU;
+  const { base, graphOptions, plan, graph, memory } = await planEngine(options);
+  const { tuning } = graphOptions;
   const { trainables, size } = layOut(graph.parameters);
   const parameters = new Float32Array(size);
   for (const { name, shape, offset, length } of trainables) {
     const tensor = { name, shape };
     const initial = tuning.trained.has(name)
-      ? await startOfBase(tensor, base, { seed, fromScratch })
+      ? await startOfBase(tensor, base, { seed, fromScratch: isFromScratch(method) })
       : await startOfAdapter(tensor, base, { seed, method });
     parameters.subarray(offset, offset + length).set(initial);
   }

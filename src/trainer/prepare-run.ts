@@ -49,12 +49,17 @@ export async function prepareRun(
   }
 }
 
-async function prepareTraining(
+/** The base as the recipe uses it. */
+export function openRunBase(recipe: ResolvedRecipe, baseDir: string): Promise<BaseModel> {
+  return openBaseModel(baseDir, { needWeights: !isFromScratch(recipe) });
+}
+
+export async function prepareTraining(
   recipe: ResolvedRecipe,
   baseDir: string,
   { phase, log }: Reporter,
 ): Promise<Omit<PreparedRun, "hashing">> {
-  const base = await openBaseModel(baseDir, { needWeights: !isFromScratch(recipe) });
+  const base = await openRunBase(recipe, baseDir);
   await phase("tokenising data");
   const { train, evaluation } = await loadData(recipe, base, log);
   const plan = planTraining(train, recipe);

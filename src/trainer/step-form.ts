@@ -29,11 +29,9 @@ const BLOCK_TOKENS = 128;
 /** Eight blocks leave out 44 % of all scores; more would leave out at most 50 %. */
 const MAX_BLOCKS = 8;
 /** Share of the free memory that a run may be predicted to take. */
-const USABLE_SHARE = 0.8;
+export const USABLE_SHARE = 0.8;
 /** The process without a model: Node.js, ONNX Runtime, the data. */
 const BASELINE_BYTES = 150 * 2 ** 20;
-/** Live, gradient sum, one run's gradient, Adam's two moments. */
-const BYTES_PER_PARAMETER = 5 * 4;
 
 type Dial = Omit<StepPlan, "form"> & { logitsBytes: number; kept: Kept };
 
@@ -76,10 +74,30 @@ function planHead(
   return { rowChunks: Math.ceil(logits / logitsBytes), vocabularyChunks: 1 };
 }
 
+/** Peak resident memory, by what it is for. */
+export interface MemoryParts {
+  /** The checkpoint, as it is stored. */
+  weights: number;
+  /** Copies in the layout that products are fastest in. */
+  packedWeights: number;
+  activations: number;
+  /** One run's gradients and their sum. */
+  gradients: number;
+  /** What is trained, and AdamW's two moments of it. */
+  optimizer: number;
+  /** The process without a model. */
+  process: number;
+}
+
+export interface PlannedMemory extends UsedMemory {
+  bytes: MemoryParts;
+  availableBytes: number;
+}
+
 export interface PlannedStep {
   plan: StepPlan;
   graph: TrainingGraph;
-  memory: UsedMemory;
+  memory: PlannedMemory;
 }
 
 /**
@@ -109,9 +127,11 @@ export function compileStep(
     const plan = planStep(options, { maxLength, mode: one });
     const graph = buildTrainingGraph(options, plan.form);
     const bytes = predictBytes(options, { plan, graph, weightBytes, maxLength });
-    last = { plan, graph, memory: { mode: one, predictedBytes: bytes } };
-    const fits = bytes <= USABLE_SHARE * available;
-    const what = `predicted to take ${formatBytes(bytes)} of ${formatBytes(available)} free`;
+    const predictedBytes = Object.values(bytes).reduce((sum, part) => sum + part, 0);
+    const memory = { mode: one, predictedBytes, bytes, availableBytes: available };
+    last = { plan, graph, memory };
+    const fits = predictedBytes <= USABLE_SHARE * available;
+    const what = `predicted to take ${formatBytes(predictedBytes)} of ${formatBytes(available)} free`;
     if (fits || one === modes.at(-1)) {
       log(`memory mode ${one}, ${what}`);
       if (!fits) {
@@ -124,7 +144,7 @@ export function compileStep(
   return last;
 }
 
-/** Peak resident memory of training, before it starts. */
+/** Peak resident memory of training, before it starts: the sum of the parts. */
 export function predictBytes(
   { architecture, maxPositions }: GraphOptions,
   {
@@ -133,7 +153,7 @@ export function predictBytes(
     weightBytes,
     maxLength,
   }: Pick<PlannedStep, "plan" | "graph"> & { weightBytes: number; maxLength: number },
-): number {
+): MemoryParts {
   const row = Math.min(maxLength, maxPositions) - 1;
   const B = Math.max(Math.floor(plan.maxTokens / row), 1);
   const { blocks, rowChunks } = plan.form;
@@ -145,9 +165,16 @@ export function predictBytes(
   const linear = architecture.linearLayers
     .filter(({ path }) => stored.has(`${path}.weight`))
     .reduce((sum, { inFeatures, outFeatures }) => sum + inFeatures * outFeatures, 0);
-  const packed = plan.prepack && isPacked(graph.graph) ? 2 * 4 * linear : 0;
+  const packedWeights = plan.prepack && isPacked(graph.graph) ? 2 * 4 * linear : 0;
   const activations = peakBytes(graph.graph, sizes);
-  return BASELINE_BYTES + weightBytes + packed + activations + parameters * BYTES_PER_PARAMETER;
+  return {
+    weights: weightBytes,
+    packedWeights,
+    activations,
+    gradients: 2 * 4 * parameters,
+    optimizer: 3 * 4 * parameters,
+    process: BASELINE_BYTES,
+  };
 }
 
 /** Weights in blocks are not packed. */

@@ -6,6 +6,7 @@ import writeFileAtomic from "write-file-atomic";
 import { type ResolvedRecipe, type UsedDevice, trainsBase } from "../protocol/recipe.ts";
 import { type Metric, RUN_FILES, type RunState } from "../protocol/run-folder.ts";
 import { InputError, errorMessage, isDiskFull } from "../util/errors.ts";
+import { formatBytes, formatCount } from "../util/format.ts";
 import { RETUNE_VERSION } from "../util/version.ts";
 import {
   type Progress,
@@ -16,6 +17,7 @@ import {
   restoreNewest,
   writeCheckpoint,
 } from "./checkpoint.ts";
+import type { SavingEngine } from "./onnx-engine.ts";
 import { initAdamW } from "./optimizer.ts";
 import { type PreparedRun, prepareRun } from "./prepare-run.ts";
 import { RunRecorder, readRunRecipe } from "./run-recorder.ts";
@@ -135,6 +137,7 @@ class RunTraining {
       totalParameters: engine.totalParameters,
       ...stateOf(progress, plan),
     });
+    log(budgetLine(engine));
     const loop = new TrainingLoop(
       prepared,
       this.#recipe,
@@ -174,7 +177,10 @@ class RunTraining {
     const { name, note } = engine.device;
     const usedDevice: UsedDevice = { name, ...(note === undefined ? {} : { note }) };
     if (note !== undefined) this.#options.onNote?.(note);
-    const usedMemory = engine.memory;
+    const usedMemory = engine.memory && {
+      mode: engine.memory.mode,
+      predictedBytes: engine.memory.predictedBytes,
+    };
     const recipe: ResolvedRecipe = { ...this.#recipe, versions, usedDevice, usedMemory };
     await this.#writeRecipe(recipe);
     this.#hashesRecorded = hashing.hashes.then((hashes) =>
@@ -240,6 +246,15 @@ class RunTraining {
       return undefined;
     }
   }
+}
+
+/** What is trained, and what that is predicted to take. */
+function budgetLine({ parameters, totalParameters, memory }: SavingEngine): string {
+  const share = ((100 * parameters.length) / totalParameters).toPrecision(2);
+  const trains = `trains ${formatCount(parameters.length)} of ${formatCount(totalParameters)} parameters (${share} %)`;
+  if (!memory) return trains;
+  const { weights, packedWeights, activations, gradients, optimizer } = memory.bytes;
+  return `${trains}; predicted peak ${formatBytes(memory.predictedBytes)}: weights ${formatBytes(weights + packedWeights)}, activations ${formatBytes(activations)}, gradients ${formatBytes(gradients)}, optimizer ${formatBytes(optimizer)}`;
 }
 
 function stateOf(

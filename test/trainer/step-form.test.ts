@@ -57,7 +57,10 @@ test("each mode is predicted to need clearly less than the one before", () => {
   const bytes = (["speed", "balanced", "memory"] as const).map((mode) => {
     const request = { maxLength: 513, mode, weightBytes: WEIGHT_BYTES, available: 24e9 };
     const planned = compileStep(options, { ...request, log: () => {} });
-    return predictBytes(options, { ...planned, weightBytes: WEIGHT_BYTES, maxLength: 513 });
+    const parts = predictBytes(options, { ...planned, weightBytes: WEIGHT_BYTES, maxLength: 513 });
+    const sum = Object.values(parts).reduce((a, b) => a + b, 0);
+    assert.equal(sum, planned.memory.predictedBytes);
+    return sum;
   });
   assert.ok(bytes[1]! < 0.6 * bytes[0]! && bytes[2]! < 0.8 * bytes[1]!, bytes.join());
 });

@@ -1,0 +1,59 @@
+/** `retune inspect --recipe`: what a run will take. */
+import path from "node:path";
+import { resolveRecipe } from "../runs/resolve-recipe.ts";
+import { type Budget, type Calibration, budgetOf, calibrate } from "../trainer/budget.ts";
+import { formatBytes, formatCount } from "../util/format.ts";
+import { print, printError } from "./command.ts";
+
+export async function inspectRecipe(
+  file: string,
+  { json, measure }: { json: boolean; measure: boolean },
+): Promise<void> {
+  const recipe = await resolveRecipe(path.resolve(file));
+  const budget = await budgetOf(recipe, () => {});
+  const calibration = measure ? await calibrate(recipe, () => {}) : undefined;
+  if (json) print(JSON.stringify({ kind: "recipe", ...budget, ...calibration }));
+  else for (const line of [`recipe ${file}`, ...describe(budget, calibration)]) print(line);
+  if (!budget.fits) printError(warning(budget));
+}
+
+const PARTS: Record<keyof Budget["bytes"], string> = {
+  weights: "weights",
+  packedWeights: "weights packed for speed",
+  activations: "activations",
+  gradients: "gradients",
+  optimizer: "trained tensors and optimizer",
+  process: "the process itself",
+};
+
+function describe(budget: Budget, calibration: Calibration | undefined): string[] {
+  const { trainableParameters: trained, totalParameters: total, bytes, predictedBytes } = budget;
+  const share = ((100 * trained) / total).toPrecision(2);
+  const width = Math.max(...Object.values(PARTS).map((name) => name.length));
+  const row = (name: string, size: number): string =>
+    `  ${name.padEnd(width)}  ${formatBytes(size).padStart(8)}`;
+  const parts = Object.entries(PARTS).map(([part, name]) =>
+    row(name, bytes[part as keyof typeof PARTS]),
+  );
+  return [
+    `trains ${formatCount(trained)} of ${formatCount(total)} parameters (${share} %)`,
+    `memory mode ${budget.memoryMode}, predicted peak:`,
+    ...parts,
+    row("together", predictedBytes),
+    `${formatBytes(budget.availableBytes)} are free`,
+    ...(calibration ? measured(calibration) : []),
+  ];
+}
+
+function measured({ stepSeconds, steps, totalSeconds, measuredBytes }: Calibration): string[] {
+  const minutes = totalSeconds / 60;
+  const total = minutes < 2 ? `${totalSeconds.toFixed(0)} s` : `${minutes.toFixed(0)} min`;
+  return [
+    `measured: ${stepSeconds.toPrecision(2)} s a step, ${formatCount(steps)} steps in about ${total}, peak ${formatBytes(measuredBytes)}`,
+  ];
+}
+
+/** Names the ways out that this budget leaves. */
+function warning({ predictedBytes, availableBytes }: Budget): string {
+  return `this may not fit: ${formatBytes(predictedBytes)} predicted, ${formatBytes(availableBytes)} free; lower data.maxLength, train fewer layers, or choose memory "memory" or a quantization`;
+}

@@ -1,0 +1,84 @@
+/** What a recipe will take, told before it starts: parameters, memory by part, and a measured step. */
+import type { ResolvedRecipe } from "../protocol/recipe.ts";
+import { resolveBase } from "../models/base-model.ts";
+import { countedTokens } from "../data/example.ts";
+import { type PlannedTraining, planEngine } from "./onnx-engine.ts";
+import { openRunBase, prepareTraining } from "./prepare-run.ts";
+import { type MemoryParts, USABLE_SHARE } from "./step-form.ts";
+
+export interface Budget {
+  trainableParameters: number;
+  totalParameters: number;
+  memoryMode: string;
+  /** Peak resident memory of the training process, by what it is for. */
+  bytes: MemoryParts;
+  predictedBytes: number;
+  /** What the process may still take on this machine. */
+  availableBytes: number;
+  /** Within the share of the free memory that a run may be predicted to take. */
+  fits: boolean;
+}
+
+export interface Calibration {
+  /** Of the second of two optimizer steps; the first warms up. */
+  stepSeconds: number;
+  /** Optimizer steps of the whole run. */
+  steps: number;
+  totalSeconds: number;
+  /** Peak resident memory of this process, which has done what training does but optimize. */
+  measuredBytes: number;
+}
+
+type Log = (line: string) => void;
+
+/** From the files' headers and the step's graph alone. */
+export async function budgetOf(recipe: ResolvedRecipe, log: Log): Promise<Budget> {
+  const baseDir = await resolveBase(recipe.base, log);
+  const base = await openRunBase(recipe, baseDir);
+  const { method, quantization, memory, seed } = recipe;
+  const { maxLength } = recipe.data;
+  const options = { method, layers: recipe, quantization, memory, seed, maxLength, baseDir, base };
+  return asBudget(await planEngine({ ...options, log }));
+}
+
+function asBudget({ memory, trainableParameters, totalParameters }: PlannedTraining): Budget {
+  if (!memory) throw new Error("internal: planned without a memory mode");
+  const { mode, predictedBytes, bytes, availableBytes } = memory;
+  return {
+    trainableParameters,
+    totalParameters,
+    memoryMode: mode,
+    bytes,
+    predictedBytes,
+    availableBytes,
+    fits: predictedBytes <= USABLE_SHARE * availableBytes,
+  };
+}
+
+/** Two steps of the run's own rows, without updating anything. Nothing is written. */
+export async function calibrate(recipe: ResolvedRecipe, log: Log): Promise<Calibration> {
+  const baseDir = await resolveBase(recipe.base, log);
+  const phase = async (): Promise<void> => {};
+  const { engine, plan } = await prepareTraining(recipe, baseDir, { phase, log });
+  try {
+    const into = new Float32Array(engine.parameters.length);
+    let stepSeconds = 0;
+    for (const step of [0, Math.min(1, plan.totalSteps - 1)]) {
+      const batches = plan.microBatches(step);
+      const counted = batches.flat().reduce((sum, row) => sum + countedTokens(row), 0);
+      const started = performance.now();
+      for (const batch of batches) {
+        await engine.accumulateGradients(batch, { scale: 1 / counted, dropoutSeed: step, into });
+      }
+      stepSeconds = (performance.now() - started) / 1000;
+    }
+    return {
+      stepSeconds,
+      steps: plan.totalSteps,
+      totalSeconds: stepSeconds * plan.totalSteps,
+      measuredBytes: process.resourceUsage().maxRSS * 1024,
+    };
+  } finally {
+    await engine.dispose();
+  }
+}

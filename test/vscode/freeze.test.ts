@@ -219,19 +219,28 @@ suite("Freeze Layers…", () => {
     assert.match(text(), /"trainFirst": 1,/);
   });
 
-  test("the command measures, and says what came of it", async () => {
+  test("memory and step time are measured when asked, and again after the next tick", async () => {
     await run("freezeLayers", recipe("frozen-g"));
-    await run("measureLayers");
-    const { state } = api.layerMeasure;
-    if (state.kind === "failed") {
-      assert.match(message(), / · not measured$/);
-      assert.notEqual(state.problem, "");
-      assert.match(print(1)[0] ?? "", /^Not measured \| ./);
-    } else {
-      assert.match(message(), /^26\.9K of 26\.9K trainable \(100 %\) · .+B · .+s a step$/);
-    }
     await api.layers.tick(node("Last norm"), false);
-    assert.doesNotMatch(message(), /a step|not measured/, "it is no longer true");
+    await run("measureLayers");
+    const measured = / trainable \(\d+\.\d %\) · [\d.]+ MB · [\d.]+ m?s a step$/;
+    assert.match(message(), measured);
+    assert.match(message(), /^26\.8K of 26\.9K /);
+    assert.match(print(1)[0] ?? "", /^Measured \| [\d.]+ MB · [\d.]+ m?s a step$/);
+    await api.layers.tick(node("Block 0"), false);
+    assert.equal(message(), "17.6K of 26.9K trainable (65.4 %)", "no longer true, so not said");
+    await until(() => (measured.test(message()) ? true : undefined), { what: message });
+    assert.match(message(), /^17\.6K of 26\.9K /);
+  });
+
+  test("what stops a measurement is said where it would stand", async () => {
+    const text = FULL.replace("data/train.jsonl", "data/no-such-file.jsonl");
+    await run("freezeLayers", recipe("frozen-m", text));
+    await run("measureLayers");
+    assert.match(message(), / · not measured$/);
+    const { label, tooltip } = tree.getTreeItem("cost");
+    assert.equal(label, "Not measured");
+    assert.match(String(tooltip), /training data data\/no-such-file\.jsonl does not exist/);
   });
 
   test("a base model asks which of its recipes, or writes a new one", async () => {

@@ -1,12 +1,12 @@
 /** The view "Layers": rows with checkboxes, and above them what the choice comes to. */
 import * as vscode from "vscode";
 import { errorMessage } from "../../util/errors.ts";
-import { formatCount, formatShape } from "../../util/format.ts";
+import { formatBytes, formatCount, formatDuration, formatShape } from "../../util/format.ts";
 import type { App } from "../app.ts";
 import { COMMANDS, VIEWS } from "../command-ids.ts";
 import { shortPaths } from "../short-paths.ts";
 import { factsTooltip } from "../views/markdown.ts";
-import { costText, trainableText } from "./figures.ts";
+import { costText, type Measurement, trainableText } from "./figures.ts";
 import type { LayerEditor, Layers } from "./layer-editor.ts";
 import type { LayerMeasure, MeasureState } from "./layer-measure.ts";
 import { type LayerNode, trainedIn } from "./layer-nodes.ts";
@@ -14,6 +14,8 @@ import { type LayerNode, trainedIn } from "./layer-nodes.ts";
 /** The row above the layers that measures, and says what came of it. */
 const COST = "cost";
 type Row = LayerNode | typeof COST;
+
+const WARNING = new vscode.ThemeIcon("warning", new vscode.ThemeColor("list.warningForeground"));
 
 export class LayersTree implements vscode.TreeDataProvider<Row>, vscode.Disposable {
   readonly #editor: LayerEditor;
@@ -137,19 +139,23 @@ function costItem(state: MeasureState): vscode.TreeItem {
     case "measured":
       item.label = "Measured";
       item.description = costText(state.figures);
-      item.tooltip = "Predicted peak memory, and the time of a step, on this machine.";
+      item.tooltip = measuredTooltip(state.figures);
+      if (state.figures.fits === false) item.iconPath = WARNING;
       break;
     case "failed":
       item.label = "Not measured";
       item.description = shortPaths(state.problem);
       item.tooltip = shortPaths(state.problem);
-      item.iconPath = new vscode.ThemeIcon(
-        "warning",
-        new vscode.ThemeColor("list.warningForeground"),
-      );
+      item.iconPath = WARNING;
       break;
   }
   return item;
+}
+
+function measuredTooltip({ predictedBytes, totalSeconds }: Measurement): string {
+  const memory = `Predicted peak memory ${formatBytes(predictedBytes)}`;
+  if (totalSeconds === undefined) return memory;
+  return `${memory}; the whole run takes about ${formatDuration(1000 * totalSeconds)} on this machine`;
 }
 
 function nodeItem(node: LayerNode, trained: ReadonlySet<string>): vscode.TreeItem {

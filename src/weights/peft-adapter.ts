@@ -63,7 +63,7 @@ function sortTensors(
   const whole = new Map<string, TensorInfo>();
   const embedding = embeddingModule(tensors, config);
   for (const info of tensors.values()) {
-    const { name, file } = info;
+    const { name } = info;
     const factor = name.startsWith(PREFIX) ? FACTOR.exec(name) : null;
     if (factor) {
       const module = moduleOfFactor(info, factor, { tensors, config });
@@ -72,22 +72,32 @@ function sortTensors(
     }
     if (config.use_dora && name.endsWith(MAGNITUDE)) continue;
     if (info === embedding?.a || info === embedding?.b) continue;
-    const trained = wholeName(name, config);
-    const [, copied] = BASE_COPY.exec(name) ?? [];
-    if (trained !== undefined) whole.set(trained, info);
-    else if (copied !== undefined && !copied.includes("lora_")) {
-      baseCopies.set(`${copied}.weight`, info);
-    } else {
-      throw new InputError(
-        `${file}: tensor ${name} is no part of a LoRA adapter that Retune computes`,
-      );
-    }
+    sortWhole(info, config, { whole, baseCopies });
   }
   if (modules.length === 0 && !embedding) {
     const [any] = tensors.values();
     throw new InputError(`${any?.file ?? "the adapter"} holds no lora_A and lora_B tensors`);
   }
   return { modules, embedding, baseCopies, whole };
+}
+
+/** @throws InputError for a tensor that is no part of an adapter that Retune computes */
+function sortWhole(
+  info: TensorInfo,
+  config: PeftLoraConfig,
+  { whole, baseCopies }: Record<"whole" | "baseCopies", Map<string, TensorInfo>>,
+): void {
+  const { name, file } = info;
+  const trained = wholeName(name, config);
+  const [, copied] = BASE_COPY.exec(name) ?? [];
+  if (trained !== undefined) whole.set(trained, info);
+  else if (copied !== undefined && !copied.includes("lora_")) {
+    baseCopies.set(`${copied}.weight`, info);
+  } else {
+    throw new InputError(
+      `${file}: tensor ${name} is no part of a LoRA adapter that Retune computes`,
+    );
+  }
 }
 
 function embeddingModule(

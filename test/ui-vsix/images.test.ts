@@ -1,5 +1,6 @@
 // The README's pictures: the run of samples/quick-start.retune.json, light and dark.
-import { mkdirSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
 import { after, afterEach, before, suite, test } from "node:test";
 import { until } from "../vscode/support/until.ts";
 import { hasSamples, samplesWorkspace } from "../vscode/support/workspaces.ts";
@@ -8,6 +9,25 @@ import { openSession, type Session } from "./session.ts";
 const RUN_LIMIT_MS = 10 * 60_000;
 /** The curve says most where it has fallen but not ended. */
 const SHOWN_SHARE = 0.7;
+/** A click on a box whose row is still being drawn is lost. */
+const ROWS_SETTLE_MS = 1_000;
+
+const LAST_BLOCKS = `// The last blocks learn; what is below them stays as it is.
+{
+  "name": "last-blocks",
+  "base": "models/retune-tiny",
+  "method": { "type": "freeze" },
+  "trainLast": 2, // of five
+  "data": {
+    "train": "data/dictionary-train.jsonl",
+    "eval": "data/dictionary-eval.jsonl",
+    "maxLength": 96,
+  },
+  "optimizer": { "learningRate": 5e-4, "warmupSteps": 10 },
+  "batchSize": 8,
+  "epochs": 8,
+}
+`;
 
 suite("pictures", { concurrency: false, skip: !hasSamples }, () => {
   let session: Session;
@@ -47,6 +67,25 @@ suite("pictures", { concurrency: false, skip: !hasSamples }, () => {
     await window.openFile("quick-start.retune.json");
     await window.codeLens("Start Run").waitFor();
     await picture("recipe");
+  });
+
+  test("layers", async () => {
+    const { workbench: window } = session;
+    const below = (label: RegExp) => window.row("Layers", label).locator(".monaco-tl-twistie");
+    const box = (label: RegExp) =>
+      window.row("Layers", label).locator(".custom-view-tree-node-item-checkbox");
+    const file = path.join(session.workspace, "last-blocks.retune.json");
+    writeFileSync(file, LAST_BLOCKS);
+    await window.openFile("last-blocks.retune.json");
+    await window.codeLens("Freeze Layers…").click();
+    await below(/^Block 2$/).click();
+    await window.row("Layers", /^MLP$/).waitFor();
+    await window.page.waitForTimeout(ROWS_SETTLE_MS);
+    await box(/^MLP$/).click();
+    await window.page.locator(".view-line", { hasText: "layers.2.mlp" }).waitFor();
+    await picture("layers");
+    await window.command("View: Revert and Close Editor");
+    rmSync(file);
   });
 
   test("a run", async () => {

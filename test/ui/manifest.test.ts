@@ -55,7 +55,15 @@ test("each view has an empty state with a button", () => {
 
 test("commands that start a process are off in a folder that is not trusted", () => {
   assert.equal(manifest.capabilities.untrustedWorkspaces.supported, "limited");
-  const starting = ["startRun", "startRunFromRecipe", "resumeRun", "generate", "mergeAdapter"];
+  const starting = [
+    "freezeLayers",
+    "measureLayers",
+    "startRun",
+    "startRunFromRecipe",
+    "resumeRun",
+    "generate",
+    "mergeAdapter",
+  ];
   for (const name of starting) {
     const command = commands.find(({ command: id }) => id === `retune.${name}`);
     assert.match(command?.enablement ?? "", /isWorkspaceTrusted/, name);

@@ -83,7 +83,7 @@ suite("Freeze Layers…", () => {
     await run("freezeLayers", recipe("frozen-a"));
     assert.equal(vscode.window.activeTextEditor?.document, api.layers.layers?.document);
     assert.deepEqual(print(3), [
-      "Memory and step time | click to measure",
+      "Measure memory and step time | undefined",
       "[x] Embeddings | 259 × 32",
       ...["Block 0", "Block 1 (last)"].flatMap((block) => [
         `[x] ${block} | 9.28K`,
@@ -173,7 +173,7 @@ suite("Freeze Layers…", () => {
     assert.equal(message(), "9.28K of 26.9K trainable (34.5 %)");
     assert.deepEqual(
       print(1).map((line) => line.slice(0, 3)),
-      ["Mem", "[ ]", "[ ]", "[x]", "[ ]"],
+      ["Mea", "[ ]", "[ ]", "[x]", "[ ]"],
     );
   });
 
@@ -210,19 +210,37 @@ suite("Freeze Layers…", () => {
     assert.match(text(), /"type": "lora", "rank": 4 \}, \/\/ all of it\n {2}"trainLast": 1,/);
   });
 
-  test("the command measures, and says what came of it", async () => {
+  test("where a method edits whole blocks, blocks are ticked", async () => {
+    const reft = FULL.replace('"type": "full"', '"type": "loreft", "rank": 4');
+    await run("freezeLayers", recipe("frozen-r", reft));
+    assert.deepEqual(print(2).slice(1), ["[x] Block 0 | 9.28K", "[x] Block 1 (last) | 9.28K"]);
+    await api.layers.tick(node("Block 1 (last)"), false);
+    assert.equal(message(), "Edits 1 of 2 blocks");
+    assert.match(text(), /"trainFirst": 1,/);
+  });
+
+  test("memory and step time are measured when asked, and again after the next tick", async () => {
     await run("freezeLayers", recipe("frozen-g"));
-    await run("measureLayers");
-    const { state } = api.layerMeasure;
-    if (state.kind === "failed") {
-      assert.match(message(), / · not measured$/);
-      assert.notEqual(state.problem, "");
-      assert.equal(print(1)[0], "Memory and step time | not measured");
-    } else {
-      assert.match(message(), /^26\.9K of 26\.9K trainable \(100 %\) · .+B · .+s a step$/);
-    }
     await api.layers.tick(node("Last norm"), false);
-    assert.doesNotMatch(message(), /a step|not measured/, "it is no longer true");
+    await run("measureLayers");
+    const measured = / trainable \(\d+\.\d %\) · [\d.]+ MB · [\d.]+ m?s a step$/;
+    assert.match(message(), measured);
+    assert.match(message(), /^26\.8K of 26\.9K /);
+    assert.match(print(1)[0] ?? "", /^Measured \| [\d.]+ MB · [\d.]+ m?s a step$/);
+    await api.layers.tick(node("Block 0"), false);
+    assert.equal(message(), "17.6K of 26.9K trainable (65.4 %)", "no longer true, so not said");
+    await until(() => (measured.test(message()) ? true : undefined), { what: message });
+    assert.match(message(), /^17\.6K of 26\.9K /);
+  });
+
+  test("what stops a measurement is said where it would stand", async () => {
+    const text = FULL.replace("data/train.jsonl", "data/no-such-file.jsonl");
+    await run("freezeLayers", recipe("frozen-m", text));
+    await run("measureLayers");
+    assert.match(message(), / · not measured$/);
+    const { label, tooltip } = tree.getTreeItem("cost");
+    assert.equal(label, "Not measured");
+    assert.match(String(tooltip), /training data data\/no-such-file\.jsonl does not exist/);
   });
 
   test("a base model asks which of its recipes, or writes a new one", async () => {
@@ -256,6 +274,11 @@ suite("Freeze Layers…", () => {
     ["no-such-base", ["models/tiny", "models/none"], /models\/none.*config\.json/],
     ["broken-base", ["models/tiny", "models/truncated"], /models\/truncated\/model\.safetensors/],
     ["slip", ['"base":', '"base"'], /slip\.retune\.json:3: not valid JSON/],
+    [
+      "no-layers",
+      ['"type": "full"', '"type": "prompt-tuning"'],
+      /^method prompt-tuning trains virtual tokens/,
+    ],
     [
       "no-match",
       ['"type": "full" },', '"type": "freeze" }, "freeze": ["layers.7"],'],

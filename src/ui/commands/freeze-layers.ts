@@ -85,17 +85,15 @@ async function newFreezeRecipe(base: string): Promise<vscode.Uri | undefined> {
   if (data === undefined) return undefined;
   const name = await askName(`${stem(base)}-${stem(data)}-freeze`, TITLE);
   if (name === undefined) return undefined;
+  const part = blocks > 0 ? { trainLast: Math.min(USUAL_LAST_BLOCKS, blocks) } : { freeze: [] };
   const recipe = newRecipe({
     name,
     base,
     data,
+    method: { method: { type: "freeze" }, ...part },
     evalData: await evaluationFileBeside(data),
     folder,
     maxPositions: await maxPositions(base),
-    method: {
-      method: { type: "freeze" },
-      ...(blocks > 0 ? { trainLast: Math.min(USUAL_LAST_BLOCKS, blocks) } : { freeze: [] }),
-    },
   });
   const file = await freeFile(folder, toFileName(name));
   await writeFileAtomic(file, recipeText(recipe));

@@ -32,8 +32,3 @@ export async function readBaseTensors(base: string): Promise<BaseTensor[]> {
     return { name, shape, parameters: shape.reduce((product, size) => product * size, 1) };
   });
 }
-
-/** A matrix inside a block: where an adapter can attach. */
-export function isAdaptable({ name, shape }: BaseTensor): boolean {
-  return shape.length === 2 && /(?:^|\.)(?:layers|layer|h|blocks)\.\d+\./u.test(name);
-}

@@ -11,6 +11,10 @@ const measurementSchema = z.object({
   predictedBytes: z.number(),
   /** Seconds of one optimizer step. */
   stepSeconds: z.number(),
+  /** Of the whole run. */
+  totalSeconds: z.number().optional(),
+  /** False: the peak is above what is free. */
+  fits: z.boolean().optional(),
 });
 
 export type Measurement = z.output<typeof measurementSchema>;
@@ -38,11 +42,12 @@ export function trainableText(trained: number, total: number): string {
   return `${formatCount(trained)} of ${formatCount(total)} trainable (${share} %)`;
 }
 
-/** "1.2 GB · 0.9 s a step" */
-export function costText({ predictedBytes, stepSeconds }: Measurement): string {
+/** "1.2 GB · 0.9 s a step", and a warning where that is too much. */
+export function costText({ predictedBytes, stepSeconds, fits = true }: Measurement): string {
   const time =
     stepSeconds < 0.1
       ? `${Number((1000 * stepSeconds).toPrecision(2))} ms`
       : `${Number(stepSeconds.toPrecision(2))} s`;
-  return `${formatBytes(predictedBytes)} · ${time} a step`;
+  const cost = `${formatBytes(predictedBytes)} · ${time} a step`;
+  return fits ? cost : `${cost} · may not fit in memory`;
 }

@@ -4,25 +4,25 @@
  */
 import path from "node:path";
 import * as vscode from "vscode";
-import { trainsBase } from "../../protocol/recipe.ts";
 import { errorMessage, InputError } from "../../util/errors.ts";
 import { RECIPE_SUFFIX } from "../recipes/recipe-text.ts";
 import { shortPaths } from "../short-paths.ts";
 import { type BaseTensor, readBaseTensors } from "./base-tensors.ts";
+import { type ChoiceKind, choosableTensors } from "./choosable.ts";
 import { layerNodes, type LayerNode } from "./layer-nodes.ts";
-import { choosable, readRecipeLayers, trainedBy, withTrained } from "./recipe-layers.ts";
+import { readRecipeLayers, trainedBy, withTrained } from "./recipe-layers.ts";
 
 export interface Layers {
   readonly document: vscode.TextDocument;
   /** "quick" */
   readonly name: string;
-  /** What the choice is about; with an adapter the layers that it can attach to. */
+  /** What the choice is about. */
   readonly tensors: readonly BaseTensor[];
   readonly nodes: readonly LayerNode[];
   readonly trained: ReadonlySet<string>;
   /** Parameters of the whole base. */
   readonly totalParameters: number;
-  readonly isAdapter: boolean;
+  readonly kind: ChoiceKind;
   /** One line: why the recipe can't be read just now; the rest is as it was before. */
   readonly problem?: string;
 }
@@ -35,6 +35,7 @@ export class LayerEditor implements vscode.Disposable {
   readonly #disposables: vscode.Disposable[];
   #layers: Layers | undefined;
   #base: { path: string; tensors: readonly BaseTensor[] } | undefined;
+  #shownVersion: number | undefined;
   /** One change after the other: each begins with the text that the last one left. */
   #queue: Promise<unknown> = Promise.resolve();
 
@@ -73,6 +74,7 @@ export class LayerEditor implements vscode.Disposable {
     // Before anything is shown: a recipe that can't be read opens no view.
     const layers = await this.#read(document);
     await vscode.window.showTextDocument(document, { preview: false });
+    this.#shownVersion = document.version;
     this.#set(layers);
   }
 
@@ -131,6 +133,10 @@ export class LayerEditor implements vscode.Disposable {
     }));
     const old = this.#layers;
     if (old?.document !== document || document.version !== version) return;
+    // An edit of ours is read twice, by its own end and by VS Code's event: one redraw is enough,
+    // as a click that meets a redraw is lost.
+    if (this.#shownVersion === version) return;
+    this.#shownVersion = version;
     this.#set("problem" in layers ? { ...old, problem: layers.problem } : layers);
   }
 
@@ -143,15 +149,15 @@ export class LayerEditor implements vscode.Disposable {
     }
     const all = this.#base.tensors;
     const isTrained = trainedBy(choice, all, basePath);
-    const tensors = choosable(method, all);
+    const { kind, tensors } = choosableTensors(method, all);
     return {
       document,
       name: path.basename(file, RECIPE_SUFFIX),
       tensors,
-      nodes: layerNodes(tensors),
+      nodes: layerNodes(tensors, kind === "blocks"),
       trained: new Set(tensors.map(({ name }) => name).filter(isTrained)),
       totalParameters: all.reduce((sum, { parameters }) => sum + parameters, 0),
-      isAdapter: !trainsBase(method),
+      kind,
     };
   }
 

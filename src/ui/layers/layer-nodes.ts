@@ -24,7 +24,8 @@ const PARTS: readonly [label: string, fits: RegExp][] = [
 /** Forward order, as a person thinks of a block. */
 const PART_ORDER = ["Attention", "MLP", "Norms", "Other"];
 
-export function layerNodes(tensors: readonly BaseTensor[]): LayerNode[] {
+/** @param isFlat where a block is chosen as a whole */
+export function layerNodes(tensors: readonly BaseTensor[], isFlat = false): LayerNode[] {
   const blocks = new Map<string, { index: number; tensors: BaseTensor[] }>();
   const before: LayerNode[] = [];
   const after: LayerNode[] = [];
@@ -44,7 +45,8 @@ export function layerNodes(tensors: readonly BaseTensor[]): LayerNode[] {
     ...before,
     ...[...blocks]
       .toSorted(([a], [b]) => a.localeCompare(b, "en", { numeric: true }))
-      .map(([prefix, block]) => blockNode(prefix, block, blocks.size)),
+      .map(([prefix, block]) => blockNode(prefix, block, blocks.size))
+      .map((node) => (isFlat ? { ...node, children: [] } : node)),
     ...after.toSorted((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind)),
   ];
 }

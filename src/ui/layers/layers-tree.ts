@@ -1,12 +1,12 @@
 /** The view "Layers": rows with checkboxes, and above them what the choice comes to. */
 import * as vscode from "vscode";
 import { errorMessage } from "../../util/errors.ts";
-import { formatCount, formatShape } from "../../util/format.ts";
+import { formatBytes, formatCount, formatDuration, formatShape } from "../../util/format.ts";
 import type { App } from "../app.ts";
 import { COMMANDS, VIEWS } from "../command-ids.ts";
 import { shortPaths } from "../short-paths.ts";
 import { factsTooltip } from "../views/markdown.ts";
-import { costText, trainableText } from "./figures.ts";
+import { costText, type Measurement, trainableText } from "./figures.ts";
 import type { LayerEditor, Layers } from "./layer-editor.ts";
 import type { LayerMeasure, MeasureState } from "./layer-measure.ts";
 import { type LayerNode, trainedIn } from "./layer-nodes.ts";
@@ -14,6 +14,8 @@ import { type LayerNode, trainedIn } from "./layer-nodes.ts";
 /** The row above the layers that measures, and says what came of it. */
 const COST = "cost";
 type Row = LayerNode | typeof COST;
+
+const WARNING = new vscode.ThemeIcon("warning", new vscode.ThemeColor("list.warningForeground"));
 
 export class LayersTree implements vscode.TreeDataProvider<Row>, vscode.Disposable {
   readonly #editor: LayerEditor;
@@ -85,55 +87,75 @@ function showFigures(
 
 /** "12.3M of 135M trainable (9.1 %) · 1.2 GB · 0.9 s a step" */
 export function messageOf(layers: Layers, state: MeasureState): string {
-  const { problem, tensors, trained, totalParameters, isAdapter } = layers;
+  const { problem, trained } = layers;
   if (problem !== undefined) return problem;
-  const sum = tensors
-    .filter(({ name }) => trained.has(name))
-    .reduce((total, { parameters }) => total + parameters, 0);
-  const measured = state.kind === "measured" ? state.figures : undefined;
-  const parts = [
-    measured
-      ? trainableText(measured.trainableParameters, measured.totalParameters)
-      : isAdapter
-        ? `Adapter on ${trained.size} of ${tensors.length} layers`
-        : trainableText(sum, totalParameters),
-    ...(measured ? [costText(measured)] : []),
-    ...(state.kind === "running" ? ["measuring…"] : []),
-    ...(state.kind === "failed" ? ["not measured"] : []),
-  ];
   if (trained.size === 0) return "Nothing is ticked: a run of this recipe would train nothing.";
-  return parts.join(" · ");
+  switch (state.kind) {
+    case "never":
+      return chosenText(layers);
+    case "running":
+      return `${chosenText(layers)} · measuring…`;
+    case "failed":
+      return `${chosenText(layers)} · not measured`;
+    case "measured": {
+      const { trainableParameters, totalParameters } = state.figures;
+      const share = trainableText(trainableParameters, totalParameters);
+      return `${share} · ${costText(state.figures)}`;
+    }
+  }
+}
+
+/** How many parameters an adapter has depends on its method: the measurement counts them. */
+function chosenText({ kind, tensors, nodes, trained, totalParameters }: Layers): string {
+  const chosen = tensors.filter(({ name }) => trained.has(name));
+  switch (kind) {
+    case "tensors": {
+      const sum = chosen.reduce((total, { parameters }) => total + parameters, 0);
+      return trainableText(sum, totalParameters);
+    }
+    case "sites":
+      return `Adapter on ${chosen.length} of ${tensors.length} layers`;
+    case "blocks": {
+      const edited = nodes.filter((node) => trainedIn(node, trained) > 0);
+      return `Edits ${edited.length} of ${nodes.length} blocks`;
+    }
+  }
 }
 
 function costItem(state: MeasureState): vscode.TreeItem {
-  const item = new vscode.TreeItem("Memory and step time");
+  const item = new vscode.TreeItem("");
   item.id = COST;
   item.command = { command: COMMANDS.measureLayers, title: "Measure" };
+  item.iconPath = new vscode.ThemeIcon("dashboard");
   switch (state.kind) {
     case "never":
-      item.description = "click to measure";
-      item.iconPath = new vscode.ThemeIcon("dashboard");
-      item.tooltip = "Runs two steps of this recipe in a process of its own.";
+      item.label = "Measure memory and step time";
+      item.tooltip = "Tries this recipe in a process of its own.";
       break;
     case "running":
-      item.description = "measuring…";
+      item.label = "Measuring…";
       item.iconPath = new vscode.ThemeIcon("loading~spin");
       break;
     case "measured":
+      item.label = "Measured";
       item.description = costText(state.figures);
-      item.iconPath = new vscode.ThemeIcon("dashboard");
-      item.tooltip = "Predicted peak memory, and the time of a step measured on this machine.";
+      item.tooltip = measuredTooltip(state.figures);
+      if (state.figures.fits === false) item.iconPath = WARNING;
       break;
     case "failed":
-      item.description = "not measured";
-      item.iconPath = new vscode.ThemeIcon(
-        "warning",
-        new vscode.ThemeColor("list.warningForeground"),
-      );
+      item.label = "Not measured";
+      item.description = shortPaths(state.problem);
       item.tooltip = shortPaths(state.problem);
+      item.iconPath = WARNING;
       break;
   }
   return item;
+}
+
+function measuredTooltip({ predictedBytes, totalSeconds }: Measurement): string {
+  const memory = `Predicted peak memory ${formatBytes(predictedBytes)}`;
+  if (totalSeconds === undefined) return memory;
+  return `${memory}; the whole run takes about ${formatDuration(1000 * totalSeconds)} on this machine`;
 }
 
 function nodeItem(node: LayerNode, trained: ReadonlySet<string>): vscode.TreeItem {
@@ -166,9 +188,9 @@ function nodeItem(node: LayerNode, trained: ReadonlySet<string>): vscode.TreeIte
 }
 
 /** VS Code has no third state of a checkbox, so what is ticked in part says so. */
-function descriptionOf({ tensors, parameters, children }: LayerNode, count: number): string {
+function descriptionOf({ tensors, parameters }: LayerNode, count: number): string {
   const [tensor] = tensors;
-  if (children.length === 0 && tensor) return formatShape(tensor.shape);
+  if (tensors.length === 1 && tensor) return formatShape(tensor.shape);
   if (count > 0 && count < tensors.length) return `${count} of ${tensors.length} trained`;
   return formatCount(parameters);
 }

@@ -11,7 +11,7 @@ import { type Method, recipeSchema, trainsBase } from "../../protocol/recipe.ts"
 import { InputError } from "../../util/errors.ts";
 import { layerChoiceOf } from "../../util/layer-choice.ts";
 import { type LayerChoice, trainedPredicate } from "../../util/tensor-patterns.ts";
-import { type BaseTensor, isAdaptable } from "./base-tensors.ts";
+import type { BaseTensor } from "./base-tensors.ts";
 import { withValue } from "./recipe-edit.ts";
 
 /** Only the keys read here: a mistake elsewhere in the recipe is marked there, and no obstacle. */
@@ -46,11 +46,6 @@ export function readRecipeLayers(text: string, file: string): RecipeLayers {
   }
   const { base: model, method: how, ...choice } = parsed.data;
   return { base: model, method: how, choice };
-}
-
-/** The tensors that a choice is about: with an adapter, those that it can attach to. */
-export function choosable(method: Method, tensors: readonly BaseTensor[]): readonly BaseTensor[] {
-  return trainsBase(method) ? tensors : tensors.filter(isAdaptable);
 }
 
 /** @throws InputError for a pattern that matches nothing, or more blocks than there are */

@@ -20,6 +20,10 @@ test("reads a measurement, and says in one line what is none", () => {
   const measured = parseMeasurement(JSON.stringify({ ...figures, more: {} }));
   assert.equal(costText(measured), "1.23 GB · 0.91 s a step");
   assert.equal(costText({ ...measured, stepSeconds: 0.0123 }), "1.23 GB · 12 ms a step");
+  assert.equal(
+    costText({ ...measured, fits: false }),
+    "1.23 GB · 0.91 s a step · may not fit in memory",
+  );
   assert.throws(() => parseMeasurement("oh\nno"), /printed no measurement: "oh"/);
   assert.throws(() => parseMeasurement('{"predictedBytes":1}'), /printed no measurement/);
 });

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  choosable,
   readRecipeLayers,
   trainedBy,
   withAbsolutePaths,
   withTrained,
 } from "../../../src/ui/layers/recipe-layers.ts";
+import { choosableTensors } from "../../../src/ui/layers/choosable.ts";
 import { InputError } from "../../../src/util/errors.ts";
 import { tinyTensors } from "./tiny-tensors.ts";
 
@@ -51,7 +51,7 @@ test("what a recipe is given is what it then says, comments and all", () => {
 test("an adapter's method stays: the choice says where it attaches", () => {
   const lora = '{\r\n\t"base": "m",\r\n\t"data": { "train": "d" },\r\n}';
   const { method } = readRecipeLayers(lora, "r");
-  const shown = choosable(method, tensors);
+  const shown = choosableTensors(method, tensors).tensors;
   assert.ok(shown.every(({ shape, name }) => shape.length === 2 && name.includes("layers.")));
   const attention = new Set(shown.map(({ name }) => name).filter((name) => name.includes("attn")));
   const text = withTrained(lora, shown, attention);
@@ -64,7 +64,7 @@ test("an adapter's method stays: the choice says where it attaches", () => {
 
 test("a comment stays with the line that it is about", () => {
   const text = '{\n  "base": "m", // small\n  // rows\n  "data": {}\n}';
-  const lora = choosable(readRecipeLayers(text, "r").method, tensors);
+  const lora = choosableTensors(readRecipeLayers(text, "r").method, tensors).tensors;
   const block = new Set(lora.map(({ name }) => name).filter((name) => lastBlock.has(name)));
   assert.equal(
     withTrained(text, lora, block),
@@ -116,4 +116,21 @@ test("paths are made absolute where there are some", () => {
     (file) => `/w/${file}`,
   );
   assert.deepEqual(JSON.parse(text), { base: "/w/m", data: { train: "/w/d" } });
+});
+
+test("each method leaves its own layers to choose from", () => {
+  const choosable = (change: string) => {
+    const { method } = readRecipeLayers(`{ "base": "m", "method": { ${change} } }`, "r");
+    const { kind, tensors: chosen } = choosableTensors(method, tensors);
+    return `${kind} ${chosen.length}`;
+  };
+  assert.equal(choosable('"type": "full"'), `tensors ${names.length}`);
+  assert.equal(choosable('"type": "lora"'), "sites 14");
+  assert.equal(choosable('"type": "lora", "targets": ["q_proj", "mlp.up_proj"]'), "sites 4");
+  assert.equal(choosable('"type": "lora", "targets": ".*layers\\\\.1\\\\..*_proj"'), "sites 7");
+  assert.equal(choosable('"type": "ia3"'), "sites 10");
+  assert.equal(choosable('"type": "loreft", "layers": [1]'), "blocks 10");
+  assert.throws(() => choosable('"type": "prompt-tuning"'), /trains virtual tokens/);
+  assert.throws(() => choosable('"type": "lora", "targets": ["nope"]'), /nothing to tick/);
+  assert.throws(() => choosable('"type": "lora", "targets": "("'), InputError);
 });

@@ -91,6 +91,7 @@ function patternSetting(
 function loraSettings(method: Extract<Method, { type: "lora" }>): Setting[] {
   return [
     { label: "Method", value: LORA_VARIANTS[method.variant] },
+    ...(method.init === "pissa" ? [{ label: "Starts as", value: "principal part (PiSSA)" }] : []),
     { label: "Rank", value: String(method.rank) },
     { label: "Alpha", value: formatNumber(method.alpha) },
     { label: "Scale", value: formatNumber(loraScale(method)) },

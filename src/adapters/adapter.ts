@@ -25,6 +25,8 @@ export interface AdapterContext {
   b: GraphBuilder;
   /** A live tensor of the adapter, by its name in the adapter's file. */
   tensor: (name: string) => Value;
+  /** What such a tensor was when training began. */
+  start: (name: string) => Value;
   /** Mask for the input of the site with this number; undefined where nothing is dropped. */
   dropoutMask?: ((site: number, like: Value) => Value) | undefined;
   /** Where the virtual tokens stand; for adapters that have some. */
@@ -62,8 +64,8 @@ interface AdapterRule<A> {
 const RULES: { readonly [T in Adapter["type"]]: AdapterRule<Extract<Adapter, { type: T }>> } = {
   lora: {
     tensors: loraTensors,
-    hooks: (adapter, { b, tensor, dropoutMask }) => ({
-      linear: loraHook(adapter, tensor, dropoutMask),
+    hooks: (adapter, { b, tensor, start, dropoutMask }) => ({
+      linear: loraHook(adapter, { tensor, start, dropoutMask }),
       ...(adapter.embedding ? { embedded: loraEmbedded(adapter.embedding, { b, tensor }) } : {}),
     }),
   },

@@ -39,6 +39,8 @@ export interface LoraAdapter {
   alpha: number;
   useRslora: boolean;
   useDora: boolean;
+  /** Starts as a part of W itself (PiSSA), which is taken away from W: y = W·x + s·(B·A − B₀·A₀)·x. */
+  fromPrincipal?: boolean;
   dropout: number;
   /** Regular expressions over the end of a module's path → its own rank or alpha. */
   rankPattern?: Readonly<Record<string, number>> | undefined;
@@ -145,16 +147,22 @@ function targetPredicate(targets: readonly string[] | string): (layer: LinearLay
   }
 }
 
+interface LoraContext {
+  /** The live A and B of a site, by PEFT's name. */
+  tensor: (name: string) => Value;
+  /** What they were at the start. */
+  start: (name: string) => Value;
+  /** Mask for the input of the site with this number; undefined for no dropout. */
+  dropoutMask?: ((site: number, like: Value) => Value) | undefined;
+}
+
 /**
  * The hook that adds each site's update. Sites that share an input share its products with their
  * A, stacked: (N, in)·(Σr, in)ᵀ is one pass over x, forward and backward.
- * @param tensor the live A and B of a site, by PEFT's name
- * @param dropoutMask mask for the input of the site with this number, or undefined for no dropout
  */
 export function loraHook(
-  { sites, useDora }: LoraAdapter,
-  tensor: (name: string) => Value,
-  dropoutMask?: (site: number, like: Value) => Value,
+  { sites, useDora, fromPrincipal = false }: LoraAdapter,
+  { tensor, start, dropoutMask }: LoraContext,
 ): LinearHook {
   const numbered = new Map(sites.map((site, number) => [site.layer.path, { site, number }]));
   return (b, x, layers) => {
@@ -181,6 +189,12 @@ export function loraHook(
       if (!site || !h) return base;
       // (N, r) → (N, out) on top of the frozen layer's result
       const update = b.gemm(h, site.b, { transB: true, alpha: site.site.scale });
+      if (fromPrincipal) {
+        const { a, b: up } = loraNames(path);
+        const before = b.gemm(x, start(a), { transB: true });
+        const taken = b.gemm(before, start(up), { transB: true, alpha: site.site.scale });
+        return b.add(base, b.sub(update, taken));
+      }
       if (!useDora) return b.add(base, update);
       const factors = {
         ...site,

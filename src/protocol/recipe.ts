@@ -49,6 +49,12 @@ const loraMethodSchema = z.strictObject({
     .describe(
       "rslora scales by alpha / sqrt(rank) (arXiv 2312.03732); dora trains the length of each weight row apart (arXiv 2402.09353).",
     ),
+  init: z
+    .enum(["default", "pissa"])
+    .optional()
+    .describe(
+      "Where the adapter starts: default (or left out) as PEFT's LoRA, A at random and B zero; pissa as the principal part of each weight (arXiv 2404.02948), saved as plain LoRA of twice the rank.",
+    ),
   rankPattern: z
     .record(z.string().min(1), positiveInt.max(4096))
     .optional()

@@ -10,7 +10,7 @@ import type { MemoryWish, Method, Quantization } from "../protocol/recipe.ts";
 import type { LayerChoice } from "../util/tensor-patterns.ts";
 import { CPU, type Device, createOnDevice } from "./device.ts";
 import type { LossSums, Trainable, TrainingEngine } from "./engine.ts";
-import { startOfAdapter, startOfBase } from "./starting-values.ts";
+import { adapterStart, startFeeds, startOfBase } from "./starting-values.ts";
 import {
   type FeedForm,
   type TrimmedRow,
@@ -118,7 +118,10 @@ class OnnxEngine implements SavingEngine {
     this.#plan = state.plan;
     this.trainables = state.trainables;
     this.parameters = state.parameters;
-    this.#parameterFeeds = parameterFeeds(state.trainables, state.parameters);
+    this.#parameterFeeds = {
+      ...parameterFeeds(state.trainables, state.parameters),
+      ...startFeeds(state.graphOptions.tuning.adapter, state.trainables, state.parameters),
+    };
     this.#training = state.training;
     const ofBase = state.base.architecture.tensors.reduce(
       (sum, { shape }) => sum + elementCount(shape),
@@ -224,6 +227,7 @@ class OnnxEngine implements SavingEngine {
     return saveResult(dir, {
       base: this.#base,
       tuning,
+      starts: this.#parameterFeeds,
       tensors: this.trainables.map(({ name, shape, offset, length }) => ({
         name,
         shape,
@@ -303,11 +307,15 @@ export async function openTrainingEngine(options: PlanOptions): Promise<SavingEn
   const { tuning } = graphOptions;
   const { trainables, size } = layOut(graph.parameters);
   const parameters = new Float32Array(size);
+  if (tuning.adapter?.type === "lora" && tuning.adapter.fromPrincipal) {
+    log(`decomposing ${tuning.adapter.sites.length} weights for PiSSA`);
+  }
+  const startOf = adapterStart(base, { seed, method, adapter: tuning.adapter });
   for (const { name, shape, offset, length } of trainables) {
     const tensor = { name, shape };
     const initial = tuning.trained.has(name)
       ? await startOfBase(tensor, base, { seed, fromScratch: isFromScratch(method) })
-      : await startOfAdapter(tensor, base, { seed, method });
+      : await startOf(tensor);
     parameters.subarray(offset, offset + length).set(initial);
   }
   const sessionOptions = await sessionOptionsOf(base, { threads, prepack: plan.prepack });

@@ -84,6 +84,11 @@ export const FEEDS = {
   slots: "virtual.slots",
 } as const;
 
+/** The input that holds what a trained tensor was at the start. */
+export function startName(tensor: string): string {
+  return `start.${tensor}`;
+}
+
 interface Forward {
   b: GraphBuilder;
   parameters: Map<string, Value>;
@@ -146,6 +151,12 @@ function hooksOf(
     if (!shape) throw new Error(`internal: no adapter tensor ${name}`);
     return parameter(name, shape);
   };
+  const starts = new Map<string, Value>();
+  const start = (name: string): Value => {
+    const known = starts.get(name) ?? b.input(startName(name), "float32", shapes.get(name) ?? []);
+    starts.set(name, known);
+    return known;
+  };
   let virtualInputs: VirtualInputs | undefined;
   const virtual = (): VirtualInputs => {
     virtualInputs ??= {
@@ -163,7 +174,7 @@ function hooksOf(
     prompts.set(end, known);
     return known;
   };
-  return adapterHooks(adapter, { b, tensor, dropoutMask, virtual, promptTokens });
+  return adapterHooks(adapter, { b, tensor, start, dropoutMask, virtual, promptTokens });
 }
 
 function dropoutMasks(

@@ -8,6 +8,8 @@ import { type TensorToWrite, readTensorChunks, writeSafetensors } from "../weigh
 import { copySideFiles, sideFiles } from "../weights/side-files.ts";
 import type { Tuning } from "./ort-graphs.ts";
 import { saveReft } from "./reft-files.ts";
+import type { Feed } from "./ort-session.ts";
+import { plainFactors, plainLora } from "./pissa.ts";
 import { saveAdapter } from "./save-adapter.ts";
 
 const COPY_BYTES = 2 ** 24;
@@ -21,6 +23,8 @@ export interface Result {
   base: BaseModel;
   tuning: Tuning;
   tensors: readonly { name: string; shape: readonly number[]; values: Float32Array }[];
+  /** Feeds of the engine, among them what PiSSA's factors were at the start. */
+  starts: Readonly<Record<string, Feed>>;
   /** What `base_model_name_or_path` shall say. */
   baseModel: string;
 }
@@ -32,7 +36,9 @@ export async function saveResult(dir: string, result: Result): Promise<SavedResu
     const { tensors, baseModel } = result;
     const values = new Map(tensors.map((tensor) => [tensor.name, tensor.values]));
     if (adapter.type === "reft") await saveReft(dir, adapter, { values, baseModel });
-    else await saveAdapter(dir, adapter, result);
+    else if (adapter.type === "lora" && adapter.fromPrincipal) {
+      await saveAdapter(dir, plainLora(adapter), { ...result, tensors: plainFactors(result) });
+    } else await saveAdapter(dir, adapter, result);
     return { kind: "adapter", dir };
   }
   await saveModel(dir, result);

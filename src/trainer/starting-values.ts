@@ -1,4 +1,5 @@
 /** Where each trained tensor starts: in the checkpoint, drawn, or made from the base's own weights. */
+import type { Adapter } from "../adapters/adapter.ts";
 import { loadTokenizer } from "../data/tokenizer.ts";
 import { type ReftKind, orthonormaliseColumns } from "../adapters/reft.ts";
 import { elementCount } from "../graph/dim.ts";
@@ -7,6 +8,9 @@ import type { BaseModel } from "../models/base-model.ts";
 import type { Method } from "../protocol/recipe.ts";
 import { InputError } from "../util/errors.ts";
 import { type TensorInfo, readTensor } from "../weights/safetensors.ts";
+import type { Trainable } from "./engine.ts";
+import { startName } from "./ort-graphs.ts";
+import { principalFactors } from "./pissa.ts";
 import { embeddingWidth } from "./tuning-of.ts";
 import { initialValues, normalSource, uniformSource } from "./initial-values.ts";
 
@@ -26,7 +30,55 @@ export async function startOfBase(
   return readTensor(stored);
 }
 
-export async function startOfAdapter(
+type StartOf = (tensor: NamedShape) => Promise<Float32Array>;
+
+/** Where an adapter's tensors start. PiSSA's two factors of a site come from one decomposition. */
+export function adapterStart(
+  base: BaseModel,
+  { seed, method, adapter }: { seed: number; method: Method; adapter: Adapter | undefined },
+): StartOf {
+  if (adapter?.type !== "lora" || !adapter.fromPrincipal) {
+    return (tensor) => startOfAdapter(tensor, base, { seed, method });
+  }
+  let last: { path: string; a: Float32Array; b: Float32Array } | undefined;
+  return async ({ name }) => {
+    const site = adapter.sites.find(({ layer }) =>
+      name.startsWith(`base_model.model.${layer.path}.`),
+    );
+    if (!site) throw new Error(`internal: ${name} is of no site`);
+    const { path, outFeatures: rows, inFeatures: columns } = site.layer;
+    if (last?.path !== path) {
+      const info = base.weights.get(`${path}.weight`);
+      if (!info) {
+        throw new InputError(
+          `method.init "pissa" needs ${path}.weight as it is; leave quantization and tied heads out`,
+        );
+      }
+      const normal = normalSource(uniformSource(`${seed}:${path}`));
+      const shape = { rows, columns };
+      const factors = principalFactors(await readTensor(info), shape, { ...site, normal });
+      last = { path, ...factors };
+    }
+    return name.endsWith(".lora_A.weight") ? last.a : last.b;
+  };
+}
+
+/** What PiSSA takes away from the weights: the factors as they start, before anything is learnt. */
+export function startFeeds(
+  adapter: Adapter | undefined,
+  trainables: readonly Trainable[],
+  parameters: Float32Array,
+): Record<string, Float32Array> {
+  if (adapter?.type !== "lora" || !adapter.fromPrincipal) return {};
+  return Object.fromEntries(
+    trainables.map(({ name, offset, length }) => [
+      startName(name),
+      parameters.slice(offset, offset + length),
+    ]),
+  );
+}
+
+async function startOfAdapter(
   tensor: NamedShape,
   base: BaseModel,
   { seed, method }: { seed: number; method: Method },

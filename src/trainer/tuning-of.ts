@@ -99,7 +99,24 @@ function loraAdapter(
       ? loraEmbedding(embeddings, { rank, scale: loraScale(alpha, rank, useRslora) })
       : undefined;
   const patterns = { rankPattern, alphaPattern };
-  return { type: "lora", sites, embedding, rank, alpha, useRslora, useDora, dropout, ...patterns };
+  const fromPrincipal = method.init === "pissa";
+  if (fromPrincipal && (useDora || dropout > 0 || embedding || method.modulesToSave)) {
+    throw new InputError(
+      'method.init "pissa" goes with lora and rslora on linear layers, without dropout and modulesToSave',
+    );
+  }
+  return {
+    type: "lora",
+    fromPrincipal,
+    sites,
+    embedding,
+    rank,
+    alpha,
+    useRslora,
+    useDora,
+    dropout,
+    ...patterns,
+  };
 }
 
 function loraEmbedding(

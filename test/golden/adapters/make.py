@@ -11,6 +11,7 @@ import json
 import pathlib
 import shutil
 import sys
+import tempfile
 
 import torch
 from peft import (
@@ -124,5 +125,43 @@ def make(name, base, config):
     save_file({k: v.contiguous() for k, v in expected.items()}, folder / "expected.safetensors")
 
 
+def make_pissa():
+    """PiSSA: `start.` what it begins as, `value.` where loss and gradients are taken, and the folder
+    that PEFT converts to plain LoRA."""
+    folder = HERE / "pissa"
+    shutil.rmtree(folder, ignore_errors=True)
+    model = LlamaForCausalLM.from_pretrained(
+        MODELS / "tied", dtype=torch.float32, attn_implementation="eager"
+    )
+    config = LoraConfig(
+        r=3, lora_alpha=6, target_modules=QVD, init_lora_weights="pissa", task_type="CAUSAL_LM"
+    )
+    config.base_model_name_or_path = "tied"
+    peft = get_peft_model(model, config)
+    trained = {k: v for k, v in peft.named_parameters() if v.requires_grad}
+    expected = {f"start.{file_name(k)}": v.detach().clone() for k, v in trained.items()}
+    with tempfile.TemporaryDirectory() as start:
+        peft.peft_config["default"].init_lora_weights = True
+        peft.save_pretrained(start)
+        peft.peft_config["default"].init_lora_weights = "pissa"
+        generator = torch.Generator().manual_seed(3)
+        for _, value in sorted(trained.items()):
+            value.data += torch.randn(value.shape, generator=generator) * 0.1
+        loss = loss_of(peft, 0)
+        loss.backward()
+        expected["loss"] = loss.detach()[None]
+        expected |= {f"grad.{file_name(k)}": v.grad for k, v in trained.items()}
+        expected |= {f"value.{file_name(k)}": v.detach().clone() for k, v in trained.items()}
+        peft.save_pretrained(folder, path_initial_model_for_weight_conversion=start)
+    (folder / "README.md").unlink()
+    file = folder / "adapter_config.json"
+    saved = json.loads(file.read_text())
+    saved["target_modules"].sort()
+    saved["base_model_name_or_path"] = "tied"
+    file.write_text(json.dumps(saved, indent=2, sort_keys=True))
+    save_file({k: v.contiguous() for k, v in expected.items()}, folder / "expected.safetensors")
+
+
 for case, (variant, settings) in CASES.items():
     make(case, variant, settings)
+make_pissa()

@@ -83,6 +83,8 @@ suite("pictures", { concurrency: false, skip: !hasSamples }, () => {
     await window.page.waitForTimeout(ROWS_SETTLE_MS);
     await box(/^MLP$/).click();
     await window.page.locator(".view-line", { hasText: "layers.2.mlp" }).waitFor();
+    await window.row("Layers", "Measure memory and step time").click();
+    await window.row("Layers", "Measured").waitFor();
     await picture("layers");
     await window.command("View: Revert and Close Editor");
     rmSync(file);

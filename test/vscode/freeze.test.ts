@@ -240,7 +240,10 @@ suite("Freeze Layers…", () => {
     assert.match(message(), / · not measured$/);
     const { label, tooltip } = tree.getTreeItem("cost");
     assert.equal(label, "Not measured");
-    assert.match(String(tooltip), /training data data\/no-such-file\.jsonl does not exist/);
+    assert.match(
+      String(tooltip),
+      /^frozen-m\.retune\.json:\d+: training data data\/no-such-file\.jsonl does not exist/,
+    );
   });
 
   test("a base model asks which of its recipes, or writes a new one", async () => {

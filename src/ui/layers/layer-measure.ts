@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import * as vscode from "vscode";
 import { runCli } from "../../runs/run-cli.ts";
-import { errorMessage } from "../../util/errors.ts";
+import { errorMessage, InputError } from "../../util/errors.ts";
 import { RECIPE_SUFFIX } from "../recipes/recipe-text.ts";
 import { type Measurement, parseMeasurement } from "./figures.ts";
 import type { LayerEditor, Layers } from "./layer-editor.ts";
@@ -106,6 +106,9 @@ async function inspect(
     const onOutput = (chunk: string) => (output += chunk);
     const done = await runCli({ cliPath, args, signal, onOutput });
     return done ? parseMeasurement(output) : undefined;
+  } catch (error) {
+    // The user knows the recipe by its own place.
+    throw new InputError(errorMessage(error).replaceAll(temp + path.sep, ""), { cause: error });
   } finally {
     await rm(temp, { recursive: true, force: true });
   }

@@ -4,7 +4,6 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { type Method, methodSchema } from "../../src/protocol/recipe.ts";
 import { openEvaluationEngine, openTrainingEngine } from "../../src/trainer/onnx-engine.ts";
 import { openTextGenerator } from "../../src/trainer/text-generator.ts";
@@ -12,6 +11,7 @@ import type { StepPlan } from "../../src/trainer/step-form.ts";
 import { readPeftFolder } from "../../src/weights/peft-folder.ts";
 import { readSafetensorsHeader, readTensor } from "../../src/weights/safetensors.ts";
 import { assertClose } from "../support/assert-close.ts";
+import { ADAPTER_CASES, adapterGolden as golden, savedTensor } from "../support/adapter-cases.ts";
 import { countedIn, goldenModel, readBatch } from "../support/llama-golden.ts";
 import { refuses } from "../support/refuses.ts";
 
@@ -19,72 +19,9 @@ import { refuses } from "../support/refuses.ts";
 const GRADIENT_TOLERANCE = { rtol: 1e-4, atol: 1e-9 };
 const LOSS_TOLERANCE = { rtol: 1e-5 };
 
-const QVD = ["q_proj", "v_proj", "down_proj"];
-const CASES: Record<string, { variant: string; method: Method }> = {
-  dora: {
-    variant: "tied",
-    method: methodSchema.parse({ type: "lora", variant: "dora", rank: 3, alpha: 6, targets: QVD }),
-  },
-  "dora-biased": {
-    variant: "untied",
-    method: methodSchema.parse({ type: "lora", variant: "dora", rank: 2, alpha: 4 }),
-  },
-  patterns: {
-    variant: "tied",
-    method: methodSchema.parse({
-      type: "lora",
-      variant: "rslora",
-      rank: 4,
-      alpha: 8,
-      targets: QVD,
-      rankPattern: { down_proj: 6 },
-      alphaPattern: { q_proj: 12, "layers\\.1\\.self_attn\\.v_proj": 5 },
-    }),
-  },
-  modules: {
-    variant: "untied",
-    method: methodSchema.parse({
-      type: "lora",
-      rank: 2,
-      alpha: 4,
-      targets: ["q_proj"],
-      modulesToSave: ["lm_head", "model.norm"],
-    }),
-  },
-  ia3: {
-    variant: "tied",
-    method: methodSchema.parse({ type: "ia3", targets: ["k_proj", "v_proj", "down_proj"] }),
-  },
-  "ia3-biased": {
-    variant: "untied",
-    method: methodSchema.parse({
-      type: "ia3",
-      targets: ["q_proj", "o_proj", "up_proj", "down_proj"],
-      feedForward: ["down_proj", "o_proj"],
-    }),
-  },
-  "prompt-tuning": {
-    variant: "tied",
-    method: methodSchema.parse({ type: "prompt-tuning", tokens: 4 }),
-  },
-  "prefix-tuning": {
-    variant: "untied",
-    method: methodSchema.parse({ type: "prefix-tuning", tokens: 3 }),
-  },
-};
-
-const golden = (name: string): string =>
-  fileURLToPath(new URL(`../golden/adapters/${name}`, import.meta.url));
-
 async function readExpected(name: string) {
   const { tensors } = await readSafetensorsHeader(path.join(golden(name), "expected.safetensors"));
   return { tensors, floats: (key: string) => readTensor(tensors.get(key)!) };
-}
-
-/** Values that PEFT saved, by the name that the engine uses. */
-async function saved(folder: string, name: string): Promise<Float32Array> {
-  const { tensors } = await readPeftFolder(folder);
-  return readTensor(tensors.get(name) ?? tensors.get(`base_model.model.${name}`)!);
 }
 
 const scratch = mkdtempSync(path.join(tmpdir(), "retune-adapters-"));
@@ -124,13 +61,13 @@ const PLANS: Record<string, StepPlan> = {
   },
 };
 
-for (const [name, { variant, method }] of Object.entries(CASES)) {
+for (const [name, { variant, method }] of Object.entries(ADAPTER_CASES)) {
   for (const [how, plan] of Object.entries(PLANS)) {
     test(`${name}, ${how}: PEFT's loss and gradients`, async () => {
       const { tensors, floats } = await readExpected(name);
       const engine = await open(variant, method, plan);
       for (const { name: tensor, offset } of engine.trainables) {
-        engine.parameters.set(await saved(golden(name), tensor), offset);
+        engine.parameters.set(await savedTensor(golden(name), tensor), offset);
       }
       const batch = await readBatch(variant);
       const into = new Float32Array(engine.parameters.length);
@@ -153,7 +90,7 @@ for (const [name, { variant, method }] of Object.entries(CASES)) {
     assertClose([await evaluate(variant, golden(name))], await floats("loss"), LOSS_TOLERANCE, "");
     const engine = await open(variant, method);
     for (const { name: tensor, offset } of engine.trainables) {
-      engine.parameters.set(await saved(golden(name), tensor), offset);
+      engine.parameters.set(await savedTensor(golden(name), tensor), offset);
     }
     const dir = path.join(scratch, name);
     await engine.saveResult(dir, engine.parameters, { baseModel: variant });
@@ -173,7 +110,7 @@ for (const [name, { variant, method }] of Object.entries(CASES)) {
 
 test("an untrained adapter of LoRA's family and (IA)³ changes nothing", async () => {
   for (const name of ["dora", "dora-biased", "patterns", "ia3", "ia3-biased"]) {
-    const { variant, method } = CASES[name]!;
+    const { variant, method } = ADAPTER_CASES[name]!;
     const engine = await open(variant, method);
     const batch = await readBatch(variant);
     const { lossSum } = await engine.evaluate(batch);
@@ -184,7 +121,7 @@ test("an untrained adapter of LoRA's family and (IA)³ changes nothing", async (
 });
 
 test("dropout of DoRA keeps the base's own part whole", async () => {
-  const engine = await open("tied", { ...CASES["dora"]!.method, dropout: 0.5 } as Method);
+  const engine = await open("tied", { ...ADAPTER_CASES["dora"]!.method, dropout: 0.5 } as Method);
   const batch = await readBatch("tied");
   const into = new Float32Array(engine.parameters.length);
   // With B = 0 and the base's own lengths nothing depends on what is dropped.
@@ -244,7 +181,7 @@ test("what does not fit the base is refused in one line", async () => {
 });
 
 test("text is generated with the adapter: evaluation finds each greedy token most likely", async () => {
-  for (const [name, { variant }] of Object.entries(CASES)) {
+  for (const [name, { variant }] of Object.entries(ADAPTER_CASES)) {
     const options = { baseDir: goldenModel(variant), adapterDir: golden(name), threads: 1 };
     const generator = await openTextGenerator(options);
     engines.push(generator);

@@ -5,6 +5,7 @@ import type { App } from "../app.ts";
 import { RECIPE_SUFFIX } from "../recipes/recipe-text.ts";
 import { SEARCH_EXCLUDES } from "../catalogs/model-catalog.ts";
 import { requireTrust } from "../trust.ts";
+import { fitsOrIsWanted } from "./check-budget.ts";
 
 /** @param argument the recipe's URI (from the Explorer, an editor or a CodeLens) or nothing */
 export async function startRunFromRecipe(app: App, argument: unknown): Promise<string | undefined> {
@@ -13,13 +14,14 @@ export async function startRunFromRecipe(app: App, argument: unknown): Promise<s
   return recipe && startRecipe(app, recipe);
 }
 
-/** Resolves to the run's folder. */
-export async function startRecipe(app: App, recipe: vscode.Uri): Promise<string> {
+/** Resolves to the run's folder; undefined when the person decides against it. */
+export async function startRecipe(app: App, recipe: vscode.Uri): Promise<string | undefined> {
   const open = vscode.workspace.textDocuments.find(
     (document) => document.uri.toString() === recipe.toString(),
   );
   if (open?.isDirty) await open.save();
   const resolved = await resolveRecipe(recipe.fsPath);
+  if (!(await fitsOrIsWanted(app, recipe))) return undefined;
   const runsDir = await app.roots.forRecipe(recipe);
   const runDir = await createRun({ recipe: resolved, runsDir });
   app.log.info(`created run ${runDir}`);

@@ -1,0 +1,38 @@
+/**
+ * Adapters of every method as Retune writes them, loaded and evaluated by PEFT.
+ *
+ *   npx tsx test/oracle/adapters.ts PYTHON        (torch, transformers 5, peft 0.21)
+ */
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { openTrainingEngine } from "../../src/trainer/onnx-engine.ts";
+import { ADAPTER_CASES, adapterGolden, savedTensor } from "../support/adapter-cases.ts";
+import { goldenModel } from "../support/llama-golden.ts";
+
+const [python = "python3"] = process.argv.slice(2);
+const dir = mkdtempSync(path.join(tmpdir(), "retune-oracle-"));
+try {
+  for (const [name, { variant, method }] of Object.entries(ADAPTER_CASES)) {
+    const baseDir = goldenModel(variant);
+    const engine = await openTrainingEngine({
+      baseDir,
+      method,
+      seed: 1,
+      maxLength: 32,
+      threads: 1,
+    });
+    for (const { name: tensor, offset } of engine.trainables) {
+      engine.parameters.set(await savedTensor(adapterGolden(name), tensor), offset);
+    }
+    await engine.saveResult(path.join(dir, name), engine.parameters, { baseModel: baseDir });
+    await engine.dispose();
+  }
+  const script = path.join(import.meta.dirname, "adapters.py");
+  const cases = Object.entries(ADAPTER_CASES).map(([name, { variant }]) => `${name}=${variant}`);
+  const { status } = spawnSync(python, [script, dir, ...cases], { stdio: "inherit" });
+  process.exitCode = status ?? 1;
+} finally {
+  rmSync(dir, { recursive: true });
+}

@@ -1,7 +1,7 @@
 /** The view "Layers": rows with checkboxes, and above them what the choice comes to. */
 import * as vscode from "vscode";
 import { errorMessage } from "../../util/errors.ts";
-import { formatBytes, formatCount, formatDuration, formatShape } from "../../util/format.ts";
+import { formatCount, formatDuration, formatShape } from "../../util/format.ts";
 import type { App } from "../app.ts";
 import { COMMANDS, VIEWS } from "../command-ids.ts";
 import { shortPaths } from "../short-paths.ts";
@@ -100,7 +100,9 @@ export function messageOf(layers: Layers, state: MeasureState): string {
     case "measured": {
       const { trainableParameters, totalParameters } = state.figures;
       const share = trainableText(trainableParameters, totalParameters);
-      return `${share} · ${costText(state.figures)}`;
+      // A line breaks between figures, not between a number and its unit.
+      const cost = costText(state.figures).replaceAll(/(?<!·) (?!·)/gu, "\u00a0");
+      return `${share} · ${cost}`;
     }
   }
 }
@@ -138,7 +140,7 @@ function costItem(state: MeasureState): vscode.TreeItem {
       break;
     case "measured":
       item.label = "Measured";
-      item.description = costText(state.figures);
+      item.description = wholeRunText(state.figures);
       item.tooltip = measuredTooltip(state.figures);
       if (state.figures.fits === false) item.iconPath = WARNING;
       break;
@@ -152,10 +154,14 @@ function costItem(state: MeasureState): vscode.TreeItem {
   return item;
 }
 
-function measuredTooltip({ predictedBytes, totalSeconds }: Measurement): string {
-  const memory = `Predicted peak memory ${formatBytes(predictedBytes)}`;
-  if (totalSeconds === undefined) return memory;
-  return `${memory}; the whole run takes about ${formatDuration(1000 * totalSeconds)} on this machine`;
+function wholeRunText({ totalSeconds }: Measurement): string {
+  return totalSeconds === undefined
+    ? ""
+    : `whole run ${totalSeconds < 1 ? "" : "about "}${formatDuration(1000 * totalSeconds)}`;
+}
+
+function measuredTooltip(figures: Measurement): string {
+  return `Predicted peak memory and time on this machine: ${costText(figures)}. Click to measure again.`;
 }
 
 function nodeItem(node: LayerNode, trained: ReadonlySet<string>): vscode.TreeItem {

@@ -59,6 +59,7 @@ suite("the packaged extension", { concurrency: false }, () => {
 
   test("a run from the palette ends with an adapter, and says so once", async () => {
     await window.command("Retune: Start Run…");
+    await window.pick("near full fine-tuning");
     await window.pick("tiny");
     await window.pick("data/train.jsonl");
     await window.enter("Name of the run");

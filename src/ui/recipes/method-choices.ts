@@ -36,7 +36,8 @@ export const METHOD_CHOICES: readonly MethodChoice[] = [
   {
     label: "LoReFT",
     description: "rank 8, all blocks, f7+l7",
-    detail: "Edits what the model makes of the prompt: tiny; for style and instructions, not sums.",
+    detail:
+      "Edits what the model makes of the prompt: few numbers; for style and instructions, not sums.",
     recipe: { method: { type: "loreft", rank: 8, layers: "all", positions: "f7+l7" } },
   },
   {

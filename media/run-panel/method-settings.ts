@@ -30,6 +30,8 @@ export function methodLabel(method: Method): string {
       return `${REFT_KINDS[method.type]}, rank ${method.rank}`;
     case "freeze":
       return "Frozen in part";
+    case "head":
+      return "Linear probe";
     case "full":
       return method.init === "random" ? "Full, from scratch" : "Full fine-tuning";
   }
@@ -68,6 +70,8 @@ export function methodSettings(method: Method): Setting[] {
       ];
     case "freeze":
       return [{ label: "Method", value: "freeze" }];
+    case "head":
+      return [{ label: "Method", value: "head (linear probe)" }];
     case "full":
       return [
         { label: "Method", value: "full" },

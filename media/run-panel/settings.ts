@@ -35,6 +35,20 @@ function layerSettings({ freeze, trainFirst, trainLast }: ResolvedRecipe): Setti
   return settings;
 }
 
+function objectiveSettings(objective: ResolvedRecipe["objective"]): Setting[] {
+  switch (objective.type) {
+    case "sft":
+      return [
+        { label: "Loss on", value: objective.lossOn === "all" ? "all tokens" : "answers (auto)" },
+      ];
+    case "classification":
+      return [
+        { label: "Objective", value: `classification, ${objective.problem}` },
+        { label: "Pooling", value: objective.pooling },
+      ];
+  }
+}
+
 function dataSettings({ data, objective }: ResolvedRecipe): Setting[] {
   const evaluation =
     data.eval !== undefined
@@ -47,7 +61,7 @@ function dataSettings({ data, objective }: ResolvedRecipe): Setting[] {
     file("Train", data.train),
     evaluation,
     { label: "Format", value: data.format },
-    { label: "Loss on", value: objective.lossOn === "all" ? "all tokens" : "answers (auto)" },
+    ...objectiveSettings(objective),
     { label: "Max length", value: `${formatCount(data.maxLength)} tokens` },
     { label: "Overlong rows", value: data.overlong },
     { label: "Packing", value: data.packing === "auto" ? "auto" : data.packing ? "on" : "off" },

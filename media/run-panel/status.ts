@@ -65,7 +65,8 @@ export function actionButtons(run: RunView): ActionButton[] {
 
 function outputLabel(run: RunView): string {
   const type = run.recipe?.method.type;
-  return type === "full" || type === "freeze" ? "Open Model Folder" : "Open Adapter Folder";
+  const isModel = type === "full" || type === "freeze" || type === "head";
+  return isModel ? "Open Model Folder" : "Open Adapter Folder";
 }
 
 export function bannerOf(run: RunView): Banner | undefined {

@@ -6,6 +6,11 @@ export interface Example {
   counted: Uint8Array;
   /** 1-based line in the data file. */
   line: number;
+  /**
+   * What the whole row is to be answered with, where tokens are not: a class, all classes that
+   * apply, or a number. Exactly one token then counts, the last: a row weighs one.
+   */
+  label?: number | readonly number[];
 }
 
 /** Tokens that add to the loss. */

@@ -10,6 +10,7 @@ import { importGguf } from "../weights/gguf/import.ts";
 import { readModelWeights } from "../weights/model-weights.ts";
 import { codesName } from "../weights/quantise/quantised-tensors.ts";
 import type { TensorInfo } from "../weights/safetensors.ts";
+import { type Classifier, SCORE, classifierOf, withScore } from "./classifier.ts";
 import { causalLmOf } from "./registry.ts";
 
 export interface BaseModel {
@@ -19,6 +20,8 @@ export interface BaseModel {
   config: Readonly<Record<string, unknown>>;
   /** Empty for a folder that has only a config, to train from scratch. */
   weights: ReadonlyMap<string, TensorInfo>;
+  /** What the head labels, where it is a classification head. */
+  classifier?: Classifier | undefined;
 }
 
 const ELEMENT_TYPES: Partial<Record<DType, ElementType>> = {
@@ -77,10 +80,24 @@ export async function openBaseModel(
   { needWeights = true }: { needWeights?: boolean } = {},
 ): Promise<BaseModel> {
   const { file, config } = await readConfig(dir);
-  const architecture = causalLmOf(config, file);
+  const causalLm = causalLmOf(config, file);
+  const classifier = classifierOf(config, file);
+  const architecture = classifier ? withScore(causalLm, classifier) : causalLm;
   const weights = needWeights ? await readModelWeights(dir) : new Map<string, TensorInfo>();
   if (needWeights) checkWeights(architecture, weights, file);
-  return { dir, architecture, config, weights };
+  return { dir, architecture, config, weights, classifier };
+}
+
+/** The base with a head of these labels: its own where it has the same, else a new one, not yet drawn. */
+export function asClassifier(base: BaseModel, classifier: Classifier): BaseModel {
+  const { labels, problem } = base.classifier ?? {};
+  if (labels?.join("\n") === classifier.labels.join("\n") && problem === classifier.problem) {
+    return { ...base, classifier };
+  }
+  const file = path.join(base.dir, "config.json");
+  const weights = new Map([...base.weights].filter(([name]) => name !== SCORE));
+  const architecture = withScore(causalLmOf(base.config, file), classifier);
+  return { ...base, architecture, weights, classifier };
 }
 
 function checkWeights(

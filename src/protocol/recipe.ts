@@ -5,6 +5,7 @@
  * Descriptions below are what the editor shows while a person types: they are user documentation.
  */
 import * as z from "zod";
+import { objectiveSchema } from "./objective.ts";
 
 const positiveInt = z.int().min(1);
 
@@ -160,6 +161,12 @@ const freezeMethodSchema = z.strictObject({
     ),
 });
 
+const headMethodSchema = z.strictObject({
+  type: z
+    .literal("head")
+    .describe("Linear probe: trains objective classification's new head and nothing else."),
+});
+
 export const methodSchema = z.discriminatedUnion("type", [
   loraMethodSchema,
   ia3MethodSchema,
@@ -167,18 +174,9 @@ export const methodSchema = z.discriminatedUnion("type", [
   prefixTuningMethodSchema,
   reftMethodSchema,
   freezeMethodSchema,
+  headMethodSchema,
   fullMethodSchema,
 ]);
-
-const objectiveSchema = z.strictObject({
-  type: z.literal("sft").describe("Supervised fine-tuning: next-token cross-entropy."),
-  lossOn: z
-    .enum(["auto", "all"])
-    .default("auto")
-    .describe(
-      "auto: only assistant or completion tokens count (plain text counts whole). all: every token counts.",
-    ),
-});
 
 const dataSchema = z.strictObject({
   train: z.string().min(1).describe("Training data: a .jsonl file."),
@@ -213,7 +211,7 @@ const optimizerSchema = z.strictObject({
     .positive()
     .optional()
     .describe(
-      "Peak learning rate. Left out, that of the method: 2e-4 for lora, 5e-3 for ia3, 9e-4 for loreft, direft and noreft, 1e-2 for prompt-tuning and prefix-tuning, 2e-5 where the base itself is trained.",
+      "Peak learning rate. Left out, that of the method: 2e-4 for lora, 5e-3 for ia3, 9e-4 for loreft, direft and noreft, 1e-2 for prompt-tuning and prefix-tuning, 1e-3 for head, 2e-5 where the base itself is trained.",
     ),
   learningRates: z
     .record(z.string().min(1), z.number().positive())
@@ -324,7 +322,7 @@ export type Recipe = z.output<typeof recipeSchema>;
 
 /** Tensors of the base itself change, so that a run's result is a model, not an adapter. */
 export function trainsBase({ type }: Method): boolean {
-  return type === "full" || type === "freeze";
+  return type === "full" || type === "freeze" || type === "head";
 }
 
 export function layerChoice({

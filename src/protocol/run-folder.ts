@@ -6,6 +6,7 @@
  *   state.json      training process only (atomic rename); `queued` by the creator
  *   metrics.jsonl   training process only, append only; a resume cuts it back to the checkpoint's step
  *   log.txt         training process only, append only
+ *   evaluation.json training process only (atomic rename); of classification runs
  *   control.json    extension host or CLI only (atomic rename); read by the training process each step
  *   checkpoints/    training process only; a folder appears by atomic rename, whole or not at all
  *   adapter/        training process only; appears by atomic rename when the run ends
@@ -22,6 +23,8 @@ export const RUN_FILES = {
   adapter: "adapter",
   /** Method `full` writes a whole model here in place of an adapter. */
   model: "model",
+  /** Of classification: how the evaluation rows were labelled (evaluation.ts). */
+  evaluation: "evaluation.json",
 } as const;
 
 /** Where a workspace keeps its runs, relative to the workspace folder. */
@@ -85,11 +88,13 @@ export const HEARTBEAT_INTERVAL_MS = 5_000;
 export const metricSchema = z.object({
   step: z.int().min(0),
   epoch: z.number().min(0),
-  /** Mean cross-entropy per counted token over the optimizer step, in nats. */
+  /** Mean over the optimizer step's counted tokens, or labelled rows; cross-entropy in nats, or squared error. */
   loss: z.number().optional(),
   evalLoss: z.number().optional(),
-  /** Share of counted tokens whose arg-max prediction is right. */
+  /** Share of counted tokens whose arg-max prediction is right, or of rows that are labelled right. */
   evalAccuracy: z.number().optional(),
+  /** Of classification: mean of the labels' F1. */
+  evalMacroF1: z.number().optional(),
   learningRate: z.number().optional(),
   /** Global norm before clipping. */
   gradNorm: z.number().optional(),

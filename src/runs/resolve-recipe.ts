@@ -30,6 +30,7 @@ const LEARNING_RATES: Readonly<Record<Method["type"], number>> = {
   "prompt-tuning": 1e-2,
   "prefix-tuning": 1e-2,
   freeze: 2e-5,
+  head: 1e-3,
   full: 2e-5,
 };
 /** A model drawn at random takes, and needs, far larger steps than one that has been trained. */
@@ -99,8 +100,13 @@ function parseRecipe(text: string, file: string): { recipe: Recipe; lineOf: Line
   return { recipe: parsed.data, lineOf };
 }
 
+interface Contradiction {
+  keys: readonly string[];
+  message: string;
+}
+
 /** What no schema of single keys can see. */
-function contradictionIn(recipe: Recipe): { keys: readonly string[]; message: string } | undefined {
+function contradictionIn(recipe: Recipe): Contradiction | undefined {
   const { data, method, quantization, freeze, trainFirst, trainLast } = recipe;
   if (data.eval !== undefined && data.evalSplit !== undefined) {
     const message = "data.eval and data.evalSplit exclude each other; keep one";
@@ -126,6 +132,22 @@ function contradictionIn(recipe: Recipe): { keys: readonly string[]; message: st
   ) {
     const message = 'method.init "text" and method.initText need each other';
     return { keys: ["method", "init"], message };
+  }
+  return objectiveContradiction(recipe);
+}
+
+/** Methods whose files PEFT or pyreft keep no classification head in. */
+const WITHOUT_HEAD = /^(prompt-tuning|prefix-tuning|loreft|direft|noreft)$/u;
+
+function objectiveContradiction({ objective, method }: Recipe): Contradiction | undefined {
+  const isClassification = objective.type === "classification";
+  if (method.type === "head" && !isClassification) {
+    const message = "method head trains a classification head; choose objective classification";
+    return { keys: ["method"], message };
+  }
+  if (isClassification && WITHOUT_HEAD.test(method.type)) {
+    const message = `method ${method.type} does not train a classification head; choose head, lora, ia3, freeze or full`;
+    return { keys: ["method"], message };
   }
   return undefined;
 }

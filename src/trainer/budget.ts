@@ -4,6 +4,7 @@ import { resolveBase } from "../models/base-model.ts";
 import { countedTokens } from "../data/example.ts";
 import { type PlannedTraining, planEngine } from "./onnx-engine.ts";
 import { openRunBase, prepareTraining } from "./prepare-run.ts";
+import { headedBase } from "./objectives/run-objective.ts";
 import { type MemoryParts, USABLE_SHARE } from "./step-form.ts";
 
 export interface Budget {
@@ -34,7 +35,7 @@ type Log = (line: string) => void;
 /** From the files' headers and the step's graph alone. */
 export async function budgetOf(recipe: ResolvedRecipe, log: Log): Promise<Budget> {
   const baseDir = await resolveBase(recipe.base, log);
-  const base = await openRunBase(recipe, baseDir);
+  const base = await headedBase(recipe, await openRunBase(recipe, baseDir));
   const { method, quantization, memory, seed } = recipe;
   const { maxLength } = recipe.data;
   const options = { method, layers: recipe, quantization, memory, seed, maxLength, baseDir, base };

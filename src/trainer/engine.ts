@@ -1,4 +1,6 @@
 import type { Example } from "../data/example.ts";
+import type { Classifier } from "../models/classifier.ts";
+import type { Answer } from "./objectives/classification.ts";
 
 /** A trainable tensor as a window into the engine's one flat parameter vector. */
 export interface Trainable {
@@ -15,6 +17,13 @@ export interface LossSums {
   lossSum: number;
   /** Counted tokens. */
   counted: number;
+}
+
+export interface EvaluationSums extends LossSums {
+  /** Counted tokens that the arg-max predicts right, or rows that are labelled right. */
+  correct: number;
+  /** Of a classifier, one for each row, in no order. */
+  answers?: readonly Answer[];
 }
 
 /**
@@ -35,7 +44,9 @@ export interface TrainingEngine {
   ): Promise<LossSums>;
   /** To be called after each optimizer step: what must stay orthonormal is made so again. */
   afterUpdate(): void;
-  /** Loss without dropout, and how many counted tokens the arg-max predicts right. */
-  evaluate(batch: readonly Example[]): Promise<LossSums & { correct: number }>;
+  /** What the head labels, where it is a classification head. */
+  readonly classifier?: Classifier | undefined;
+  /** Loss without dropout, and what was answered right. */
+  evaluate(batch: readonly Example[]): Promise<EvaluationSums>;
   dispose(): Promise<void>;
 }

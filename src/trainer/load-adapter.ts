@@ -4,15 +4,17 @@ import { type Adapter, adapterTensors } from "../adapters/adapter.ts";
 import type { LoraEmbedding } from "../adapters/lora.ts";
 import type { NamedShape } from "../graph/causal-lm.ts";
 import { checkBaseCopies } from "../merge/merge-plan.ts";
-import type { BaseModel } from "../models/base-model.ts";
+import { type BaseModel, asClassifier } from "../models/base-model.ts";
+import { SCORE } from "../models/classifier.ts";
 import { InputError } from "../util/errors.ts";
 import { type LoraModule, loraAdapterOf } from "../weights/peft-adapter.ts";
 import { type PeftFolder, readPeftFolder } from "../weights/peft-folder.ts";
 import { isReftAdapter } from "../weights/reft/reft-adapter.ts";
-import { ia3Tensors, promptEmbeddings } from "../weights/peft-others.ts";
+import { PEFT_SCORE, ia3Tensors, promptEmbeddings } from "../weights/peft-others.ts";
 import { type TensorInfo, readTensor } from "../weights/safetensors.ts";
 import { ia3SitesOf, loraSitesOf } from "./adapter-sites.ts";
 import type { Trainable } from "./engine.ts";
+import { readClassifierFile } from "./objectives/classifier-file.ts";
 import { NOTHING_TUNED, type Tuning } from "./ort-graphs.ts";
 import { loadReft } from "./reft-files.ts";
 import { layOut } from "./tuned-base.ts";
@@ -22,6 +24,15 @@ export interface LoadedAdapter {
   tuning: Tuning;
   trainables: readonly Trainable[];
   parameters: Float32Array;
+}
+
+/** The base under the classification head that the adapter brings along, if it does. */
+export async function adaptedBase(
+  base: BaseModel,
+  adapterDir: string | undefined,
+): Promise<BaseModel> {
+  const classifier = adapterDir === undefined ? undefined : await readClassifierFile(adapterDir);
+  return classifier ? asClassifier(base, classifier) : base;
 }
 
 interface Found {
@@ -92,11 +103,14 @@ async function found(folder: PeftFolder, base: BaseModel): Promise<Found> {
   switch (folder.config.peft_type) {
     case "LORA":
       return foundLora(folder, base);
-    case "IA3":
+    case "IA3": {
+      const score = base.classifier && folder.tensors.get(PEFT_SCORE);
+      if (score) whole.set(SCORE, score);
       return {
         adapter: { type: "ia3", sites: ia3SitesOf(ia3Tensors(folder), architecture, folder.dir) },
         whole,
       };
+    }
     case "PROMPT_TUNING": {
       const [tokens = 0] = promptEmbeddings(folder).shape;
       const width = embeddingWidth(architecture);

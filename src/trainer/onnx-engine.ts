@@ -5,11 +5,13 @@ import type { Example } from "../data/example.ts";
 import type { NamedShape } from "../graph/causal-lm.ts";
 import { elementCount } from "../graph/dim.ts";
 import { type BaseModel, openBaseModel } from "../models/base-model.ts";
+import type { Classifier } from "../models/classifier.ts";
 import { quantiseBase } from "../models/quantised-base.ts";
 import type { MemoryWish, Method, Quantization } from "../protocol/recipe.ts";
 import type { LayerChoice } from "../util/tensor-patterns.ts";
 import { CPU, type Device, createOnDevice } from "./device.ts";
-import type { LossSums, Trainable, TrainingEngine } from "./engine.ts";
+import type { EvaluationSums, LossSums, Trainable, TrainingEngine } from "./engine.ts";
+import { type Answer, answersOf, isRight } from "./objectives/classification.ts";
 import { adapterStart, startFeeds, startOfBase } from "./starting-values.ts";
 import {
   type FeedForm,
@@ -26,7 +28,7 @@ import {
   buildEvaluationGraph,
   buildTrainingGraph,
 } from "./ort-graphs.ts";
-import { loadAdapter } from "./load-adapter.ts";
+import { adaptedBase, loadAdapter } from "./load-adapter.ts";
 import { type Feed, OrtSession, type OrtSessionOptions } from "./ort-session.ts";
 import { type SavedResult, saveResult } from "./save-result.ts";
 import { tuningOf } from "./tuning-of.ts";
@@ -166,7 +168,12 @@ class OnnxEngine implements SavingEngine {
       ...this.#plan.form,
       ...this.#base.architecture,
       adapter,
+      classifier: this.classifier,
     };
+  }
+
+  get classifier(): Classifier | undefined {
+    return this.#base.classifier;
   }
 
   #dropout(tokens: number, seed: number): { feeds: Record<string, Feed>; sizes: object } {
@@ -190,21 +197,25 @@ class OnnxEngine implements SavingEngine {
     return this.#graphOptions.tuning.adapter;
   }
 
-  async evaluate(batch: readonly Example[]): Promise<LossSums & { correct: number }> {
+  async evaluate(batch: readonly Example[]): Promise<EvaluationSums> {
     this.#evaluation ??= await this.#openEvaluation();
     const { graph, session } = this.#evaluation;
     const sums = { lossSum: 0, counted: 0, correct: 0 };
+    const answers: Answer[] = [];
+    const { classifier } = this;
     for (const rows of this.#runs(batch)) {
       const { feeds, sizes, counted } = runFeeds(rows, 1, this.#feedForm);
       const outputs = await session.run({ ...feeds, ...this.#parameterFeeds }, sizes);
       sums.lossSum += floats(outputs[graph.loss]?.data)[0] ?? Number.NaN;
       sums.counted += counted;
+      const found = floats(outputs[graph.answers]?.data);
+      if (classifier) answers.push(...answersOf(rows, found));
       // What fills up the last part of the head is no answer.
-      sums.correct += floats(outputs[graph.hits]?.data)
-        .subarray(0, counted)
-        .reduce((sum, hit) => sum + hit, 0);
+      else sums.correct += found.subarray(0, counted).reduce((sum, hit) => sum + hit, 0);
     }
-    return sums;
+    if (!classifier) return sums;
+    const correct = answers.filter((answer) => isRight(answer, classifier.problem)).length;
+    return { ...sums, correct, answers };
   }
 
   async #openEvaluation(): Promise<{ graph: EvaluationGraph; session: OrtSession }> {
@@ -352,7 +363,7 @@ export async function openEvaluationEngine(options: {
   log?: (line: string) => void;
 }): Promise<Pick<TrainingEngine, "evaluate" | "dispose">> {
   const { baseDir, adapterDir, maxLength, threads = 0, device = CPU, log = () => {} } = options;
-  const base = await openBaseModel(baseDir);
+  const base = await adaptedBase(await openBaseModel(baseDir), adapterDir);
   checkLength(base, maxLength);
   const { tuning, trainables, parameters } = await loadAdapter(base, adapterDir);
   const graphOptions = graphOptionsOf(base, tuning, maxLength);

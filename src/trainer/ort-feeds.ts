@@ -4,6 +4,8 @@ import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import { type Adapter, virtualTokens } from "../adapters/adapter.ts";
 import type { Example } from "../data/example.ts";
+import type { Classifier } from "../models/classifier.ts";
+import { classificationFeeds } from "./objectives/classification.ts";
 import type { Feed } from "./ort-session.ts";
 import { promptFeeds, promptLength } from "./prompt-feeds.ts";
 import { FEEDS } from "./ort-graphs.ts";
@@ -29,9 +31,14 @@ export interface TrimmedRow {
 /** Rows with something to learn, trimmed, the longest first. */
 export function trimRows(batch: readonly Example[]): readonly TrimmedRow[] {
   return batch
-    .map((example) => ({ example, length: example.counted.lastIndexOf(1) }))
+    .map((example) => ({ example, length: fedLength(example) }))
     .filter(({ length }) => length > 0)
     .toSorted((a, b) => b.length - a.length);
+}
+
+/** A label is of the row whole. */
+function fedLength({ ids, counted, label }: Example): number {
+  return label === undefined ? counted.lastIndexOf(1) : ids.length;
 }
 
 /**
@@ -69,6 +76,8 @@ export interface FeedForm {
   keyValueHeads: number;
   /** Some need to know where its tokens stand. */
   adapter: Adapter | undefined;
+  /** Left out where tokens are predicted. */
+  classifier?: Classifier | undefined;
 }
 
 export interface RunFeeds {
@@ -84,7 +93,7 @@ export interface RunFeeds {
  * @param scale coefficient of every counted token in the loss
  */
 export function runFeeds(rows: readonly TrimmedRow[], scale: number, form: FeedForm): RunFeeds {
-  const { adapter } = form;
+  const { adapter, classifier } = form;
   const lead = virtualTokens(adapter);
   const lengths = rows.map(({ length }) => lead + length);
   const N = lengths.reduce((sum, length) => sum + length, 0);
@@ -101,14 +110,14 @@ export function runFeeds(rows: readonly TrimmedRow[], scale: number, form: FeedF
     for (let t = 0; t < length; t++, at++) {
       ids[at] = BigInt(example.ids[t] ?? 0);
       positions[at] = BigInt(lead + t);
-      if (!example.counted[t + 1]) continue;
+      if (classifier || !example.counted[t + 1]) continue;
       chosen.push(BigInt(at));
       labels.push(BigInt(example.ids[t + 1] ?? 0));
     }
   }
-  const counted = chosen.length;
-  const R = Math.ceil(counted / form.rowChunks);
-  const coefficients = new Float32Array(R * form.rowChunks).fill(scale, 0, counted);
+  const head = classifier
+    ? classificationFeeds(rows, scale, classifier)
+    : tokenFeeds({ chosen, labels }, scale, form);
   const { feeds, L } = attentionFeeds(lengths, N, form);
   const edited =
     adapter?.type === "reft" ? promptFeeds(adapter, prompts) : { feeds: {}, sizes: { I: 0, J: 0 } };
@@ -119,14 +128,27 @@ export function runFeeds(rows: readonly TrimmedRow[], scale: number, form: FeedF
       ...edited.feeds,
       [FEEDS.ids]: ids,
       [FEEDS.positions]: positions,
-      // Filled up with rows that carry no weight.
-      [FEEDS.rows]: filled(chosen, coefficients.length),
-      [FEEDS.labels]: filled(labels, coefficients.length),
-      [FEEDS.coefficients]: coefficients,
+      ...head.feeds,
     },
-    sizes: { N, B: rows.length, L, R, ...edited.sizes },
-    counted,
+    sizes: { N, B: rows.length, L, R: head.R, ...edited.sizes },
+    counted: classifier ? rows.length : chosen.length,
   };
+}
+
+/** Filled up with rows that carry no weight. */
+function tokenFeeds(
+  { chosen, labels }: { chosen: readonly bigint[]; labels: readonly bigint[] },
+  scale: number,
+  { rowChunks }: FeedForm,
+): { feeds: Record<string, Feed>; R: number } {
+  const R = Math.ceil(chosen.length / rowChunks);
+  const coefficients = new Float32Array(R * rowChunks).fill(scale, 0, chosen.length);
+  const feeds = {
+    [FEEDS.rows]: filled(chosen, coefficients.length),
+    [FEEDS.labels]: filled(labels, coefficients.length),
+    [FEEDS.coefficients]: coefficients,
+  };
+  return { feeds, R };
 }
 
 /**

@@ -15,6 +15,8 @@ import type { ElementType } from "../graph/ops.ts";
 import { type Kept, recompute } from "../graph/passes/recompute.ts";
 import { repeatCasts } from "../graph/passes/repeat-casts.ts";
 import { verifyGraph } from "../graph/verify.ts";
+import type { Classifier } from "../models/classifier.ts";
+import { chosenStates, classificationLoss } from "./objectives/classification.ts";
 import { PROMPT_FEEDS } from "./prompt-feeds.ts";
 import { storedWeight } from "./stored-weight.ts";
 import {
@@ -43,6 +45,8 @@ export interface GraphOptions {
   maxPositions: number;
   /** Stored type of a checkpoint tensor. */
   typeOf: (name: string) => ElementType;
+  /** Left out where tokens are predicted. */
+  classifier?: Classifier | undefined;
 }
 
 export interface TrainingGraph {
@@ -229,17 +233,18 @@ function adaptsHead(adapter: Adapter | undefined): boolean {
 function buildLoss(
   options: GraphOptions,
   { b, form, training }: { b: GraphBuilder; form: StepForm; training: boolean },
-): { parameters: Map<string, Value>; loss: Value; hits: Value | undefined } {
-  const { architecture, tuning } = options;
-  const rows = product([form.rowChunks, "R"]);
+): { parameters: Map<string, Value>; loss: Value; hits?: Value | undefined; logits?: Value } {
+  const { architecture, tuning, classifier } = options;
+  const rows = classifier ? chosenStates(classifier) : product([form.rowChunks, "R"]);
   const inputs = tokenInputs(b, { tokens: "N", rows });
   const attend = rowAttention(b, rowInputs(b, architecture, form), {
     ...architecture,
     blocks: form.blocks,
   });
+  const { parameters, outputs } = buildForward(options, { b, inputs, attend, training });
+  if (classifier) return { parameters, ...classificationLoss(b, outputs.logits(), classifier) };
   const labels = b.input(FEEDS.labels, "int64", [rows]);
   const coefficients = b.input(FEEDS.coefficients, "float32", [rows]);
-  const { parameters, outputs } = buildForward(options, { b, inputs, attend, training });
   const { hidden, headWeight, logits } = outputs;
   const isHeadAdapted = adaptsHead(tuning.adapter);
   if (isHeadAdapted) {
@@ -289,15 +294,16 @@ export interface EvaluationGraph {
   graph: Graph;
   /** [1], Σ coefficient · cross-entropy. */
   loss: string;
-  /** One per row of the head, 1 where the arg-max is the label. */
-  hits: string;
+  /** One per row of the head, 1 where the arg-max is the label; of a classifier its logits [B, labels]. */
+  answers: string;
 }
 
 export function buildEvaluationGraph(options: GraphOptions, form: StepForm): EvaluationGraph {
   const b = new GraphBuilder();
-  const { loss, hits } = buildLoss(options, { b, form, training: false });
-  if (!hits) throw new Error("internal: no hits");
-  return { graph: finish(b.build([loss, hits])), loss: loss.name, hits: hits.name };
+  const { loss, hits, logits } = buildLoss(options, { b, form, training: false });
+  const answers = logits ?? hits;
+  if (!answers) throw new Error("internal: no answers");
+  return { graph: finish(b.build([loss, answers])), loss: loss.name, answers: answers.name };
 }
 
 export interface DecodingGraph {

@@ -2,13 +2,14 @@
 import path from "node:path";
 import { readdir } from "node:fs/promises";
 import { splitExamples } from "../data/batches.ts";
-import { type Dataset, describeReport, loadDataset } from "../data/dataset.ts";
+import type { Dataset } from "../data/dataset.ts";
 import type { Example } from "../data/example.ts";
 import { type Tokenizer, loadTokenizer } from "../data/tokenizer.ts";
 import { type BaseModel, openBaseModel, resolveBase } from "../models/base-model.ts";
 import { type ResolvedRecipe, layerChoice } from "../protocol/recipe.ts";
 import { InputError } from "../util/errors.ts";
 import { type Hashing, startHashing } from "../util/hash-files.ts";
+import { headedBase, loadRows } from "./objectives/run-objective.ts";
 import { openDevice } from "./device-check.ts";
 import { type SavingEngine, openTrainingEngine } from "./onnx-engine.ts";
 import type { ParameterRange } from "./optimizer.ts";
@@ -59,7 +60,7 @@ export async function prepareTraining(
   baseDir: string,
   { phase, log }: Reporter,
 ): Promise<Omit<PreparedRun, "hashing">> {
-  const base = await openRunBase(recipe, baseDir);
+  const base = await headedBase(recipe, await openRunBase(recipe, baseDir));
   await phase("tokenising data");
   const { train, evaluation } = await loadData(recipe, base, log);
   const plan = planTraining(train, recipe);
@@ -114,13 +115,8 @@ async function loadData(
 ): Promise<{ train: readonly Example[]; evaluation: readonly Example[] }> {
   const tokenizer = await loadTokenizer(base.dir);
   checkTokenizer(tokenizer, base.architecture.vocabSize, base.dir);
-  const load = async (file: string): Promise<Dataset> => {
-    const { format, maxLength, overlong } = data;
-    const { lossOn } = objective;
-    const dataset = await loadDataset(file, { tokenizer, format, lossOn, maxLength, overlong });
-    for (const line of describeReport(file, dataset.report)) log(line);
-    return dataset;
-  };
+  const load = (file: string): Promise<Pick<Dataset, "examples">> =>
+    loadRows(file, { tokenizer, objective, data, labels: base.classifier?.labels ?? [], log });
   const { examples } = await load(data.train);
   if (data.eval !== undefined) {
     return { train: examples, evaluation: (await load(data.eval)).examples };

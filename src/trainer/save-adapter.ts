@@ -3,6 +3,7 @@ import type { Adapter } from "../adapters/adapter.ts";
 import type { LoraAdapter } from "../adapters/lora.ts";
 import type { ReftAdapter } from "../adapters/reft.ts";
 import type { BaseModel } from "../models/base-model.ts";
+import { CLASSIFIER_FILE } from "./objectives/classifier-file.ts";
 import { fromFloat32 } from "../weights/dtype.ts";
 import { type PeftConfig, writePeftFolder } from "../weights/peft-folder.ts";
 import type { TensorToWrite } from "../weights/safetensors.ts";
@@ -25,10 +26,10 @@ export async function saveAdapter(
   adapter: PeftAdapter,
   result: Trained,
 ): Promise<void> {
-  const { tuning, tensors, baseModel } = result;
+  const { base, tuning, tensors, baseModel } = result;
   const config: PeftConfig = {
     ...methodConfig(adapter, result),
-    task_type: "CAUSAL_LM",
+    task_type: base.classifier ? "SEQ_CLS" : "CAUSAL_LM",
     base_model_name_or_path: baseModel,
     inference_mode: true,
   };
@@ -41,6 +42,7 @@ export async function saveAdapter(
       shape,
       data: fromFloat32(values, "F32"),
     })),
+    base.classifier && { [CLASSIFIER_FILE]: `${JSON.stringify(base.classifier, null, 2)}\n` },
   );
 }
 
@@ -52,11 +54,10 @@ function methodConfig(adapter: PeftAdapter, { base, tuning }: Trained): PeftConf
       paths,
       architecture.linearLayers.map(({ path }) => path),
     );
+  const wholeModules = [...new Set([...tuning.trained].map(moduleOf))];
   switch (adapter.type) {
-    case "lora": {
-      const wholeModules = [...new Set([...tuning.trained].map(moduleOf))];
+    case "lora":
       return loraConfig(adapter, { modules, wholeModules });
-    }
     case "ia3": {
       const paths = (sites: typeof adapter.sites): string[] =>
         modules(sites.map(({ layer }) => layer.path));
@@ -65,7 +66,7 @@ function methodConfig(adapter: PeftAdapter, { base, tuning }: Trained): PeftConf
         target_modules: paths(adapter.sites),
         feedforward_modules: paths(adapter.sites.filter(({ isFeedForward }) => isFeedForward)),
         fan_in_fan_out: false,
-        modules_to_save: null,
+        modules_to_save: wholeModules.length > 0 ? wholeModules : null,
       };
     }
     case "prompt-tuning":

@@ -1,6 +1,8 @@
 /** Writes what was trained in its owner's format: a PEFT adapter, or a Hugging Face model folder. */
 import path from "node:path";
+import { writeFile } from "node:fs/promises";
 import type { BaseModel } from "../models/base-model.ts";
+import { SCORE, classifierConfig } from "../models/classifier.ts";
 import type { DType } from "../weights/dtype.ts";
 import { fromFloat32 } from "../weights/dtype.ts";
 import { replaceFolder } from "../weights/replace-folder.ts";
@@ -50,7 +52,8 @@ async function saveModel(dir: string, { base, tensors }: Result): Promise<void> 
   const trained = new Map(tensors.map((tensor) => [tensor.name, tensor]));
   const outputs = base.architecture.tensors.map(({ name, shape }): TensorToWrite => {
     const stored = base.weights.get(name);
-    const dtype = stored?.dtype ?? statedDType(base.config);
+    // A new head keeps its digits, whatever type the body is in.
+    const dtype = stored?.dtype ?? (name === SCORE ? "F32" : statedDType(base.config));
     const values = trained.get(name)?.values;
     if (values) return { name, shape, dtype, data: async () => fromFloat32(values, dtype) };
     if (!stored) throw new Error(`internal: ${name} is neither trained nor stored`);
@@ -58,6 +61,11 @@ async function saveModel(dir: string, { base, tensors }: Result): Promise<void> 
   });
   await replaceFolder(dir, async (temporary) => {
     await copySideFiles(base.dir, (await sideFiles(base.dir)).files, temporary);
+    if (base.classifier) {
+      const config = classifierConfig(base.config, base.classifier);
+      const file = path.join(temporary, "config.json");
+      await writeFile(file, `${JSON.stringify(config, null, 2)}\n`, { flush: true });
+    }
     await writeSafetensors(path.join(temporary, "model.safetensors"), outputs, { format: "pt" });
   });
 }

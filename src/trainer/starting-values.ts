@@ -5,6 +5,7 @@ import { type ReftKind, orthonormaliseColumns } from "../adapters/reft.ts";
 import { elementCount } from "../graph/dim.ts";
 import type { NamedShape } from "../graph/causal-lm.ts";
 import type { BaseModel } from "../models/base-model.ts";
+import { SCORE } from "../models/classifier.ts";
 import type { Method } from "../protocol/recipe.ts";
 import { InputError } from "../util/errors.ts";
 import { type TensorInfo, readTensor } from "../weights/safetensors.ts";
@@ -22,6 +23,7 @@ export async function startOfBase(
 ): Promise<Float32Array> {
   if (fromScratch) return initialValues(tensor, { seed, initializerRange });
   const stored = weights.get(tensor.name);
+  if (!stored && tensor.name === SCORE) return initialValues(tensor, { seed, initializerRange });
   if (!stored) {
     throw new InputError(
       `${tensor.name} of ${dir} is held in integers by quantization and can't be trained itself; leave quantization out`,

@@ -52,6 +52,7 @@ export function graphOptionsOf(
     tuning,
     maxPositions: maxPositions + virtualTokens(tuning.adapter),
     typeOf: (name) => storedTypeOf(base.weights, name),
+    classifier: base.classifier,
   };
 }
 

@@ -11,6 +11,7 @@ import {
 import type { ReftAdapter, ReftKind, ReftEnd } from "../adapters/reft.ts";
 import type { CausalLm, LinearLayer, NamedShape } from "../graph/causal-lm.ts";
 import type { BaseModel } from "../models/base-model.ts";
+import { SCORE } from "../models/classifier.ts";
 import { type Method, trainsBase } from "../protocol/recipe.ts";
 import { InputError } from "../util/errors.ts";
 import { patternValue } from "../util/module-pattern.ts";
@@ -28,12 +29,15 @@ export function tuningOf(
 ): Tuning {
   const names = architecture.tensors.map(({ name }) => name);
   const isTrained = trainedPredicate(layers, names, dir);
+  // A classification head is trained whatever else is.
+  const heads = names.filter((name) => name === SCORE);
+  if (method.type === "head") return { trained: new Set(heads), adapter: undefined };
   if (!trainsBase(method)) {
     const adapter = adapterOf(method, architecture, isTrained);
     const modules = method.type === "lora" ? (method.modulesToSave ?? []) : [];
-    return { trained: wholeModules(modules, architecture), adapter };
+    return { trained: new Set([...wholeModules(modules, architecture), ...heads]), adapter };
   }
-  const trained = new Set(names.filter(isTrained));
+  const trained = new Set([...names.filter(isTrained), ...heads]);
   if (trained.size === 0) throw new InputError("freeze leaves no tensor to train");
   return { trained, adapter: undefined };
 }
@@ -59,6 +63,7 @@ function adapterOf(method: Method, architecture: CausalLm, isTrained: IsTrained)
     case "noreft":
       return reftAdapter(method, architecture, isTrained);
     case "freeze":
+    case "head":
     case "full":
       throw new Error(`internal: method ${method.type} has no adapter`);
   }

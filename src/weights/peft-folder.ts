@@ -62,11 +62,15 @@ async function withoutConfig(dir: string): Promise<string> {
   return `${dir} has no ${CONFIG_FILE}: it is not an adapter of PEFT's`;
 }
 
-/** @throws what the file system throws; the folder then is as it was before */
+/**
+ * @param others text files to write beside PEFT's own, by name
+ * @throws what the file system throws; the folder then is as it was before
+ */
 export async function writePeftFolder(
   dir: string,
   config: PeftConfig,
   tensors: readonly TensorToWrite[],
+  others: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   await replaceFolder(dir, async (temporary) => {
     const text = (name: string, content: string) =>
@@ -74,6 +78,7 @@ export async function writePeftFolder(
     await writeSafetensors(path.join(temporary, WEIGHTS_FILE), tensors, { format: "pt" });
     await text(CONFIG_FILE, JSON.stringify(config, sortKeys, 2));
     await text("README.md", peftModelCard(config));
+    for (const [name, content] of Object.entries(others)) await text(name, content);
   });
 }
 

@@ -6,9 +6,13 @@ import type { TensorInfo } from "./safetensors.ts";
 
 const IA3 = /^base_model\.model\.(.+)\.ia3_l$/u;
 
+/** Where PEFT keeps a classifier's head. */
+export const PEFT_SCORE = "base_model.model.score.weight";
+
 /** Module path in the base → its scales: [out,1], or [1,in] for a feed-forward module. */
 export function ia3Tensors({ file, config, tensors }: PeftFolder): ReadonlyMap<string, TensorInfo> {
   for (const key of ["modules_to_save", "fan_in_fan_out"]) {
+    if (config.task_type === "SEQ_CLS" && String(config[key]) === "score") continue;
     const value = config[key];
     if (value === undefined || value === null || value === false) continue;
     if (Array.isArray(value) && value.length === 0) continue;
@@ -18,6 +22,7 @@ export function ia3Tensors({ file, config, tensors }: PeftFolder): ReadonlyMap<s
   }
   const found = new Map<string, TensorInfo>();
   for (const info of tensors.values()) {
+    if (config.task_type === "SEQ_CLS" && info.name === PEFT_SCORE) continue;
     const [, module] = IA3.exec(info.name) ?? [];
     if (module === undefined || info.shape.length !== 2) {
       throw new InputError(`${info.file}: tensor ${info.name} is no part of an (IA)³ adapter`);

@@ -35,6 +35,7 @@ const recipe = await readRunRecipe(runDir);
 const adapter = path.resolve(runDir, "adapter");
 const base = await resolveBase(recipe.base);
 const { maxLength, overlong, format } = recipe.data;
+if (recipe.objective.type !== "sft") throw new Error("a run of objective sft is needed");
 const file = recipe.data.eval ?? recipe.data.train;
 const { examples } = await loadDataset(file, {
   tokenizer: await loadTokenizer(base),

@@ -44,6 +44,10 @@ function isChoosable(method: Method): (tensor: BaseTensor) => boolean {
         return block !== undefined && (layers === "all" || layers.includes(block));
       };
     }
+    case "head":
+      throw new InputError(
+        "method head trains the classification head alone, so there is no layer to choose; method freeze or lora has layers",
+      );
     case "prompt-tuning":
     case "prefix-tuning":
       throw new InputError(

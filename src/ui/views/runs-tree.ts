@@ -208,6 +208,7 @@ function methodText(method: NonNullable<Run["recipe"]>["method"]): string {
       return `${method.type}, ${method.tokens} tokens`;
     case "ia3":
     case "freeze":
+    case "head":
     case "full":
       return method.type;
   }

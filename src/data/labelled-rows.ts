@@ -1,0 +1,153 @@
+/** Rows of text with labels, to classify: {"text", "label"} or, for several labels a row, {"text", "labels"}. */
+import type { Classification } from "../protocol/objective.ts";
+import { InputError } from "../util/errors.ts";
+import type { Example } from "./example.ts";
+import { type JsonlRow, readJsonl } from "./jsonl.ts";
+import type { Tokenizer } from "./tokenizer.ts";
+
+type Problem = Classification["problem"];
+
+/** The one output of regression, as transformers names it. */
+const NUMBER = "LABEL_0";
+
+/**
+ * All labels of a file, sorted: row k of the head is the k-th.
+ * @throws InputError naming file and line of a row without a label, or when there are fewer than two
+ */
+export async function readLabels(file: string, problem: Problem): Promise<string[]> {
+  if (problem === "regression") return [NUMBER];
+  const labels = new Set<string>();
+  for await (const row of readJsonl(file)) {
+    for (const label of namesOf(row, file, problem)) labels.add(label);
+  }
+  const least = problem === "multi-label" ? 1 : 2;
+  if (labels.size < least) {
+    throw new InputError(
+      `${file} has ${labels.size} different labels; classification needs at least ${least}`,
+    );
+  }
+  return [...labels].toSorted((a, b) => (a < b ? -1 : 1));
+}
+
+export interface LabelledOptions {
+  tokenizer: Tokenizer;
+  problem: Problem;
+  labels: readonly string[];
+  /** Longest row in tokens. */
+  maxLength: number;
+  overlong: "truncate" | "drop" | "error";
+}
+
+export interface LabelledRows {
+  examples: readonly Example[];
+  /** What was read, in words, for the log. */
+  report: readonly string[];
+}
+
+/** @throws InputError naming file and line: no text, no label, or one that is not among `labels` */
+export async function loadLabelledRows(
+  file: string,
+  options: LabelledOptions,
+): Promise<LabelledRows> {
+  const examples: Example[] = [];
+  const counts = new Map<string, number>();
+  let [rows, cut, dropped] = [0, 0, 0];
+  for await (const row of readJsonl(file)) {
+    rows++;
+    const example = labelled(row, file, options);
+    for (const label of options.problem === "regression"
+      ? []
+      : namesOf(row, file, options.problem)) {
+      counts.set(label, (counts.get(label) ?? 0) + 1);
+    }
+    const isLong = example.ids.length > options.maxLength;
+    if (isLong && options.overlong === "error") {
+      throw new InputError(
+        `${file}:${row.line}: the row has ${example.ids.length} tokens, data.maxLength is ${options.maxLength}; shorten it, raise maxLength, or set data.overlong to "truncate" or "drop"`,
+      );
+    }
+    if (isLong && options.overlong === "drop") dropped++;
+    else {
+      cut += isLong ? 1 : 0;
+      examples.push(withLastCounted(example, options.maxLength));
+    }
+  }
+  if (examples.length === 0) {
+    const why = dropped > 0 ? `: all ${rows} are longer than data.maxLength` : "";
+    throw new InputError(`${file} has no usable rows${why}`);
+  }
+  const shares = [...counts].map(([label, count]) => `${count} ${label}`);
+  const note = (count: number, what: string): string[] =>
+    count > 0 ? [`  ${count} rows ${what}`] : [];
+  return {
+    examples,
+    report: [
+      `${file}: ${rows} rows${shares.length > 0 ? ` (${shares.join(", ")})` : ""}`,
+      ...note(cut, "cut to data.maxLength"),
+      ...note(dropped, "dropped as longer than data.maxLength"),
+    ],
+  };
+}
+
+function labelled(row: JsonlRow, file: string, options: LabelledOptions): Example {
+  const { tokenizer, problem, labels } = options;
+  const { text } = row.value;
+  if (typeof text !== "string" || text === "") {
+    throw new InputError(`${file}:${row.line}: "text" is missing or empty; expected a text`);
+  }
+  const ids = Int32Array.from(tokenizer.encode(text));
+  if (ids.length === 0) throw new InputError(`${file}:${row.line}: "text" has no token`);
+  const counted = new Uint8Array(ids.length);
+  if (problem === "regression") return { ids, counted, line: row.line, label: numberOf(row, file) };
+  const classes = namesOf(row, file, problem).map((name) => {
+    const index = labels.indexOf(name);
+    if (index !== -1) return index;
+    throw new InputError(
+      `${file}:${row.line}: label ${JSON.stringify(name)} is not in the training data; there is ${listed(labels)}`,
+    );
+  });
+  const label = problem === "multi-label" ? classes : (classes[0] ?? 0);
+  return { ids, counted, line: row.line, label };
+}
+
+/** At most `maxLength` tokens; the row weighs one, which its last token stands for. */
+function withLastCounted(example: Example, maxLength: number): Example {
+  const ids = example.ids.slice(0, maxLength);
+  const counted = new Uint8Array(ids.length);
+  counted[ids.length - 1] = 1;
+  return { ...example, ids, counted };
+}
+
+/** The row's label names, one unless `problem` allows several. */
+function namesOf({ line, value }: JsonlRow, file: string, problem: Problem): string[] {
+  if (problem === "multi-label") {
+    const { labels } = value;
+    const names = Array.isArray(labels) ? labels.map(nameOf) : [undefined];
+    const whole = names.filter((name) => name !== undefined);
+    if (whole.length === names.length) return [...new Set(whole)];
+    throw new InputError(`${file}:${line}: "labels" must be a list of label names`);
+  }
+  const name = nameOf(value["label"]);
+  if (name !== undefined) return [name];
+  throw new InputError(
+    `${file}:${line}: "label" is missing or no name; expected a row like {"text": "…", "label": "spam"}`,
+  );
+}
+
+function nameOf(value: unknown): string | undefined {
+  if (typeof value === "string" && value !== "") return value;
+  return typeof value === "number" || typeof value === "boolean" ? String(value) : undefined;
+}
+
+function numberOf({ line, value }: JsonlRow, file: string): number {
+  const { label } = value;
+  if (typeof label === "number") return label;
+  throw new InputError(`${file}:${line}: "label" must be a number for regression`);
+}
+
+const MAX_LISTED = 8;
+
+function listed(labels: readonly string[]): string {
+  const more = labels.length - MAX_LISTED;
+  return `${labels.slice(0, MAX_LISTED).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
+}

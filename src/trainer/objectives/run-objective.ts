@@ -1,0 +1,53 @@
+/** What a recipe's objective makes of its base and its data. */
+import { type Dataset, describeReport, loadDataset } from "../../data/dataset.ts";
+import { loadLabelledRows, readLabels } from "../../data/labelled-rows.ts";
+import type { Tokenizer } from "../../data/tokenizer.ts";
+import { type BaseModel, asClassifier } from "../../models/base-model.ts";
+import type { Objective } from "../../protocol/objective.ts";
+import type { ResolvedRecipe } from "../../protocol/recipe.ts";
+import { InputError } from "../../util/errors.ts";
+
+/**
+ * The base with the head that the objective trains; labels are the training data's.
+ * @throws InputError where base and objective do not fit
+ */
+export async function headedBase(
+  { objective, data }: ResolvedRecipe,
+  base: BaseModel,
+): Promise<BaseModel> {
+  if (objective.type === "classification") {
+    const { problem, pooling } = objective;
+    const labels = await readLabels(data.train, problem);
+    return asClassifier(base, { labels, problem, pooling });
+  }
+  if (!base.classifier) return base;
+  throw new InputError(
+    `${base.dir} is a classifier, without a head for tokens; choose objective classification, or another base`,
+  );
+}
+
+/** @throws InputError naming file and line */
+export async function loadRows(
+  file: string,
+  options: {
+    tokenizer: Tokenizer;
+    objective: Objective;
+    data: ResolvedRecipe["data"];
+    labels: readonly string[];
+    log: (line: string) => void;
+  },
+): Promise<Pick<Dataset, "examples">> {
+  const { tokenizer, objective, data, labels, log } = options;
+  const { format, maxLength, overlong } = data;
+  if (objective.type === "classification") {
+    const { problem } = objective;
+    const shared = { tokenizer, problem, labels, maxLength, overlong };
+    const { examples, report } = await loadLabelledRows(file, shared);
+    for (const line of report) log(line);
+    return { examples };
+  }
+  const { lossOn } = objective;
+  const dataset = await loadDataset(file, { tokenizer, format, lossOn, maxLength, overlong });
+  for (const line of describeReport(file, dataset.report)) log(line);
+  return dataset;
+}

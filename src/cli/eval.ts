@@ -2,11 +2,13 @@ import path from "node:path";
 import { describeReport, loadDataset } from "../data/dataset.ts";
 import { loadTokenizer } from "../data/tokenizer.ts";
 import { openBaseModel, resolveBase } from "../models/base-model.ts";
+import { adaptedBase } from "../trainer/load-adapter.ts";
 import { openDevice } from "../trainer/device-check.ts";
 import { EVALUATION_ROWS, evaluateExamples } from "../trainer/evaluate.ts";
 import { openEvaluationEngine } from "../trainer/onnx-engine.ts";
 import { InputError } from "../util/errors.ts";
 import { type Command, numberOption, parseArguments, print, printError } from "./command.ts";
+import { evalClassifier, printEvaluation } from "./eval-classifier.ts";
 import { DEVICE_CHOICES, deviceOption } from "./device-option.ts";
 
 /** A recipe's own default, so that a run's evaluation loss is found again. */
@@ -16,13 +18,16 @@ export const evalCommand: Command = {
   usage: "eval BASE [--adapter DIR] --data FILE [--json]",
   summary: "loss, perplexity and accuracy on a data file",
   help: `  BASE              a Hugging Face folder or a .gguf file
-  --adapter DIR     a PEFT LoRA adapter
+  --adapter DIR     what a run trained: a folder of PEFT's, or of ReFT's
   --data FILE       a .jsonl file
   --max-length N    longest row in tokens (default: ${DEFAULT_MAX_LENGTH}, or what the model allows)
   --batch-size N    at most so many rows at a time (default: ${EVALUATION_ROWS})
   --loss-on WHAT    auto (assistant and completion tokens) or all
   --device DEVICE   ${DEVICE_CHOICES} (default: auto)
-  --json            one JSON object: loss, perplexity, accuracy, tokens`,
+  --features-from BASE
+                    of a classifier: also how far its features have moved from this base's
+  --json            one JSON object: loss, perplexity, accuracy, tokens; of a classifier
+                    loss, accuracy, macroF1, scores of each label, confusion matrix, rows`,
   run: async (args) => {
     const { values, positionals } = parseArguments(args, {
       options: {
@@ -31,6 +36,7 @@ export const evalCommand: Command = {
         "max-length": { type: "string" },
         "batch-size": { type: "string" },
         "loss-on": { type: "string", default: "auto" },
+        "features-from": { type: "string" },
         device: { type: "string", default: "auto" },
         json: { type: "boolean", default: false },
       },
@@ -43,25 +49,47 @@ export const evalCommand: Command = {
     }
     const wish = deviceOption(values.device);
     const baseDir = await resolveBase(path.resolve(positionals[0] ?? ""), printError);
-    const { architecture } = await openBaseModel(baseDir);
+    const { adapter: adapterDir } = values;
+    const { architecture, classifier } = await adaptedBase(
+      await openBaseModel(baseDir),
+      adapterDir,
+    );
     const maxLength =
       numberOption("max-length", values["max-length"], { min: 1, integer: true }) ??
       Math.min(DEFAULT_MAX_LENGTH, architecture.maxPositions);
     const batchSize =
       numberOption("batch-size", values["batch-size"], { min: 1, integer: true }) ??
       EVALUATION_ROWS;
+    const tokenizer = await loadTokenizer(baseDir);
+    const log = printError;
+    const device = await openDevice(wish, { purpose: "inference", log });
+    const engineOptions = { baseDir, adapterDir, maxLength, device, log };
+    const featuresFrom = values["features-from"];
+    if (classifier) {
+      const evaluation = await evalClassifier({
+        engine: engineOptions,
+        classifier,
+        tokenizer,
+        dataFile: values.data,
+        batchSize,
+        featuresFrom,
+      });
+      if (values.json) print(JSON.stringify(evaluation));
+      else printEvaluation(evaluation);
+      return 0;
+    }
+    if (featuresFrom !== undefined) {
+      throw new InputError(`--features-from is for classifiers, and ${baseDir} is none`);
+    }
     const { examples, report } = await loadDataset(values.data, {
-      tokenizer: await loadTokenizer(baseDir),
+      tokenizer,
       format: "auto",
       lossOn,
       maxLength,
       overlong: "truncate",
     });
     for (const line of describeReport(values.data, report)) printError(line);
-    const { adapter: adapterDir } = values;
-    const log = printError;
-    const device = await openDevice(wish, { purpose: "inference", log });
-    const engine = await openEvaluationEngine({ baseDir, adapterDir, maxLength, device, log });
+    const engine = await openEvaluationEngine(engineOptions);
     try {
       const { loss, accuracy, tokens } = await evaluateExamples(engine, examples, batchSize);
       const perplexity = Math.exp(loss);

@@ -11,7 +11,7 @@ type Problem = Classification["problem"];
 const NUMBER = "LABEL_0";
 
 /**
- * All labels of a file, sorted: row k of the head is the k-th.
+ * All labels of a file, sorted (class numbers as numbers): row k of the head is the k-th.
  * @throws InputError naming file and line of a row without a label, or when there are fewer than two
  */
 export async function readLabels(file: string, problem: Problem): Promise<string[]> {
@@ -26,7 +26,8 @@ export async function readLabels(file: string, problem: Problem): Promise<string
       `${file} has ${labels.size} different labels; classification needs at least ${least}`,
     );
   }
-  return [...labels].toSorted((a, b) => (a < b ? -1 : 1));
+  const areNumbers = [...labels].every((label) => /^\d+$/u.test(label));
+  return [...labels].toSorted((a, b) => (areNumbers ? Number(a) - Number(b) : a < b ? -1 : 1));
 }
 
 export interface LabelledOptions {
@@ -103,7 +104,7 @@ function labelled(row: JsonlRow, file: string, options: LabelledOptions): Exampl
     const index = labels.indexOf(name);
     if (index !== -1) return index;
     throw new InputError(
-      `${file}:${row.line}: label ${JSON.stringify(name)} is not in the training data; there is ${listed(labels)}`,
+      `${file}:${row.line}: label ${JSON.stringify(name)} is none of those that are trained: ${listed(labels)}; mend the row, or add such rows to the training data`,
     );
   });
   const label = problem === "multi-label" ? classes : (classes[0] ?? 0);

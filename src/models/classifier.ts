@@ -16,7 +16,7 @@ export interface Classifier {
   pooling: Classification["pooling"];
 }
 
-/** The body of `model` under the new head, whose logits are [R, labels]. */
+/** The body of `model` under the new head. */
 export function withScore(model: CausalLm, { labels }: Classifier): CausalLm {
   const head = model.linearLayers.find(({ isHead }) => isHead);
   if (!head) throw new Error("internal: a model without a head");
@@ -27,16 +27,15 @@ export function withScore(model: CausalLm, { labels }: Classifier): CausalLm {
     tensors: [...model.tensors.filter(({ name }) => name !== ownHead), { name: SCORE, shape }],
     linearLayers: model.linearLayers.filter((layer) => layer !== head),
     build: (context) => {
-      let known: Value | undefined;
-      const score = (): Value => (known ??= context.tensor(SCORE, shape));
+      const headWeight = context.tensor(SCORE, shape);
       const { hidden } = model.build({
         ...context,
         // The body asks for its own head too, which a classifier's checkpoint does not have.
-        tensor: (name, wished) => (name === ownHead ? score() : context.tensor(name, wished)),
+        tensor: (name, wished) => (name === ownHead ? headWeight : context.tensor(name, wished)),
       });
       const { b } = context;
-      const logits = (): Value => b.gemm(hidden, b.asFloat32(score()), { transB: true });
-      return { hidden, headWeight: score(), logits };
+      const logits = (): Value => b.gemm(hidden, b.asFloat32(headWeight), { transB: true });
+      return { hidden, headWeight, logits };
     },
   };
 }

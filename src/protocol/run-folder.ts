@@ -64,6 +64,8 @@ export const runStateSchema = z.object({
   epoch: z.number().min(0).optional(),
   loss: z.number().optional(),
   evalLoss: z.number().optional(),
+  /** Of classification: share of evaluation rows labelled right, the last time. */
+  evalAccuracy: z.number().optional(),
   bestEvalLoss: z.number().optional(),
   bestStep: z.int().optional(),
   trainableParameters: z.int().optional(),

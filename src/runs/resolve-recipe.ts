@@ -145,6 +145,10 @@ function objectiveContradiction({ objective, method }: Recipe): Contradiction | 
     const message = "method head trains a classification head; choose objective classification";
     return { keys: ["method"], message };
   }
+  if (isClassification && objective.probe && method.type === "head") {
+    const message = "objective.probe and method head train the same head; keep one";
+    return { keys: ["objective", "probe"], message };
+  }
   if (isClassification && WITHOUT_HEAD.test(method.type)) {
     const message = `method ${method.type} does not train a classification head; choose head, lora, ia3, freeze or full`;
     return { keys: ["method"], message };

@@ -5,6 +5,7 @@
 import { readFile, readdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import * as z from "zod";
+import { evaluationSchema } from "../protocol/evaluation.ts";
 import { InputError, errorMessage, hasCode, isDiskFull } from "../util/errors.ts";
 import { fromFloat32 } from "../weights/dtype.ts";
 import { replaceFolder } from "../weights/replace-folder.ts";
@@ -39,6 +40,8 @@ const trainerStateSchema = z.object({
   lastEvalLoss: z.number().optional(),
   best: z.object({ step: z.int().min(1), evalLoss: z.number() }).optional(),
   evaluationsSinceBest: z.int().min(0),
+  /** Of a classifier: how the evaluation rows were labelled the last time. */
+  labelled: evaluationSchema.optional(),
 });
 
 /** Where a run stands between two steps. */
@@ -206,15 +209,20 @@ export async function restoreNewest(
   );
 }
 
-/** Weights of one checkpoint alone, e.g. of the best one when the run ends. */
-export async function readCheckpointParameters(
+/** One checkpoint without its optimizer, e.g. the best one when the run ends. */
+export async function readCheckpointWeights(
   checkpoint: CheckpointFolder,
   trainables: readonly Trainable[],
-): Promise<Float32Array> {
+): Promise<{ parameters: Float32Array; progress: Progress }> {
   const size = trainables.reduce((sum, { length }) => sum + length, 0);
-  const parameter = new Float32Array(size);
-  await readSlots(checkpoint, trainables, { parameter });
-  return parameter;
+  const parameters = new Float32Array(size);
+  const { progress } = await readSlots(checkpoint, trainables, { parameter: parameters });
+  return { parameters, progress };
+}
+
+/** Whether a run goes on rather than begins. */
+export async function hasCheckpoint(dir: string): Promise<boolean> {
+  return (await listCheckpoints(dir)).length > 0;
 }
 
 /** Keeps the newest and the best. */

@@ -1,14 +1,17 @@
 import { evaluationBatches } from "../data/batches.ts";
 import type { Example } from "../data/example.ts";
 import type { TrainingEngine } from "./engine.ts";
+import type { Answer } from "./objectives/classification.ts";
 
 export interface Evaluation {
-  /** Mean cross-entropy per counted token, in nats. */
+  /** Mean per counted token, or labelled row: cross-entropy in nats, or squared error. */
   loss: number;
-  /** Share of counted tokens whose arg-max prediction is right. */
+  /** Share of counted tokens whose arg-max prediction is right, or of rows labelled right. */
   accuracy: number;
-  /** Counted tokens. */
+  /** Counted tokens, or labelled rows. */
   tokens: number;
+  /** Of a classifier, one for each row. */
+  answers: readonly Answer[];
 }
 
 /** Enough that short rows fill the engine's runs, which it cuts itself to what memory allows. */
@@ -23,11 +26,13 @@ export async function evaluateExamples(
   let lossSum = 0;
   let correct = 0;
   let tokens = 0;
+  const answers: Answer[] = [];
   for (const batch of evaluationBatches(examples, batchSize)) {
     const sums = await engine.evaluate(batch);
     lossSum += sums.lossSum;
     correct += sums.correct;
     tokens += sums.counted;
+    answers.push(...(sums.answers ?? []));
   }
-  return { loss: lossSum / tokens, accuracy: correct / tokens, tokens };
+  return { loss: lossSum / tokens, accuracy: correct / tokens, tokens, answers };
 }

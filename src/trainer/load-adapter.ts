@@ -26,13 +26,25 @@ export interface LoadedAdapter {
   parameters: Float32Array;
 }
 
-/** The base under the classification head that the adapter brings along, if it does. */
+/**
+ * The base under the classification head that the adapter brings along, if it does. PEFT keeps no
+ * labels: without classifier.json they are the base's own, or numbered as transformers numbers them.
+ * @throws InputError for an adapter that can't be read
+ */
 export async function adaptedBase(
   base: BaseModel,
   adapterDir: string | undefined,
 ): Promise<BaseModel> {
-  const classifier = adapterDir === undefined ? undefined : await readClassifierFile(adapterDir);
-  return classifier ? asClassifier(base, classifier) : base;
+  if (adapterDir === undefined || (await isReftAdapter(adapterDir))) return base;
+  const written = await readClassifierFile(adapterDir);
+  if (written) return asClassifier(base, written);
+  const { config, tensors } = await readPeftFolder(adapterDir);
+  const rows = tensors.get(PEFT_SCORE)?.shape[0];
+  if (config.task_type !== "SEQ_CLS" || rows === undefined) return base;
+  if (base.classifier?.labels.length === rows) return base;
+  const labels = Array.from({ length: rows }, (_, row) => `LABEL_${row}`);
+  const problem = rows === 1 ? "regression" : "single-label";
+  return asClassifier(base, { labels, problem, pooling: "last" });
 }
 
 interface Found {

@@ -4,8 +4,8 @@ import { orthonormalTensors, orthonormaliseColumns } from "../adapters/reft.ts";
 import type { Example } from "../data/example.ts";
 import type { NamedShape } from "../graph/causal-lm.ts";
 import { elementCount } from "../graph/dim.ts";
-import { type BaseModel, openBaseModel } from "../models/base-model.ts";
-import type { Classifier } from "../models/classifier.ts";
+import { type BaseModel, asClassifier, openBaseModel } from "../models/base-model.ts";
+import { type Classifier, SCORE } from "../models/classifier.ts";
 import { quantiseBase } from "../models/quantised-base.ts";
 import type { MemoryWish, Method, Quantization } from "../protocol/recipe.ts";
 import type { LayerChoice } from "../util/tensor-patterns.ts";
@@ -28,7 +28,8 @@ import {
   buildEvaluationGraph,
   buildTrainingGraph,
 } from "./ort-graphs.ts";
-import { adaptedBase, loadAdapter } from "./load-adapter.ts";
+import { CachedHead } from "./objectives/cached-head.ts";
+import { type LoadedAdapter, adaptedBase, loadAdapter } from "./load-adapter.ts";
 import { type Feed, OrtSession, type OrtSessionOptions } from "./ort-session.ts";
 import { type SavedResult, saveResult } from "./save-result.ts";
 import { tuningOf } from "./tuning-of.ts";
@@ -209,7 +210,10 @@ class OnnxEngine implements SavingEngine {
       sums.lossSum += floats(outputs[graph.loss]?.data)[0] ?? Number.NaN;
       sums.counted += counted;
       const found = floats(outputs[graph.answers]?.data);
-      if (classifier) answers.push(...answersOf(rows, found));
+      if (graph.features !== undefined) {
+        const features = floats(outputs[graph.features]?.data);
+        answers.push(...answersOf(rows, { logits: found, features }));
+      }
       // What fills up the last part of the head is no answer.
       else sums.correct += found.subarray(0, counted).reduce((sum, hit) => sum + hit, 0);
     }
@@ -330,6 +334,10 @@ export async function openTrainingEngine(options: PlanOptions): Promise<SavingEn
     parameters.subarray(offset, offset + length).set(initial);
   }
   const sessionOptions = await sessionOptionsOf(base, { threads, prepack: plan.prepack });
+  const state = { base, graphOptions, sessionOptions, plan, trainables, parameters, memory, log };
+  if (method.type === "head") {
+    return new CachedHead(new OnnxEngine({ ...state, training: undefined, device: wished }), log);
+  }
   const started = performance.now();
   const { created: session, device } = await createOnDevice(wished, (providers) =>
     OrtSession.create(graph.graph, { ...sessionOptions, providers }),
@@ -339,33 +347,28 @@ export async function openTrainingEngine(options: PlanOptions): Promise<SavingEn
   log(
     `compiled the training step: ${graph.graph.nodes.length} nodes in ${seconds} s, on ${device.name}`,
   );
-  return new OnnxEngine({
-    base,
-    graphOptions,
-    sessionOptions,
-    plan,
-    trainables,
-    parameters,
-    training: { graph, session },
-    device,
-    memory,
-    log,
-  });
+  return new OnnxEngine({ ...state, training: { graph, session }, device });
 }
 
 /** Opens a base model, with or without an adapter, to evaluate only. */
 export async function openEvaluationEngine(options: {
   baseDir: string;
   adapterDir?: string | undefined;
+  /** To learn what a head of these labels would read: the base's own head gives way to one of zeros. */
+  emptyHead?: Classifier | undefined;
   maxLength: number;
   threads?: number | undefined;
   device?: Device | undefined;
   log?: (line: string) => void;
-}): Promise<Pick<TrainingEngine, "evaluate" | "dispose">> {
-  const { baseDir, adapterDir, maxLength, threads = 0, device = CPU, log = () => {} } = options;
-  const base = await adaptedBase(await openBaseModel(baseDir), adapterDir);
+}): Promise<Pick<TrainingEngine, "evaluate" | "dispose" | "classifier">> {
+  const { baseDir, adapterDir, emptyHead, maxLength } = options;
+  const { threads = 0, device = CPU, log = () => {} } = options;
+  const opened = await openBaseModel(baseDir);
+  const base = emptyHead ? asClassifier(opened, emptyHead) : await adaptedBase(opened, adapterDir);
   checkLength(base, maxLength);
-  const { tuning, trainables, parameters } = await loadAdapter(base, adapterDir);
+  const { tuning, trainables, parameters } = emptyHead
+    ? zeroHead(base)
+    : await loadAdapter(base, adapterDir);
   const graphOptions = graphOptionsOf(base, tuning, maxLength);
   return new OnnxEngine({
     base,
@@ -378,4 +381,10 @@ export async function openEvaluationEngine(options: {
     device,
     log,
   });
+}
+
+function zeroHead({ architecture: { tensors } }: BaseModel): LoadedAdapter {
+  const { trainables, size } = layOut(tensors.filter(({ name }) => name === SCORE));
+  const tuning = { trained: new Set([SCORE]), adapter: undefined };
+  return { tuning, trainables, parameters: new Float32Array(size) };
 }

@@ -233,7 +233,13 @@ function adaptsHead(adapter: Adapter | undefined): boolean {
 function buildLoss(
   options: GraphOptions,
   { b, form, training }: { b: GraphBuilder; form: StepForm; training: boolean },
-): { parameters: Map<string, Value>; loss: Value; hits?: Value | undefined; logits?: Value } {
+): {
+  parameters: Map<string, Value>;
+  loss: Value;
+  hits?: Value | undefined;
+  logits?: Value;
+  features?: Value;
+} {
   const { architecture, tuning, classifier } = options;
   const rows = classifier ? chosenStates(classifier) : product([form.rowChunks, "R"]);
   const inputs = tokenInputs(b, { tokens: "N", rows });
@@ -242,7 +248,7 @@ function buildLoss(
     blocks: form.blocks,
   });
   const { parameters, outputs } = buildForward(options, { b, inputs, attend, training });
-  if (classifier) return { parameters, ...classificationLoss(b, outputs.logits(), classifier) };
+  if (classifier) return { parameters, ...classificationLoss(b, outputs, classifier) };
   const labels = b.input(FEEDS.labels, "int64", [rows]);
   const coefficients = b.input(FEEDS.coefficients, "float32", [rows]);
   const { hidden, headWeight, logits } = outputs;
@@ -296,14 +302,17 @@ export interface EvaluationGraph {
   loss: string;
   /** One per row of the head, 1 where the arg-max is the label; of a classifier its logits [B, labels]. */
   answers: string;
+  /** Of a classifier what its head reads, [B,C]. */
+  features: string | undefined;
 }
 
 export function buildEvaluationGraph(options: GraphOptions, form: StepForm): EvaluationGraph {
   const b = new GraphBuilder();
-  const { loss, hits, logits } = buildLoss(options, { b, form, training: false });
+  const { loss, hits, logits, features } = buildLoss(options, { b, form, training: false });
   const answers = logits ?? hits;
   if (!answers) throw new Error("internal: no answers");
-  return { graph: finish(b.build([loss, answers])), loss: loss.name, answers: answers.name };
+  const graph = finish(b.build([loss, answers, ...(features ? [features] : [])]));
+  return { graph, loss: loss.name, answers: answers.name, features: features?.name };
 }
 
 export interface DecodingGraph {

@@ -22,6 +22,7 @@ export interface PreparedRun {
   plan: TrainingPlan;
   /** What the optimizer does with each part of the engine's parameters. */
   ranges: readonly ParameterRange[];
+  train: readonly Example[];
   /** Empty when there is nothing to evaluate on. */
   evaluation: readonly Example[];
   /** Of the files that the run depends on; of a new run still under way when training begins. */
@@ -76,7 +77,7 @@ export async function prepareTraining(
   if (before !== undefined && before !== engine.device.name) {
     log(`this run began on ${before} and goes on on ${engine.device.name}: the last digits differ`);
   }
-  return { engine, plan, ranges: parameterRanges(engine.trainables, recipe), evaluation };
+  return { engine, plan, ranges: parameterRanges(engine.trainables, recipe), train, evaluation };
 }
 
 function isFromScratch({ method }: ResolvedRecipe): boolean {

@@ -7,7 +7,7 @@ import { InputError } from "../util/errors.ts";
 import { CPU, type Device, createOnDevice } from "./device.ts";
 import { type Adapter, virtualTokens } from "../adapters/adapter.ts";
 import type { ReftAdapter } from "../adapters/reft.ts";
-import { loadAdapter } from "./load-adapter.ts";
+import { adaptedBase, loadAdapter } from "./load-adapter.ts";
 import { graphOptionsOf, parameterFeeds, sessionOptionsOf } from "./tuned-base.ts";
 import { causalMask, virtualFeeds } from "./ort-feeds.ts";
 import { type DecodingGraph, FEEDS, buildDecodingGraph } from "./ort-graphs.ts";
@@ -49,7 +49,12 @@ export async function openTextGenerator(options: {
   log?: (line: string) => void;
 }): Promise<TextGenerator> {
   const { baseDir, adapterDir, threads = 0, device: wished = CPU, log = () => {} } = options;
-  const base = await openBaseModel(baseDir);
+  const base = await adaptedBase(await openBaseModel(baseDir), adapterDir);
+  if (base.classifier) {
+    throw new InputError(
+      `${adapterDir ?? baseDir} labels text and has no head to write it with; "retune eval" shows how it labels a file`,
+    );
+  }
   const { architecture } = base;
   const { tuning, trainables, parameters } = await loadAdapter(base, adapterDir);
   const graph = buildDecodingGraph(graphOptionsOf(base, tuning, architecture.maxPositions));

@@ -4,6 +4,7 @@ import path from "node:path";
 import { env } from "onnxruntime-node";
 import writeFileAtomic from "write-file-atomic";
 import { type ResolvedRecipe, type UsedDevice, trainsBase } from "../protocol/recipe.ts";
+import type { ClassifierEvaluation } from "../protocol/evaluation.ts";
 import { type Metric, RUN_FILES, type RunState } from "../protocol/run-folder.ts";
 import { InputError, errorMessage, isDiskFull } from "../util/errors.ts";
 import { formatBytes, formatCount } from "../util/format.ts";
@@ -13,10 +14,14 @@ import {
   type Trained,
   checkpointName,
   pruneCheckpoints,
-  readCheckpointParameters,
+  hasCheckpoint,
+  readCheckpointWeights,
   restoreNewest,
   writeCheckpoint,
 } from "./checkpoint.ts";
+import { evaluateExamples } from "./evaluate.ts";
+import { type BaseFeatures, featuresByRow } from "./objectives/classifier-evaluation.ts";
+import { probeHead } from "./objectives/probe.ts";
 import type { SavingEngine } from "./onnx-engine.ts";
 import { initAdamW } from "./optimizer.ts";
 import { type PreparedRun, prepareRun } from "./prepare-run.ts";
@@ -117,6 +122,7 @@ class RunTraining {
     const { engine, plan } = prepared;
     const optimizer = initAdamW(engine.parameters.length);
     const trained: Trained = { parameters: engine.parameters, optimizer };
+    const baseFeatures = await this.#beforeFirstStep(prepared, log);
     const restored = await restoreNewest(this.#checkpoints, engine.trainables, {
       into: trained,
       log,
@@ -141,16 +147,43 @@ class RunTraining {
     const loop = new TrainingLoop(
       prepared,
       this.#recipe,
-      { progress, optimizer },
+      { progress, optimizer, baseFeatures },
       {
         metric: (metric) => this.#metric(metric, loop.progress),
         save: (now) => this.#save(now, trained),
         shouldStop: () => this.#shouldStop(),
+        labelled: (evaluation) => this.#writeEvaluation(evaluation),
       },
     );
     this.#hasBegun = true;
     const end = await loop.run();
     return { end, result: await this.#writeResult(loop.progress) };
+  }
+
+  /**
+   * What a classifier does with the base as it is, before a checkpoint's weights take its place: LP-FT
+   * probes the head; a run that goes on looks again at what the head read of the evaluation rows.
+   */
+  async #beforeFirstStep(
+    { engine, train, evaluation }: PreparedRun,
+    log: (line: string) => void,
+  ): Promise<BaseFeatures | undefined> {
+    const { objective, seed } = this.#recipe;
+    if (objective.type !== "classification") return undefined;
+    if (await hasCheckpoint(this.#checkpoints)) {
+      return featuresByRow((await evaluateExamples(engine, evaluation)).answers);
+    }
+    const { probe } = objective;
+    if (!probe) return undefined;
+    this.#options.onPhase?.("probing the head");
+    await this.#recorder.update({ phase: "probing the head" });
+    await probeHead(engine, train, { probe, seed, log, isStopped: () => this.#shouldStop() });
+    return undefined;
+  }
+
+  #writeEvaluation(evaluation: ClassifierEvaluation): Promise<void> {
+    const file = path.join(this.#dir, RUN_FILES.evaluation);
+    return writeFileAtomic(file, JSON.stringify(evaluation, null, 2));
   }
 
   /** Whether the loop was reached. */
@@ -238,7 +271,11 @@ class RunTraining {
     const dir = path.join(this.#checkpoints, checkpointName(best.step));
     const { trainables } = this.#prepared.engine;
     try {
-      const parameters = await readCheckpointParameters({ dir, step: best.step }, trainables);
+      const { parameters, progress } = await readCheckpointWeights(
+        { dir, step: best.step },
+        trainables,
+      );
+      if (progress.labelled) await this.#writeEvaluation(progress.labelled);
       await this.#recorder.log(`best evaluation loss ${best.evalLoss} at step ${best.step}: kept`);
       return parameters;
     } catch (error) {
@@ -258,7 +295,7 @@ function budgetLine({ parameters, totalParameters, memory }: SavingEngine): stri
 }
 
 function stateOf(
-  { step, elapsedMs, lastLoss, lastEvalLoss, best }: Progress,
+  { step, elapsedMs, lastLoss, lastEvalLoss, best, labelled }: Progress,
   plan: PreparedRun["plan"],
 ): { [Key in keyof RunState]?: RunState[Key] | undefined } {
   return {
@@ -267,6 +304,7 @@ function stateOf(
     elapsedMs,
     loss: lastLoss,
     evalLoss: lastEvalLoss,
+    evalAccuracy: labelled && "accuracy" in labelled ? labelled.accuracy : undefined,
     bestEvalLoss: best?.evalLoss,
     bestStep: best?.step,
   };

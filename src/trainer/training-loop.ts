@@ -1,11 +1,19 @@
 /** The optimizer steps of a run: train, evaluate, checkpoint, and know when to end. */
 import { type Example, countedTokens } from "../data/example.ts";
 import type { ResolvedRecipe } from "../protocol/recipe.ts";
+import type { ClassifierEvaluation } from "../protocol/evaluation.ts";
 import type { Metric } from "../protocol/run-folder.ts";
 import { InputError } from "../util/errors.ts";
 import type { Progress } from "./checkpoint.ts";
 import { evaluateExamples } from "./evaluate.ts";
 import { type AdamWState, type ParameterRange, clipGradients, updateAdamW } from "./optimizer.ts";
+import type { Answer } from "./objectives/classification.ts";
+import {
+  type BaseFeatures,
+  classifierEvaluation,
+  featureDistortion,
+  featuresByRow,
+} from "./objectives/classifier-evaluation.ts";
 import type { PreparedRun } from "./prepare-run.ts";
 import { type Schedule, learningRateAt, warmupStepCount } from "./schedule.ts";
 
@@ -14,11 +22,15 @@ export interface LoopHooks {
   /** Writes a checkpoint of `progress`. */
   save: (progress: Progress) => Promise<void>;
   shouldStop: () => Promise<boolean>;
+  /** How the evaluation rows were labelled, after each evaluation of a classifier. */
+  labelled: (evaluation: ClassifierEvaluation) => Promise<void>;
 }
 
 export interface LoopState {
   progress: Progress;
   optimizer: AdamWState;
+  /** Of a classifier that goes on; of a new run, step 0 finds them. */
+  baseFeatures?: BaseFeatures | undefined;
 }
 
 export type LoopEnd = "finished" | "stopped" | "stopped early";
@@ -33,19 +45,21 @@ export class TrainingLoop {
   readonly #schedule: Schedule;
   readonly #elapsedBefore: number;
   readonly #startedAt = performance.now();
+  #baseFeatures: BaseFeatures | undefined;
   #progress: Progress;
   #savedStep: number;
 
   constructor(
     run: PreparedRun,
     recipe: ResolvedRecipe,
-    { progress, optimizer }: LoopState,
+    { progress, optimizer, baseFeatures }: LoopState,
     hooks: LoopHooks,
   ) {
     this.#run = run;
     this.#recipe = recipe;
     this.#hooks = hooks;
     this.#optimizer = optimizer;
+    this.#baseFeatures = baseFeatures;
     this.#progress = progress;
     this.#savedStep = progress.step;
     this.#elapsedBefore = progress.elapsedMs;
@@ -145,19 +159,35 @@ export class TrainingLoop {
   async #evaluate(): Promise<void> {
     const { engine, evaluation } = this.#run;
     if (evaluation.length === 0) return;
-    const { loss, accuracy } = await evaluateExamples(engine, evaluation);
+    const { loss, accuracy, answers } = await evaluateExamples(engine, evaluation);
     if (!Number.isFinite(loss)) throw this.#diverged({ loss, gradNorm: 0, batches: [] });
     const { best, step, evaluationsSinceBest } = this.#progress;
+    const labelled = this.#labelled(answers, loss);
     // Step 0 is the base model: what is kept shall have been trained.
     const isBest = step > 0 && (best === undefined || loss < best.evalLoss);
     this.#progress = {
       ...this.#progress,
       elapsedMs: this.#elapsedMs(),
       lastEvalLoss: loss,
+      labelled,
       ...(isBest ? { best: { step, evalLoss: loss } } : {}),
       evaluationsSinceBest: isBest || step === 0 ? 0 : evaluationsSinceBest + 1,
     };
-    await this.#hooks.metric({ ...this.#position(), evalLoss: loss, evalAccuracy: accuracy });
+    if (labelled) await this.#hooks.labelled(labelled);
+    const figures = labelled ? labelFigures(labelled) : { evalAccuracy: accuracy };
+    await this.#hooks.metric({ ...this.#position(), evalLoss: loss, ...figures });
+  }
+
+  #labelled(answers: readonly Answer[], loss: number): ClassifierEvaluation | undefined {
+    const { classifier } = this.#run.engine;
+    if (!classifier) return undefined;
+    this.#baseFeatures ??= featuresByRow(answers);
+    const distortion = featureDistortion(answers, this.#baseFeatures);
+    return {
+      step: this.#progress.step,
+      ...classifierEvaluation(answers, classifier, loss),
+      ...(distortion ? { featureDistortion: distortion } : {}),
+    };
   }
 
   /** The best weights are kept as a checkpoint: a resumed run then finds them too. */
@@ -196,6 +226,13 @@ export class TrainingLoop {
       `${what} at step ${this.#progress.step + 1}${rows}: training diverged; lower optimizer.learningRate (${learningRate}) or raise warmupSteps`,
     );
   }
+}
+
+function labelFigures(
+  labelled: ClassifierEvaluation,
+): Pick<Metric, "evalAccuracy" | "evalMacroF1"> {
+  if (labelled.problem === "regression") return {};
+  return { evalAccuracy: labelled.accuracy, evalMacroF1: labelled.macroF1 };
 }
 
 function isEvery(step: number, interval: number): boolean {

@@ -9,11 +9,18 @@ const IA3 = /^base_model\.model\.(.+)\.ia3_l$/u;
 /** Where PEFT keeps a classifier's head. */
 export const PEFT_SCORE = "base_model.model.score.weight";
 
+/** Modules that PEFT takes for a classification head; a model has one of them. */
+const HEADS = ["score", "classifier"];
+
+function namesHeads(value: unknown): boolean {
+  return Array.isArray(value) && value.every((one) => HEADS.includes(String(one)));
+}
+
 /** Module path in the base → its scales: [out,1], or [1,in] for a feed-forward module. */
 export function ia3Tensors({ file, config, tensors }: PeftFolder): ReadonlyMap<string, TensorInfo> {
   for (const key of ["modules_to_save", "fan_in_fan_out"]) {
-    if (config.task_type === "SEQ_CLS" && String(config[key]) === "score") continue;
     const value = config[key];
+    if (config.task_type === "SEQ_CLS" && namesHeads(value)) continue;
     if (value === undefined || value === null || value === false) continue;
     if (Array.isArray(value) && value.length === 0) continue;
     throw new InputError(

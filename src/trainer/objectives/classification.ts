@@ -5,6 +5,8 @@
 import type { GraphBuilder } from "../../graph/builder.ts";
 import { type Dim, product } from "../../graph/dim.ts";
 import type { Value } from "../../graph/graph.ts";
+import type { CausalLmOutputs } from "../../graph/causal-lm.ts";
+import type { Example } from "../../data/example.ts";
 import type { Classifier } from "../../models/classifier.ts";
 import type { TrimmedRow } from "../ort-feeds.ts";
 import type { Feed } from "../ort-session.ts";
@@ -23,30 +25,43 @@ export function chosenStates({ pooling }: Classifier): Dim {
   return pooling === "mean" ? "R" : "B";
 }
 
-/** Σ coefficient · loss of a row. logits of the chosen states → [1], and the pooled logits [B, labels]. */
+/**
+ * Σ coefficient · loss of a row, [1]. From hidden, the chosen states, come the features that the head
+ * reads, [B,C], and its logits, [B, labels].
+ */
 export function classificationLoss(
   b: GraphBuilder,
-  chosen: Value,
-  { problem, pooling, labels: { length: classes } }: Classifier,
-): { loss: Value; logits: Value } {
-  // The head is linear, so that the mean of its results is its result of the mean.
-  const logits =
-    pooling === "mean" ? b.gemm(b.input(FEEDS.pool, "float32", ["B", "R"]), chosen) : chosen;
+  { hidden, headWeight }: Pick<CausalLmOutputs, "hidden" | "headWeight">,
+  classifier: Classifier,
+): { loss: Value; logits: Value; features: Value } {
+  const features =
+    classifier.pooling === "mean"
+      ? b.gemm(b.input(FEEDS.pool, "float32", ["B", "R"]), hidden)
+      : hidden;
+  const logits = b.gemm(features, b.asFloat32(headWeight), { transB: true });
+  return { loss: lossOf(b, logits, classifier), logits, features };
+}
+
+function lossOf(
+  b: GraphBuilder,
+  logits: Value,
+  { problem, labels: { length: classes } }: Classifier,
+): Value {
   switch (problem) {
     case "single-label":
-      return { loss: crossEntropy(b, logits, "B"), logits };
+      return crossEntropy(b, logits, "B");
     case "multi-label": {
       // −log σ(z) and −log(1 − σ(z)) are the cross-entropies of the two logits 0 and z.
       const rows = product(["B", classes]);
       const z = b.reshape(logits, [rows, 1]);
       const pairs = b.apply("Concat", [b.scale(z, 0), z], { axis: 1, size: 2 });
-      return { loss: crossEntropy(b, pairs, rows), logits };
+      return crossEntropy(b, pairs, rows);
     }
     case "regression": {
       const difference = b.sub(logits, b.input(FEEDS.values, "float32", ["B", 1]));
       const coefficients = b.input(FEEDS.coefficients, "float32", ["B", 1]);
       const squares = b.mul(b.mul(difference, difference), coefficients);
-      return { loss: b.reshape(b.reduceSum(squares, [0, 1]), [1]), logits };
+      return b.reshape(b.reduceSum(squares, [0, 1]), [1]);
     }
   }
 }
@@ -105,34 +120,50 @@ function integers(values: readonly number[]): BigInt64Array {
   return BigInt64Array.from(values, BigInt);
 }
 
-/** What the head said of a row, and what is right. */
+/** What the head said of a row. */
 export interface Answer {
+  /** With the label that is right. */
+  example: Example;
   /** One for each label. */
   logits: Float32Array;
-  label: number | readonly number[];
+  /** What the head reads, [C]. */
+  features: Float32Array;
 }
 
-/** @param logits [B, labels] of the run's rows, in their order */
-export function answersOf(rows: readonly TrimmedRow[], logits: Float32Array): Answer[] {
-  const classes = logits.length / rows.length;
-  return rows.map(({ example: { label = 0 } }, row) => ({
-    logits: logits.slice(row * classes, (row + 1) * classes),
-    label,
+/**
+ * @param rows of one run, in its order
+ * @param results logits [B, labels] and features [B, C]
+ */
+export function answersOf(
+  rows: readonly TrimmedRow[],
+  { logits, features }: { logits: Float32Array; features: Float32Array },
+): Answer[] {
+  const part = (values: Float32Array, row: number): Float32Array => {
+    const width = values.length / rows.length;
+    return values.slice(row * width, (row + 1) * width);
+  };
+  return rows.map(({ example }, row) => ({
+    example,
+    logits: part(logits, row),
+    features: part(features, row),
   }));
 }
 
-/** Whether the answer is right whole: the likeliest label, or all that are likelier than not. */
-export function isRight({ logits, label }: Answer, problem: Classifier["problem"]): boolean {
+/** The labels given: the likeliest one, or all that are likelier than not; of regression none. */
+export function givenLabels(logits: Float32Array, problem: Classifier["problem"]): number[] {
   switch (problem) {
     case "single-label":
-      return argMax(logits) === label;
+      return [logits.reduce((best, one, index) => (one > (logits[best] ?? 0) ? index : best), 0)];
     case "multi-label":
-      return logits.every((logit, one) => logit > 0 === [label].flat().includes(one));
+      return [...logits.keys()].filter((index) => (logits[index] ?? 0) > 0);
     case "regression":
-      return false;
+      return [];
   }
 }
 
-export function argMax(values: Float32Array): number {
-  return values.reduce((best, value, index) => (value > (values[best] ?? 0) ? index : best), 0);
+/** Whether the row is labelled right whole. */
+export function isRight({ example, logits }: Answer, problem: Classifier["problem"]): boolean {
+  if (problem === "regression") return false;
+  const right = [example.label ?? []].flat().toSorted((a, b) => a - b);
+  return givenLabels(logits, problem).join() === right.join();
 }

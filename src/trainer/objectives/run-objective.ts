@@ -17,7 +17,10 @@ export async function headedBase(
 ): Promise<BaseModel> {
   if (objective.type === "classification") {
     const { problem, pooling } = objective;
-    const labels = await readLabels(data.train, problem);
+    const found = await readLabels(data.train, problem);
+    const own = base.classifier?.problem === problem ? base.classifier.labels : [];
+    // A head that knows all of them goes on as it is.
+    const labels = found.every((label) => own.includes(label)) ? own : found;
     return asClassifier(base, { labels, problem, pooling });
   }
   if (!base.classifier) return base;

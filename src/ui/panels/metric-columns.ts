@@ -10,6 +10,7 @@ export function toColumns(metrics: readonly Metric[]): MetricColumns {
     loss: column("loss"),
     evalLoss: column("evalLoss"),
     evalAccuracy: column("evalAccuracy"),
+    evalMacroF1: column("evalMacroF1"),
     learningRate: column("learningRate"),
     gradNorm: column("gradNorm"),
     tokens: column("tokens"),

@@ -2,15 +2,17 @@
 
     python make.py        (torch 2.13, transformers 5.23, peft 0.21)
 
-Writes a file per case beside this one: the loss (mean over rows) of ../models' batch, labelled, and
-every gradient under the tensor's name; of a LoRA case also its tensors, in float32.
+Writes a file per case beside this one: the loss (mean over rows) of ../models' batch, labelled, the
+logits, the head, and every gradient under the tensor's name, in float32. Of an adapter also a folder
+as PEFT saves it. transformers pools the last token; mean and first are the same head on other states.
 """
 
 import pathlib
+import shutil
 import sys
 
 import torch
-from peft import LoraConfig, TaskType, get_peft_model
+from peft import IA3Config, LoraConfig, TaskType, get_peft_model
 from safetensors.torch import save_file
 from transformers import LlamaForSequenceClassification
 
@@ -27,17 +29,42 @@ LABELS = {
     "multi_label_classification": torch.tensor(SEVERAL),
     "regression": torch.tensor(NUMBERS),
 }
-# name: (model, problem, LoRA)
+ADAPTERS = {
+    "lora": LoraConfig(
+        task_type=TaskType.SEQ_CLS, r=2, lora_alpha=4, target_modules=["q_proj", "v_proj", "down_proj"]
+    ),
+    "ia3": IA3Config(
+        task_type=TaskType.SEQ_CLS,
+        target_modules=["k_proj", "v_proj", "down_proj"],
+        feedforward_modules=["down_proj"],
+    ),
+}
+# name: (model, problem, pooling)
 CASES = {
-    "single-label": ("tied", "single_label_classification", False),
-    "single-label-untied": ("untied", "single_label_classification", False),
-    "multi-label": ("tied", "multi_label_classification", False),
-    "regression": ("tied", "regression", False),
-    "lora": ("untied", "single_label_classification", True),
+    "single-label": ("tied", "single_label_classification", "last"),
+    "single-label-untied": ("untied", "single_label_classification", "last"),
+    "multi-label": ("tied", "multi_label_classification", "last"),
+    "regression": ("tied", "regression", "last"),
+    "mean": ("tied", "single_label_classification", "mean"),
+    "first": ("tied", "single_label_classification", "first"),
+    "lora": ("untied", "single_label_classification", "last"),
+    "ia3": ("untied", "single_label_classification", "last"),
 }
 
 
-def make(name, base, problem, is_lora):
+def outputs(model, pooling, ids, attention, problem):
+    """loss, logits"""
+    if pooling == "last":
+        result = model(input_ids=ids, attention_mask=attention, labels=LABELS[problem])
+        return result.loss, result.logits
+    hidden = model.model(input_ids=ids, attention_mask=attention).last_hidden_state
+    share = attention[:, :, None] / attention.sum(1)[:, None, None]
+    pooled = (hidden * share).sum(1) if pooling == "mean" else hidden[:, 0]
+    logits = model.score(pooled)
+    return torch.nn.functional.cross_entropy(logits, LABELS[problem]), logits
+
+
+def make(name, base, problem, pooling):
     torch.manual_seed(0)
     ids, _, lengths = batch(96)
     # Padding is told by its id: one that no row has.
@@ -54,26 +81,26 @@ def make(name, base, problem, is_lora):
     generator = torch.Generator().manual_seed(3)
     model.score.weight.data = torch.randn(model.score.weight.shape, generator=generator) * 0.3
     score = model.score.weight.data.clone()
-    if is_lora:
-        targets = ["q_proj", "v_proj", "down_proj"]
-        config = LoraConfig(task_type=TaskType.SEQ_CLS, r=2, lora_alpha=4, target_modules=targets)
-        model = get_peft_model(model, config)
-    trained = {k: v for k, v in model.named_parameters() if v.requires_grad}
-    names = {k: k.replace(".modules_to_save.default", "").replace(".default", "") for k in trained}
-    if is_lora:
-        for key, value in sorted(trained.items()):
-            if "lora_" in key:
-                value.data = torch.randn(value.shape, generator=generator) * 0.2
+    if name in ADAPTERS:
+        model = get_peft_model(model, ADAPTERS[name])
+        for key, value in sorted(model.named_parameters()):
+            if "lora_" in key or "ia3_" in key:
+                noise = torch.randn(value.shape, generator=generator) * 0.2
+                value.data = noise + (1 if "ia3_" in key else 0)
+        folder = HERE / name
+        shutil.rmtree(folder, ignore_errors=True)
+        model.peft_config["default"].base_model_name_or_path = base
+        model.save_pretrained(folder)
+        (folder / "README.md").unlink()
     attention = (torch.arange(ids.shape[1]) < lengths[:, None]).long()
-    result = model(input_ids=ids, attention_mask=attention, labels=LABELS[problem])
-    result.loss.backward()
-    expected = {"loss": result.loss.detach()[None], "logits": result.logits.detach()}
-    expected["score.weight"] = score
-    for key, value in trained.items():
-        short = names[key].replace("base_model.model.score", "score")
-        expected[f"grad.{short}"] = value.grad
-        if "lora_" in key:
-            expected[short] = value.data
+    loss, logits = outputs(model, pooling, ids, attention, problem)
+    loss.backward()
+    expected = {"loss": loss.detach()[None], "logits": logits.detach(), "score.weight": score}
+    for key, value in model.named_parameters():
+        if value.requires_grad:
+            short = key.replace(".modules_to_save.default", "").replace(".default", "")
+            short = short.replace("base_model.model.score", "score")
+            expected[f"grad.{short}"] = value.grad
     save_file({k: v.contiguous() for k, v in expected.items()}, HERE / f"{name}.safetensors")
 
 

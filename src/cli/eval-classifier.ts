@@ -1,0 +1,117 @@
+/** `retune eval` of a classifier: how it labels a file. */
+import { loadLabelledRows } from "../data/labelled-rows.ts";
+import type { Tokenizer } from "../data/tokenizer.ts";
+import type { Classifier } from "../models/classifier.ts";
+import { openBaseModel, resolveBase } from "../models/base-model.ts";
+import type { ClassifierEvaluation } from "../protocol/evaluation.ts";
+import { evaluateExamples } from "../trainer/evaluate.ts";
+import {
+  classifierEvaluation,
+  featureDistortion,
+  featuresByRow,
+} from "../trainer/objectives/classifier-evaluation.ts";
+import { openEvaluationEngine } from "../trainer/onnx-engine.ts";
+import { print, printError } from "./command.ts";
+
+type EngineOptions = Parameters<typeof openEvaluationEngine>[0];
+
+export interface EvalClassifierOptions {
+  engine: EngineOptions;
+  classifier: Classifier;
+  tokenizer: Tokenizer;
+  dataFile: string;
+  batchSize: number;
+  /** A base to tell how far the features have moved from. */
+  featuresFrom: string | undefined;
+}
+
+/** @throws InputError naming file and line of a row that can't be used */
+export async function evalClassifier(
+  options: EvalClassifierOptions,
+): Promise<ClassifierEvaluation> {
+  const { classifier, tokenizer, dataFile, batchSize, featuresFrom } = options;
+  const { examples, report } = await loadLabelledRows(dataFile, {
+    tokenizer,
+    ...classifier,
+    maxLength: options.engine.maxLength,
+    overlong: "truncate",
+  });
+  for (const line of report) printError(line);
+  const evaluated = async (engineOptions: EngineOptions) => {
+    const engine = await openEvaluationEngine(engineOptions);
+    try {
+      return await evaluateExamples(engine, examples, batchSize);
+    } finally {
+      await engine.dispose();
+    }
+  };
+  const { loss, answers } = await evaluated(options.engine);
+  const evaluation = classifierEvaluation(answers, classifier, loss);
+  if (featuresFrom === undefined) return evaluation;
+  const baseDir = await resolveBase(featuresFrom, printError);
+  await openBaseModel(baseDir);
+  const { maxLength, device } = options.engine;
+  const before = await evaluated({ baseDir, emptyHead: classifier, maxLength, device });
+  const distortion = featureDistortion(answers, featuresByRow(before.answers));
+  return { ...evaluation, ...(distortion ? { featureDistortion: distortion } : {}) };
+}
+
+export function printEvaluation(evaluation: ClassifierEvaluation): void {
+  const { loss, rows, featureDistortion: moved } = evaluation;
+  if (evaluation.problem === "regression") {
+    const { meanSquaredError, meanAbsoluteError, r2 } = evaluation;
+    const explained = r2 === undefined ? "" : `  R² ${r2.toFixed(4)}`;
+    print(
+      `mean squared error ${meanSquaredError.toFixed(4)}  mean absolute error ${meanAbsoluteError.toFixed(4)}${explained}  rows ${rows}`,
+    );
+  } else {
+    const { accuracy, macroF1 } = evaluation;
+    print(
+      `loss ${loss.toFixed(4)}  accuracy ${accuracy.toFixed(4)}  macro-F1 ${macroF1.toFixed(4)}  rows ${rows}`,
+    );
+    print(`\n${table(scoreCells(evaluation))}`);
+    if (evaluation.confusion) print(`\n${table(confusionCells(evaluation))}`);
+  }
+  if (!moved) return;
+  print(
+    `\nfeature distortion ${moved.mean.toPrecision(4)} (${(100 * moved.relative).toFixed(2)} % of the features' norm)`,
+  );
+}
+
+type Labelled = Exclude<ClassifierEvaluation, { problem: "regression" }>;
+
+function scoreCells({ scores }: Labelled): string[][] {
+  const body = scores.map(({ label, precision, recall, f1, support }) => [
+    shortened(label),
+    ...[precision, recall, f1].map((value) => value.toFixed(4)),
+    String(support),
+  ]);
+  return [["label", "precision", "recall", "F1", "rows"], ...body];
+}
+
+/** A line for each label, a column for each label given. */
+function confusionCells({ scores, confusion = [] }: Labelled): string[][] {
+  const labels = scores.map(({ label }) => shortened(label));
+  const body = confusion.map((counts, row) => [labels[row] ?? "", ...counts.map(String)]);
+  return [["label \\ given", ...labels], ...body];
+}
+
+const MAX_LABEL = 24;
+
+function shortened(label: string): string {
+  return label.length <= MAX_LABEL ? label : `${label.slice(0, MAX_LABEL - 1)}…`;
+}
+
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  return rows
+    .map(([first = "", ...rest]) =>
+      [
+        first.padEnd(widths[0] ?? 0),
+        ...rest.map((cell, column) => cell.padStart(widths[column + 1] ?? 0)),
+      ].join("  "),
+    )
+    .join("\n");
+}

@@ -1,0 +1,210 @@
+/** Classification from recipe to labels, with the command alone. */
+import assert from "node:assert/strict";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { type TestContext, test } from "node:test";
+import { evaluationSchema } from "../../src/protocol/evaluation.ts";
+import type { RecipeInput } from "../../src/protocol/recipe.ts";
+import { readMetrics, readState, retune, tinyWorkspace, writeRecipe } from "../support/retune.ts";
+
+type Row = Record<string, unknown>;
+
+/** Sums are labelled by their sign, words by being one: all that a byte model of two layers can see. */
+function labelledRow(index: number): Row {
+  const isSum = index % 2 === 0;
+  const text = isSum ? `${index} plus ${index + 3}` : `the word ${"abcdefgh".slice(index % 5)}`;
+  return { text, label: isSum ? "sum" : "word" };
+}
+
+function writeRows(file: string, count: number, row: (index: number) => Row): void {
+  writeFileSync(file, Array.from({ length: count }, (_, i) => JSON.stringify(row(i))).join("\n"));
+}
+
+const OBJECTIVE = { type: "classification" } as const;
+
+function workspace(t: TestContext, row = labelledRow): string {
+  const dir = tinyWorkspace(t);
+  writeRows(path.join(dir, "train.jsonl"), 48, row);
+  writeRows(path.join(dir, "eval.jsonl"), 20, (index) => row(index + 100));
+  return dir;
+}
+
+function recipe(dir: string, change: Partial<RecipeInput>): string {
+  return writeRecipe(dir, {
+    data: { train: "train.jsonl", eval: "eval.jsonl", maxLength: 48 },
+    objective: OBJECTIVE,
+    epochs: 4,
+    ...change,
+  });
+}
+
+const METHODS: Record<string, { change: Partial<RecipeInput>; output: string }> = {
+  "linear probe": {
+    change: { method: { type: "head" }, optimizer: { learningRate: 2e-2 }, epochs: 30 },
+    output: "model",
+  },
+  LoRA: { change: { method: { type: "lora", rank: 4, targets: "all-linear" } }, output: "adapter" },
+  "(IA)³": {
+    change: { method: { type: "ia3" }, optimizer: { learningRate: 2e-2 }, epochs: 12 },
+    output: "adapter",
+  },
+  "LP-FT": {
+    change: {
+      method: { type: "full" },
+      objective: { ...OBJECTIVE, probe: { epochs: 30, learningRate: 2e-2 } },
+      optimizer: { learningRate: 1e-3 },
+    },
+    output: "model",
+  },
+  "the last block, mean of the states": {
+    change: {
+      method: { type: "freeze" },
+      trainLast: 1,
+      objective: { ...OBJECTIVE, pooling: "mean" },
+    },
+    output: "model",
+  },
+};
+
+for (const [name, { change, output }] of Object.entries(METHODS)) {
+  test(`${name}: learns to label, and what it wrote labels the same rows the same`, async (t) => {
+    const dir = workspace(t);
+    const run = path.join(dir, "run");
+    const trained = await retune("train", recipe(dir, change), "--run-dir", run);
+    assert.equal(trained.code, 0, trained.stderr);
+    const evaluations = readMetrics(run).filter(({ evalLoss }) => evalLoss !== undefined);
+    const [first, last] = [evaluations[0]!, evaluations.at(-1)!];
+    assert.ok(last.evalLoss! < 0.8 * first.evalLoss! || name === "LP-FT", JSON.stringify(last));
+    assert.ok(last.evalAccuracy! >= 0.9, `accuracy ${last.evalAccuracy}`);
+    assert.ok(last.evalMacroF1! >= 0.89, `macro-F1 ${last.evalMacroF1}`);
+
+    const file = path.join(run, "evaluation.json");
+    const { step: _, ...kept } = evaluationSchema.parse(JSON.parse(readFileSync(file, "utf8")));
+    assert.ok(kept.problem === "single-label" && kept.rows === 20);
+    const base = output === "model" ? path.join(run, "model") : path.join(dir, "model");
+    const adapter = output === "model" ? [] : ["--adapter", path.join(run, "adapter")];
+    const data = ["--data", path.join(dir, "eval.jsonl"), "--max-length", "48"];
+    const from = ["--features-from", path.join(dir, "model"), "--json"];
+    const evaluated = await retune("eval", base, ...adapter, ...data, ...from);
+    assert.equal(evaluated.code, 0, evaluated.stderr);
+    const { loss, featureDistortion: moved, ...figures } = JSON.parse(evaluated.stdout);
+    const { loss: keptLoss, featureDistortion: keptMoved, ...keptFigures } = kept;
+    assert.deepEqual(figures, keptFigures);
+    // A model folder holds bfloat16 or float16 where its base does; the tiny one is float32.
+    assert.ok(Math.abs(loss - keptLoss) < 1e-4 * Math.max(1, keptLoss), `${loss} ${keptLoss}`);
+    assert.ok(Math.abs(moved.mean - keptMoved!.mean) < 1e-3, `${moved.mean}, ${keptMoved!.mean}`);
+    assert.equal(keptMoved!.mean > 0, name !== "linear probe");
+
+    const shown = await retune("eval", base, ...adapter, ...data);
+    assert.match(
+      shown.stdout,
+      /^loss \d\.\d{4} {2}accuracy \d\.\d{4} {2}macro-F1 \d\.\d{4} {2}rows 20$/m,
+    );
+    assert.match(shown.stdout, /^label \\ given +sum +word$/m);
+    const spoken = await retune("generate", base, ...adapter, "--prompt", "1 plus 2");
+    assert.equal(spoken.code, 2);
+    assert.match(spoken.stderr, /labels text and has no head to write it with/);
+  });
+}
+
+test("LP-FT begins with the probed head: its first evaluation is right already", async (t) => {
+  const dir = workspace(t);
+  const run = path.join(dir, "run");
+  const { change } = METHODS["LP-FT"]!;
+  const trained = await retune("train", recipe(dir, change), "--run-dir", run);
+  assert.equal(trained.code, 0, trained.stderr);
+  const [first] = readMetrics(run).filter(({ evalLoss }) => evalLoss !== undefined);
+  assert.equal(first!.step, 0);
+  assert.ok(first!.evalAccuracy! >= 0.9, `accuracy ${first!.evalAccuracy}`);
+  assert.match(readFileSync(path.join(run, "log.txt"), "utf8"), /probed the head: \d+ updates/);
+});
+
+test("several labels a row, and a number a row", async (t) => {
+  const problems = {
+    "multi-label": (index: number): Row => {
+      const { text, label } = labelledRow(index);
+      return { text, labels: index % 3 === 0 ? [label, "third"] : [label] };
+    },
+    regression: (index: number): Row => {
+      const { text, label } = labelledRow(index);
+      return { text, label: label === "sum" ? 1 : -1 };
+    },
+  } as const;
+  for (const [problem, row] of Object.entries(problems)) {
+    const dir = workspace(t, row as never);
+    const run = path.join(dir, "run");
+    const objective = { ...OBJECTIVE, problem: problem as keyof typeof problems };
+    const file = recipe(dir, { method: { type: "lora", rank: 4 }, objective });
+    const trained = await retune("train", file, "--run-dir", run);
+    assert.equal(trained.code, 0, trained.stderr);
+    const evaluations = readMetrics(run).filter(({ evalLoss }) => evalLoss !== undefined);
+    assert.ok(evaluations.at(-1)!.evalLoss! < 0.8 * evaluations[0]!.evalLoss!, problem);
+    const text = readFileSync(path.join(run, "evaluation.json"), "utf8");
+    const evaluation = evaluationSchema.parse(JSON.parse(text));
+    assert.equal(evaluation.problem, problem);
+    if (evaluation.problem === "regression") assert.ok(evaluation.r2! > 0.5, String(evaluation.r2));
+    const base = [path.join(dir, "model"), "--adapter", path.join(run, "adapter")];
+    const shown = await retune("eval", ...base, "--data", path.join(dir, "eval.jsonl"));
+    const first = problem === "regression" ? /^mean squared error / : /^loss .*accuracy /;
+    assert.match(shown.stdout, first, shown.stderr);
+  }
+});
+
+test("a resumed classification run ends as if it had never been interrupted", async (t) => {
+  const dir = workspace(t);
+  const change: Partial<RecipeInput> = { method: { type: "lora", rank: 2 }, maxSteps: 12 };
+  const probe = { epochs: 5, learningRate: 1e-2 };
+  const whole = recipe(dir, { ...change, objective: { ...OBJECTIVE, probe }, keepBest: false });
+  const [a, b] = [path.join(dir, "a"), path.join(dir, "b")];
+  assert.equal((await retune("train", whole, "--run-dir", a)).code, 0);
+  // Cut back to its checkpoint of step 10: state and log then are those of a run that died.
+  assert.equal((await retune("train", whole, "--run-dir", b)).code, 0);
+  rmSync(path.join(b, "checkpoints/step-000012"), { recursive: true });
+  const state = readState(b);
+  writeFileSync(path.join(b, "state.json"), JSON.stringify({ ...state, status: "stopped" }));
+  const resumed = await retune("resume", b);
+  assert.equal(resumed.code, 0, resumed.stderr);
+  const weights = (run: string): Buffer =>
+    readFileSync(path.join(run, "adapter/adapter_model.safetensors"));
+  assert.deepEqual(weights(b), weights(a));
+  const evaluation = (run: string): unknown =>
+    JSON.parse(readFileSync(path.join(run, "evaluation.json"), "utf8"));
+  assert.deepEqual(evaluation(b), evaluation(a));
+});
+
+test("what does not fit is refused in one line, and nothing is left", async (t) => {
+  const dir = workspace(t);
+  const refused = async (change: Partial<RecipeInput>, message: RegExp): Promise<void> => {
+    const { code, stderr } = await retune("train", recipe(dir, change), "--run-dir", `${dir}/run`);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr.trim().split("\n").at(-1)!, message);
+  };
+  const lines = (name: string, ...rows: Row[]): void =>
+    writeFileSync(path.join(dir, name), rows.map((row) => JSON.stringify(row)).join("\n"));
+  const data = (name: string): RecipeInput["data"] => ({ train: name, maxLength: 48 });
+
+  lines("eggs.jsonl", { text: "1 plus 1", label: "sum" }, { text: "an egg", label: "eggs" });
+  const evalEggs = { data: { train: "train.jsonl", eval: "eggs.jsonl", maxLength: 48 } };
+  await refused(
+    evalEggs,
+    /eggs\.jsonl:2: label "eggs" is none of those that are trained: sum, word/,
+  );
+  lines("one.jsonl", { text: "a", label: "x" }, { text: "b", label: "x" });
+  await refused({ data: data("one.jsonl") }, /one\.jsonl has 1 different label.*at least 2/);
+  lines("none.jsonl", { text: "a", label: "x" }, { text: "b" });
+  await refused({ data: data("none.jsonl") }, /none\.jsonl:2: "label" is missing/);
+  lines("empty.jsonl", { text: "", label: "x" }, { text: "b", label: "y" });
+  await refused({ data: data("empty.jsonl") }, /empty\.jsonl:1: "text" is missing or empty/);
+  const regression = { objective: { ...OBJECTIVE, problem: "regression" as const } };
+  await refused(regression, /train\.jsonl:1: "label" must be a number for regression/);
+  await refused(
+    { method: { type: "loreft" } },
+    /method loreft does not train a classification head; choose head, lora, ia3, freeze or full/,
+  );
+  await refused(
+    { method: { type: "head" }, objective: { type: "sft" } },
+    /choose objective classification/,
+  );
+  const both = { ...OBJECTIVE, probe: {} };
+  await refused({ method: { type: "head" }, objective: both }, /objective\.probe and method head/);
+});

@@ -10,6 +10,7 @@ import type { PanelView } from "./view-state.ts";
 
 interface Card {
   spec: ChartSpec;
+  host: HTMLElement;
   chart: Chart;
   plotHost: HTMLElement;
   readouts: HTMLElement[];
@@ -27,7 +28,7 @@ interface GroupOptions {
 const KEYBOARD_STEPS = 100;
 const KEYBOARD_ZOOM = 0.5;
 
-/** The four charts: one window, one cursor, one hover line between them. */
+/** The charts: one window, one cursor, one hover line between them. */
 export class ChartGroup {
   private readonly options: GroupOptions;
   private readonly cards: Card[] = [];
@@ -60,7 +61,11 @@ export class ChartGroup {
     if (view.smoothing !== this.smoothedWith) this.smoothed.clear();
     this.smoothedWith = view.smoothing;
     if (view.logScale !== this.logScale) this.rebuild();
-    for (const card of this.cards) this.drawCard(card);
+    for (const card of this.cards) {
+      const { needs } = card.spec;
+      setHidden(card.host, needs !== undefined && this.options.store.last(needs) === undefined);
+      if (!card.host.hidden) this.drawCard(card);
+    }
     this.showValues();
   }
 
@@ -216,7 +221,7 @@ export class ChartGroup {
     plotHost.addEventListener("blur", () => this.setHover(null));
     const card = element("section", { class: isMain ? "chart main" : "chart" }, [header, plotHost]);
     this.options.root.append(card);
-    return { spec, plotHost, readouts, chart: this.buildChart(spec, plotHost) };
+    return { spec, host: card, plotHost, readouts, chart: this.buildChart(spec, plotHost) };
   }
 
   private buildChart(spec: ChartSpec, host: HTMLElement): Chart {
@@ -288,9 +293,11 @@ export class ChartGroup {
   }
 
   private spokenValues(): string {
-    const values = this.cards.flatMap((card) =>
+    const shown = this.cards.filter(({ host }) => !host.hidden);
+    const values = shown.flatMap((card) =>
       card.spec.lines.map((line, index) => {
-        const label = line.label === "" ? card.spec.title : `${line.label} loss`;
+        const isLoss = card.spec === CHART_SPECS[0];
+        const label = line.label === "" ? card.spec.title : `${line.label}${isLoss ? " loss" : ""}`;
         return `${label} ${card.readouts[index]?.textContent ?? ""}`;
       }),
     );

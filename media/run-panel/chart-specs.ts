@@ -16,6 +16,8 @@ export interface ChartSpec {
   /** Follows the log switch; a learning rate or a speed has no use for it. */
   canLog: boolean;
   fromZero: boolean;
+  /** Hidden until this column has a value. */
+  needs?: ValueColumn;
 }
 
 /** The first is the large one. */
@@ -29,6 +31,17 @@ export const CHART_SPECS: readonly ChartSpec[] = [
     height: 280,
     canLog: true,
     fromZero: false,
+  },
+  {
+    title: "Labelled right",
+    lines: [
+      { column: "evalAccuracy", label: "Accuracy", color: "eval", look: "points" },
+      { column: "evalMacroF1", label: "Macro-F1", color: "train", look: "points" },
+    ],
+    height: 140,
+    canLog: false,
+    fromZero: false,
+    needs: "evalMacroF1",
   },
   small("Learning rate", "learningRate", "rate", "plain"),
   small("Gradient norm", "gradNorm", "norm", "smoothed"),

@@ -5,6 +5,7 @@ import type { FromPanel, RunView, ToPanel } from "../../src/protocol/panel-messa
 import { ChartGroup } from "./chart-group.ts";
 import { Figures, LogView, Settings } from "./details.ts";
 import { element, setHidden, setText } from "./dom.ts";
+import { EvaluationView } from "./evaluation.ts";
 import { estimateRemainingMs } from "./eta.ts";
 import { Header } from "./header.ts";
 import { MetricStore } from "./metric-store.ts";
@@ -53,6 +54,8 @@ class RunPage {
     },
   });
   private readonly charts: ChartGroup;
+  private readonly labelled = element("div");
+  private readonly evaluation = new EvaluationView(this.labelled);
   private readonly details = element("div", { class: "details" });
   private readonly settings = new Settings(this.details);
   private readonly log = new LogView(this.details);
@@ -72,7 +75,7 @@ class RunPage {
     setHidden(this.empty, true);
     this.main.classList.add("waiting");
     // Charts measure their hosts, so these must be in the page before the group is made.
-    this.main.append(this.empty, this.chartArea, this.details);
+    this.main.append(this.empty, this.chartArea, this.labelled, this.details);
     const { store, view } = this;
     this.charts = new ChartGroup({
       root: grid,
@@ -103,6 +106,9 @@ class RunPage {
         this.metricsCameAt = Date.now();
         this.charts.invalidate();
         break;
+      case "evaluation":
+        this.evaluation.show(message.evaluation);
+        return;
       case "log":
         this.log.show(message.lines);
         return;
@@ -125,7 +131,7 @@ class RunPage {
   private draw(): void {
     if (this.run === undefined) return;
     this.showProgress();
-    this.figures.show(summarise(this.store, this.run.state));
+    this.figures.show(summarise(this.store, this.run));
     const hasMetrics = this.store.size > 0;
     setHidden(this.chartArea, !hasMetrics);
     setHidden(this.empty, hasMetrics || !this.metricsCame);

@@ -69,9 +69,8 @@ export function methodSettings(method: Method): Setting[] {
         { label: "Dropout", value: formatNumber(method.dropout) },
       ];
     case "freeze":
-      return [{ label: "Method", value: "freeze" }];
     case "head":
-      return [{ label: "Method", value: "head (linear probe)" }];
+      return [{ label: "Method", value: method.type }];
     case "full":
       return [
         { label: "Method", value: "full" },

@@ -8,6 +8,7 @@ const VALUE_COLUMNS = [
   "loss",
   "evalLoss",
   "evalAccuracy",
+  "evalMacroF1",
   "learningRate",
   "gradNorm",
   "tokens",

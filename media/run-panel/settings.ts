@@ -45,8 +45,17 @@ function objectiveSettings(objective: ResolvedRecipe["objective"]): Setting[] {
       return [
         { label: "Objective", value: `classification, ${objective.problem}` },
         { label: "Pooling", value: objective.pooling },
+        ...probeSettings(objective.probe),
       ];
   }
+}
+
+type Probe = Extract<ResolvedRecipe["objective"], { type: "classification" }>["probe"];
+
+function probeSettings(probe: Probe): Setting[] {
+  if (probe === undefined) return [];
+  const { epochs, learningRate } = probe;
+  return [{ label: "Probe (LP-FT)", value: `${epochs} epochs at ${learningRate.toExponential()}` }];
 }
 
 function dataSettings({ data, objective }: ResolvedRecipe): Setting[] {

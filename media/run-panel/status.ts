@@ -1,3 +1,4 @@
+import { writesText } from "../../src/protocol/objective.ts";
 import type { PanelAction, RunView } from "../../src/protocol/panel-messages.ts";
 import type { RunStatus } from "../../src/protocol/run-folder.ts";
 import { formatCount, formatDuration } from "./format.ts";
@@ -56,7 +57,9 @@ export function actionButtons(run: RunView): ActionButton[] {
     buttons.push(button("resume", run.hasCheckpoint ? "Resume" : "Try Again", { primary: true }));
   }
   if (run.hasOutput) {
-    buttons.push(button("generate", "Generate…", { primary: status === "finished" }));
+    if (!run.recipe || writesText(run.recipe)) {
+      buttons.push(button("generate", "Generate…", { primary: status === "finished" }));
+    }
     buttons.push(button("openOutput", outputLabel(run)));
   }
   buttons.push(button("showRecipe", "Show Recipe"), button("showLog", "Show Log"));

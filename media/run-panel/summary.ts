@@ -1,3 +1,4 @@
+import type { RunView } from "../../src/protocol/panel-messages.ts";
 import type { RunState } from "../../src/protocol/run-folder.ts";
 import { formatBytes, formatChange, formatCount, formatValue } from "./format.ts";
 import { formatParameters, formatShare } from "./format.ts";
@@ -13,8 +14,14 @@ export interface Figure {
 }
 
 /** The figures of a run, those that nothing is known of left out. */
-export function summarise(store: MetricStore, state: RunState | undefined): Figure[] {
-  const evalFigures = evaluationFigures(store);
+export function summarise(
+  store: MetricStore,
+  { state, recipe }: Pick<RunView, "state" | "recipe">,
+): Figure[] {
+  const isClassifier = recipe?.objective.type === "classification";
+  const ownFigures = isClassifier ? labelFigures(store) : tokenFigures(store);
+  const lossFigures = evaluationFigures(store);
+  const evalFigures = lossFigures.length > 0 ? [...lossFigures, ...ownFigures] : [];
   const figures = evalFigures.length > 0 ? evalFigures : trainFigures(store, state);
   return [...figures, ...sizeFigures(store, state)];
 }
@@ -47,16 +54,31 @@ function evaluationFigures(store: MetricStore): Figure[] {
       },
     );
   }
-  figures.push({
-    label: "Perplexity",
-    value: formatValue(Math.exp(lastLoss)),
-    note: "exp(eval loss)",
-  });
-  const accuracy = store.last("evalAccuracy");
-  if (accuracy !== undefined) {
-    figures.push({ label: "Accuracy", value: formatShare(accuracy), note: "next tokens right" });
-  }
   return figures;
+}
+
+function tokenFigures(store: MetricStore): Figure[] {
+  const loss = store.last("evalLoss");
+  if (loss === undefined) return [];
+  return [
+    { label: "Perplexity", value: formatValue(Math.exp(loss)), note: "exp(eval loss)" },
+    ...accuracyFigures(store, "next tokens right"),
+  ];
+}
+
+function labelFigures(store: MetricStore): Figure[] {
+  const macroF1 = store.last("evalMacroF1");
+  return [
+    ...accuracyFigures(store, "rows labelled right"),
+    ...(macroF1 === undefined
+      ? []
+      : [{ label: "Macro-F1", value: macroF1.toFixed(3), note: "mean over labels" }]),
+  ];
+}
+
+function accuracyFigures(store: MetricStore, note: string): Figure[] {
+  const accuracy = store.last("evalAccuracy");
+  return accuracy === undefined ? [] : [{ label: "Accuracy", value: formatShare(accuracy), note }];
 }
 
 function trainFigures(store: MetricStore, state: RunState | undefined): Figure[] {

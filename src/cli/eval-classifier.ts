@@ -13,9 +13,9 @@ import {
 import { openEvaluationEngine } from "../trainer/onnx-engine.ts";
 import { print, printError } from "./command.ts";
 
-type EngineOptions = Parameters<typeof openEvaluationEngine>[0];
+export type EngineOptions = Parameters<typeof openEvaluationEngine>[0];
 
-export interface EvalClassifierOptions {
+interface EvalClassifierOptions {
   engine: EngineOptions;
   classifier: Classifier;
   tokenizer: Tokenizer;

@@ -1,14 +1,14 @@
 import path from "node:path";
 import { describeReport, loadDataset } from "../data/dataset.ts";
-import { loadTokenizer } from "../data/tokenizer.ts";
+import { type Tokenizer, loadTokenizer } from "../data/tokenizer.ts";
 import { openBaseModel, resolveBase } from "../models/base-model.ts";
 import { adaptedBase } from "../trainer/load-adapter.ts";
 import { openDevice } from "../trainer/device-check.ts";
-import { EVALUATION_ROWS, evaluateExamples } from "../trainer/evaluate.ts";
+import { EVALUATION_ROWS, type Evaluation, evaluateExamples } from "../trainer/evaluate.ts";
 import { openEvaluationEngine } from "../trainer/onnx-engine.ts";
 import { InputError } from "../util/errors.ts";
 import { type Command, numberOption, parseArguments, print, printError } from "./command.ts";
-import { evalClassifier, printEvaluation } from "./eval-classifier.ts";
+import { type EngineOptions, evalClassifier, printEvaluation } from "./eval-classifier.ts";
 import { DEVICE_CHOICES, deviceOption } from "./device-option.ts";
 
 /** A recipe's own default, so that a run's evaluation loss is found again. */
@@ -64,44 +64,45 @@ export const evalCommand: Command = {
     const log = printError;
     const device = await openDevice(wish, { purpose: "inference", log });
     const engineOptions = { baseDir, adapterDir, maxLength, device, log };
-    const featuresFrom = values["features-from"];
+    const { data, json, "features-from": featuresFrom } = values;
+    const shared = { engine: engineOptions, tokenizer, dataFile: data, batchSize };
     if (classifier) {
-      const evaluation = await evalClassifier({
-        engine: engineOptions,
-        classifier,
-        tokenizer,
-        dataFile: values.data,
-        batchSize,
-        featuresFrom,
-      });
-      if (values.json) print(JSON.stringify(evaluation));
+      const evaluation = await evalClassifier({ ...shared, classifier, featuresFrom });
+      if (json) print(JSON.stringify(evaluation));
       else printEvaluation(evaluation);
       return 0;
     }
     if (featuresFrom !== undefined) {
       throw new InputError(`--features-from is for classifiers, and ${baseDir} is none`);
     }
-    const { examples, report } = await loadDataset(values.data, {
-      tokenizer,
-      format: "auto",
-      lossOn,
-      maxLength,
-      overlong: "truncate",
-    });
-    for (const line of describeReport(values.data, report)) printError(line);
-    const engine = await openEvaluationEngine(engineOptions);
-    try {
-      const { loss, accuracy, tokens } = await evaluateExamples(engine, examples, batchSize);
-      const perplexity = Math.exp(loss);
-      if (values.json) print(JSON.stringify({ loss, perplexity, accuracy, tokens }));
-      else {
-        print(
-          `loss ${loss.toFixed(4)}  perplexity ${perplexity.toFixed(3)}  accuracy ${accuracy.toFixed(4)}  tokens ${tokens}`,
-        );
-      }
-      return 0;
-    } finally {
-      await engine.dispose();
+    const { loss, accuracy, tokens } = await evalTokens({ ...shared, lossOn });
+    const perplexity = Math.exp(loss);
+    if (json) print(JSON.stringify({ loss, perplexity, accuracy, tokens }));
+    else {
+      print(
+        `loss ${loss.toFixed(4)}  perplexity ${perplexity.toFixed(3)}  accuracy ${accuracy.toFixed(4)}  tokens ${tokens}`,
+      );
     }
+    return 0;
   },
 };
+
+async function evalTokens(options: {
+  engine: EngineOptions;
+  tokenizer: Tokenizer;
+  dataFile: string;
+  batchSize: number;
+  lossOn: "auto" | "all";
+}): Promise<Evaluation> {
+  const { tokenizer, dataFile, batchSize, lossOn } = options;
+  const { maxLength } = options.engine;
+  const rows = { tokenizer, format: "auto", lossOn, maxLength, overlong: "truncate" } as const;
+  const { examples, report } = await loadDataset(dataFile, rows);
+  for (const line of describeReport(dataFile, report)) printError(line);
+  const engine = await openEvaluationEngine(options.engine);
+  try {
+    return await evaluateExamples(engine, examples, batchSize);
+  } finally {
+    await engine.dispose();
+  }
+}

@@ -43,5 +43,10 @@ const classificationSchema = z.strictObject({
 
 export const objectiveSchema = z.discriminatedUnion("type", [sftSchema, classificationSchema]);
 
+/** Whether what such a run trains can write text: a classifier has no head for tokens. */
+export function writesText({ objective }: { objective: Objective }): boolean {
+  return objective.type !== "classification";
+}
+
 export type Objective = z.output<typeof objectiveSchema>;
 export type Classification = z.output<typeof classificationSchema>;

@@ -7,6 +7,7 @@
  *   host  → run                      whole, at once and after each change of state.json or recipe.json
  *   host  → metrics, reset: true     the file from its start, in batches; the first one resets
  *   host  → metrics, reset: false    what was appended since; a resume that cut the file resets again
+ *   host  → evaluation               how a classifier labelled its evaluation rows, whenever that changed
  *   host  → log                      the last lines, whole, when log.txt changed
  *   page  → action                   a button was pressed
  *   host  → problem                  an action failed; one line, shown until the next action
@@ -15,6 +16,7 @@
  * message of the page is checked by `fromPanelSchema`: a page is not trusted.
  */
 import * as z from "zod";
+import type { ClassifierEvaluation } from "./evaluation.ts";
 import type { ResolvedRecipe } from "./recipe.ts";
 import type { Metric, RunState, RunStatus } from "./run-folder.ts";
 
@@ -58,5 +60,6 @@ export type MetricColumns = { [K in keyof Metric]-?: (number | null)[] };
 export type ToPanel =
   | { type: "run"; run: RunView }
   | { type: "metrics"; reset: boolean; columns: MetricColumns }
+  | { type: "evaluation"; evaluation: ClassifierEvaluation }
   | { type: "log"; lines: string[] }
   | { type: "problem"; message: string };

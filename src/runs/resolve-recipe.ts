@@ -136,7 +136,11 @@ function contradictionIn(recipe: Recipe): Contradiction | undefined {
   return objectiveContradiction(recipe);
 }
 
-/** Methods whose files PEFT or pyreft keep no classification head in. */
+/** Whether objective classification goes with the method: its files have a place for the head. */
+export function trainsHead({ type }: Pick<Method, "type">): boolean {
+  return !WITHOUT_HEAD.test(type);
+}
+
 const WITHOUT_HEAD = /^(prompt-tuning|prefix-tuning|loreft|direft|noreft)$/u;
 
 function objectiveContradiction({ objective, method }: Recipe): Contradiction | undefined {
@@ -149,7 +153,7 @@ function objectiveContradiction({ objective, method }: Recipe): Contradiction | 
     const message = "objective.probe and method head train the same head; keep one";
     return { keys: ["objective", "probe"], message };
   }
-  if (isClassification && WITHOUT_HEAD.test(method.type)) {
+  if (isClassification && !trainsHead(method)) {
     const message = `method ${method.type} does not train a classification head; choose head, lora, ia3, freeze or full`;
     return { keys: ["method"], message };
   }

@@ -2,6 +2,7 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import type * as z from "zod";
+import { type ClassifierEvaluation, evaluationSchema } from "../protocol/evaluation.ts";
 import { type ResolvedRecipe, resolvedRecipeSchema } from "../protocol/recipe.ts";
 import {
   RUN_FILES,
@@ -99,4 +100,9 @@ export async function readRun(dir: string, options: StatusOptions = {}): Promise
     hasModel: await pathExists(path.join(dir, RUN_FILES.model)),
     hasCheckpoint: await hasCheckpoint(dir),
   };
+}
+
+/** How the run's classifier labelled its evaluation rows; undefined where it is none, or has not yet. */
+export async function readEvaluation(dir: string): Promise<ClassifierEvaluation | undefined> {
+  return valueOf(await readJson(path.join(dir, RUN_FILES.evaluation), evaluationSchema));
 }

@@ -247,10 +247,13 @@ function buildLoss(
     ...architecture,
     blocks: form.blocks,
   });
-  const { parameters, outputs } = buildForward(options, { b, inputs, attend, training });
-  if (classifier) return { parameters, ...classificationLoss(b, outputs, classifier) };
+  if (classifier) {
+    const { parameters, outputs } = buildForward(options, { b, inputs, attend, training });
+    return { parameters, ...classificationLoss(b, outputs, classifier) };
+  }
   const labels = b.input(FEEDS.labels, "int64", [rows]);
   const coefficients = b.input(FEEDS.coefficients, "float32", [rows]);
+  const { parameters, outputs } = buildForward(options, { b, inputs, attend, training });
   const { hidden, headWeight, logits } = outputs;
   const isHeadAdapted = adaptsHead(tuning.adapter);
   if (isHeadAdapted) {

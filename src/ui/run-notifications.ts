@@ -9,6 +9,7 @@ import { isActive } from "../runs/run-status.ts";
 import type { RunStore } from "../runs/run-store.ts";
 import { COMMANDS } from "./command-ids.ts";
 import { endSentence } from "./run-text.ts";
+import { writesText } from "../protocol/objective.ts";
 import { shortPaths } from "./short-paths.ts";
 
 const OWED_KEY = "retune.owedNotifications";
@@ -64,7 +65,7 @@ const RESUME: Button = { title: "Resume", command: COMMANDS.resumeRun };
 const SHOW_LOG: Button = { title: "Show Log", command: COMMANDS.showLog };
 
 async function announce(run: Run): Promise<void> {
-  const canGenerate = run.hasAdapter || run.hasModel;
+  const canGenerate = (run.hasAdapter || run.hasModel) && (!run.recipe || writesText(run.recipe));
   const sentence = shortPaths(endSentence(run));
   const chosen =
     run.status === "finished" || run.status === "stopped"

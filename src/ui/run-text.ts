@@ -22,7 +22,9 @@ function durationText(run: Run): string | undefined {
 }
 
 function lossText(run: Run): string | undefined {
-  const { loss, evalLoss, bestEvalLoss } = run.state ?? {};
+  const { loss, evalLoss, evalAccuracy, bestEvalLoss } = run.state ?? {};
+  // Of a classifier, where it says more than the loss.
+  if (evalAccuracy !== undefined) return `accuracy ${(100 * evalAccuracy).toFixed(1)} %`;
   const evaluated = bestEvalLoss ?? evalLoss;
   if (evaluated !== undefined) return `eval loss ${formatLoss(evaluated)}`;
   return loss === undefined ? undefined : `loss ${formatLoss(loss)}`;

@@ -20,8 +20,7 @@ function namesHeads(value: unknown): boolean {
 export function ia3Tensors({ file, config, tensors }: PeftFolder): ReadonlyMap<string, TensorInfo> {
   for (const key of ["modules_to_save", "fan_in_fan_out"]) {
     const value = config[key];
-    if (config.task_type === "SEQ_CLS" && namesHeads(value)) continue;
-    if (value === undefined || value === null || value === false) continue;
+    if (!value || (config.task_type === "SEQ_CLS" && namesHeads(value))) continue;
     if (Array.isArray(value) && value.length === 0) continue;
     throw new InputError(
       `${file}: ${key} is ${JSON.stringify(value)}, which Retune does not compute; merge it into its base with PEFT (merge_and_unload)`,

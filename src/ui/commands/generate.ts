@@ -1,6 +1,7 @@
 /** Asks for a prompt and streams the answer into a read-only document beside the editor. */
 import path from "node:path";
 import * as vscode from "vscode";
+import { writesText } from "../../protocol/objective.ts";
 import { RUN_FILES } from "../../protocol/run-folder.ts";
 import { runCli } from "../../runs/run-cli.ts";
 import { errorMessage, InputError } from "../../util/errors.ts";
@@ -69,6 +70,9 @@ async function generatorFrom(app: App, argument: unknown): Promise<Generator | u
   if (runDirOf(argument) === undefined) return pickGenerator(app);
   const run = await runFrom(app, argument, { placeholder: "", accepts: () => true, none: "" });
   if (run?.recipe === undefined) throw new InputError(`${run?.name}: ${run?.problem}`);
+  if (!writesText(run.recipe)) {
+    throw new InputError(`${run.name} labels text: it has no head to write it with`);
+  }
   if (run.hasModel) return { name: run.name, base: path.join(run.dir, RUN_FILES.model) };
   if (!run.hasAdapter)
     throw new InputError(`${run.name} has no adapter yet: it appears when the run ends`);

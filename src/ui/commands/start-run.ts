@@ -3,11 +3,12 @@ import { stat } from "node:fs/promises";
 import path from "node:path";
 import * as vscode from "vscode";
 import { methodSchema } from "../../protocol/recipe.ts";
-import { defaultLearningRate } from "../../runs/resolve-recipe.ts";
+import { defaultLearningRate, trainsHead } from "../../runs/resolve-recipe.ts";
 import writeFileAtomic from "write-file-atomic";
 import type { App } from "../app.ts";
+import { InputError } from "../../util/errors.ts";
 import { toFileName } from "../../util/format.ts";
-import { evaluationFileBeside, maxPositions } from "../recipes/recipe-inputs.ts";
+import { evaluationFileBeside, labelProblem, maxPositions } from "../recipes/recipe-inputs.ts";
 import { METHOD_CHOICES, type MethodChoice } from "../recipes/method-choices.ts";
 import { newRecipe, RECIPE_SUFFIX, recipeText } from "../recipes/recipe-text.ts";
 import { requireTrust } from "../trust.ts";
@@ -27,6 +28,7 @@ export async function startRun(app: App, argument: unknown): Promise<string | un
   if (base === undefined) return undefined;
   const data = await pickData(TITLE);
   if (data === undefined) return undefined;
+  const withObjective = await objectiveFor(method, data);
   const name = await askName(`${stem(base)}-${stem(data)}`);
   if (name === undefined) return undefined;
   const file = await freeFile(folder, toFileName(name));
@@ -36,7 +38,7 @@ export async function startRun(app: App, argument: unknown): Promise<string | un
     name,
     base,
     data,
-    method: method.recipe,
+    method: withObjective,
     evalData: await evaluationFileBeside(data),
     folder,
     maxPositions: await maxPositions(base),
@@ -46,6 +48,28 @@ export async function startRun(app: App, argument: unknown): Promise<string | un
   if (choice === "start") return startRecipe(app, uri);
   await vscode.window.showTextDocument(uri, { preview: false });
   return undefined;
+}
+
+/** Rows with labels are there to be labelled, rows without can't be. */
+async function objectiveFor(
+  { label, recipe }: MethodChoice,
+  data: string,
+): Promise<MethodChoice["recipe"]> {
+  const problem = await labelProblem(data);
+  const { objective } = recipe;
+  if (problem === undefined) {
+    if (objective === undefined) return recipe;
+    throw new InputError(
+      `${label} labels rows, and those of ${data} have no label; choose rows like {"text": "…", "label": "spam"}, or another method`,
+    );
+  }
+  if (!trainsHead(methodSchema.parse(recipe.method))) {
+    throw new InputError(
+      `the rows of ${data} have labels, and ${label} does not train a head for them; choose Head, LP-FT, LoRA, (IA)³, Freeze or Full fine-tuning`,
+    );
+  }
+  const asked = problem === "single-label" ? {} : { problem };
+  return { ...recipe, objective: { type: "classification", ...objective, ...asked } };
 }
 
 /** Runs are kept in an open folder: there must be one. */
@@ -95,7 +119,7 @@ async function askHow(
     {
       label: "$(play) Start now",
       description: fileName,
-      detail: `${label}: ${description}, 3 epochs, learning rate ${rate.toExponential()}.`,
+      detail: `${label}: ${description}, ${recipe.epochs ?? 3} epochs, learning rate ${rate.toExponential()}.`,
       how: "start" as const,
     },
     {

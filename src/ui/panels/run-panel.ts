@@ -5,7 +5,7 @@ import { fromPanelSchema, type PanelAction } from "../../protocol/panel-messages
 import type { RunView, ToPanel } from "../../protocol/panel-messages.ts";
 import { RUN_FILES } from "../../protocol/run-folder.ts";
 import { MetricsTail } from "../../runs/metrics-tail.ts";
-import { readRun, type Run } from "../../runs/run.ts";
+import { readEvaluation, readRun, type Run } from "../../runs/run.ts";
 import type { RunStore } from "../../runs/run-store.ts";
 import { errorMessage } from "../../util/errors.ts";
 import { readLastLines } from "./log-tail.ts";
@@ -53,6 +53,7 @@ export class RunPanel implements vscode.Disposable {
   #isLoaded = false;
   #isSending = false;
   #lastRun = "";
+  #lastEvaluation = "";
 
   constructor(options: RunPanelOptions) {
     this.#options = options;
@@ -126,6 +127,7 @@ export class RunPanel implements vscode.Disposable {
   #startOver(): void {
     this.#tail = new MetricsTail(path.join(this.#options.runDir, RUN_FILES.metrics));
     this.#lastRun = "";
+    this.#lastEvaluation = "";
     this.#changed("run", "metrics", "log");
   }
 
@@ -155,6 +157,8 @@ export class RunPanel implements vscode.Disposable {
       if (parts.has("run")) await this.#sendRun();
       if (parts.has("log")) await this.#sendLog();
       if (parts.has("metrics")) await this.#sendMetrics();
+      // It is written before the metrics that go with it, and once more when the run ends.
+      if (parts.has("run") || parts.has("metrics")) await this.#sendEvaluation();
     } catch (error) {
       this.#post({ type: "problem", message: errorMessage(error) });
     } finally {
@@ -193,6 +197,14 @@ export class RunPanel implements vscode.Disposable {
         this.#post({ type: "metrics", reset, columns: toColumns(batch.metrics) });
       }
     }
+  }
+
+  async #sendEvaluation(): Promise<void> {
+    const evaluation = await readEvaluation(this.#options.runDir);
+    const json = JSON.stringify(evaluation) ?? "";
+    if (evaluation === undefined || json === this.#lastEvaluation) return;
+    this.#lastEvaluation = json;
+    this.#post({ type: "evaluation", evaluation });
   }
 
   async #sendLog(): Promise<void> {

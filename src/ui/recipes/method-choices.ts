@@ -7,7 +7,7 @@ export interface MethodChoice {
   detail: string;
   /** What is trained, said short. */
   description: string;
-  recipe: Pick<RecipeInput, "method" | "trainLast" | "freeze">;
+  recipe: Pick<RecipeInput, "method" | "trainLast" | "freeze" | "objective" | "epochs">;
 }
 
 export const METHOD_CHOICES: readonly MethodChoice[] = [
@@ -77,5 +77,19 @@ export const METHOD_CHOICES: readonly MethodChoice[] = [
     description: "every tensor",
     detail: "Changes the most, for much data and new languages; takes the most memory.",
     recipe: { method: { type: "full" } },
+  },
+  {
+    label: "Head",
+    description: "linear probe: labels rows",
+    detail:
+      "Trains a new head that labels rows, on the untouched base: seconds, and the figure to beat.",
+    recipe: { method: { type: "head" }, objective: { type: "classification" }, epochs: 20 },
+  },
+  {
+    label: "LP-FT",
+    description: "a probed head, then every tensor",
+    detail:
+      "Labels rows: probes the head, then tunes all from there; keeps more of what the base knows.",
+    recipe: { method: { type: "full" }, objective: { type: "classification", probe: {} } },
   },
 ];

@@ -1,6 +1,7 @@
 /** What the files that a new recipe names say about good settings for it. */
-import { readdir, readFile } from "node:fs/promises";
+import { open, readdir, readFile } from "node:fs/promises";
 import path from "node:path";
+import type { Classification } from "../../protocol/objective.ts";
 
 /** The most positions that a base model knows, or undefined where its folder does not say. */
 export async function maxPositions(base: string): Promise<number | undefined> {
@@ -33,4 +34,38 @@ export async function evaluationFileBeside(train: string): Promise<string | unde
     // A test set is the last choice: it is for the end.
     .toSorted((a, b) => Number(/^test/i.test(a)) - Number(/^test/i.test(b)) || a.localeCompare(b));
   return first && path.join(path.dirname(train), first);
+}
+
+const PEEK_BYTES = 64 * 1024;
+
+type Problem = Classification["problem"];
+
+/** What the labels of a file's first rows call for; undefined where the rows have none. */
+export async function labelProblem(file: string): Promise<Problem | undefined> {
+  const rows = (await firstLines(file)).flatMap((line): object[] => {
+    try {
+      const row: unknown = JSON.parse(line);
+      return typeof row === "object" && row !== null ? [row] : [];
+    } catch {
+      return [];
+    }
+  });
+  const labelled = rows.filter((row) => "text" in row && ("label" in row || "labels" in row));
+  if (labelled.length === 0 || labelled.length < rows.length) return undefined;
+  if (labelled.every((row) => "labels" in row)) return "multi-label";
+  const isFraction = (row: object): boolean =>
+    "label" in row && typeof row.label === "number" && !Number.isInteger(row.label);
+  return labelled.some(isFraction) ? "regression" : "single-label";
+}
+
+/** Whole lines at the file's start. */
+async function firstLines(file: string): Promise<string[]> {
+  const handle = await open(file);
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(PEEK_BYTES), 0, PEEK_BYTES, 0);
+    const lines = buffer.toString("utf8", 0, bytesRead).split("\n");
+    return (bytesRead < PEEK_BYTES ? lines : lines.slice(0, -1)).filter((line) => line.trim());
+  } finally {
+    await handle.close();
+  }
 }

@@ -40,7 +40,7 @@ export function newRecipe(options: NewRecipe): RecipeInput {
     },
     optimizer: { learningRate, schedule: "cosine", warmupSteps: 10 },
     batchSize: 4,
-    epochs: 3,
+    epochs: method.epochs ?? 3,
     evalEvery: 25,
     saveEvery: 50,
     seed: 42,

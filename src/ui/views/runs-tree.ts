@@ -171,6 +171,7 @@ function runTooltip(run: Run): vscode.MarkdownString {
     ["Step", state && `${stepText(run)} (${Math.round(100 * progressOf(run))} %)`],
     ["Loss", loss(state?.loss)],
     ["Eval loss", loss(state?.evalLoss)],
+    ["Accuracy", accuracyText(state)],
     ["Best eval loss", bestEvalText(state)],
     ["Method", recipe && methodText(recipe.method)],
     ["Trained", trainedText(state)],
@@ -179,6 +180,11 @@ function runTooltip(run: Run): vscode.MarkdownString {
     ["Created", state && new Date(state.createdAt).toLocaleString()],
     ["Folder", run.dir],
   ]);
+}
+
+function accuracyText(state: Run["state"]): string | undefined {
+  const { evalAccuracy } = state ?? {};
+  return evalAccuracy === undefined ? undefined : `${(100 * evalAccuracy).toFixed(1)} %`;
 }
 
 function bestEvalText(state: Run["state"]): string | undefined {

@@ -9,7 +9,9 @@ function figures(metrics: Metric[], state?: Partial<RunState>): Map<string, stri
   const store = new MetricStore();
   store.append(toColumns(metrics));
   const whole = state && { status: "running" as const, step: 1, createdAt: "", ...state };
-  return new Map(summarise(store, whole).map((f) => [f.label, `${f.value} | ${f.note}`]));
+  return new Map(
+    summarise(store, { state: whole }).map((f) => [f.label, `${f.value} | ${f.note}`]),
+  );
 }
 
 const evaluation = (step: number, evalLoss: number): Metric => ({

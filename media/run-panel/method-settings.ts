@@ -61,13 +61,7 @@ export function methodSettings(method: Method): Setting[] {
     case "loreft":
     case "direft":
     case "noreft":
-      return [
-        { label: "Method", value: REFT_KINDS[method.type] },
-        { label: "Rank", value: String(method.rank) },
-        { label: "Blocks", value: method.layers === "all" ? "all" : method.layers.join(", ") },
-        { label: "Positions", value: `${method.positions}, ${method.tied ? "tied" : "untied"}` },
-        { label: "Dropout", value: formatNumber(method.dropout) },
-      ];
+      return reftSettings(method);
     case "freeze":
     case "head":
       return [{ label: "Method", value: method.type }];
@@ -80,6 +74,18 @@ export function methodSettings(method: Method): Setting[] {
         },
       ];
   }
+}
+
+function reftSettings(
+  method: Extract<Method, { type: "loreft" | "direft" | "noreft" }>,
+): Setting[] {
+  return [
+    { label: "Method", value: REFT_KINDS[method.type] },
+    { label: "Rank", value: String(method.rank) },
+    { label: "Blocks", value: method.layers === "all" ? "all" : method.layers.join(", ") },
+    { label: "Positions", value: `${method.positions}, ${method.tied ? "tied" : "untied"}` },
+    { label: "Dropout", value: formatNumber(method.dropout) },
+  ];
 }
 
 function patternSetting(

@@ -1,4 +1,3 @@
-import { writesText } from "../../src/protocol/objective.ts";
 import type { PanelAction, RunView } from "../../src/protocol/panel-messages.ts";
 import type { RunStatus } from "../../src/protocol/run-folder.ts";
 import { formatCount, formatDuration } from "./format.ts";
@@ -57,7 +56,8 @@ export function actionButtons(run: RunView): ActionButton[] {
     buttons.push(button("resume", run.hasCheckpoint ? "Resume" : "Try Again", { primary: true }));
   }
   if (run.hasOutput) {
-    if (!run.recipe || writesText(run.recipe)) {
+    // A classifier has no head for tokens.
+    if (run.recipe?.objective.type !== "classification") {
       buttons.push(button("generate", "Generate…", { primary: status === "finished" }));
     }
     buttons.push(button("openOutput", outputLabel(run)));

@@ -1,4 +1,4 @@
-"""Makes the two instruction sets in samples/data from WordNet.
+"""Makes the instruction sets and the labelled set in samples/data from WordNet.
 
     python3 make_instructions.py      (standard library only)
 
@@ -6,6 +6,7 @@ dictionary-*.jsonl  for models/retune-tiny: words of its own corpus, answered in
                     not have: "In a word: … (see also: …)"
 concise-*.jsonl     for SmolLM2-135M-Instruct, which answers "Define …" with an essay: one line,
                     word (part of speech): meaning. Kind: …
+topics-*.jsonl      to classify: a meaning, and which kind of thing it is the meaning of
 
 Evaluation rows are about other words than training rows.
 """
@@ -15,13 +16,17 @@ import random
 
 from make_corpus import choose_entries
 from statements import meaning_question
-from wordnet import HERE, Lexicon, find_wordnet
+from wordnet import ANIMAL, ARTIFACT, BODY, FOOD, HERE, PERSON, PLANT, Lexicon, find_wordnet
 
 SEED = 11
 DATA = HERE.parent / "data"
 PARTS_OF_SPEECH = {"n": "noun", "v": "verb", "a": "adjective"}
 DICTIONARY_ROWS = {"train": 260, "eval": 40}
 CONCISE_ROWS = {"train": 300, "eval": 60}
+TOPICS = {ANIMAL: "animal", ARTIFACT: "artifact", BODY: "body", FOOD: "food", PERSON: "person", PLANT: "plant"}
+TOPIC_ROWS = {"train": 720, "eval": 180}
+# Words of a gloss are common ones, but not as common as those of the dictionary that the model has read.
+TOPIC_WORD_LIMIT = 6000
 
 
 def related(entry):
@@ -44,6 +49,21 @@ def concise_row(lexicon, entry, chance):
     return row(question, f"{entry.word} ({PARTS_OF_SPEECH[entry.pos]}): {entry.meaning}. {label}: {', '.join(related(entry))}.")
 
 
+def topic_rows(lexicon, chance):
+    """As many of each topic; a meaning stands once."""
+    rows, count = [], sum(TOPIC_ROWS.values()) // len(TOPICS)
+    words = sorted(word for word, pos in lexicon.first if pos == "n")
+    found = {topic: {} for topic in TOPICS.values()}
+    for word in words:
+        entry = lexicon.entry(word, "n", TOPIC_WORD_LIMIT) if word.isalpha() else None
+        if entry and entry.lexfile in TOPICS:
+            found[TOPICS[entry.lexfile]].setdefault(entry.meaning, None)
+    for topic, meanings in found.items():
+        rows += [{"text": text, "label": topic} for text in chance.sample(list(meanings), count)]
+    chance.shuffle(rows)
+    return rows
+
+
 def write(name, rows, counts):
     at = 0
     for part, count in counts.items():
@@ -63,6 +83,7 @@ def main():
     write("dictionary", [dictionary_row(lexicon, entry, chance) for entry in chosen], DICTIONARY_ROWS)
     chosen = chance.sample(list(entries.values()), sum(CONCISE_ROWS.values()))
     write("concise", [concise_row(lexicon, entry, chance) for entry in chosen], CONCISE_ROWS)
+    write("topics", topic_rows(lexicon, chance), TOPIC_ROWS)
 
 
 if __name__ == "__main__":

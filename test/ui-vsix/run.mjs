@@ -7,7 +7,7 @@ import { root } from "../../.ci/install.mjs";
 import { runNodeTests } from "../../.ci/node-tests.mjs";
 
 const takesImages = process.argv.includes("--images");
-const suites = takesImages ? ["images"] : ["window", "layers", "trust"];
+const suites = takesImages ? ["images"] : ["window", "layers", "classification", "trust"];
 
 process.exit(
   runNodeTests(takesImages ? "images" : "vsix", {

@@ -3,6 +3,7 @@ import {
   brokenWorkspace,
   emptyWorkspace,
   historyWorkspace,
+  labelledWorkspace,
   tinyWorkspace,
 } from "./support/workspaces.ts";
 
@@ -19,5 +20,6 @@ export const GROUPS: readonly Group[] = [
   { name: "views", suites: ["trees", "commands"], prepare: historyWorkspace },
   { name: "bad-input", suites: ["recipes", "bad-input"], prepare: brokenWorkspace },
   { name: "freeze", suites: ["freeze"], prepare: brokenWorkspace },
+  { name: "classification", suites: ["classification"], prepare: labelledWorkspace },
   { name: "training", suites: ["training"], prepare: tinyWorkspace },
 ];

@@ -8,10 +8,9 @@ import { toColumns } from "../../../src/ui/panels/metric-columns.ts";
 function figures(metrics: Metric[], state?: Partial<RunState>): Map<string, string> {
   const store = new MetricStore();
   store.append(toColumns(metrics));
-  const whole = state && { status: "running" as const, step: 1, createdAt: "", ...state };
-  return new Map(
-    summarise(store, { state: whole }).map((f) => [f.label, `${f.value} | ${f.note}`]),
-  );
+  const whole: RunState = { status: "running", step: 1, createdAt: "", ...state };
+  const shown = summarise(store, state ? { state: whole } : {});
+  return new Map(shown.map((f) => [f.label, `${f.value} | ${f.note}`]));
 }
 
 const evaluation = (step: number, evalLoss: number): Metric => ({

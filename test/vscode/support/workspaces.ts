@@ -43,6 +43,22 @@ export function tinyWorkspace(folder: string): void {
   writeRecipe(folder, "long", { ...quick, name: "long", maxSteps: 200_000, epochs: 100_000 });
 }
 
+/** The tiny workspace with rows that have labels beside those that have none. */
+export function labelledWorkspace(folder: string): void {
+  tinyWorkspace(folder);
+  const write = (name: string, count: number, first: number): void => {
+    const rows = Array.from({ length: count }, (_, index) => {
+      const n = first + index;
+      const isSum = index % 2 === 0;
+      const text = isSum ? `${n} plus ${n + 3}` : `the word ${"abcdefgh".slice(index % 5)}`;
+      return JSON.stringify({ text, label: isSum ? "sum" : "word" });
+    });
+    writeFileSync(path.join(folder, "data", name), `${rows.join("\n")}\n`);
+  };
+  write("labelled-train.jsonl", 40, 0);
+  write("labelled-eval.jsonl", 12, 100);
+}
+
 /** The tiny workspace with everything in it that can go wrong. */
 export function brokenWorkspace(folder: string): void {
   tinyWorkspace(folder);

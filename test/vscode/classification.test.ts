@@ -1,0 +1,105 @@
+// Rows with labels, from Start Run… to a classifier, in `labelledWorkspace`.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { setup, suite, teardown, test } from "mocha";
+import { parse } from "jsonc-parser";
+import * as vscode from "vscode";
+import { evaluationSchema } from "../../src/protocol/evaluation.ts";
+import type { RecipeInput } from "../../src/protocol/recipe.ts";
+import { METHOD_CHOICES } from "../../src/ui/recipes/method-choices.ts";
+import { runThat, workspaceFolder } from "./support/extension.ts";
+import { Messages } from "./support/messages.ts";
+import { QuickInput } from "./support/quick-input.ts";
+import { closeEverything, isWebview, tabNamed } from "./support/window.ts";
+
+const run = <T>(command: string, ...args: unknown[]) =>
+  vscode.commands.executeCommand<T>(`retune.${command}`, ...args);
+
+const choice = (label: string): number =>
+  METHOD_CHOICES.findIndex((method) => method.label === label);
+
+suite("classification", () => {
+  let messages: Messages;
+  let input: QuickInput;
+  setup(() => {
+    messages = new Messages();
+    input = new QuickInput();
+  });
+  teardown(async () => {
+    messages.dispose();
+    input.dispose();
+    await closeEverything();
+  });
+
+  /** labelled-train.jsonl stands before train.jsonl. */
+  const LABELLED = 0;
+
+  test("Start Run sees the labels: LoRA becomes a classifier, with its confusion matrix", async () => {
+    const started = run<string>("startRun");
+    await input.accept(choice("LoRA"));
+    await input.accept();
+    await input.accept(LABELLED);
+    await input.accept();
+    await input.accept();
+    const runDir = await started;
+    assert.ok(runDir, JSON.stringify(messages.seen));
+    const ended = await runThat(runDir, ({ status }) => status === "finished");
+    assert.equal(ended.hasAdapter, true);
+    const text = readFileSync(
+      path.join(workspaceFolder(), "tiny-labelled-train.retune.json"),
+      "utf8",
+    );
+    const recipe = parse(text) as RecipeInput;
+    assert.deepEqual(recipe.objective, { type: "classification" });
+    assert.ok(isWebview(await tabNamed("tiny-labelled-train"), "retune.run"));
+    const file = path.join(runDir, "evaluation.json");
+    const evaluation = evaluationSchema.parse(JSON.parse(readFileSync(file, "utf8")));
+    assert.ok(evaluation.problem === "single-label");
+    assert.deepEqual(
+      evaluation.scores.map(({ label }) => label),
+      ["sum", "word"],
+    );
+    const counted = evaluation.confusion!.flat().reduce((a, b) => a + b, 0);
+    assert.equal(counted, evaluation.rows);
+    const { text: said, buttons } = await messages.next(/^tiny-labelled-train finished/);
+    assert.match(said, /accuracy \d+\.\d %/);
+    // A classifier writes no text.
+    assert.deepEqual(buttons, ["Open"]);
+    await assert.rejects(Promise.resolve(run("generate", runDir)), /labels text/);
+  });
+
+  test("a linear probe is one choice, and trains its head alone", async () => {
+    const started = run<string>("startRun");
+    await input.accept(choice("Head"));
+    await input.accept();
+    await input.accept(LABELLED);
+    await input.accept();
+    await input.accept();
+    const runDir = await started;
+    assert.ok(runDir, JSON.stringify(messages.seen));
+    const ended = await runThat(runDir, ({ status }) => status === "finished");
+    assert.equal(ended.hasModel, true);
+    assert.equal(ended.recipe?.method.type, "head");
+    assert.ok((ended.state?.evalAccuracy ?? 0) > 0.4, String(ended.state?.evalAccuracy));
+  });
+
+  test("what does not go together is said in a line, and nothing is written", async () => {
+    const refused = async (label: string, data: number): Promise<unknown> => {
+      const started = run("startRun");
+      const ended = started.then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      await input.accept(choice(label));
+      await input.accept();
+      await input.accept(data);
+      return ended;
+    };
+    assert.match(String(await refused("LoReFT", LABELLED)), /LoReFT does not train a head/);
+    assert.match(
+      String(await refused("Head", LABELLED + 1)),
+      /those of .*train\.jsonl have no label/,
+    );
+  });
+});

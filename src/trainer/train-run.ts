@@ -7,7 +7,7 @@ import { type ResolvedRecipe, type UsedDevice, trainsBase } from "../protocol/re
 import type { ClassifierEvaluation } from "../protocol/evaluation.ts";
 import { type Metric, RUN_FILES, type RunState } from "../protocol/run-folder.ts";
 import { InputError, errorMessage, isDiskFull } from "../util/errors.ts";
-import { formatBytes, formatCount } from "../util/format.ts";
+import { formatBytes, formatCount, formatDuration } from "../util/format.ts";
 import { RETUNE_VERSION } from "../util/version.ts";
 import {
   type Progress,
@@ -26,6 +26,7 @@ import type { SavingEngine } from "./onnx-engine.ts";
 import { initAdamW } from "./optimizer.ts";
 import { type PreparedRun, prepareRun } from "./prepare-run.ts";
 import { RunRecorder, readRunRecipe } from "./run-recorder.ts";
+import { USABLE_SHARE } from "./step-form.ts";
 import { isStopRequested } from "./stop-request.ts";
 import { type LoopEnd, TrainingLoop } from "./training-loop.ts";
 
@@ -93,6 +94,8 @@ class RunTraining {
   #prepared: PreparedRun | undefined;
   #hashesRecorded: Promise<void> = Promise.resolve();
   #hasBegun = false;
+  #trainedSteps = 0;
+  #firstStepEndedAt = 0;
 
   constructor(
     dir: string,
@@ -143,7 +146,10 @@ class RunTraining {
       totalParameters: engine.totalParameters,
       ...stateOf(progress, plan),
     });
-    log(budgetLine(engine));
+    for (const line of budgetLines(engine)) {
+      log(line);
+      this.#options.onNote?.(line);
+    }
     const loop = new TrainingLoop(
       prepared,
       this.#recipe,
@@ -231,7 +237,19 @@ class RunTraining {
     await this.#recorder.metric(metric);
     if (!this.#prepared) return;
     await this.#recorder.update(stateOf(progress, this.#prepared.plan));
+    if (metric.loss !== undefined) await this.#tellRest(metric, this.#prepared.plan.totalSteps);
     this.#options.onMetric?.(metric, this.#recorder.state);
+  }
+
+  /** Once, after this process's second step: its first one warms up. */
+  async #tellRest({ step, elapsedMs }: Metric, totalSteps: number): Promise<void> {
+    this.#trainedSteps += 1;
+    if (this.#trainedSteps === 2) {
+      const perStep = elapsedMs - this.#firstStepEndedAt;
+      const rest = formatDuration(perStep * (totalSteps - step));
+      await this.#recorder.log(`${(perStep / 1000).toPrecision(2)} s a step, about ${rest} to go`);
+    }
+    this.#firstStepEndedAt = elapsedMs;
   }
 
   async #shouldStop(): Promise<boolean> {
@@ -285,13 +303,21 @@ class RunTraining {
   }
 }
 
-/** What is trained, and what that is predicted to take. */
-function budgetLine({ parameters, totalParameters, memory }: SavingEngine): string {
+/** What is trained, what that is predicted to take, and a warning where that may be too much. */
+function budgetLines({ parameters, totalParameters, memory }: SavingEngine): string[] {
   const share = ((100 * parameters.length) / totalParameters).toPrecision(2);
   const trains = `trains ${formatCount(parameters.length)} of ${formatCount(totalParameters)} parameters (${share} %)`;
-  if (!memory) return trains;
-  const { weights, packedWeights, activations, gradients, optimizer } = memory.bytes;
-  return `${trains}; predicted peak ${formatBytes(memory.predictedBytes)}: weights ${formatBytes(weights + packedWeights)}, activations ${formatBytes(activations)}, gradients ${formatBytes(gradients)}, optimizer ${formatBytes(optimizer)}`;
+  if (!memory) return [trains];
+  const { predictedBytes, availableBytes, bytes } = memory;
+  const { weights, packedWeights, activations, gradients, optimizer } = bytes;
+  const peak = `predicted peak ${formatBytes(predictedBytes)}: weights ${formatBytes(weights + packedWeights)}, activations ${formatBytes(activations)}, gradients ${formatBytes(gradients)}, optimizer ${formatBytes(optimizer)}, process ${formatBytes(bytes.process)}`;
+  const lines = [`${trains}; ${peak}`];
+  if (predictedBytes > USABLE_SHARE * availableBytes) {
+    lines.push(
+      `this may not fit: ${formatBytes(predictedBytes)} predicted, ${formatBytes(availableBytes)} free; lower data.maxLength, train fewer layers, or choose memory "memory" or a quantization`,
+    );
+  }
+  return lines;
 }
 
 function stateOf(

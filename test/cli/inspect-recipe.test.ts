@@ -1,6 +1,6 @@
 /** What a recipe will take, told by `retune inspect --recipe`. */
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import type { RecipeInput } from "../../src/protocol/recipe.ts";
@@ -59,4 +59,16 @@ test("a person reads it in lines, and a bad recipe ends in one", async (t) => {
   assert.equal(refused.code, 2);
   assert.match(refused.stderr, /^retune: freeze "layers\.9" matches no tensor|^freeze "layers\.9"/);
   assert.equal(refused.stderr.trim().split("\n").length, 1);
+});
+
+test("a run says before its first step what it will take, and after two what is left", async (t) => {
+  const dir = tinyWorkspace(t);
+  const runDir = path.join(dir, "run");
+  const { code, stderr } = await retune("train", writeRecipe(dir), "--run-dir", runDir);
+  assert.equal(code, 0, stderr);
+  const budget = /trains [\d.]+K? of [\d.]+K parameters .*predicted peak .*gradients .*process /;
+  assert.match(stderr, budget);
+  const log = readFileSync(path.join(runDir, "log.txt"), "utf8");
+  assert.match(log, budget);
+  assert.match(log, /[\d.e-]+ s a step, about .+ to go/);
 });

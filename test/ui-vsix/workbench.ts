@@ -161,6 +161,8 @@ export class Workbench {
 
   async toggleTheme(): Promise<void> {
     await this.command("Preferences: Toggle between Light/Dark Themes");
+    // The next key shall not meet a palette that is about to close.
+    await this.page.locator(".quick-input-widget").waitFor({ state: "hidden" });
   }
 
   async screenshot(folder: string, name: string): Promise<void> {

@@ -24,6 +24,7 @@ export async function fitsOrIsWanted(app: App, recipe: vscode.Uri): Promise<bool
   const budget = await budgetOf(app, recipe.fsPath);
   if (!budget || budget.fits) return true;
   const anyway = "Start Anyway";
+  const edit = "Edit Recipe";
   const chosen = await vscode.window.showWarningMessage(
     `This run is predicted to take ${formatBytes(budget.predictedBytes)}; ${formatBytes(budget.availableBytes)} are free.`,
     {
@@ -32,7 +33,9 @@ export async function fitsOrIsWanted(app: App, recipe: vscode.Uri): Promise<bool
         'Without enough memory the system may end the run. Lower data.maxLength, train fewer layers, or choose memory "memory" or a quantization.',
     },
     anyway,
+    edit,
   );
+  if (chosen === edit) await vscode.window.showTextDocument(recipe, { preview: false });
   return chosen === anyway;
 }
 

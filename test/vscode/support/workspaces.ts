@@ -55,8 +55,8 @@ export function labelledWorkspace(folder: string): void {
     });
     writeFileSync(path.join(folder, "data", name), `${rows.join("\n")}\n`);
   };
-  write("labelled-train.jsonl", 40, 0);
-  write("labelled-eval.jsonl", 12, 100);
+  write("train-labels.jsonl", 40, 0);
+  write("eval-labels.jsonl", 12, 100);
 }
 
 /** The tiny workspace with everything in it that can go wrong. */

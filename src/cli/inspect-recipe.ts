@@ -3,6 +3,7 @@ import path from "node:path";
 import { resolveRecipe } from "../runs/resolve-recipe.ts";
 import { type Budget, type Calibration, budgetOf, calibrate } from "../trainer/budget.ts";
 import { formatBytes, formatCount } from "../util/format.ts";
+import { tightMemory, trainsText } from "../trainer/budget-text.ts";
 import { print, printError } from "./command.ts";
 
 export async function inspectRecipe(
@@ -14,7 +15,8 @@ export async function inspectRecipe(
   const calibration = measure ? await calibrate(recipe, () => {}) : undefined;
   if (json) print(JSON.stringify({ kind: "recipe", ...budget, ...calibration }));
   else for (const line of [`recipe ${file}`, ...describe(budget, calibration)]) print(line);
-  if (!budget.fits) printError(warning(budget));
+  const warning = tightMemory(budget);
+  if (warning !== undefined) printError(warning);
 }
 
 const PARTS: Record<keyof Budget["bytes"], string> = {
@@ -28,7 +30,6 @@ const PARTS: Record<keyof Budget["bytes"], string> = {
 
 function describe(budget: Budget, calibration: Calibration | undefined): string[] {
   const { trainableParameters: trained, totalParameters: total, bytes, predictedBytes } = budget;
-  const share = ((100 * trained) / total).toPrecision(2);
   const width = Math.max(...Object.values(PARTS).map((name) => name.length));
   const row = (name: string, size: number): string =>
     `  ${name.padEnd(width)}  ${formatBytes(size).padStart(8)}`;
@@ -36,7 +37,7 @@ function describe(budget: Budget, calibration: Calibration | undefined): string[
     row(name, bytes[part as keyof typeof PARTS]),
   );
   return [
-    `trains ${formatCount(trained)} of ${formatCount(total)} parameters (${share} %)`,
+    trainsText(trained, total),
     `memory mode ${budget.memoryMode}, predicted peak:`,
     ...parts,
     row("together", predictedBytes),
@@ -51,9 +52,4 @@ function measured({ stepSeconds, steps, totalSeconds, measuredBytes }: Calibrati
   return [
     `measured: ${stepSeconds.toPrecision(2)} s a step, ${formatCount(steps)} steps in about ${total}, peak ${formatBytes(measuredBytes)}`,
   ];
-}
-
-/** Names the ways out that this budget leaves. */
-function warning({ predictedBytes, availableBytes }: Budget): string {
-  return `this may not fit: ${formatBytes(predictedBytes)} predicted, ${formatBytes(availableBytes)} free; lower data.maxLength, train fewer layers, or choose memory "memory" or a quantization`;
 }

@@ -64,7 +64,7 @@ export const runStateSchema = z.object({
   epoch: z.number().min(0).optional(),
   loss: z.number().optional(),
   evalLoss: z.number().optional(),
-  /** Of classification: share of evaluation rows labelled right, the last time. */
+  /** Of classification: share of evaluation rows labelled right, the last time; at the end by what was kept. */
   evalAccuracy: z.number().optional(),
   bestEvalLoss: z.number().optional(),
   bestStep: z.int().optional(),

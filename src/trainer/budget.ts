@@ -5,7 +5,9 @@ import { countedTokens } from "../data/example.ts";
 import { type PlannedTraining, planEngine } from "./onnx-engine.ts";
 import { openRunBase, prepareTraining } from "./prepare-run.ts";
 import { headedBase } from "./objectives/run-objective.ts";
-import { type MemoryParts, USABLE_SHARE } from "./step-form.ts";
+import { fits } from "./budget-text.ts";
+import { initAdamW, updateAdamW } from "./optimizer.ts";
+import type { MemoryParts } from "./step-form.ts";
 
 export interface Budget {
   trainableParameters: number;
@@ -26,7 +28,7 @@ export interface Calibration {
   /** Optimizer steps of the whole run. */
   steps: number;
   totalSeconds: number;
-  /** Peak resident memory of this process, which has done what training does but optimize. */
+  /** Peak resident memory of this process, which has done what training does. */
   measuredBytes: number;
 }
 
@@ -52,17 +54,20 @@ function asBudget({ memory, trainableParameters, totalParameters }: PlannedTrain
     bytes,
     predictedBytes,
     availableBytes,
-    fits: predictedBytes <= USABLE_SHARE * availableBytes,
+    fits: fits(memory),
   };
 }
 
-/** Two steps of the run's own rows, without updating anything. Nothing is written. */
+/** Two steps of the run's own rows at a learning rate of 0. Nothing is written. */
 export async function calibrate(recipe: ResolvedRecipe, log: Log): Promise<Calibration> {
   const baseDir = await resolveBase(recipe.base, log);
   const phase = async (): Promise<void> => {};
-  const { engine, plan } = await prepareTraining(recipe, baseDir, { phase, log });
+  const { engine, plan, ranges } = await prepareTraining(recipe, baseDir, { phase, log });
   try {
     const into = new Float32Array(engine.parameters.length);
+    const optimizer = initAdamW(engine.parameters.length);
+    const { betas, epsilon } = recipe.optimizer;
+    const still = { learningRate: 0, weightDecay: 0, betas, epsilon };
     let stepSeconds = 0;
     for (const step of [0, Math.min(1, plan.totalSteps - 1)]) {
       const batches = plan.microBatches(step);
@@ -71,6 +76,8 @@ export async function calibrate(recipe: ResolvedRecipe, log: Log): Promise<Calib
       for (const batch of batches) {
         await engine.accumulateGradients(batch, { scale: 1 / counted, dropoutSeed: step, into });
       }
+      const { parameters } = engine;
+      updateAdamW({ parameters, gradients: into }, optimizer, ranges, still);
       stepSeconds = (performance.now() - started) / 1000;
     }
     return {

@@ -82,7 +82,7 @@ export interface MemoryParts {
   /** Copies in the layout that products are fastest in. */
   packedWeights: number;
   activations: number;
-  /** One run's gradients and their sum. */
+  /** One run's gradients, those of the run before until they are collected, and their sum. */
   gradients: number;
   /** What is trained, and AdamW's two moments of it. */
   optimizer: number;
@@ -147,7 +147,7 @@ export function compileStep(
 
 /** Peak resident memory of training, before it starts: the sum of the parts. */
 export function predictBytes(
-  { architecture, maxPositions }: GraphOptions,
+  { maxPositions }: GraphOptions,
   {
     plan,
     graph,
@@ -161,27 +161,34 @@ export function predictBytes(
   const N = B * row;
   const sizes = { N, B, L: Math.ceil(row / blocks), R: Math.ceil(N / rowChunks), D: 0, I: N, J: N };
   const parameters = graph.parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0);
-  // What is trained is fed, and what is fed cannot be packed.
-  const stored = new Set(graph.graph.weights.map(({ name }) => name));
-  const linear = architecture.linearLayers
-    .filter(({ path }) => stored.has(`${path}.weight`))
-    .reduce((sum, { inFeatures, outFeatures }) => sum + inFeatures * outFeatures, 0);
-  const packedWeights = plan.prepack && isPacked(graph.graph) ? 2 * 4 * linear : 0;
+  const packedWeights = plan.prepack ? packedBytes(graph.graph) : 0;
   const activations = peakBytes(graph.graph, sizes);
   return {
     weights: weightBytes,
     packedWeights,
     activations,
-    gradients: 2 * 4 * parameters,
+    gradients: 3 * 4 * parameters,
     optimizer: 3 * 4 * parameters,
     process: BASELINE_BYTES,
   };
 }
 
-/** Weights in blocks are not packed. */
-function isPacked({ weights }: Graph): boolean {
-  const matrices = weights.filter(({ shape }) => shape.length === 2);
-  return matrices.length > 1 && matrices.every(({ type }) => type !== "int8" && type !== "int4");
+/** A stored weight is packed once for each way it is multiplied: backward only above what is trained. */
+function packedBytes({ nodes, weights }: Graph): number {
+  const stored = new Map(weights.map((weight) => [weight.name, weight]));
+  for (const { op, inputs, outputs } of nodes) {
+    const weight = stored.get(inputs[0]?.name ?? "");
+    if (op === "Cast" && weight && outputs[0]) stored.set(outputs[0].name, weight);
+  }
+  const sizes = new Map<string, number>();
+  for (const { op, inputs, attributes } of nodes) {
+    const weight = op === "Gemm" ? stored.get(inputs[1]?.name ?? "") : undefined;
+    if (!weight) continue;
+    const isTransposed = "transB" in attributes && attributes.transB;
+    const bytes = 4 * elementCount(weight.shape as readonly number[]);
+    sizes.set(`${weight.name} ${String(isTransposed)}`, bytes);
+  }
+  return [...sizes.values()].reduce((a, b) => a + b, 0);
 }
 
 function availableBytes(): number {

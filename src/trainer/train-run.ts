@@ -7,7 +7,7 @@ import { type ResolvedRecipe, type UsedDevice, trainsBase } from "../protocol/re
 import type { ClassifierEvaluation } from "../protocol/evaluation.ts";
 import { type Metric, RUN_FILES, type RunState } from "../protocol/run-folder.ts";
 import { InputError, errorMessage, isDiskFull } from "../util/errors.ts";
-import { formatBytes, formatCount, formatDuration } from "../util/format.ts";
+import { formatDuration } from "../util/format.ts";
 import { RETUNE_VERSION } from "../util/version.ts";
 import {
   type Progress,
@@ -22,11 +22,10 @@ import {
 import { evaluateExamples } from "./evaluate.ts";
 import { type BaseFeatures, featuresByRow } from "./objectives/classifier-evaluation.ts";
 import { probeHead } from "./objectives/probe.ts";
-import type { SavingEngine } from "./onnx-engine.ts";
+import { budgetLines } from "./budget-text.ts";
 import { initAdamW } from "./optimizer.ts";
 import { type PreparedRun, prepareRun } from "./prepare-run.ts";
 import { RunRecorder, readRunRecipe } from "./run-recorder.ts";
-import { USABLE_SHARE } from "./step-form.ts";
 import { isStopRequested } from "./stop-request.ts";
 import { type LoopEnd, TrainingLoop } from "./training-loop.ts";
 
@@ -146,7 +145,8 @@ class RunTraining {
       totalParameters: engine.totalParameters,
       ...stateOf(progress, plan),
     });
-    for (const line of budgetLines(engine)) {
+    const counts = { trained: engine.parameters.length, total: engine.totalParameters };
+    for (const line of budgetLines(counts, engine.memory)) {
       log(line);
       this.#options.onNote?.(line);
     }
@@ -293,7 +293,10 @@ class RunTraining {
         { dir, step: best.step },
         trainables,
       );
-      if (progress.labelled) await this.#writeEvaluation(progress.labelled);
+      if (progress.labelled) {
+        await this.#writeEvaluation(progress.labelled);
+        await this.#recorder.update({ evalAccuracy: accuracyOf(progress.labelled) });
+      }
       await this.#recorder.log(`best evaluation loss ${best.evalLoss} at step ${best.step}: kept`);
       return parameters;
     } catch (error) {
@@ -301,23 +304,6 @@ class RunTraining {
       return undefined;
     }
   }
-}
-
-/** What is trained, what that is predicted to take, and a warning where that may be too much. */
-function budgetLines({ parameters, totalParameters, memory }: SavingEngine): string[] {
-  const share = ((100 * parameters.length) / totalParameters).toPrecision(2);
-  const trains = `trains ${formatCount(parameters.length)} of ${formatCount(totalParameters)} parameters (${share} %)`;
-  if (!memory) return [trains];
-  const { predictedBytes, availableBytes, bytes } = memory;
-  const { weights, packedWeights, activations, gradients, optimizer } = bytes;
-  const peak = `predicted peak ${formatBytes(predictedBytes)}: weights ${formatBytes(weights + packedWeights)}, activations ${formatBytes(activations)}, gradients ${formatBytes(gradients)}, optimizer ${formatBytes(optimizer)}, process ${formatBytes(bytes.process)}`;
-  const lines = [`${trains}; ${peak}`];
-  if (predictedBytes > USABLE_SHARE * availableBytes) {
-    lines.push(
-      `this may not fit: ${formatBytes(predictedBytes)} predicted, ${formatBytes(availableBytes)} free; lower data.maxLength, train fewer layers, or choose memory "memory" or a quantization`,
-    );
-  }
-  return lines;
 }
 
 function stateOf(
@@ -330,10 +316,14 @@ function stateOf(
     elapsedMs,
     loss: lastLoss,
     evalLoss: lastEvalLoss,
-    evalAccuracy: labelled && "accuracy" in labelled ? labelled.accuracy : undefined,
+    evalAccuracy: labelled && accuracyOf(labelled),
     bestEvalLoss: best?.evalLoss,
     bestStep: best?.step,
   };
+}
+
+function accuracyOf(evaluation: ClassifierEvaluation): number | undefined {
+  return "accuracy" in evaluation ? evaluation.accuracy : undefined;
 }
 
 /** What a process killed while writing left behind. */

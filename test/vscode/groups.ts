@@ -3,6 +3,7 @@ import {
   brokenWorkspace,
   emptyWorkspace,
   historyWorkspace,
+  hugeWorkspace,
   labelledWorkspace,
   tinyWorkspace,
 } from "./support/workspaces.ts";
@@ -21,5 +22,6 @@ export const GROUPS: readonly Group[] = [
   { name: "bad-input", suites: ["recipes", "bad-input"], prepare: brokenWorkspace },
   { name: "freeze", suites: ["freeze"], prepare: brokenWorkspace },
   { name: "classification", suites: ["classification"], prepare: labelledWorkspace },
+  { name: "budget", suites: ["budget"], prepare: hugeWorkspace },
   { name: "training", suites: ["training"], prepare: tinyWorkspace },
 ];

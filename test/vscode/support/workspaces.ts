@@ -1,6 +1,14 @@
 // The workspaces that the suites open, each written into an empty folder. What is broken in them is
 // broken on purpose.
-import { cpSync, existsSync, mkdirSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import path from "node:path";
 import { root } from "../../../.ci/install.mjs";
 import type { RecipeInput, ResolvedRecipe } from "../../../src/protocol/recipe.ts";
@@ -115,6 +123,23 @@ export function historyWorkspace(folder: string): void {
     endedAt: CREATED_AT,
   });
   writeRun(folder, "run-gone", { ...started, status: "running", step: 5, heartbeatAt: CREATED_AT });
+}
+
+/** A Llama of 43 billion parameters, to be drawn at random: a config and a tokenizer say all. */
+export function hugeWorkspace(folder: string): void {
+  tinyWorkspace(folder);
+  const huge = path.join(folder, "models/huge");
+  cpSync(path.join(folder, "models/tiny"), huge, { recursive: true });
+  rmSync(path.join(huge, "model.safetensors"));
+  const config = path.join(huge, "config.json");
+  const change = { hidden_size: 16_384, intermediate_size: 65_536, num_hidden_layers: 10 };
+  writeFileSync(config, JSON.stringify({ ...JSON.parse(readFileSync(config, "utf8")), ...change }));
+  writeRecipe(folder, "huge", {
+    name: "huge",
+    base: "models/huge",
+    method: { type: "full", init: "random" },
+    data: { train: "data/train.jsonl", maxLength: 64 },
+  });
 }
 
 function writeTruncatedLlama(folder: string): void {

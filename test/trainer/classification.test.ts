@@ -5,9 +5,7 @@ import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
-import type { Example } from "../../src/data/example.ts";
 import { asClassifier, openBaseModel } from "../../src/models/base-model.ts";
-import type { Classifier } from "../../src/models/classifier.ts";
 import { type Method, methodSchema } from "../../src/protocol/recipe.ts";
 import { evaluateExamples } from "../../src/trainer/evaluate.ts";
 import { probeHead } from "../../src/trainer/objectives/probe.ts";
@@ -16,7 +14,16 @@ import type { StepPlan } from "../../src/trainer/step-form.ts";
 import { readPeftFolder } from "../../src/weights/peft-folder.ts";
 import { readSafetensorsHeader, readTensor } from "../../src/weights/safetensors.ts";
 import { assertClose } from "../support/assert-close.ts";
-import { goldenModel, readBatch } from "../support/llama-golden.ts";
+import {
+  CLASSIFICATION_CASES,
+  type ClassificationCase,
+  classificationGolden,
+  classifierOf,
+  labelledBatch,
+  readClassification,
+  setClassificationGolden,
+} from "../support/classification-cases.ts";
+import { goldenModel } from "../support/llama-golden.ts";
 
 /** Relative to each tensor's largest value, float32 on both sides. */
 const GRADIENT_TOLERANCE = { rtol: 1e-4, atol: 1e-9 };
@@ -25,61 +32,7 @@ const FIRST_TOLERANCE = { rtol: 1e-4, atol: 2e-7 };
 const LOSS_TOLERANCE = { rtol: 1e-5 };
 const LOGIT_TOLERANCE = { rtol: 1e-5, atol: 1e-6 };
 
-/** As make.py labels the batch's rows. */
-const LABELS: Record<Classifier["problem"], readonly (number | number[])[]> = {
-  "single-label": [2, 0, 1],
-  "multi-label": [[0, 2], [], [1, 2]],
-  regression: [0.5, -1.25, 2],
-};
-
-interface Case {
-  variant: string;
-  problem: Classifier["problem"];
-  pooling: Classifier["pooling"];
-  method: Method;
-}
-
-const FULL: Method = methodSchema.parse({ type: "full" });
-const CASES: Record<string, Case> = {
-  "single-label": { variant: "tied", problem: "single-label", pooling: "last", method: FULL },
-  "single-label-untied": {
-    variant: "untied",
-    problem: "single-label",
-    pooling: "last",
-    method: FULL,
-  },
-  "multi-label": { variant: "tied", problem: "multi-label", pooling: "last", method: FULL },
-  regression: { variant: "tied", problem: "regression", pooling: "last", method: FULL },
-  mean: { variant: "tied", problem: "single-label", pooling: "mean", method: FULL },
-  first: { variant: "tied", problem: "single-label", pooling: "first", method: FULL },
-  lora: {
-    variant: "untied",
-    problem: "single-label",
-    pooling: "last",
-    method: methodSchema.parse({
-      type: "lora",
-      rank: 2,
-      alpha: 4,
-      targets: ["q_proj", "v_proj", "down_proj"],
-    }),
-  },
-  ia3: {
-    variant: "untied",
-    problem: "single-label",
-    pooling: "last",
-    method: methodSchema.parse({ type: "ia3", targets: ["k_proj", "v_proj", "down_proj"] }),
-  },
-};
 const HEAD: Method = methodSchema.parse({ type: "head" });
-
-const golden = (name: string): string =>
-  path.join(import.meta.dirname, "../golden/classification", name);
-
-async function readExpected(name: string) {
-  const { tensors } = await readSafetensorsHeader(golden(`${name}.safetensors`));
-  const floats = (key: string): Promise<Float32Array> => readTensor(tensors.get(key)!);
-  return { gradients: [...tensors.keys()].filter((key) => key.startsWith("grad.")), floats };
-}
 
 const scratch = mkdtempSync(path.join(tmpdir(), "retune-classification-"));
 const engines: { dispose(): Promise<void> }[] = [];
@@ -88,41 +41,13 @@ after(async () => {
   rmSync(scratch, { recursive: true });
 });
 
-/** The models' batch with a label for each row; the batch's rows end at their last counted token. */
-async function labelledBatch({ variant, problem }: Case): Promise<Example[]> {
-  return (await readBatch(variant)).map(({ ids, line }, row) => {
-    const counted = new Uint8Array(ids.length);
-    counted[ids.length - 1] = 1;
-    return { ids, line, counted, label: LABELS[problem][row]! };
-  });
-}
-
-function classifierOf({ problem, pooling }: Case): Classifier {
-  return { problem, pooling, labels: problem === "regression" ? ["LABEL_0"] : ["a", "b", "c"] };
-}
-
-async function open(each: Case, method = each.method, plan?: StepPlan) {
+async function open(each: ClassificationCase, method = each.method, plan?: StepPlan) {
   const baseDir = goldenModel(each.variant);
   const base = asClassifier(await openBaseModel(baseDir), classifierOf(each));
   const options = { baseDir, base, method, seed: 1, maxLength: 32, threads: 1, plan };
   const engine = await openTrainingEngine(options);
   engines.push(engine);
   return engine;
-}
-
-/** The golden's own head and adapter, whatever else is trained. */
-async function setGolden(
-  { trainables, parameters }: Awaited<ReturnType<typeof open>>,
-  name: string,
-): Promise<void> {
-  const { floats } = await readExpected(name);
-  const saved = ["lora", "ia3"].includes(name)
-    ? (await readPeftFolder(golden(name))).tensors
-    : undefined;
-  for (const { name: tensor, offset } of trainables) {
-    if (tensor === "score.weight") parameters.set(await floats(tensor), offset);
-    else if (saved) parameters.set(await readTensor(saved.get(tensor)!), offset);
-  }
 }
 
 /** In one piece, and as a step with little memory is cut. */
@@ -139,12 +64,12 @@ const PLANS: Record<string, StepPlan> = {
   },
 };
 
-for (const [name, each] of Object.entries(CASES)) {
+for (const [name, each] of Object.entries(CLASSIFICATION_CASES)) {
   for (const [how, plan] of Object.entries(PLANS)) {
     test(`${name}, ${how}: the owner's loss and gradients`, async () => {
-      const { gradients, floats } = await readExpected(name);
+      const { gradients, floats } = await readClassification(name);
       const engine = await open(each, each.method, plan);
-      await setGolden(engine, name);
+      await setClassificationGolden(engine, name);
       const batch = await labelledBatch(each);
       const into = new Float32Array(engine.parameters.length);
       const scale = 1 / batch.length;
@@ -168,16 +93,16 @@ for (const [name, each] of Object.entries(CASES)) {
   }
 }
 
-for (const [name, each] of Object.entries(CASES)) {
+for (const [name, each] of Object.entries(CLASSIFICATION_CASES)) {
   if (name === "lora" || name === "ia3") continue;
   test(`${name}: a head trained alone, on features that are kept, has the owner's gradient`, async () => {
-    const { floats } = await readExpected(name);
+    const { floats } = await readClassification(name);
     const engine = await open(each, HEAD);
     assert.deepEqual(
       engine.trainables.map((one) => one.name),
       ["score.weight"],
     );
-    await setGolden(engine, name);
+    await setClassificationGolden(engine, name);
     const batch = await labelledBatch(each);
     // The second pass finds the features of the first.
     for (const pass of [1, 2]) {
@@ -191,23 +116,29 @@ for (const [name, each] of Object.entries(CASES)) {
 }
 
 for (const name of ["lora", "ia3"]) {
-  const each = CASES[name]!;
+  const each = CLASSIFICATION_CASES[name]!;
   const options = { baseDir: goldenModel(each.variant), maxLength: 32, threads: 1 };
 
   test(`${name}: the classifier that PEFT saved labels as PEFT's does, and so does ours`, async () => {
-    const { floats } = await readExpected(name);
+    const { floats } = await readClassification(name);
     const batch = await labelledBatch(each);
-    const theirs = await openEvaluationEngine({ ...options, adapterDir: golden(name) });
+    const theirs = await openEvaluationEngine({
+      ...options,
+      adapterDir: classificationGolden(name),
+    });
     engines.push(theirs);
     assert.deepEqual(theirs.classifier?.labels, ["LABEL_0", "LABEL_1", "LABEL_2"]);
     const expected = await floats("loss");
     assertClose([(await evaluateExamples(theirs, batch)).loss], expected, LOSS_TOLERANCE, "theirs");
 
     const engine = await open(each);
-    await setGolden(engine, name);
+    await setClassificationGolden(engine, name);
     const dir = path.join(scratch, name);
     await engine.saveResult(dir, engine.parameters, { baseModel: each.variant });
-    const [saved, golds] = [await readPeftFolder(dir), await readPeftFolder(golden(name))];
+    const [saved, golds] = [
+      await readPeftFolder(dir),
+      await readPeftFolder(classificationGolden(name)),
+    ];
     assert.equal(saved.config.task_type, "SEQ_CLS");
     assert.deepEqual([...saved.tensors.keys()].toSorted(), [...golds.tensors.keys()].toSorted());
     for (const [tensor, info] of golds.tensors) {
@@ -226,9 +157,9 @@ for (const name of ["lora", "ia3"]) {
 
 test("a tuned model is saved as transformers names it, and read with its labels", async () => {
   for (const name of ["single-label-untied", "multi-label", "mean"]) {
-    const each = CASES[name]!;
+    const each = CLASSIFICATION_CASES[name]!;
     const engine = await open(each);
-    await setGolden(engine, name);
+    await setClassificationGolden(engine, name);
     const dir = path.join(scratch, name);
     await engine.saveResult(dir, engine.parameters, { baseModel: each.variant });
     const config = JSON.parse(await readFile(path.join(dir, "config.json"), "utf8"));
@@ -240,13 +171,13 @@ test("a tuned model is saved as transformers names it, and read with its labels"
     engines.push(again);
     assert.deepEqual(again.classifier, classifierOf(each));
     const { loss } = await evaluateExamples(again, await labelledBatch(each));
-    const expected = await (await readExpected(name)).floats("loss");
+    const expected = await (await readClassification(name)).floats("loss");
     assertClose([loss], expected, LOSS_TOLERANCE, name);
   }
 });
 
 test("a probe changes the head alone, the same each time, and lowers the loss", async () => {
-  const each = CASES["single-label"]!;
+  const each = CLASSIFICATION_CASES["single-label"]!;
   const batch = await labelledBatch(each);
   const probed = async () => {
     const engine = await open(each);

@@ -1,0 +1,40 @@
+/**
+ * Classifiers as Retune writes them, loaded and evaluated by transformers and PEFT.
+ *
+ *   npx tsx test/oracle/classification.ts PYTHON        (torch, transformers 5, peft 0.21)
+ */
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { asClassifier, openBaseModel } from "../../src/models/base-model.ts";
+import { openTrainingEngine } from "../../src/trainer/onnx-engine.ts";
+import {
+  CLASSIFICATION_CASES,
+  classifierOf,
+  setClassificationGolden,
+} from "../support/classification-cases.ts";
+import { goldenModel } from "../support/llama-golden.ts";
+
+const [python = "python3"] = process.argv.slice(2);
+// transformers pools the last token and knows no other.
+const cases = Object.entries(CLASSIFICATION_CASES).filter(([, { pooling }]) => pooling === "last");
+const dir = mkdtempSync(path.join(tmpdir(), "retune-oracle-"));
+try {
+  for (const [name, each] of cases) {
+    const baseDir = goldenModel(each.variant);
+    const base = asClassifier(await openBaseModel(baseDir), classifierOf(each));
+    const { method } = each;
+    const options = { baseDir, base, method, seed: 1, maxLength: 32, threads: 1 };
+    const engine = await openTrainingEngine(options);
+    await setClassificationGolden(engine, name);
+    await engine.saveResult(path.join(dir, name), engine.parameters, { baseModel: baseDir });
+    await engine.dispose();
+  }
+  const script = path.join(import.meta.dirname, "classification.py");
+  const named = cases.map(([name, { variant, problem }]) => `${name}=${variant}=${problem}`);
+  const { status } = spawnSync(python, [script, dir, ...named], { stdio: "inherit" });
+  process.exitCode = status ?? 1;
+} finally {
+  rmSync(dir, { recursive: true });
+}

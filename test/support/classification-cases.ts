@@ -1,0 +1,91 @@
+/** Classification heads on the tiny Llamas, with their owners' losses (test/golden/classification, by make.py). */
+import path from "node:path";
+import type { Example } from "../../src/data/example.ts";
+import type { Classifier } from "../../src/models/classifier.ts";
+import { type Method, methodSchema } from "../../src/protocol/recipe.ts";
+import type { TrainingEngine } from "../../src/trainer/engine.ts";
+import { readPeftFolder } from "../../src/weights/peft-folder.ts";
+import { readSafetensorsHeader, readTensor } from "../../src/weights/safetensors.ts";
+import { readBatch } from "./llama-golden.ts";
+
+/** As make.py labels the batch's rows. */
+const LABELS: Record<Classifier["problem"], readonly (number | number[])[]> = {
+  "single-label": [2, 0, 1],
+  "multi-label": [[0, 2], [], [1, 2]],
+  regression: [0.5, -1.25, 2],
+};
+
+export interface ClassificationCase {
+  variant: string;
+  problem: Classifier["problem"];
+  pooling: Classifier["pooling"];
+  method: Method;
+}
+
+const FULL: Method = methodSchema.parse({ type: "full" });
+export const CLASSIFICATION_CASES: Record<string, ClassificationCase> = {
+  "single-label": { variant: "tied", problem: "single-label", pooling: "last", method: FULL },
+  "single-label-untied": {
+    variant: "untied",
+    problem: "single-label",
+    pooling: "last",
+    method: FULL,
+  },
+  "multi-label": { variant: "tied", problem: "multi-label", pooling: "last", method: FULL },
+  regression: { variant: "tied", problem: "regression", pooling: "last", method: FULL },
+  mean: { variant: "tied", problem: "single-label", pooling: "mean", method: FULL },
+  first: { variant: "tied", problem: "single-label", pooling: "first", method: FULL },
+  lora: {
+    variant: "untied",
+    problem: "single-label",
+    pooling: "last",
+    method: methodSchema.parse({
+      type: "lora",
+      rank: 2,
+      alpha: 4,
+      targets: ["q_proj", "v_proj", "down_proj"],
+    }),
+  },
+  ia3: {
+    variant: "untied",
+    problem: "single-label",
+    pooling: "last",
+    method: methodSchema.parse({ type: "ia3", targets: ["k_proj", "v_proj", "down_proj"] }),
+  },
+};
+export const classificationGolden = (name: string): string =>
+  path.join(import.meta.dirname, "../golden/classification", name);
+
+export async function readClassification(name: string) {
+  const { tensors } = await readSafetensorsHeader(classificationGolden(`${name}.safetensors`));
+  const floats = (key: string): Promise<Float32Array> => readTensor(tensors.get(key)!);
+  return { gradients: [...tensors.keys()].filter((key) => key.startsWith("grad.")), floats };
+}
+
+/** The models' batch with a label for each row; the batch's rows end at their last counted token. */
+export async function labelledBatch({ variant, problem }: ClassificationCase): Promise<Example[]> {
+  return (await readBatch(variant)).map(({ ids, line }, row) => {
+    const counted = new Uint8Array(ids.length);
+    counted[ids.length - 1] = 1;
+    return { ids, line, counted, label: LABELS[problem][row]! };
+  });
+}
+
+export function classifierOf({ problem, pooling }: ClassificationCase): Classifier {
+  return { problem, pooling, labels: problem === "regression" ? ["LABEL_0"] : ["a", "b", "c"] };
+}
+
+/** The golden's own head and adapter, whatever else is trained. */
+export async function setClassificationGolden(
+  { trainables, parameters }: Pick<TrainingEngine, "trainables" | "parameters">,
+  name: string,
+): Promise<void> {
+  const { floats } = await readClassification(name);
+  const saved = ["lora", "ia3"].includes(name)
+    ? (await readPeftFolder(classificationGolden(name))).tensors
+    : undefined;
+  for (const { name: tensor, offset } of trainables) {
+    if (tensor === "score.weight") parameters.set(await floats(tensor), offset);
+    else if (saved) parameters.set(await readTensor(saved.get(tensor)!), offset);
+  }
+}

@@ -1,5 +1,5 @@
 /**
- * Merges PEFT LoRA adapters into a Hugging Face folder: same files, same names, same number format
+ * Merges PEFT adapters into a Hugging Face folder: same files, same names, same number format
  * as the base. Everything is checked first; the result appears by rename, whole or not at all.
  */
 import { readFile, writeFile } from "node:fs/promises";
@@ -7,7 +7,6 @@ import path from "node:path";
 import { InputError, hasCode } from "../util/errors.ts";
 import { readJsonObject } from "../weights/json-file.ts";
 import { INDEX_FILE, readModelWeights } from "../weights/model-weights.ts";
-import { type PeftAdapter, readPeftAdapter } from "../weights/peft-adapter.ts";
 import { replaceFolder } from "../weights/replace-folder.ts";
 import { copySideFiles, sideFiles } from "../weights/side-files.ts";
 import {
@@ -17,6 +16,7 @@ import {
   readTensorChunks,
   writeSafetensors,
 } from "../weights/safetensors.ts";
+import { type MergeAdapter, readMergeAdapter } from "./adapter-changes.ts";
 import { mergeModelCard } from "./merge-card.ts";
 import { mergedChunks } from "./merged-tensor.ts";
 import {
@@ -24,7 +24,7 @@ import {
   type MergeBase,
   type MergePlan,
   checkBaseCopies,
-  checkFactors,
+  checkChanges,
   planMerge,
 } from "./merge-plan.ts";
 import { checkFreeSpace, checkOutput } from "./output-folder.ts";
@@ -34,8 +34,10 @@ const COPY_BYTES = 2 ** 24;
 export interface AdapterMerge {
   /** A Hugging Face folder. */
   baseDir: string;
-  /** PEFT folders; their changes are added up. */
+  /** PEFT folders; each changes what the one before it left. */
   adapterDirs: readonly string[];
+  /** How much of each adapter's change is made, in their order; left out: 1. */
+  weights?: readonly number[] | undefined;
   /** Must not exist, or be empty. */
   outDir: string;
   /** Gets one line per file, and warnings. */
@@ -47,18 +49,18 @@ export interface AdapterMerge {
 export async function mergeAdapters(options: AdapterMerge): Promise<void> {
   const { baseDir, adapterDirs, outDir, log = () => {} } = options;
   const base = await readBase(baseDir);
-  const adapters = await readAdapters(adapterDirs);
+  const adapters = await readAdapters(adapterDirs, options.weights);
   await checkOutput(outDir, [baseDir, ...adapterDirs]);
   const plan = planMerge(base, adapters);
-  for (const adapter of adapters) await checkBaseCopies(base, adapter);
-  for (const idle of await checkFactors(adapters)) {
+  for (const { lora } of adapters) if (lora) await checkBaseCopies(base, lora);
+  for (const idle of await checkChanges(adapters)) {
     log(
       `${idle} changes nothing: its factors are zero, so the merge would return the base unchanged`,
     );
   }
   if (plan.untiesHead) {
     log(
-      `the adapter changes lm_head, which the base shares with its embedding: they are written apart`,
+      `an adapter changes head or embedding, which the base holds as one: they are written apart`,
     );
   }
   const side = await sideFiles(baseDir);
@@ -84,26 +86,22 @@ async function readBase(dir: string): Promise<MergeBase> {
   return { dir, config, weights: await readModelWeights(dir) };
 }
 
-async function readAdapters(dirs: readonly string[]): Promise<PeftAdapter[]> {
+async function readAdapters(
+  dirs: readonly string[],
+  weights: readonly number[] = dirs.map(() => 1),
+): Promise<MergeAdapter[]> {
   if (dirs.length === 0) throw new InputError("no adapter to merge is given");
-  const adapters: PeftAdapter[] = [];
-  for (const dir of dirs) {
+  if (weights.length !== dirs.length) {
+    throw new InputError(
+      `${dirs.length} adapters and ${weights.length} weights are given; give as many weights as adapters, in their order, or none`,
+    );
+  }
+  const adapters: MergeAdapter[] = [];
+  for (const [index, dir] of dirs.entries()) {
     if (adapters.some((other) => path.resolve(other.dir) === path.resolve(dir))) {
       throw new InputError(`${dir} is given twice; name each adapter once`);
     }
-    const adapter = await readPeftAdapter(dir);
-    if (adapter.embedding) {
-      throw new InputError(
-        `${adapter.embedding.a.file}: tensor ${adapter.embedding.a.name} is LoRA on embeddings, which Retune does not merge; merge this adapter with PEFT (merge_and_unload)`,
-      );
-    }
-    const [whole] = adapter.whole.values();
-    if (whole) {
-      throw new InputError(
-        `${whole.file}: tensor ${whole.name} was trained whole (modules_to_save), which Retune does not merge; merge this adapter with PEFT (merge_and_unload)`,
-      );
-    }
-    adapters.push(adapter);
+    adapters.push(await readMergeAdapter(dir, weights[index] ?? 1));
   }
   return adapters;
 }

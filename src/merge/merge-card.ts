@@ -1,11 +1,11 @@
 /** README.md of a merged model: the front matter that the Hugging Face Hub reads, then what was merged. */
 import path from "node:path";
 import { RETUNE_VERSION } from "../util/version.ts";
-import type { PeftAdapter } from "../weights/peft-adapter.ts";
+import type { MergeAdapter } from "./adapter-changes.ts";
 
 export interface MergeCard {
   baseDir: string;
-  adapters: readonly PeftAdapter[];
+  adapters: readonly MergeAdapter[];
   untiesHead: boolean;
 }
 
@@ -18,31 +18,34 @@ export function mergeModelCard({ baseDir, adapters, untiesHead }: MergeCard): st
     "library_name: transformers",
     "tags:",
     "- merge",
-    "- lora",
+    ...(adapters.some(({ lora }) => lora) ? ["- lora"] : []),
     "---",
     "",
     `# ${base}, merged`,
     "",
-    `LoRA adapters merged into the weights of ${base} by Retune ${RETUNE_VERSION}:`,
-    "W' = W + Σ scale · B · A, computed in float32 and rounded to the base's own number format.",
+    `Adapters merged into the weights of ${base} by Retune ${RETUNE_VERSION}: each moves W by its weight`,
+    "towards what it makes of it (LoRA: W + scale · B · A), computed in float32 and rounded to the base's own",
+    "number format.",
     "",
-    "| adapter | rank | alpha | scale | modules |",
-    "|---|---|---|---|---|",
+    "| adapter | method | weight | rank | alpha | scale | modules |",
+    "|---|---|---|---|---|---|---|",
     ...adapters.map(row),
     ...(untiesHead
       ? [
           "",
-          "An adapter changes the head, which the base shares with its embedding: here they are two.",
+          "An adapter changes head or embedding, which the base holds as one: here they are two.",
         ]
       : []),
     "",
   ].join("\n");
 }
 
-function row({ dir, config, modules }: PeftAdapter): string {
-  const scales = [...new Set(modules.map(({ scale }) => Number(scale.toPrecision(6))))];
-  const method = config.use_rslora ? " (rsLoRA)" : "";
-  return `| ${path.basename(dir)}${method} | ${config.r} | ${config.lora_alpha} | ${scales.join(", ")} | ${modules.length} |`;
+function row({ dir, weight, method, lora, modules }: MergeAdapter): string {
+  const scales = new Set(lora?.modules.map(({ scale }) => Number(scale.toPrecision(6))));
+  const size = lora
+    ? [lora.config.r, lora.config.lora_alpha, [...scales].join(", ")]
+    : ["", "", ""];
+  return `| ${[path.basename(dir), method, weight, ...size, modules].join(" | ")} |`;
 }
 
 /** The repository's name for a snapshot of Hugging Face's cache, else the folder's own; never a path. */

@@ -1,10 +1,11 @@
 /**
- * W' = W + Σ scale·B·A (each row then stretched to DoRA's length), a few rows at a time: computed in float32 or better, then rounded once to
- * the base's own type. What is in memory is the factors and one piece of W.
+ * A base tensor with the adapters' changes, a few rows at a time: computed in float32 or better, then
+ * rounded once to the base's own type. What is in memory is the adapters' tensors and one piece of W.
  */
 import { InputError } from "../util/errors.ts";
 import { DTYPE_BYTES, fromFloat32, toFloat32 } from "../weights/dtype.ts";
 import { readTensor, readTensorChunks } from "../weights/safetensors.ts";
+import type { Change } from "./adapter-changes.ts";
 import type { MergedTensor } from "./merge-plan.ts";
 
 /** Large enough that a disk is read at full speed. */
@@ -18,42 +19,128 @@ interface Delta {
   scale: number;
 }
 
+/** Changes one row in place. */
+type RowChange = (target: Float32Array, row: number) => void;
+
 /**
  * The merged tensor's bytes, in pieces.
  * @param name in the output, for messages
- * @throws InputError when a value does not fit the base's type
+ * @throws InputError when the base holds NaN or infinity, or a value does not fit its type
  */
 export async function* mergedChunks(
   name: string,
-  { source, factors }: MergedTensor,
+  { source, changes }: MergedTensor,
 ): AsyncGenerator<Uint8Array> {
-  const deltas: Delta[] = [];
-  for (const { a, b, scale } of factors) {
-    const wide = Float64Array.from(await readTensor(a));
-    deltas.push({ a: wide, b: await readTensor(b), rank: a.shape[0]!, scale });
-  }
-  const columns = source.shape[1]!;
-  const [first] = factors;
-  const lengths = first?.magnitude && (await readTensor(first.magnitude));
+  // A bias is a row for each of its elements.
+  const columns = source.shape.length === 2 ? source.shape[1]! : 1;
+  const apply: RowChange[] = [];
+  for (const change of changes) apply.push(await rowChange(change, columns));
   const rowBytes = columns * DTYPE_BYTES[source.dtype];
   const rowsPerChunk = Math.max(1, Math.floor(CHUNK_BYTES / rowBytes));
-  const sums = new Float64Array(columns);
   let row = 0;
   for await (const bytes of readTensorChunks(source, rowsPerChunk * rowBytes)) {
     const values = toFloat32(bytes, source.dtype);
+    checkBase(values, source);
     const rows = values.length / columns;
     for (let i = 0; i < rows; i++) {
       const target = values.subarray(i * columns, (i + 1) * columns);
-      sums.fill(0);
-      for (const delta of deltas) addRow(sums, delta, row + i);
-      for (let j = 0; j < columns; j++) target[j] = target[j]! + sums[j]!;
-      if (lengths) stretch(target, lengths[row + i]!);
+      for (const one of apply) one(target, row + i);
     }
     const rounded = fromFloat32(values, source.dtype);
-    checkFinite(rounded, { name, source, values, factors });
+    checkFinite(rounded, { name, source, values, changes });
     yield rounded;
     row += rows;
   }
+}
+
+async function rowChange(change: Change, columns: number): Promise<RowChange> {
+  const { weight } = change;
+  switch (change.type) {
+    case "lora":
+      return loraChange(change, columns);
+    case "scale": {
+      const scales = (await readTensor(change.scales)).map((scale) => 1 + weight * (scale - 1));
+      if (change.axis === "rows") {
+        return (target, row) => {
+          for (let j = 0; j < columns; j++) target[j] = target[j]! * scales[row]!;
+        };
+      }
+      return (target) => {
+        for (let j = 0; j < columns; j++) target[j] = target[j]! * scales[j]!;
+      };
+    }
+    case "replace": {
+      const values = await readTensor(change.values);
+      return (target, row) => {
+        for (let j = 0; j < columns; j++) {
+          const own = values[row * columns + j]!;
+          target[j] = weight === 1 ? own : target[j]! + weight * (own - target[j]!);
+        }
+      };
+    }
+  }
+}
+
+async function loraChange(
+  change: Extract<Change, { type: "lora" }>,
+  columns: number,
+): Promise<RowChange> {
+  const { weight, factors } = change;
+  const delta = await deltaOf(change);
+  const lengths = factors.magnitude && (await readTensor(factors.magnitude));
+  const sums = new Float64Array(columns);
+  if (!lengths) {
+    return (target, row) => {
+      sums.fill(0);
+      addRow(sums, delta, row);
+      for (let j = 0; j < columns; j++) target[j] = target[j]! + weight * sums[j]!;
+    };
+  }
+  const whole = new Float32Array(columns);
+  return (target, row) => {
+    sums.fill(0);
+    addRow(sums, delta, row);
+    for (let j = 0; j < columns; j++) whole[j] = target[j]! + sums[j]!;
+    stretch(whole, lengths[row]!);
+    for (let j = 0; j < columns; j++) {
+      target[j] = weight === 1 ? whole[j]! : target[j]! + weight * (whole[j]! - target[j]!);
+    }
+  };
+}
+
+/** Of the embeddings [V,C] the factors stand the other way: (B·A)ᵀ = Aᵀ·Bᵀ. */
+async function deltaOf({
+  factors: { a, b, scale },
+  isEmbedding,
+}: Extract<Change, { type: "lora" }>): Promise<Delta> {
+  const [first, second] = [await readTensor(a), await readTensor(b)];
+  const rank = a.shape[0]!;
+  if (!isEmbedding) return { a: Float64Array.from(first), b: second, rank, scale };
+  return {
+    a: Float64Array.from(transposed(second, b.shape)),
+    b: transposed(first, a.shape),
+    rank,
+    scale,
+  };
+}
+
+function transposed(
+  values: Float32Array,
+  [rows = 0, columns = 0]: readonly number[],
+): Float32Array {
+  const out = new Float32Array(values.length);
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0; j < columns; j++) out[j * rows + i] = values[i * columns + j]!;
+  }
+  return out;
+}
+
+function checkBase(values: Float32Array, { file, name }: MergedTensor["source"]): void {
+  const at = values.findIndex((value) => !Number.isFinite(value));
+  if (at === -1) return;
+  throw new InputError(
+    `${file}: tensor ${name} holds ${values[at]}: the base is damaged, and a merge would hide it`,
+  );
 }
 
 /** sums += scale · B[row] · A; eight rows of A at a time keep the sums in registers and cache. */
@@ -91,12 +178,12 @@ function stretch(row: Float32Array, length: number): void {
 /** Values beyond the type's range round to infinity. */
 function checkFinite(
   rounded: Uint8Array,
-  { name, source, values, factors }: MergedTensor & { name: string; values: Float32Array },
+  { name, source, values, changes }: MergedTensor & { name: string; values: Float32Array },
 ): void {
   const stored = toFloat32(rounded, source.dtype);
   for (let i = 0; i < stored.length; i++) {
     if (Number.isFinite(stored[i]!)) continue;
-    const adapters = [...new Set(factors.map(({ adapterDir }) => adapterDir))].join(", ");
+    const adapters = [...new Set(changes.map(({ adapterDir }) => adapterDir))].join(", ");
     throw new InputError(
       `${name}: merging ${adapters} gives ${values[i]}, which ${source.dtype} cannot hold; convert the base to BF16 or F32 first`,
     );

@@ -45,7 +45,13 @@ test("train, eval, merge, generate and inspect agree with each other", async (t)
   assert.ok(after < before - 0.5, `${before} → ${after}`);
 
   const merged = path.join(dir, "merged");
-  assert.equal((await retune("merge", base, "--adapter", adapter, "--out", merged)).code, 0);
+  const merging = await retune("merge", base, "--adapter", adapter, "--out", merged);
+  assert.equal(merging.code, 0, merging.stderr);
+  const said = /sample texts: merged (loss .* right); base \+ adapter (loss .* right)$/m.exec(
+    merging.stderr,
+  );
+  assert.ok(said, merging.stderr);
+  assert.equal(said[1], said[2]);
   assert.ok(Math.abs((await evaluate(merged)) - after) < 1e-5);
 
   const generate = (...model: string[]) =>

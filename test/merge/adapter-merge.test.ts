@@ -126,7 +126,7 @@ suite("a merged folder", () => {
     }
     const card = await readFile(path.join(outDir, "README.md"), "utf8");
     assert.match(card, /^---\nbase_model: "sharded"\n/);
-    assert.match(card, /\| plain \| 4 \| 8 \| 2 \| 14 \|/);
+    assert.match(card, /\| plain \| LoRA \| 1 \| 4 \| 8 \| 2 \| 14 \|/);
     assert(!card.includes(golden));
     assert.equal(lines.length, 2);
   });

@@ -1,0 +1,90 @@
+/** What an adapter of PEFT's does to the base's tensors. */
+import { InputError } from "../util/errors.ts";
+import { type LoraModule, type PeftAdapter, loraAdapterOf } from "../weights/peft-adapter.ts";
+import { type PeftFolder, readPeftFolder } from "../weights/peft-folder.ts";
+import { ia3Tensors } from "../weights/peft-others.ts";
+import type { TensorInfo } from "../weights/safetensors.ts";
+
+/** W becomes W + weight · (merged W − W): of LoRA that is weight · B·A, of (IA)³ a share of the way. */
+export type Change = { adapterDir: string; weight: number } & (
+  | { type: "lora"; factors: LoraModule; isEmbedding: boolean }
+  /** rows: one scale for each row [out,1]; columns: one for each column [1,in]. */
+  | { type: "scale"; scales: TensorInfo; axis: "rows" | "columns" }
+  | { type: "replace"; values: TensorInfo }
+);
+
+export interface NamedChange {
+  /** The base's tensor. */
+  name: string;
+  change: Change;
+  /** Left out without a word where the base has no such tensor. */
+  isOptional?: boolean;
+}
+
+export interface MergeAdapter {
+  dir: string;
+  weight: number;
+  /** As the card calls it: "LoRA", "DoRA", "(IA)³". */
+  method: string;
+  /** Of LoRA. */
+  lora: PeftAdapter | undefined;
+  changes: readonly NamedChange[];
+  /** Modules with a change, without those that are trained whole. */
+  modules: number;
+}
+
+/** @throws InputError for an adapter that can't be put into weights, or can't be read */
+export async function readMergeAdapter(dir: string, weight: number): Promise<MergeAdapter> {
+  const folder = await readPeftFolder(dir);
+  const { peft_type: type, task_type: task } = folder.config;
+  if (task === "SEQ_CLS") {
+    throw new InputError(
+      `${dir} labels text with a head of its own, which the base has no place for; evaluate it as it is`,
+    );
+  }
+  switch (type) {
+    case "LORA":
+      return loraChanges(folder, weight);
+    case "IA3":
+      return ia3Changes(folder, weight);
+    default:
+      throw new InputError(
+        `${folder.file}: peft_type is ${JSON.stringify(type)}; what virtual tokens do is in no weight of the base: only LORA and IA3 can be merged`,
+      );
+  }
+}
+
+function loraChanges(folder: PeftFolder, weight: number): MergeAdapter {
+  const lora = loraAdapterOf(folder);
+  const { dir, config, modules, embedding, whole } = lora;
+  const shared = { adapterDir: dir, weight };
+  const named = (factors: LoraModule, isEmbedding: boolean): NamedChange => ({
+    name: `${factors.path}.weight`,
+    change: { ...shared, type: "lora", factors, isEmbedding },
+  });
+  const changes = [
+    ...modules.map((factors) => named(factors, false)),
+    ...(embedding ? [named(embedding, true)] : []),
+    ...[...whole].map(([name, values]): NamedChange => ({
+      name,
+      change: { ...shared, type: "replace", values },
+    })),
+  ];
+  const variant = config.use_dora ? "DoRA" : "LoRA";
+  const method = config.use_rslora ? `${variant}, rsLoRA` : variant;
+  return { dir, weight, method, lora, changes, modules: changes.length - whole.size };
+}
+
+function ia3Changes(folder: PeftFolder, weight: number): MergeAdapter {
+  const { dir } = folder;
+  const changes = [...ia3Tensors(folder)].flatMap(([path, scales]): NamedChange[] => {
+    const isInput = scales.shape[0] === 1 && scales.shape[1] !== 1;
+    const axis = isInput ? "columns" : "rows";
+    const change: Change = { adapterDir: dir, weight, type: "scale", scales, axis };
+    // The result is scaled with its bias; an input is scaled before it.
+    const bias = { name: `${path}.bias`, change, isOptional: true };
+    return [{ name: `${path}.weight`, change }, ...(isInput ? [] : [bias])];
+  });
+  const modules = changes.filter(({ isOptional }) => !isOptional).length;
+  return { dir, weight, method: "(IA)³", lora: undefined, changes, modules };
+}

@@ -4,6 +4,7 @@ import { type Command, print, printError } from "./cli/command.ts";
 import { convertCommand } from "./cli/convert.ts";
 import { evalCommand } from "./cli/eval.ts";
 import { generateCommand } from "./cli/generate.ts";
+import { interpolateCommand } from "./cli/interpolate.ts";
 import { inspectCommand } from "./cli/inspect.ts";
 import { mergeCommand } from "./cli/merge.ts";
 import { resumeCommand, trainCommand } from "./cli/train.ts";
@@ -16,6 +17,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   eval: evalCommand,
   generate: generateCommand,
   merge: mergeCommand,
+  interpolate: interpolateCommand,
   convert: convertCommand,
   inspect: inspectCommand,
 };

@@ -11,7 +11,7 @@ import {
   featuresByRow,
 } from "../trainer/objectives/classifier-evaluation.ts";
 import { openEvaluationEngine } from "../trainer/onnx-engine.ts";
-import { print, printError } from "./command.ts";
+import { print } from "./command.ts";
 
 export type EngineOptions = Parameters<typeof openEvaluationEngine>[0];
 
@@ -23,20 +23,21 @@ interface EvalClassifierOptions {
   batchSize: number;
   /** A base to tell how far the features have moved from. */
   featuresFrom: string | undefined;
+  log: (line: string) => void;
 }
 
 /** @throws InputError naming file and line of a row that can't be used */
 export async function evalClassifier(
   options: EvalClassifierOptions,
 ): Promise<ClassifierEvaluation> {
-  const { classifier, tokenizer, dataFile, batchSize, featuresFrom } = options;
+  const { classifier, tokenizer, dataFile, batchSize, featuresFrom, log } = options;
   const { examples, report } = await loadLabelledRows(dataFile, {
     tokenizer,
     ...classifier,
     maxLength: options.engine.maxLength,
     overlong: "truncate",
   });
-  for (const line of report) printError(line);
+  for (const line of report) log(line);
   const evaluated = async (engineOptions: EngineOptions) => {
     const engine = await openEvaluationEngine(engineOptions);
     try {
@@ -48,7 +49,7 @@ export async function evalClassifier(
   const { loss, answers } = await evaluated(options.engine);
   const evaluation = classifierEvaluation(answers, classifier, loss);
   if (featuresFrom === undefined) return evaluation;
-  const baseDir = await resolveBase(featuresFrom, printError);
+  const baseDir = await resolveBase(featuresFrom, log);
   await openBaseModel(baseDir);
   const { maxLength, device } = options.engine;
   const before = await evaluated({ baseDir, emptyHead: classifier, maxLength, device });

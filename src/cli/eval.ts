@@ -1,18 +1,11 @@
 import path from "node:path";
-import { describeReport, loadDataset } from "../data/dataset.ts";
-import { type Tokenizer, loadTokenizer } from "../data/tokenizer.ts";
-import { openBaseModel, resolveBase } from "../models/base-model.ts";
-import { adaptedBase } from "../trainer/load-adapter.ts";
-import { openDevice } from "../trainer/device-check.ts";
-import { EVALUATION_ROWS, type Evaluation, evaluateExamples } from "../trainer/evaluate.ts";
-import { openEvaluationEngine } from "../trainer/onnx-engine.ts";
+import { resolveBase } from "../models/base-model.ts";
+import { EVALUATION_ROWS } from "../trainer/evaluate.ts";
 import { InputError } from "../util/errors.ts";
 import { type Command, numberOption, parseArguments, print, printError } from "./command.ts";
-import { type EngineOptions, evalClassifier, printEvaluation } from "./eval-classifier.ts";
 import { DEVICE_CHOICES, deviceOption } from "./device-option.ts";
-
-/** A recipe's own default, so that a run's evaluation loss is found again. */
-const DEFAULT_MAX_LENGTH = 512;
+import { printEvaluation } from "./eval-classifier.ts";
+import { DEFAULT_MAX_LENGTH, evaluateFile } from "./evaluate-file.ts";
 
 export const evalCommand: Command = {
   usage: "eval BASE [--adapter DIR] --data FILE [--json]",
@@ -49,35 +42,27 @@ export const evalCommand: Command = {
     }
     const wish = deviceOption(values.device);
     const baseDir = await resolveBase(path.resolve(positionals[0] ?? ""), printError);
-    const { adapter: adapterDir } = values;
-    const { architecture, classifier } = await adaptedBase(
-      await openBaseModel(baseDir),
-      adapterDir,
-    );
-    const maxLength =
-      numberOption("max-length", values["max-length"], { min: 1, integer: true }) ??
-      Math.min(DEFAULT_MAX_LENGTH, architecture.maxPositions);
-    const batchSize =
-      numberOption("batch-size", values["batch-size"], { min: 1, integer: true }) ??
-      EVALUATION_ROWS;
-    const tokenizer = await loadTokenizer(baseDir);
-    const log = printError;
-    const device = await openDevice(wish, { purpose: "inference", log });
-    const engineOptions = { baseDir, adapterDir, maxLength, device, log };
-    const { data, json, "features-from": featuresFrom } = values;
-    const shared = { engine: engineOptions, tokenizer, dataFile: data, batchSize };
-    if (classifier) {
-      const evaluation = await evalClassifier({ ...shared, classifier, featuresFrom });
-      if (json) print(JSON.stringify(evaluation));
-      else printEvaluation(evaluation);
+    const whole = (name: "max-length" | "batch-size"): number | undefined =>
+      numberOption(name, values[name], { min: 1, integer: true });
+    const result = await evaluateFile({
+      baseDir,
+      adapterDir: values.adapter,
+      dataFile: values.data,
+      maxLength: whole("max-length"),
+      batchSize: whole("batch-size"),
+      lossOn,
+      featuresFrom: values["features-from"],
+      device: wish,
+      log: printError,
+    });
+    if (result.kind === "labels") {
+      if (values.json) print(JSON.stringify(result.evaluation));
+      else printEvaluation(result.evaluation);
       return 0;
     }
-    if (featuresFrom !== undefined) {
-      throw new InputError(`--features-from is for classifiers, and ${baseDir} is none`);
-    }
-    const { loss, accuracy, tokens } = await evalTokens({ ...shared, lossOn });
+    const { loss, accuracy, tokens } = result;
     const perplexity = Math.exp(loss);
-    if (json) print(JSON.stringify({ loss, perplexity, accuracy, tokens }));
+    if (values.json) print(JSON.stringify({ loss, perplexity, accuracy, tokens }));
     else {
       print(
         `loss ${loss.toFixed(4)}  perplexity ${perplexity.toFixed(3)}  accuracy ${accuracy.toFixed(4)}  tokens ${tokens}`,
@@ -86,23 +71,3 @@ export const evalCommand: Command = {
     return 0;
   },
 };
-
-async function evalTokens(options: {
-  engine: EngineOptions;
-  tokenizer: Tokenizer;
-  dataFile: string;
-  batchSize: number;
-  lossOn: "auto" | "all";
-}): Promise<Evaluation> {
-  const { tokenizer, dataFile, batchSize, lossOn } = options;
-  const { maxLength } = options.engine;
-  const rows = { tokenizer, format: "auto", lossOn, maxLength, overlong: "truncate" } as const;
-  const { examples, report } = await loadDataset(dataFile, rows);
-  for (const line of describeReport(dataFile, report)) printError(line);
-  const engine = await openEvaluationEngine(options.engine);
-  try {
-    return await evaluateExamples(engine, examples, batchSize);
-  } finally {
-    await engine.dispose();
-  }
-}

@@ -48,6 +48,30 @@ function row({ dir, weight, method, lora, modules }: MergeAdapter): string {
   return `| ${[path.basename(dir), method, weight, ...size, modules].join(" | ")} |`;
 }
 
+/** Of a weighted sum of models. */
+export function modelMergeCard(models: readonly { dir: string; weight: number }[]): string {
+  const names = models.map(({ dir }) => baseName(dir));
+  return [
+    "---",
+    "base_model:",
+    ...names.map((name) => `- ${JSON.stringify(name)}`),
+    "base_model_relation: merge",
+    "library_name: transformers",
+    "tags:",
+    "- merge",
+    "---",
+    "",
+    `# ${names.join(" + ")}`,
+    "",
+    `Weighted sum of models by Retune ${RETUNE_VERSION}, in double precision, rounded to the first one's number format.`,
+    "",
+    "| model | weight |",
+    "|---|---|",
+    ...models.map(({ weight }, index) => `| ${names[index]} | ${weight} |`),
+    "",
+  ].join("\n");
+}
+
 /** The repository's name for a snapshot of Hugging Face's cache, else the folder's own; never a path. */
 function baseName(dir: string): string {
   const [, repository] = /models--([^/\\]+)[/\\]snapshots[/\\][^/\\]+$/.exec(dir) ?? [];

@@ -1,6 +1,6 @@
 /** Element types in safetensors' spelling, and their conversion to and from float32. */
-import { Float16Array } from "@petamoriken/float16";
 import { InternalError } from "../util/errors.ts";
+import { halfToFloat } from "./half-table.ts";
 
 /** Whole bytes only; the format's packed 4- and 6-bit types are refused where files are read. */
 export const DTYPE_BYTES = {
@@ -32,59 +32,123 @@ export function isFloatDType(dtype: DType): dtype is FloatDType {
   return dtype === "F64" || dtype === "F32" || dtype === "F16" || dtype === "BF16";
 }
 
-/** The same bytes at an address that a typed array of `size`-byte elements accepts. */
-function aligned(bytes: Uint8Array, size: number): Uint8Array {
-  return bytes.byteOffset % size === 0 ? bytes : bytes.slice();
+type Elements = Float32Array | Float64Array | Uint16Array;
+
+/** The same bytes as a typed array, copied where they lie at an address that it does not accept. */
+function elementsOf<T extends Elements>(
+  bytes: Uint8Array,
+  type: {
+    new (buffer: ArrayBufferLike, byteOffset: number, length: number): T;
+    BYTES_PER_ELEMENT: number;
+  },
+): T {
+  const size = type.BYTES_PER_ELEMENT;
+  const { buffer, byteOffset, byteLength } =
+    bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);
+  return new type(buffer, byteOffset, byteLength / size);
 }
 
 /** @throws InternalError for a type that holds no real numbers */
 export function toFloat32(bytes: Uint8Array, dtype: DType): Float32Array {
+  if (dtype === "F32") return elementsOf(bytes, Float32Array);
+  const values = new Float32Array(bytes.byteLength / DTYPE_BYTES[dtype]);
+  widen(bytes, dtype, values);
+  return values;
+}
+
+/**
+ * The values of `bytes` into `target`, which has their number.
+ * @throws InternalError for a type that holds no real numbers
+ */
+export function widen(bytes: Uint8Array, dtype: DType, target: Float32Array): void {
   if (!isFloatDType(dtype)) throw new InternalError(`${dtype} does not convert to float32`);
-  const size = DTYPE_BYTES[dtype];
-  const { buffer, byteOffset, byteLength } = aligned(bytes, size);
-  const length = byteLength / size;
   switch (dtype) {
     case "F32":
-      return new Float32Array(buffer, byteOffset, length);
+      return target.set(elementsOf(bytes, Float32Array));
     case "F64":
-      return Float32Array.from(new Float64Array(buffer, byteOffset, length));
+      return target.set(elementsOf(bytes, Float64Array));
     case "F16":
-      return Float32Array.from(new Float16Array(buffer as ArrayBuffer, byteOffset, length));
+      return widenHalf(elementsOf(bytes, Uint16Array), target);
     case "BF16":
-      return widenBfloat16(new Uint16Array(buffer, byteOffset, length));
+      return widenBfloat16(elementsOf(bytes, Uint16Array), target);
   }
 }
 
+function widenHalf(halves: Uint16Array, target: Float32Array): void {
+  const table = halfToFloat();
+  for (let i = 0; i < target.length; i++) target[i] = table[halves[i]!]!;
+}
+
 /** bfloat16 is the upper half of a float32. */
-function widenBfloat16(halves: Uint16Array): Float32Array {
-  const words = new Uint32Array(halves.length);
-  for (let i = 0; i < halves.length; i++) words[i] = halves[i]! << 16;
-  return new Float32Array(words.buffer);
+function widenBfloat16(halves: Uint16Array, target: Float32Array): void {
+  const words = new Uint32Array(target.buffer, target.byteOffset, target.length);
+  for (let i = 0; i < words.length; i++) words[i] = halves[i]! << 16;
 }
 
 /** Rounds to nearest, ties to even, as PyTorch does. @throws InternalError for a type that holds no real numbers */
 export function fromFloat32(values: Float32Array, dtype: DType): Uint8Array {
+  if (dtype === "F32") return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  const bytes = new Uint8Array(values.length * DTYPE_BYTES[dtype]);
+  narrow(values, dtype, bytes);
+  return bytes;
+}
+
+/**
+ * `fromFloat32` into `target`, which has as many bytes as the values take, at an address that the type
+ * accepts.
+ * @throws InternalError for a type that holds no real numbers
+ */
+export function narrow(values: Float32Array, dtype: DType, target: Uint8Array): void {
   if (!isFloatDType(dtype)) throw new InternalError(`float32 does not convert to ${dtype}`);
+  const { buffer, byteOffset } = target;
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
   switch (dtype) {
     case "F32":
-      return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+      return new Float32Array(buffer, byteOffset, values.length).set(values);
     case "F64":
-      return new Uint8Array(Float64Array.from(values).buffer);
+      return new Float64Array(buffer, byteOffset, values.length).set(values);
     case "F16":
-      return new Uint8Array(new Float16Array(values).buffer);
+      return narrowToHalf(words, new Uint16Array(buffer, byteOffset, values.length));
     case "BF16":
-      return new Uint8Array(narrowToBfloat16(values).buffer);
+      return narrowToBfloat16(words, new Uint16Array(buffer, byteOffset, values.length));
   }
 }
 
-function narrowToBfloat16(values: Float32Array): Uint16Array {
-  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
-  const halves = new Uint16Array(values.length);
-  for (let i = 0; i < words.length; i++) {
+const INFINITY = 0x7f800000;
+/** 2^16, where float16 ends; what lies between 65,504 and here rounds up to infinity by itself. */
+const HALF_END = 0x47800000;
+/** 2^-14, below which float16 has subnormal numbers only, multiples of 2^-24. */
+const HALF_NORMAL = 0x38800000;
+/** Of the exponents: 127 − 15, in place. */
+const HALF_BIAS = 112 << 23;
+/** Added to a number below 2^51 and taken away again it leaves the nearest whole number, of two the even one. */
+const TO_WHOLE = 1.5 * 2 ** 52;
+const scratch = new Float32Array(1);
+const scratchBits = new Uint32Array(scratch.buffer);
+
+/** @param words bit patterns of float32 */
+function narrowToHalf(words: Uint32Array, halves: Uint16Array): void {
+  for (let i = 0; i < halves.length; i++) {
     const word = words[i]!;
-    const isNaN = (word & 0x7fffffff) > 0x7f800000;
+    const size = word & 0x7fffffff;
+    let half: number;
+    if (size >= HALF_END) half = size > INFINITY ? 0x7e00 : 0x7c00;
+    else if (size >= HALF_NORMAL) {
+      half = (size - HALF_BIAS + 0xfff + ((size >>> 13) & 1)) >>> 13;
+    } else {
+      scratchBits[0] = size;
+      half = scratch[0]! * 2 ** 24 + TO_WHOLE - TO_WHOLE;
+    }
+    halves[i] = ((word >>> 16) & 0x8000) | half;
+  }
+}
+
+/** @param words bit patterns of float32 */
+function narrowToBfloat16(words: Uint32Array, halves: Uint16Array): void {
+  for (let i = 0; i < halves.length; i++) {
+    const word = words[i]!;
+    const isNaN = (word & 0x7fffffff) > INFINITY;
     // Adding just under half of the last kept bit, plus that bit, rounds ties to even.
     halves[i] = isNaN ? (word >>> 16) | 0x40 : (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
   }
-  return halves;
 }

@@ -10,7 +10,7 @@
  * precision rounds to float32 as if done there; so plain arithmetic and one store are exact.
  */
 import { kScales, q3Scales } from "./block-scales.ts";
-import { halfToFloat } from "./half-table.ts";
+import { halfToFloat } from "../half-table.ts";
 
 /** Fills `out` from the whole blocks of `bytes`. */
 export type Dequantise = (bytes: Uint8Array, out: Float32Array) => void;

@@ -1,0 +1,33 @@
+import { type Method, NO_PASSES, type TensorParameters } from "./method.ts";
+
+/**
+ * W = Σ wᵢ·Wᵢ, divided by Σ wᵢ with `normalize` (the default, as in mergekit).
+ * Model soups, arXiv 2203.05482; with two models WiSE-FT, arXiv 2109.01903.
+ */
+export const linear: Method = {
+  title: "linear",
+  paper: "https://arxiv.org/abs/2203.05482",
+  base: "none",
+  models: { min: 2, max: Infinity },
+  parameters: ["weight", "normalize"],
+  copies: (parameters) => {
+    const weights = factors(parameters);
+    const only = weights.findIndex((weight) => weight !== 0);
+    const isAlone = weights.filter((weight) => weight !== 0).length === 1;
+    return isAlone && weights[only] === 1 ? only : undefined;
+  },
+  passes: () => NO_PASSES,
+  combine: ({ models }, { parameters }) => {
+    const sums = new Float64Array(models[0]?.length ?? 0);
+    for (const [index, weight] of factors(parameters).entries()) {
+      const values = models[index]!;
+      for (let i = 0; i < sums.length; i++) sums[i] = sums[i]! + weight * values[i]!;
+    }
+    return sums;
+  },
+};
+
+function factors({ weight, normalize }: TensorParameters): readonly number[] {
+  const sum = normalize ? weight.reduce((total, each) => total + each, 0) : 1;
+  return weight.map((each) => each / sum);
+}

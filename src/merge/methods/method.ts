@@ -1,0 +1,82 @@
+/**
+ * What a merge method is: arithmetic over stretches of a tensor, and nothing else. A method reads no file,
+ * knows no tensor's name and keeps no state, so that a worker thread can run it: parameters, sums and figures
+ * are plain data. How stretches are read, shared among threads and written is the caller's.
+ *
+ * For each tensor the caller
+ * 1. copies one model's values where `copies` names one;
+ * 2. else goes through the passes in order: for each, `add` once for every stretch of the tensor, then `finish`.
+ *    Sums of several threads are added element by element before `finish`, in any order;
+ * 3. then calls `combine` for every stretch, and rounds what it returns once.
+ */
+
+/** Every stretch but a tensor's last begins and ends at a multiple of so many elements. */
+export const STRETCH_ALIGNMENT = 4096;
+
+/** The same elements of one tensor as each model has them, in float32; all finite. */
+export interface Stretch {
+  /** The first one's place in the tensor, in elements; a multiple of STRETCH_ALIGNMENT. */
+  start: number;
+  /** Of methods that work on differences to a base; slerp's first end. */
+  base: Float32Array | undefined;
+  /** In the order of the configuration, without the base. */
+  models: readonly Float32Array[];
+}
+
+/** Of one tensor. A method reads those that it names in `parameters`. */
+export interface TensorParameters {
+  /** Of each model. */
+  weight: readonly number[];
+  /** Share of the differences that is kept, of each model: above 0, at most 1. */
+  density: readonly number[];
+  /** Divide by the sum of the weights. */
+  normalize: boolean;
+  /** Divide what is kept by its density. */
+  rescale: boolean;
+  /** Factor of the whole change. */
+  lambda: number;
+  /** From 0, the base, to 1, the other. */
+  t: number;
+  /** Factor of the values that are passed through. */
+  scale: number;
+  /** Of each model, two 32-bit words: which random mask is drawn for this tensor. */
+  keys: readonly (readonly [number, number])[];
+}
+
+export type ParameterName = Exclude<keyof TensorParameters, "keys">;
+
+export interface MergeTensor {
+  elements: number;
+  parameters: TensorParameters;
+}
+
+/** What the passes found out about the tensor: a number for each model, or as the method says. */
+export type Figures = Readonly<Record<string, readonly number[]>>;
+
+export interface Pass {
+  /** How many sums the pass keeps; all begin at 0. */
+  size: (tensor: MergeTensor) => number;
+  /** Adds what this stretch contributes. @param figures of the passes before */
+  add: (sums: Float64Array, stretch: Stretch, tensor: MergeTensor, figures: Figures) => void;
+  /** @returns the figures so far, with this pass's own */
+  finish: (sums: Float64Array, tensor: MergeTensor, figures: Figures) => Figures;
+}
+
+export interface Method {
+  /** As a card calls it. */
+  title: string;
+  /** Where it is described. */
+  paper?: string;
+  base: "needed" | "none";
+  /** How many models it takes, the base not counted. */
+  models: { min: number; max: number };
+  parameters: readonly ParameterName[];
+  /** The one whose values the result has, where the parameters say so: copied bit for bit. */
+  copies: (parameters: TensorParameters) => "base" | number | undefined;
+  /** None for most. */
+  passes: (tensor: MergeTensor) => readonly Pass[];
+  /** @returns as many elements as the stretch has; may be one of its arrays */
+  combine: (stretch: Stretch, tensor: MergeTensor, figures: Figures) => Float32Array | Float64Array;
+}
+
+export const NO_PASSES: readonly Pass[] = [];

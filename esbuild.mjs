@@ -30,7 +30,11 @@ const targets = [
   },
   {
     ...node,
-    entryPoints: { cli: "src/cli.ts", trainer: "src/trainer/main.ts" },
+    entryPoints: {
+      cli: "src/cli.ts",
+      trainer: "src/trainer/main.ts",
+      "merge-thread": "src/merge/merge-thread.ts",
+    },
     outdir: "dist",
     outExtension: { ".js": ".cjs" },
     external: ["onnxruntime-node"],

@@ -5,24 +5,23 @@
  */
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { InputError, hasCode } from "../util/errors.ts";
-import { fromFloat32, isFloatDType, toFloat32, DTYPE_BYTES } from "../weights/dtype.ts";
+import { InputError, InternalError, hasCode } from "../util/errors.ts";
+import { DTYPE_BYTES, isFloatDType } from "../weights/dtype.ts";
 import { readJsonObject } from "../weights/json-file.ts";
 import { INDEX_FILE, readModelWeights } from "../weights/model-weights.ts";
 import { replaceFolder } from "../weights/replace-folder.ts";
 import {
   type TensorInfo,
-  type TensorToWrite,
+  beginSafetensors,
+  finishSafetensors,
   readSafetensorsHeader,
-  readTensorChunks,
-  writeSafetensors,
 } from "../weights/safetensors.ts";
 import { copySideFiles, sideFiles } from "../weights/side-files.ts";
 import { modelMergeCard } from "./merge-card.ts";
+import { runTensorJobs } from "./merge-threads.ts";
 import { checkFreeSpace, checkOutput } from "./output-folder.ts";
+import type { TensorJob } from "./tensor-job.ts";
 
-/** Elements of each model that are in memory at a time. */
-const CHUNK_ELEMENTS = 2 ** 21;
 const MAX_LISTED = 5;
 
 export interface ModelMerge {
@@ -62,26 +61,71 @@ export async function mergeModels(options: ModelMerge): Promise<void> {
   const total = [...first.tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
   await checkFreeSpace(outDir, total + side.bytes);
   await replaceFolder(outDir, async (temporary) => {
-    await copySideFiles(first.dir, side.files, temporary);
     let done = 0;
-    const counted = async function* (info: TensorInfo): AsyncGenerator<Uint8Array> {
-      for await (const chunk of summedChunks(info, models)) {
-        signal?.throwIfAborted();
-        yield chunk;
-        done += chunk.byteLength;
-        onProgress(done, total);
-      }
-    };
-    for (const [file, infos] of byFile(first.tensors)) {
-      const outputs = infos.map((info): TensorToWrite => ({ ...info, data: () => counted(info) }));
-      const { metadata } = await readSafetensorsHeader(file);
-      await writeSafetensors(path.join(temporary, path.basename(file)), outputs, metadata);
-    }
+    const onBytes = (bytes: number): void => onProgress((done += bytes), total);
+    const files = await beginFiles(first, temporary);
+    const jobs = files.flatMap((file) => jobsOf(file, models));
+    await runTensorJobs(jobs, { onBytes, signal });
+    for (const { partial, file } of files) await finishSafetensors(partial, file);
     await copyIndex(first.dir, temporary);
     const card = modelMergeCard(models);
     await writeFile(path.join(temporary, "README.md"), card, { flush: true });
+    // Last: without config.json no folder passes for a model, whatever was killed when.
+    await copySideFiles(first.dir, side.files, temporary);
+  }).catch((error: unknown) => {
+    // The system's own message names the call, not the folder.
+    if (!(error instanceof Error && "syscall" in error)) throw error;
+    throw new InputError(`${outDir} cannot be written: ${error.message}`, { cause: error });
   });
 }
+
+/** A file of the output: its header is written, its tensors are not. */
+interface BegunFile {
+  /** Under a name that no one reads. */
+  partial: string;
+  file: string;
+  tensors: readonly TensorInfo[];
+  places: ReadonlyMap<string, number>;
+}
+
+async function beginFiles(first: Opened, dir: string): Promise<BegunFile[]> {
+  const begun: BegunFile[] = [];
+  for (const [from, tensors] of byFile(first.tensors)) {
+    const { metadata } = await readSafetensorsHeader(from);
+    const file = path.join(dir, path.basename(from));
+    const partial = `${file}.partial`;
+    const places = await beginSafetensors(partial, tensors, metadata);
+    begun.push({ partial, file, tensors, places });
+  }
+  return begun;
+}
+
+function jobsOf({ partial, tensors, places }: BegunFile, models: readonly Opened[]): TensorJob[] {
+  const weight = models.map((model) => model.weight);
+  return tensors.map(({ name, dtype, byteLength }) => {
+    const place = places.get(name);
+    if (place === undefined || !isFloatDType(dtype))
+      throw new InternalError(`no place for ${name}`);
+    const elements = byteLength / DTYPE_BYTES[dtype];
+    return {
+      method: "linear",
+      tensor: { elements, parameters: { ...PLAIN, weight } },
+      base: undefined,
+      models: models.flatMap((model) => model.tensors.get(name) ?? []),
+      output: { name, file: partial, byteOffset: place, dtype },
+    };
+  });
+}
+
+const PLAIN = {
+  density: [],
+  normalize: false,
+  rescale: false,
+  lambda: 1,
+  t: 0,
+  scale: 1,
+  keys: [],
+} as const;
 
 function byFile(tensors: ReadonlyMap<string, TensorInfo>): ReadonlyMap<string, TensorInfo[]> {
   const files = new Map<string, TensorInfo[]>();
@@ -137,61 +181,4 @@ async function checkAlike(first: Opened, other: Opened): Promise<void> {
 
 function configOf(dir: string): Promise<Record<string, unknown>> {
   return readJsonObject(path.join(dir, "config.json"));
-}
-
-async function* summedChunks(
-  output: TensorInfo,
-  models: readonly Opened[],
-): AsyncGenerator<Uint8Array> {
-  const parts = models.flatMap(({ tensors, weight }) => {
-    const info = tensors.get(output.name);
-    return info && weight !== 0 ? [{ info, weight }] : [];
-  });
-  const [only] = parts;
-  if (only?.weight === 1 && parts.length === 1 && only.info.dtype === output.dtype) {
-    yield* readTensorChunks(only.info, CHUNK_ELEMENTS * DTYPE_BYTES[output.dtype]);
-    return;
-  }
-  const sources = parts.map(({ info, weight }) => ({
-    info,
-    weight,
-    chunks: readTensorChunks(info, CHUNK_ELEMENTS * DTYPE_BYTES[info.dtype]),
-  }));
-  const elements = output.byteLength / DTYPE_BYTES[output.dtype];
-  for (let at = 0; at < elements; at += CHUNK_ELEMENTS) {
-    const sums = new Float64Array(Math.min(CHUNK_ELEMENTS, elements - at));
-    for (const { info, weight, chunks } of sources) {
-      const { value } = await chunks.next();
-      if (!value) throw new Error(`internal: ${info.name} ends early`);
-      addScaled(sums, toFloat32(value, info.dtype), { weight, info });
-    }
-    const mixed = Float32Array.from(sums);
-    const bytes = fromFloat32(mixed, output.dtype);
-    checkRange(bytes, output);
-    yield bytes;
-  }
-}
-
-function addScaled(
-  sums: Float64Array,
-  values: Float32Array,
-  { weight, info }: { weight: number; info: TensorInfo },
-): void {
-  let isFine = true;
-  for (let i = 0; i < sums.length; i++) {
-    const value = values[i]!;
-    isFine &&= Number.isFinite(value);
-    sums[i] = sums[i]! + weight * value;
-  }
-  if (isFine) return;
-  const at = values.findIndex((value) => !Number.isFinite(value));
-  throw new InputError(
-    `${info.file}: tensor ${info.name} holds ${values[at]}: the model is damaged, and a merge would hide it`,
-  );
-}
-
-function checkRange(bytes: Uint8Array, { name, dtype }: TensorInfo): void {
-  if (dtype !== "F16") return;
-  if (toFloat32(bytes, dtype).every(Number.isFinite)) return;
-  throw new InputError(`${name}: the sum is beyond what F16 holds; lower the weights`);
 }

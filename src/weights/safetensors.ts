@@ -199,6 +199,47 @@ export async function readTensor(info: TensorInfo): Promise<Float32Array> {
   return toFloat32(await readTensorBytes(info), info.dtype);
 }
 
+/** What `writeSafetensors` is given, but for the bytes. */
+export type TensorShape = Omit<TensorToWrite, "data">;
+
+/**
+ * Begins a file of which others write the tensors' bytes, each at its place, and `finishSafetensors` says
+ * that they have: header and length are there, the values are not. Name the file so that no one reads it.
+ * @returns from the start of the file, in bytes, by the tensor's name
+ */
+export async function beginSafetensors(
+  file: string,
+  tensors: readonly TensorShape[],
+  metadata: Readonly<Record<string, string>> = {},
+): Promise<ReadonlyMap<string, number>> {
+  const handle = await open(file, "w");
+  try {
+    const header = encodeHeader(tensors, metadata);
+    await writeFully(handle, header);
+    const places = new Map<string, number>();
+    let end = header.byteLength;
+    for (const tensor of tensors) {
+      places.set(tensor.name, end);
+      end += bytesOf(tensor);
+    }
+    await handle.truncate(end);
+    return places;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Brings what was written of `temporary` to the disk and gives it its name. */
+export async function finishSafetensors(temporary: string, file: string): Promise<void> {
+  const handle = await open(temporary, "r+");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(temporary, file);
+}
+
 /**
  * Writes tensors in the given order, piece by piece. The file appears by rename, whole or not at all.
  * @throws what the file system throws; nothing is left behind
@@ -214,11 +255,10 @@ export async function writeSafetensors(
     try {
       await writeFully(handle, encodeHeader(tensors, metadata));
       for (const tensor of tensors) await writeTensor(handle, tensor);
-      await handle.sync();
     } finally {
       await handle.close();
     }
-    await rename(temporary, file);
+    await finishSafetensors(temporary, file);
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
@@ -253,12 +293,12 @@ async function writeFully(handle: FileHandle, bytes: Uint8Array): Promise<void> 
   }
 }
 
-function bytesOf({ dtype, shape }: { dtype: DType; shape: readonly number[] }): number {
+function bytesOf({ dtype, shape }: TensorShape): number {
   return shape.reduce((count, dim) => count * dim, DTYPE_BYTES[dtype]);
 }
 
 function encodeHeader(
-  tensors: readonly TensorToWrite[],
+  tensors: readonly TensorShape[],
   metadata: Readonly<Record<string, string>>,
 ): Buffer {
   let offset = 0;

@@ -16,25 +16,30 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 /** Bundled once for each test file: a process then starts in a fraction of the time. */
 const bundles = new Map<string, Promise<string>>();
+// Inside node_modules, so that the runtime left out of the bundle is found.
+const bundleDir = path.join(ROOT, `node_modules/.cache/retune-test/${process.pid}`);
 
 function bundle(entry: string): Promise<string> {
   const known = bundles.get(entry);
   if (known) return known;
-  const name = `${entry.replaceAll("/", "-")}-${process.pid}.cjs`;
-  // Inside node_modules, so that the runtime left out of the bundle is found.
-  const outfile = path.join(ROOT, "node_modules/.cache/retune-test", name);
+  if (bundles.size === 0) process.once("exit", () => rmSync(bundleDir, { recursive: true }));
+  const name = entry.replaceAll("/", "-").replace(/\.ts$/u, "");
   const made = build({
-    entryPoints: [path.join(ROOT, "src", entry)],
-    outfile,
+    entryPoints: {
+      [name]: path.join(ROOT, "src", entry),
+      "merge-thread": path.join(ROOT, "src/merge/merge-thread.ts"),
+    },
+    outdir: bundleDir,
+    outExtension: { ".js": ".cjs" },
     bundle: true,
     platform: "node",
     target: "node20",
     format: "cjs",
     alias: { "jsonc-parser": "jsonc-parser/lib/esm/main.js" },
+    define: { "process.env.RETUNE_BUNDLED": '"1"' },
     external: ["onnxruntime-node"],
     logLevel: "warning",
-  }).then(() => outfile);
-  process.once("exit", () => rmSync(outfile, { force: true }));
+  }).then(() => path.join(bundleDir, `${name}.cjs`));
   bundles.set(entry, made);
   return made;
 }

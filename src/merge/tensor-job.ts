@@ -1,0 +1,245 @@
+/**
+ * One tensor of a merged model, from the files of the models to its place in the output: read in pieces,
+ * widened, combined by a method, rounded once, written. Synchronous, and plain data goes in, so that a thread
+ * of its own can do it (merge-thread.ts).
+ */
+import { closeSync, openSync, readSync, writeSync } from "node:fs";
+import { InputError } from "../util/errors.ts";
+import { DTYPE_BYTES, type FloatDType, narrow, widen } from "../weights/dtype.ts";
+import type { TensorInfo } from "../weights/safetensors.ts";
+import {
+  type Figures,
+  type MergeTensor,
+  STRETCH_ALIGNMENT,
+  type Stretch,
+} from "./methods/method.ts";
+import { METHODS, type MethodName } from "./methods/registry.ts";
+
+/** What is read of each model at a time: enough that the disk is read at full speed. */
+const PIECE_ELEMENTS = 2 ** 19;
+/** What is computed at a time: two models' values and their sum stay in the processor's cache. */
+const STRETCH_ELEMENTS = 2 * STRETCH_ALIGNMENT;
+/** Bytes that are copied at a time, where one model's values are taken as they are. */
+const COPY_BYTES = 2 ** 22;
+
+export type Source = Pick<TensorInfo, "name" | "file" | "byteOffset" | "byteLength" | "dtype">;
+
+export interface TensorJob {
+  method: MethodName;
+  tensor: MergeTensor;
+  base: Source | undefined;
+  models: readonly Source[];
+  /** The file is there already, of its whole length. */
+  output: { name: string; file: string; byteOffset: number; dtype: FloatDType };
+}
+
+/** Files stay open from one tensor to the next. */
+export class OpenFiles {
+  readonly #descriptors = new Map<string, number>();
+
+  reading(file: string): number {
+    return this.#open(file, "r");
+  }
+
+  writing(file: string): number {
+    return this.#open(file, "r+");
+  }
+
+  close(): void {
+    for (const descriptor of this.#descriptors.values()) closeSync(descriptor);
+    this.#descriptors.clear();
+  }
+
+  #open(file: string, mode: "r" | "r+"): number {
+    const known = this.#descriptors.get(file);
+    if (known !== undefined) return known;
+    const descriptor = openSync(file, mode);
+    this.#descriptors.set(file, descriptor);
+    return descriptor;
+  }
+}
+
+/**
+ * @param onBytes how many more bytes of the output are written
+ * @throws InputError naming the tensor that holds NaN or infinity, or whose result its type cannot hold
+ */
+export function runTensorJob(
+  job: TensorJob,
+  files: OpenFiles,
+  onBytes: (bytes: number) => void,
+): void {
+  const { tensor, base, models, output } = job;
+  const method = METHODS[job.method];
+  const copied = method.copies(tensor.parameters);
+  const only = copied === "base" ? base : models[copied ?? -1];
+  if (only?.dtype === output.dtype) return copyTensor(only, { output, files, onBytes });
+  let figures: Figures = {};
+  for (const pass of method.passes(tensor)) {
+    const sums = new Float64Array(pass.size(tensor));
+    for (const stretch of stretches(job, files)) pass.add(sums, stretch, tensor, figures);
+    figures = pass.finish(sums, tensor, figures);
+  }
+  const writer = new TensorWriter(output, files, onBytes);
+  for (const stretch of stretches(job, files)) {
+    writer.write(method.combine(stretch, tensor, figures), stretch.start);
+  }
+  writer.flush();
+}
+
+function copyTensor(
+  from: Source,
+  {
+    output,
+    files,
+    onBytes,
+  }: { output: TensorJob["output"]; files: OpenFiles; onBytes: (bytes: number) => void },
+): void {
+  const target = files.writing(output.file);
+  const buffer = new Uint8Array(Math.min(COPY_BYTES, from.byteLength));
+  for (let done = 0; done < from.byteLength;) {
+    const piece = buffer.subarray(0, Math.min(COPY_BYTES, from.byteLength - done));
+    readFully(from, piece, { files, start: done });
+    writeFully(target, piece, output.byteOffset + done);
+    done += piece.byteLength;
+    onBytes(piece.byteLength);
+  }
+}
+
+/** The values are good until the next stretch is asked for. */
+function* stretches({ tensor, base, models }: TensorJob, files: OpenFiles): Generator<Stretch> {
+  const { elements } = tensor;
+  const readers = models.map((source) => new TensorReader(source, files));
+  const baseReader = base && new TensorReader(base, files);
+  for (let start = 0; start < elements; start += STRETCH_ELEMENTS) {
+    const count = Math.min(STRETCH_ELEMENTS, elements - start);
+    yield {
+      start,
+      base: baseReader?.next(count),
+      models: readers.map((reader) => reader.next(count)),
+    };
+  }
+}
+
+/** One tensor's values from front to back. */
+class TensorReader {
+  readonly #source: Source;
+  readonly #files: OpenFiles;
+  readonly #piece: Uint8Array;
+  readonly #values = new Float32Array(STRETCH_ELEMENTS);
+  #readBytes = 0;
+  #at = 0;
+  #end = 0;
+
+  constructor(source: Source, files: OpenFiles) {
+    this.#source = source;
+    this.#files = files;
+    const pieceBytes = PIECE_ELEMENTS * DTYPE_BYTES[source.dtype];
+    this.#piece = new Uint8Array(Math.min(pieceBytes, source.byteLength));
+  }
+
+  /** @param count STRETCH_ELEMENTS, or what is left */
+  next(count: number): Float32Array {
+    const { dtype, byteLength } = this.#source;
+    const size = DTYPE_BYTES[dtype];
+    if (this.#at === this.#end) {
+      this.#at = 0;
+      this.#end = Math.min(this.#piece.byteLength, byteLength - this.#readBytes);
+      const whole = this.#piece.subarray(0, this.#end);
+      readFully(this.#source, whole, { files: this.#files, start: this.#readBytes });
+      this.#readBytes += this.#end;
+    }
+    const values = count === STRETCH_ELEMENTS ? this.#values : this.#values.subarray(0, count);
+    widen(this.#piece.subarray(this.#at, this.#at + count * size), dtype, values);
+    this.#at += count * size;
+    this.#check(values);
+    return values;
+  }
+
+  #check(values: Float32Array): void {
+    const at = firstBeyond(values, BEYOND.F32);
+    if (at === undefined) return;
+    const { file, name } = this.#source;
+    throw new InputError(
+      `${file}: tensor ${name} holds ${values[at]}: the model is damaged, and a merge would hide it`,
+    );
+  }
+}
+
+/** Float32 patterns without sign, from which on a value rounds to infinity in the type. */
+const BEYOND = { F64: 0x7f800000, F32: 0x7f800000, BF16: 0x7f7f8000, F16: 0x477ff000 } as const;
+
+/** Where the first value is whose pattern without sign is `limit` or more: such patterns have the values' order. */
+function firstBeyond(values: Float32Array, limit: number): number | undefined {
+  const words = new Int32Array(values.buffer, values.byteOffset, values.length);
+  let largest = 0;
+  for (let i = 0; i < words.length; i++) {
+    const size = words[i]! & 0x7fffffff;
+    if (size > largest) largest = size;
+  }
+  if (largest < limit) return undefined;
+  return words.findIndex((word) => (word & 0x7fffffff) >= limit);
+}
+
+/** Rounds stretches to the output's type and writes them in pieces. */
+class TensorWriter {
+  readonly #output: TensorJob["output"];
+  readonly #files: OpenFiles;
+  readonly #onBytes: (bytes: number) => void;
+  readonly #rounded = new Float32Array(STRETCH_ELEMENTS);
+  readonly #piece: Uint8Array;
+  #filled = 0;
+  #written = 0;
+
+  constructor(output: TensorJob["output"], files: OpenFiles, onBytes: (bytes: number) => void) {
+    this.#output = output;
+    this.#files = files;
+    this.#onBytes = onBytes;
+    this.#piece = new Uint8Array(PIECE_ELEMENTS * DTYPE_BYTES[output.dtype]);
+  }
+
+  write(values: Float32Array | Float64Array, start: number): void {
+    const { name, dtype } = this.#output;
+    const rounded = this.#rounded.subarray(0, values.length);
+    rounded.set(values);
+    const at = firstBeyond(rounded, BEYOND[dtype]);
+    if (at !== undefined) {
+      throw new InputError(
+        `${name}: the merged value at ${start + at} is ${values[at]}, which ${dtype} cannot hold; lower the weights, or write another dtype`,
+      );
+    }
+    const bytes = values.length * DTYPE_BYTES[dtype];
+    narrow(rounded, dtype, this.#piece.subarray(this.#filled, this.#filled + bytes));
+    this.#filled += bytes;
+    if (this.#filled === this.#piece.byteLength) this.flush();
+  }
+
+  flush(): void {
+    const { file, byteOffset } = this.#output;
+    const piece = this.#piece.subarray(0, this.#filled);
+    writeFully(this.#files.writing(file), piece, byteOffset + this.#written);
+    this.#written += this.#filled;
+    this.#onBytes(this.#filled);
+    this.#filled = 0;
+  }
+}
+
+function readFully(
+  { name, file, byteOffset }: Source,
+  bytes: Uint8Array,
+  { files, start }: { files: OpenFiles; start: number },
+): void {
+  for (let done = 0; done < bytes.length;) {
+    const position = byteOffset + start + done;
+    const read = readSync(files.reading(file), bytes, done, bytes.length - done, position);
+    if (read === 0) {
+      throw new InputError(`${file}: tensor ${name} ends early, at byte ${start + done}`);
+    }
+    done += read;
+  }
+}
+
+function writeFully(descriptor: number, bytes: Uint8Array, position: number): void {
+  for (let done = 0; done < bytes.length;) {
+    done += writeSync(descriptor, bytes, done, bytes.length - done, position + done);
+  }
+}

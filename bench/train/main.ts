@@ -48,7 +48,10 @@ async function main(): Promise<void> {
   mkdirSync(outDir, { recursive: true });
   const context: Context = {
     outDir,
-    python: peerPython(values.python, outDir),
+    python: peerPython(values.python, {
+      dir: path.join(outDir, "venv"),
+      requirements: path.join(import.meta.dirname, "requirements.txt"),
+    }),
     threads: count(values.threads, "threads", availableParallelism()),
     rounds: count(values.rounds, "rounds", DEFAULT_ROUNDS),
     quick: values.quick,

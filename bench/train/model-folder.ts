@@ -13,7 +13,7 @@ const STANDARD_DEVIATION = 0.02;
 const SEED = 42;
 const CHUNK_VALUES = 2 ** 20;
 
-function configOf(shape: LlamaShape, dtype: WeightType): Record<string, unknown> {
+export function configOf(shape: LlamaShape, dtype: WeightType): Record<string, unknown> {
   return {
     architectures: ["LlamaForCausalLM"],
     model_type: "llama",

@@ -3,13 +3,15 @@ import { execFileSync } from "node:child_process";
 import { existsSync, rmSync } from "node:fs";
 import path from "node:path";
 
-export function peerPython(given: string | undefined, outDir: string): string {
+/** @param dir of the virtual environment @param requirements the file that lists its packages */
+export function peerPython(
+  given: string | undefined,
+  { dir, requirements }: { dir: string; requirements: string },
+): string {
   if (given !== undefined) return given;
-  const dir = path.join(outDir, "venv");
   const python = path.join(dir, "bin/python");
   if (existsSync(python)) return python;
   console.error(`making ${dir}: the peer's packages are large, this takes minutes`);
-  const requirements = path.join(import.meta.dirname, "requirements.txt");
   const run = (command: string, args: readonly string[]): void => {
     // Standard output is for the tables.
     execFileSync(command, args, { stdio: ["ignore", 2, 2] });

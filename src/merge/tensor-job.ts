@@ -5,7 +5,7 @@
  */
 import { closeSync, openSync, readSync, writeSync } from "node:fs";
 import { InputError } from "../util/errors.ts";
-import { DTYPE_BYTES, type FloatDType, narrow, widen } from "../weights/dtype.ts";
+import { DTYPE_BYTES, type FloatDType, narrow, toFloat32, widen } from "../weights/dtype.ts";
 import type { TensorInfo } from "../weights/safetensors.ts";
 import {
   type Figures,
@@ -149,35 +149,19 @@ class TensorReader {
       this.#readBytes += this.#end;
     }
     const values = count === STRETCH_ELEMENTS ? this.#values : this.#values.subarray(0, count);
-    widen(this.#piece.subarray(this.#at, this.#at + count * size), dtype, values);
+    const bytes = this.#piece.subarray(this.#at, this.#at + count * size);
+    if (!widen(bytes, dtype, values)) throw this.#damaged(values);
     this.#at += count * size;
-    this.#check(values);
     return values;
   }
 
-  #check(values: Float32Array): void {
-    const at = firstBeyond(values, BEYOND.F32);
-    if (at === undefined) return;
+  #damaged(values: Float32Array): InputError {
     const { file, name } = this.#source;
-    throw new InputError(
-      `${file}: tensor ${name} holds ${values[at]}: the model is damaged, and a merge would hide it`,
+    const found = values.find((value) => !Number.isFinite(value));
+    return new InputError(
+      `${file}: tensor ${name} holds ${found}: the model is damaged, and a merge would hide it`,
     );
   }
-}
-
-/** Float32 patterns without sign, from which on a value rounds to infinity in the type. */
-const BEYOND = { F64: 0x7f800000, F32: 0x7f800000, BF16: 0x7f7f8000, F16: 0x477ff000 } as const;
-
-/** Where the first value is whose pattern without sign is `limit` or more: such patterns have the values' order. */
-function firstBeyond(values: Float32Array, limit: number): number | undefined {
-  const words = new Int32Array(values.buffer, values.byteOffset, values.length);
-  let largest = 0;
-  for (let i = 0; i < words.length; i++) {
-    const size = words[i]! & 0x7fffffff;
-    if (size > largest) largest = size;
-  }
-  if (largest < limit) return undefined;
-  return words.findIndex((word) => (word & 0x7fffffff) >= limit);
 }
 
 /** Rounds stretches to the output's type and writes them in pieces. */
@@ -185,7 +169,7 @@ class TensorWriter {
   readonly #output: TensorJob["output"];
   readonly #files: OpenFiles;
   readonly #onBytes: (bytes: number) => void;
-  readonly #rounded = new Float32Array(STRETCH_ELEMENTS);
+  readonly #single = new Float32Array(STRETCH_ELEMENTS);
   readonly #piece: Uint8Array;
   #filled = 0;
   #written = 0;
@@ -198,19 +182,27 @@ class TensorWriter {
   }
 
   write(values: Float32Array | Float64Array, start: number): void {
-    const { name, dtype } = this.#output;
-    const rounded = this.#rounded.subarray(0, values.length);
-    rounded.set(values);
-    const at = firstBeyond(rounded, BEYOND[dtype]);
-    if (at !== undefined) {
-      throw new InputError(
-        `${name}: the merged value at ${start + at} is ${values[at]}, which ${dtype} cannot hold; lower the weights, or write another dtype`,
-      );
-    }
+    const { dtype } = this.#output;
+    const single = values instanceof Float32Array ? values : this.#asSingle(values);
     const bytes = values.length * DTYPE_BYTES[dtype];
-    narrow(rounded, dtype, this.#piece.subarray(this.#filled, this.#filled + bytes));
+    const target = this.#piece.subarray(this.#filled, this.#filled + bytes);
+    if (!narrow(single, dtype, target)) throw this.#beyond(values, target, start);
     this.#filled += bytes;
     if (this.#filled === this.#piece.byteLength) this.flush();
+  }
+
+  #asSingle(values: Float64Array): Float32Array {
+    const single = this.#single.subarray(0, values.length);
+    single.set(values);
+    return single;
+  }
+
+  #beyond(values: Float32Array | Float64Array, rounded: Uint8Array, start: number): InputError {
+    const { name, dtype } = this.#output;
+    const at = toFloat32(rounded, dtype).findIndex((value) => !Number.isFinite(value));
+    return new InputError(
+      `${name}: the merged value at ${start + at} is ${values[at]}, which ${dtype} cannot hold; lower the weights, or write another dtype`,
+    );
   }
 
   flush(): void {

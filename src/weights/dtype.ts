@@ -58,31 +58,62 @@ export function toFloat32(bytes: Uint8Array, dtype: DType): Float32Array {
 
 /**
  * The values of `bytes` into `target`, which has their number.
+ * @returns whether all of them are finite
  * @throws InternalError for a type that holds no real numbers
  */
-export function widen(bytes: Uint8Array, dtype: DType, target: Float32Array): void {
+export function widen(bytes: Uint8Array, dtype: DType, target: Float32Array): boolean {
   if (!isFloatDType(dtype)) throw new InternalError(`${dtype} does not convert to float32`);
   switch (dtype) {
     case "F32":
-      return target.set(elementsOf(bytes, Float32Array));
+      target.set(elementsOf(bytes, Float32Array));
+      return allFinite(wordsOf(target));
     case "F64":
-      return target.set(elementsOf(bytes, Float64Array));
+      target.set(elementsOf(bytes, Float64Array));
+      return allFinite(wordsOf(target));
     case "F16":
       return widenHalf(elementsOf(bytes, Uint16Array), target);
     case "BF16":
-      return widenBfloat16(elementsOf(bytes, Uint16Array), target);
+      return widenBfloat16(elementsOf(bytes, Uint16Array), wordsOf(target));
   }
 }
 
-function widenHalf(halves: Uint16Array, target: Float32Array): void {
+// Below, a value that is infinite or NaN has an exponent of ones only, and one more carries into the sign's
+// place: a whole array is so checked without a branch, in the loop that converts it.
+const INFINITY = 0x7f800000;
+const SIGN = 0x80000000;
+const EXPONENT_STEP = 0x00800000;
+
+function wordsOf(values: Float32Array): Uint32Array {
+  return new Uint32Array(values.buffer, values.byteOffset, values.length);
+}
+
+/** @param words bit patterns of float32 */
+function allFinite(words: Uint32Array): boolean {
+  let carry = 0;
+  for (let i = 0; i < words.length; i++) carry |= (words[i]! & INFINITY) + EXPONENT_STEP;
+  return (carry & SIGN) === 0;
+}
+
+function widenHalf(halves: Uint16Array, target: Float32Array): boolean {
   const table = halfToFloat();
-  for (let i = 0; i < target.length; i++) target[i] = table[halves[i]!]!;
+  let carry = 0;
+  for (let i = 0; i < target.length; i++) {
+    const half = halves[i]!;
+    target[i] = table[half]!;
+    carry |= (half & 0x7c00) + 0x400;
+  }
+  return (carry & 0x8000) === 0;
 }
 
 /** bfloat16 is the upper half of a float32. */
-function widenBfloat16(halves: Uint16Array, target: Float32Array): void {
-  const words = new Uint32Array(target.buffer, target.byteOffset, target.length);
-  for (let i = 0; i < words.length; i++) words[i] = halves[i]! << 16;
+function widenBfloat16(halves: Uint16Array, words: Uint32Array): boolean {
+  let carry = 0;
+  for (let i = 0; i < words.length; i++) {
+    const word = halves[i]! << 16;
+    words[i] = word;
+    carry |= (word & INFINITY) + EXPONENT_STEP;
+  }
+  return (carry & SIGN) === 0;
 }
 
 /** Rounds to nearest, ties to even, as PyTorch does. @throws InternalError for a type that holds no real numbers */
@@ -96,17 +127,20 @@ export function fromFloat32(values: Float32Array, dtype: DType): Uint8Array {
 /**
  * `fromFloat32` into `target`, which has as many bytes as the values take, at an address that the type
  * accepts.
+ * @returns whether all of them are finite, as rounded
  * @throws InternalError for a type that holds no real numbers
  */
-export function narrow(values: Float32Array, dtype: DType, target: Uint8Array): void {
+export function narrow(values: Float32Array, dtype: DType, target: Uint8Array): boolean {
   if (!isFloatDType(dtype)) throw new InternalError(`float32 does not convert to ${dtype}`);
   const { buffer, byteOffset } = target;
-  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const words = wordsOf(values);
   switch (dtype) {
     case "F32":
-      return new Float32Array(buffer, byteOffset, values.length).set(values);
+      new Float32Array(buffer, byteOffset, values.length).set(values);
+      return allFinite(words);
     case "F64":
-      return new Float64Array(buffer, byteOffset, values.length).set(values);
+      new Float64Array(buffer, byteOffset, values.length).set(values);
+      return allFinite(words);
     case "F16":
       return narrowToHalf(words, new Uint16Array(buffer, byteOffset, values.length));
     case "BF16":
@@ -114,7 +148,6 @@ export function narrow(values: Float32Array, dtype: DType, target: Uint8Array): 
   }
 }
 
-const INFINITY = 0x7f800000;
 /** 2^16, where float16 ends; what lies between 65,504 and here rounds up to infinity by itself. */
 const HALF_END = 0x47800000;
 /** 2^-14, below which float16 has subnormal numbers only, multiples of 2^-24. */
@@ -127,7 +160,8 @@ const scratch = new Float32Array(1);
 const scratchBits = new Uint32Array(scratch.buffer);
 
 /** @param words bit patterns of float32 */
-function narrowToHalf(words: Uint32Array, halves: Uint16Array): void {
+function narrowToHalf(words: Uint32Array, halves: Uint16Array): boolean {
+  let carry = 0;
   for (let i = 0; i < halves.length; i++) {
     const word = words[i]!;
     const size = word & 0x7fffffff;
@@ -140,15 +174,21 @@ function narrowToHalf(words: Uint32Array, halves: Uint16Array): void {
       half = scratch[0]! * 2 ** 24 + TO_WHOLE - TO_WHOLE;
     }
     halves[i] = ((word >>> 16) & 0x8000) | half;
+    carry |= (half & 0x7c00) + 0x400;
   }
+  return (carry & 0x8000) === 0;
 }
 
 /** @param words bit patterns of float32 */
-function narrowToBfloat16(words: Uint32Array, halves: Uint16Array): void {
+function narrowToBfloat16(words: Uint32Array, halves: Uint16Array): boolean {
+  let carry = 0;
   for (let i = 0; i < halves.length; i++) {
     const word = words[i]!;
     const isNaN = (word & 0x7fffffff) > INFINITY;
     // Adding just under half of the last kept bit, plus that bit, rounds ties to even.
-    halves[i] = isNaN ? (word >>> 16) | 0x40 : (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
+    const half = isNaN ? (word >>> 16) | 0x40 : (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
+    halves[i] = half;
+    carry |= (half & 0x7f80) + 0x80;
   }
+  return (carry & 0x8000) === 0;
 }

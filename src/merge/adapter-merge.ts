@@ -30,6 +30,7 @@ import {
 import { checkFreeSpace, checkOutput } from "./output-folder.ts";
 
 const COPY_BYTES = 2 ** 24;
+const CONFIG = "config.json";
 
 export interface AdapterMerge {
   /** A Hugging Face folder. */
@@ -68,12 +69,14 @@ export async function mergeAdapters(options: AdapterMerge): Promise<void> {
   const bytes = [...shards.values()].flat().reduce((sum, info) => sum + info.byteLength, 0);
   await checkFreeSpace(outDir, bytes + side.bytes);
   await replaceFolder(outDir, async (temporary) => {
-    await copySideFiles(baseDir, side.files, temporary);
     await writeShards(temporary, { shards, plan, log, signal: options.signal });
     await writeIndex(temporary, { base, shards, untiesHead: plan.untiesHead });
-    if (plan.untiesHead) await writeUntiedConfig(temporary, base.config);
     const card = mergeModelCard({ baseDir, adapters, untiesHead: plan.untiesHead });
     await writeFile(path.join(temporary, "README.md"), card, { flush: true });
+    // Last: without config.json no folder passes for a model, whatever was killed when.
+    const others = side.files.filter((file) => file !== CONFIG || !plan.untiesHead);
+    await copySideFiles(baseDir, others, temporary);
+    if (plan.untiesHead) await writeUntiedConfig(temporary, base.config);
   }).catch((error: unknown) => {
     // The system's own message names the call, not the folder.
     if (!(error instanceof Error && "syscall" in error)) throw error;
@@ -82,7 +85,7 @@ export async function mergeAdapters(options: AdapterMerge): Promise<void> {
 }
 
 async function readBase(dir: string): Promise<MergeBase> {
-  const config = await readJsonObject(path.join(dir, "config.json"));
+  const config = await readJsonObject(path.join(dir, CONFIG));
   return { dir, config, weights: await readModelWeights(dir) };
 }
 
@@ -212,6 +215,6 @@ async function writeUntiedConfig(
   config: Readonly<Record<string, unknown>>,
 ): Promise<void> {
   const untied = { ...config, tie_word_embeddings: false };
-  const file = path.join(dir, "config.json");
+  const file = path.join(dir, CONFIG);
   await writeFile(file, `${JSON.stringify(untied, null, 2)}\n`, { flush: true });
 }

@@ -69,8 +69,12 @@ async function startSource(
   return { child, finished };
 }
 
+export function startRetune(...args: readonly string[]): ReturnType<typeof startSource> {
+  return startSource("cli.ts", args);
+}
+
 export async function retune(...args: readonly string[]): Promise<Finished> {
-  return (await startSource("cli.ts", args)).finished;
+  return (await startRetune(...args)).finished;
 }
 
 /** A temporary folder with the tiny Llama in `model` and 40 rows in `data.jsonl`. */

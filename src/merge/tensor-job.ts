@@ -13,7 +13,8 @@ import {
   STRETCH_ALIGNMENT,
   type Stretch,
 } from "./methods/method.ts";
-import { METHODS, type MethodName } from "./methods/registry.ts";
+import type { MethodName } from "../protocol/merge-config.ts";
+import { METHODS } from "./methods/registry.ts";
 
 /** What is read of each model at a time: enough that the disk is read at full speed. */
 const PIECE_ELEMENTS = 2 ** 19;
@@ -75,6 +76,7 @@ export function runTensorJob(
   if (only?.dtype === output.dtype) return copyTensor(only, { output, files, onBytes });
   let figures: Figures = {};
   for (const pass of method.passes(tensor)) {
+    if (pass.isNeedless?.(figures)) continue;
     const sums = new Float64Array(pass.size(tensor));
     for (const stretch of stretches(job, files)) pass.add(sums, stretch, tensor, figures);
     figures = pass.finish(sums, tensor, figures);

@@ -10,6 +10,7 @@ export const linear: Method = {
   base: "none",
   models: { min: 2, max: Infinity },
   parameters: ["weight", "normalize"],
+  defaults: { normalize: true, rescale: false },
   copies: (parameters) => {
     const weights = factors(parameters);
     const only = weights.findIndex((weight) => weight !== 0);

@@ -54,6 +54,8 @@ export interface MergeTensor {
 export type Figures = Readonly<Record<string, readonly number[]>>;
 
 export interface Pass {
+  /** Whether what is known already makes this pass needless: neither `add` nor `finish` is called then. */
+  isNeedless?: (figures: Figures) => boolean;
   /** How many sums the pass keeps; all begin at 0. */
   size: (tensor: MergeTensor) => number;
   /** Adds what this stretch contributes. @param figures of the passes before */
@@ -71,6 +73,8 @@ export interface Method {
   /** How many models it takes, the base not counted. */
   models: { min: number; max: number };
   parameters: readonly ParameterName[];
+  /** Where the configuration is silent. */
+  defaults: { normalize: boolean; rescale: boolean };
   /** The one whose values the result has, where the parameters say so: copied bit for bit. */
   copies: (parameters: TensorParameters) => "base" | number | undefined;
   /** None for most. */

@@ -15,17 +15,24 @@ export interface Command {
 
 type Options = NonNullable<ParseArgsConfig["options"]>;
 
-/** @throws InputError for an unknown option or a wrong number of positional arguments */
+/**
+ * @param positionals their names; `takesMore` says that any number may follow
+ * @throws InputError for an unknown option or a wrong number of positional arguments
+ */
 export function parseArguments<const T extends Options>(
   args: readonly string[],
-  { options, positionals }: { options: T; positionals: readonly string[] },
+  {
+    options,
+    positionals,
+    takesMore = false,
+  }: { options: T; positionals: readonly string[]; takesMore?: boolean },
 ) {
   const parsed = parse(args, options);
   if (parsed.positionals.length < positionals.length) {
     throw new InputError(`${positionals[parsed.positionals.length]} is missing`);
   }
   const extra = parsed.positionals[positionals.length];
-  if (extra !== undefined) throw new InputError(`unexpected argument "${extra}"`);
+  if (extra !== undefined && !takesMore) throw new InputError(`unexpected argument "${extra}"`);
   return parsed;
 }
 

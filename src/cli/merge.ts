@@ -1,40 +1,87 @@
 import path from "node:path";
 import { mergeAdapters } from "../merge/adapter-merge.ts";
 import { resolveBase } from "../models/base-model.ts";
+import { stopOnSignals } from "../trainer/stop-request.ts";
 import { InputError } from "../util/errors.ts";
 import { checkMerge } from "./merge-check.ts";
 import { type Command, numberOption, parseArguments, print, printError } from "./command.ts";
+import { isMergeConfig, mergeModelsCommand } from "./merge-models.ts";
+import { MODEL_OPTIONS } from "./merge-options.ts";
 
 export const mergeCommand: Command = {
-  usage: "merge BASE --adapter DIR [--adapter DIR …] --out DIR",
-  summary: "write the base model with adapters merged into its weights",
-  help: `  BASE           a Hugging Face folder or a .gguf file
-  --adapter DIR  a LoRA or (IA)³ adapter of PEFT's; several are merged in their order
-  --weight X     how much of its change is made, one for each adapter (default: 1)
-  --out DIR      folder for the merged model; it must not exist yet
-  --no-check     do not compare the merged model with base and adapter on sample texts`,
+  usage: "merge BASE --adapter DIR | CONFIG.yml | A B … --method NAME --out DIR",
+  summary: "write a base with adapters merged into it, or several models merged into one",
+  help: `Adapters into their base:
+  BASE             a Hugging Face folder or a .gguf file
+  --adapter DIR    a LoRA or (IA)³ adapter of PEFT's; several are merged in their order
+  --weight X       how much of its change is made, one for each adapter (default: 1)
+  --unmerge        take the adapter out of a model that it was merged into
+  --no-check       do not compare the merged model with base and adapter on sample texts
+
+Models of one architecture:
+  CONFIG.yml       a configuration in mergekit's YAML; paths in it are relative to it
+  A B …            or the models themselves, with
+  --method NAME    linear, slerp, task-arithmetic, ties, dare-linear, dare-ties, model-soup
+  --base BASE      what task vectors are differences to; of slerp the end at t = 0 (default: A)
+  --weight X       one for all, or one for each model (default: 1)
+  --density X      share of each task vector that is kept, above 0 and at most 1 (default: 1)
+  --t X            of slerp, from 0 to 1
+  --lambda X       factor of the whole change (default: 1)
+  --[no-]normalize, --[no-]rescale
+                   as mergekit's parameters
+  --evaluate-on F  of model-soup: add models greedily, by their results on this data file
+  --dtype TYPE     float32, float16 or bfloat16 (default: as the base's or the first model's)
+  --seed N         of DARE's random masks, with a YAML file too (default: 0)
+A number may be several with commas: --t 0,0.5,1 runs from the first layer to the last.
+
+  --out DIR        folder for the merged model; it must not exist yet`,
   run: async (args) => {
     const { values, positionals } = parseArguments(args, {
       options: {
+        ...MODEL_OPTIONS,
         adapter: { type: "string", multiple: true },
-        weight: { type: "string", multiple: true },
         out: { type: "string" },
+        seed: { type: "string" },
+        unmerge: { type: "boolean", default: false },
         "no-check": { type: "boolean", default: false },
       },
-      positionals: ["BASE"],
+      positionals: ["BASE, CONFIG.yml or A B …"],
+      takesMore: true,
     });
-    const { adapter: adapterDirs = [], weight, out } = values;
+    const { adapter: adapterDirs = [], unmerge, "no-check": noCheck, ...others } = values;
+    const [base = "", extra] = positionals;
+    if (isMergeConfig(base) || values.method !== undefined) {
+      if (adapterDirs.length > 0) {
+        throw new InputError("--adapter does not go with merging models; merge it first");
+      }
+      return mergeModelsCommand(positionals, others);
+    }
+    if (extra !== undefined && adapterDirs.length === 0) {
+      throw new InputError("--method NAME is missing: it says how the models are merged");
+    }
+    if (extra !== undefined) throw new InputError(`unexpected argument "${extra}"`);
+    if (adapterDirs.length === 0) throw new InputError("--adapter DIR is missing");
+    const { out, weight, ...modelOptions } = others;
+    for (const [name, value] of Object.entries(modelOptions)) {
+      if (value !== undefined) throw new InputError(`--${name} is for merging models`);
+    }
     const weights = weight?.map(
       (text) => numberOption("weight", text, { min: Number.NEGATIVE_INFINITY }) ?? 1,
     );
-    if (adapterDirs.length === 0) throw new InputError("--adapter DIR is missing");
     if (out === undefined) throw new InputError("--out DIR is missing");
-    const baseDir = await resolveBase(path.resolve(positionals[0] ?? ""), printError);
+    const baseDir = await resolveBase(path.resolve(base), printError);
     const outDir = path.resolve(out);
-    await mergeAdapters({ baseDir, adapterDirs, weights, outDir, log: printError });
-    const [adapterDir, ...others] = adapterDirs;
-    const isPlain = others.length === 0 && (weights?.[0] ?? 1) === 1;
-    if (isPlain && adapterDir !== undefined && !values["no-check"]) {
+    const signal = stopOnSignals();
+    try {
+      await mergeAdapters({ baseDir, adapterDirs, weights, outDir, log: printError, signal });
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      printError("stopped; nothing is written");
+      return 1;
+    }
+    const [adapterDir, ...more] = adapterDirs;
+    const isPlain = more.length === 0 && (weights?.[0] ?? 1) === 1;
+    if (isPlain && adapterDir !== undefined && !noCheck) {
       printError(await checkMerge({ baseDir, adapterDir, outDir }));
     }
     print(outDir);

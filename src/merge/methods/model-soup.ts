@@ -6,4 +6,10 @@ import type { Method } from "./method.ts";
  * the order of their results on held-out data, each kept if the soup with it is no worse; which ones
  * those are is decided before the merge, see cli/merge-soup.ts. mergekit has no such method.
  */
-export const modelSoup: Method = { ...linear, title: "model soup", parameters: [] };
+export const modelSoup: Method = {
+  ...linear,
+  title: "model soup",
+  // A greedy one may end with one.
+  models: { min: 1, max: Infinity },
+  parameters: [],
+};

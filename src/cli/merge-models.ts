@@ -1,0 +1,83 @@
+/** Merges models by a method, from a YAML file or from options. */
+import path from "node:path";
+import { type MergeRequest, mapModels, modelsOf, readMergeConfig } from "../merge/merge-request.ts";
+import { type MethodMerge, mergeByMethod } from "../merge/method-merge.ts";
+import { resolveBase } from "../models/base-model.ts";
+import { stopOnSignals } from "../trainer/stop-request.ts";
+import { InputError } from "../util/errors.ts";
+import { ByteProgress } from "./byte-progress.ts";
+import { numberOption, print, printError } from "./command.ts";
+import { type ModelOptions, configOf, optionOf } from "./merge-options.ts";
+import { greedySoup } from "./merge-soup.ts";
+
+interface OutputOptions {
+  out?: string | undefined;
+  seed?: string | undefined;
+}
+
+const CONFIG_FILE = /\.ya?ml$/iu;
+
+export function isMergeConfig(file: string | undefined): boolean {
+  return file !== undefined && CONFIG_FILE.test(file);
+}
+
+/**
+ * @param sources one YAML file, or models
+ * @returns the exit code: 1 where a signal stopped it
+ * @throws InputError for anything that cannot be merged
+ */
+export async function mergeModelsCommand(
+  sources: readonly string[],
+  options: ModelOptions & OutputOptions,
+): Promise<number> {
+  if (options.out === undefined) throw new InputError("--out DIR is missing");
+  const outDir = path.resolve(options.out);
+  const signal = stopOnSignals();
+  const request = await withFolders(await requestOf(sources, options));
+  const progress = new ByteProgress("merging");
+  const merge: MethodMerge = {
+    request,
+    outDir,
+    log: (line) => progress.note(line),
+    onProgress: (done, total) => progress.update(done, total),
+    signal,
+  };
+  try {
+    const isGreedy = request.config.evaluate_on !== undefined;
+    await mergeByMethod(isGreedy ? { ...merge, request: await greedySoup(merge) } : merge);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    progress.end();
+    printError("stopped; nothing is written");
+    return 1;
+  }
+  progress.end();
+  print(outDir);
+  return 0;
+}
+
+async function requestOf(
+  sources: readonly string[],
+  { out: _, seed: seedText, ...options }: ModelOptions & OutputOptions,
+): Promise<MergeRequest> {
+  const seed = numberOption("seed", seedText, { min: 0, integer: true }) ?? 0;
+  const [file = ""] = sources;
+  if (!isMergeConfig(file)) return { config: configOf(sources, options), where: optionOf, seed };
+  if (sources.length > 1) {
+    throw new InputError(`unexpected argument "${sources[1]}": ${file} names the models`);
+  }
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined) continue;
+    throw new InputError(`--${name} does not go with a YAML file: set it in ${file}`);
+  }
+  return { ...(await readMergeConfig(file)), seed };
+}
+
+/** A .gguf is replaced by its dequantised folder. */
+async function withFolders(request: MergeRequest): Promise<MergeRequest> {
+  const folders = new Map<string, string>();
+  for (const model of modelsOf(request.config)) {
+    folders.set(model, await resolveBase(model, printError));
+  }
+  return { ...request, config: mapModels(request.config, (model) => folders.get(model) ?? model) };
+}

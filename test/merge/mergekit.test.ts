@@ -1,0 +1,118 @@
+/** Every method against mergekit's own result for the same YAML: test/golden/mergekit/make_mergekit.py. */
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, test } from "node:test";
+import { mergeByMethod, prepareMerge } from "../../src/merge/method-merge.ts";
+import type { MergeRequest } from "../../src/merge/merge-request.ts";
+import { readMergeConfig } from "../../src/merge/merge-request.ts";
+import { dareMethod } from "../../src/merge/methods/dare.ts";
+import { readModelWeights } from "../../src/weights/model-weights.ts";
+import {
+  type TensorInfo,
+  readSafetensorsHeader,
+  readTensor,
+  readTensorBytes,
+} from "../../src/weights/safetensors.ts";
+import { assertClose } from "../support/assert-close.ts";
+import { runMethod } from "../support/run-method.ts";
+
+const golden = path.join(import.meta.dirname, "../golden/mergekit");
+const dir = mkdtempSync(path.join(tmpdir(), "retune-mergekit-"));
+after(() => rmSync(dir, { recursive: true }));
+
+const F32 = { atol: 1e-6 };
+
+async function requestOf(name: string): Promise<MergeRequest> {
+  return { ...(await readMergeConfig(path.join(golden, "cases", `${name}.yml`))), seed: 5 };
+}
+
+async function expectedOf(name: string): Promise<ReadonlyMap<string, TensorInfo>> {
+  return (await readSafetensorsHeader(path.join(golden, "expected", `${name}.safetensors`)))
+    .tensors;
+}
+
+/** Neighbouring values differ by 1. */
+function ordinals(bytes: Uint8Array): Int32Array {
+  const halves = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2);
+  return Int32Array.from(halves, (half) => (half & 0x8000 ? -(half & 0x7fff) : half));
+}
+
+const cases = readdirSync(path.join(golden, "cases")).map((file) => path.parse(file).name);
+for (const name of cases.filter((one) => !one.startsWith("dare"))) {
+  test(`${name} is mergekit's: float32 to 1e-6, bfloat16 to one unit in the last place`, async () => {
+    const outDir = path.join(dir, name);
+    await mergeByMethod({ request: await requestOf(name), outDir });
+    const ours = await readModelWeights(outDir);
+    const theirs = await expectedOf(name);
+    assert.deepEqual([...ours.keys()].toSorted(), [...theirs.keys()].toSorted());
+    for (const [tensor, info] of theirs) {
+      const own = ours.get(tensor)!;
+      assert.equal(own.dtype, info.dtype, tensor);
+      assert.deepEqual(own.shape, info.shape, tensor);
+      if (info.dtype === "BF16") {
+        const [a, b] = [
+          ordinals(await readTensorBytes(own)),
+          ordinals(await readTensorBytes(info)),
+        ];
+        assertClose(a, b, { atol: 1 }, tensor);
+      } else assertClose(await readTensor(own), await readTensor(info), F32, tensor);
+    }
+  });
+}
+
+test("models rearranged have as many layers in their config, in files that transformers reads", async () => {
+  const outDir = path.join(dir, "passthrough");
+  const config = JSON.parse(readFileSync(path.join(outDir, "config.json"), "utf8")) as {
+    num_hidden_layers: number;
+    dtype: string;
+  };
+  assert.equal(config.num_hidden_layers, 5);
+  assert.equal(config.dtype, "float32");
+  const names = readdirSync(outDir).toSorted();
+  assert.deepEqual(names, ["README.md", "config.json", "model.safetensors"]);
+});
+
+test("the files are the base's, with an index that fits them in another dtype", async () => {
+  const outDir = path.join(dir, "task-arithmetic-normalized");
+  const index = JSON.parse(
+    readFileSync(path.join(outDir, "model.safetensors.index.json"), "utf8"),
+  ) as { metadata: { total_size: number }; weight_map: object };
+  const infos = [...(await readModelWeights(outDir)).values()];
+  const bytes = infos.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  assert.equal(index.metadata.total_size, bytes);
+  const files = readdirSync(outDir).filter((file) => file.endsWith(".safetensors"));
+  assert.deepEqual(files, ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]);
+  const card = readFileSync(path.join(outDir, "README.md"), "utf8");
+  assert.match(card, /task arithmetic.*with base as its base/);
+  assert.match(card, /merge_method: task_arithmetic\nbase_model: base\n/);
+  assert.ok(!card.includes(golden), "no path of this machine");
+});
+
+for (const name of cases.filter((one) => one.startsWith("dare"))) {
+  test(`${name} is mergekit's with mergekit's masks`, async () => {
+    const { plan } = await prepareMerge(await requestOf(name));
+    const masks = (await readSafetensorsHeader(path.join(golden, "masks.safetensors"))).tensors;
+    const theirs = await expectedOf(name);
+    for (const { name: tensor, dtype, job } of plan.tensors) {
+      const kept = [0, 1].map((model) => readTensorBytes(masks.get(`${model}.${tensor}`)!));
+      const bytes = await Promise.all(kept);
+      const method = dareMethod(
+        job.method === "dare-ties" ? "ties" : "linear",
+        (_, model) => bytes[model]!,
+      );
+      const models = await Promise.all(job.models.map((info) => readTensor(info as TensorInfo)));
+      const base = await readTensor(job.base as TensorInfo);
+      const result = runMethod(method, { base, models }, job.tensor.parameters);
+      const info = theirs.get(tensor)!;
+      const expected = await readTensor(info);
+      // Half a unit in the last of bfloat16's eight bits, besides the float32's own.
+      if (info.dtype === "BF16") {
+        const ratio = result.map((value, i) => Math.abs(value - expected[i]!) / Math.abs(value));
+        assertClose(ratio, new Float64Array(ratio.length), { atol: 2 ** -8 }, tensor);
+      } else assertClose(result, expected, F32, tensor);
+      assert.equal(dtype, info.dtype);
+    }
+  });
+}

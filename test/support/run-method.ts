@@ -1,0 +1,55 @@
+/** A merge method over whole tensors in memory, in stretches as a merge gives them to it. */
+import {
+  type Figures,
+  type MergeTensor,
+  type Method,
+  STRETCH_ALIGNMENT,
+  type Stretch,
+  type TensorParameters,
+} from "../../src/merge/methods/method.ts";
+
+export interface Values {
+  base: Float32Array | undefined;
+  models: readonly Float32Array[];
+}
+
+export function runMethod(
+  method: Method,
+  values: Values,
+  parameters: TensorParameters,
+): Float64Array {
+  const elements = (values.base ?? values.models[0]!).length;
+  const tensor: MergeTensor = { elements, parameters };
+  let figures: Figures = {};
+  for (const pass of method.passes(tensor)) {
+    if (pass.isNeedless?.(figures)) continue;
+    // As if two threads had shared the stretches.
+    const halves = [0, 1].map(() => new Float64Array(pass.size(tensor)));
+    for (const [index, stretch] of stretches(values, elements).entries()) {
+      pass.add(halves[index % 2]!, stretch, tensor, figures);
+    }
+    const sums = halves[0]!.map((value, i) => value + halves[1]![i]!);
+    figures = pass.finish(sums, tensor, figures);
+  }
+  const result = new Float64Array(elements);
+  for (const stretch of stretches(values, elements)) {
+    result.set(method.combine(stretch, tensor, figures), stretch.start);
+  }
+  return result;
+}
+
+function stretches({ base, models }: Values, elements: number): Stretch[] {
+  const size = 2 * STRETCH_ALIGNMENT;
+  return Array.from({ length: Math.ceil(elements / size) }, (_, i) => {
+    const part = (all: Float32Array): Float32Array => all.slice(i * size, (i + 1) * size);
+    return { start: i * size, base: base && part(base), models: models.map(part) };
+  });
+}
+
+export const PLAIN: Omit<TensorParameters, "weight" | "density" | "keys"> = {
+  normalize: false,
+  rescale: false,
+  lambda: 1,
+  t: 0,
+  scale: 1,
+};

@@ -32,9 +32,9 @@ export async function mergeModelsCommand(
 ): Promise<number> {
   if (options.out === undefined) throw new InputError("--out DIR is missing");
   const outDir = path.resolve(options.out);
-  const signal = stopOnSignals();
   const request = await withFolders(await requestOf(sources, options));
   const progress = new ByteProgress("merging");
+  const signal = stopOnSignals();
   const merge: MethodMerge = {
     request,
     outDir,

@@ -47,7 +47,7 @@ export function tensorParameters(scopes: ParameterScopes, place: TensorPlace): T
     const found = numberOf(name, models.length === 1 ? models[0]!.scopes : shared, place);
     if (found) return checked(name, found, where);
     if (fallback !== undefined) return fallback;
-    throw new InputError(`${where(["parameters"])}: ${method} needs parameters.${name}`);
+    throw new InputError(`${where(["parameters"])}: ${method} needs ${name}`);
   };
   const each = (name: "weight" | "density"): number[] =>
     models.map(({ dir, scopes: own }) => {

@@ -69,6 +69,7 @@ async function startSource(
   return { child, finished };
 }
 
+/** As `retune`, without waiting for its end. */
 export function startRetune(...args: readonly string[]): ReturnType<typeof startSource> {
   return startSource("cli.ts", args);
 }

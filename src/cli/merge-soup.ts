@@ -12,7 +12,7 @@ import { evaluateFile } from "./evaluate-file.ts";
 
 interface Result {
   loss: number;
-  /** Of next tokens or labels; a regression has none. */
+  /** Of a classifier's labels. */
   accuracy: number | undefined;
 }
 
@@ -79,7 +79,7 @@ async function evaluateSoup(
 async function evaluate(baseDir: string, dataFile: string): Promise<Result> {
   const options = { baseDir, dataFile, lossOn: "auto", device: "auto", log: () => {} } as const;
   const result = await evaluateFile(options);
-  if (result.kind === "tokens") return result;
+  if (result.kind === "tokens") return { loss: result.loss, accuracy: undefined };
   const { evaluation } = result;
   return {
     loss: evaluation.loss,
@@ -87,7 +87,7 @@ async function evaluate(baseDir: string, dataFile: string): Promise<Result> {
   };
 }
 
-/** By accuracy, as the paper does; where it is equal, or none, by loss. */
+/** Classifiers by accuracy, as in the paper; where it is equal, and language models, by loss. */
 function isBetter(a: Result, b: Result): boolean {
   if (a.accuracy !== undefined && b.accuracy !== undefined && a.accuracy !== b.accuracy) {
     return a.accuracy > b.accuracy;

@@ -96,5 +96,5 @@ test("data without which nothing can be chosen are asked for", async (t) => {
 });
 
 function lossOf(line: string): number {
-  return Number(/loss (\S+?),/u.exec(line)?.[1]);
+  return Number(/loss ([\d.]+)/u.exec(line)?.[1]);
 }

@@ -58,9 +58,10 @@ export async function mergeModelsCommand(
 
 async function requestOf(
   sources: readonly string[],
-  { out: _, seed: seedText, ...options }: ModelOptions & OutputOptions,
+  given: ModelOptions & OutputOptions,
 ): Promise<MergeRequest> {
-  const seed = numberOption("seed", seedText, { min: 0, integer: true }) ?? 0;
+  const options: ModelOptions = { ...given, ...{ out: undefined, seed: undefined } };
+  const seed = numberOption("seed", given.seed, { min: 0, integer: true }) ?? 0;
   const [file = ""] = sources;
   if (!isMergeConfig(file)) return { config: configOf(sources, options), where: optionOf, seed };
   if (sources.length > 1) {

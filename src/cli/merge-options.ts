@@ -120,7 +120,8 @@ function perModel(
 ): (number | number[])[] | undefined {
   if (!texts) return undefined;
   const values = texts.map((text) => gradient(name, text));
-  if (values.length === 1) return Array.from({ length: count }, () => values[0]!);
+  const [first] = values;
+  if (values.length === 1 && first !== undefined) return Array.from({ length: count }, () => first);
   if (values.length === count) return values;
   throw new InputError(
     `--${name}: ${values.length} are given for ${count} models; give one for all, or one for each in their order`,
@@ -135,5 +136,6 @@ function gradient(name: string, text: string): number | number[] {
       `--${name} must be a number, or numbers with commas over the layers, found "${text}"`,
     );
   }
-  return values.length === 1 ? values[0]! : values;
+  const [first] = values;
+  return values.length === 1 && first !== undefined ? first : values;
 }

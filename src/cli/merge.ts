@@ -1,10 +1,6 @@
-import path from "node:path";
-import { mergeAdapters } from "../merge/adapter-merge.ts";
-import { resolveBase } from "../models/base-model.ts";
-import { stopOnSignals } from "../trainer/stop-request.ts";
 import { InputError } from "../util/errors.ts";
-import { checkMerge } from "./merge-check.ts";
-import { type Command, numberOption, parseArguments, print, printError } from "./command.ts";
+import { type Command, parseArguments } from "./command.ts";
+import { mergeAdaptersCommand } from "./merge-adapters.ts";
 import { isMergeConfig, mergeModelsCommand } from "./merge-models.ts";
 import { MODEL_OPTIONS } from "./merge-options.ts";
 
@@ -60,31 +56,10 @@ A number may be several with commas: --t 0,0.5,1 runs from the first layer to th
       throw new InputError("--method NAME is missing: it says how the models are merged");
     }
     if (extra !== undefined) throw new InputError(`unexpected argument "${extra}"`);
-    if (adapterDirs.length === 0) throw new InputError("--adapter DIR is missing");
     const { out, weight, ...modelOptions } = others;
     for (const [name, value] of Object.entries(modelOptions)) {
       if (value !== undefined) throw new InputError(`--${name} is for merging models`);
     }
-    const weights = weight?.map(
-      (text) => numberOption("weight", text, { min: Number.NEGATIVE_INFINITY }) ?? 1,
-    );
-    if (out === undefined) throw new InputError("--out DIR is missing");
-    const baseDir = await resolveBase(path.resolve(base), printError);
-    const outDir = path.resolve(out);
-    const signal = stopOnSignals();
-    try {
-      await mergeAdapters({ baseDir, adapterDirs, weights, outDir, log: printError, signal });
-    } catch (error) {
-      if (!signal.aborted) throw error;
-      printError("stopped; nothing is written");
-      return 1;
-    }
-    const [adapterDir, ...more] = adapterDirs;
-    const isPlain = more.length === 0 && (weights?.[0] ?? 1) === 1;
-    if (isPlain && adapterDir !== undefined && !noCheck) {
-      printError(await checkMerge({ baseDir, adapterDir, outDir }));
-    }
-    print(outDir);
-    return 0;
+    return mergeAdaptersCommand(base, { adapter: adapterDirs, weight, unmerge, out, noCheck });
   },
 };

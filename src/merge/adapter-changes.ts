@@ -8,8 +8,8 @@ import type { TensorInfo } from "../weights/safetensors.ts";
 /** W becomes W + weight · (merged W − W): of LoRA that is weight · B·A, of (IA)³ a share of the way. */
 export type Change = { adapterDir: string; weight: number } & (
   | { type: "lora"; factors: LoraModule; isEmbedding: boolean }
-  /** rows: one scale for each row [out,1]; columns: one for each column [1,in]. */
-  | { type: "scale"; scales: TensorInfo; axis: "rows" | "columns" }
+  /** rows: one scale for each row [out,1]; columns: one for each column [1,in]. isInverse: divides by them. */
+  | { type: "scale"; scales: TensorInfo; axis: "rows" | "columns"; isInverse?: boolean }
   | { type: "replace"; values: TensorInfo }
 );
 

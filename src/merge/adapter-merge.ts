@@ -28,6 +28,7 @@ import {
   planMerge,
 } from "./merge-plan.ts";
 import { checkFreeSpace, checkOutput } from "./output-folder.ts";
+import { asUnmerge, lossOfUnmerge } from "./unmerge.ts";
 
 const COPY_BYTES = 2 ** 24;
 const CONFIG = "config.json";
@@ -39,6 +40,8 @@ export interface AdapterMerge {
   adapterDirs: readonly string[];
   /** How much of each adapter's change is made, in their order; left out: 1. */
   weights?: readonly number[] | undefined;
+  /** Takes the adapters out of a base that they were merged into, the last one first. */
+  unmerge?: boolean;
   /** Must not exist, or be empty. */
   outDir: string;
   /** Gets one line per file, and warnings. */
@@ -50,15 +53,19 @@ export interface AdapterMerge {
 export async function mergeAdapters(options: AdapterMerge): Promise<void> {
   const { baseDir, adapterDirs, outDir, log = () => {} } = options;
   const base = await readBase(baseDir);
-  const adapters = await readAdapters(adapterDirs, options.weights);
+  const given = await readAdapters(adapterDirs, options.weights);
+  const adapters = options.unmerge ? await asUnmerge(given) : given;
   await checkOutput(outDir, [baseDir, ...adapterDirs]);
   const plan = planMerge(base, adapters);
-  for (const { lora } of adapters) if (lora) await checkBaseCopies(base, lora);
+  // Taken out of a merged model, whose tensors are no longer those that PEFT copied.
+  const copying = options.unmerge ? [] : adapters;
+  for (const { lora } of copying) if (lora) await checkBaseCopies(base, lora);
   for (const idle of await checkChanges(adapters)) {
     log(
       `${idle} changes nothing: its factors are zero, so the merge would return the base unchanged`,
     );
   }
+  if (options.unmerge) for (const line of lossOfUnmerge(plan)) log(line);
   if (plan.untiesHead) {
     log(
       `an adapter changes head or embedding, which the base holds as one: they are written apart`,

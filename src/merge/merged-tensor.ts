@@ -59,7 +59,9 @@ async function rowChange(change: Change, columns: number): Promise<RowChange> {
     case "lora":
       return loraChange(change, columns);
     case "scale": {
-      const scales = (await readTensor(change.scales)).map((scale) => 1 + weight * (scale - 1));
+      const scales = Float64Array.from(await readTensor(change.scales), (scale) =>
+        change.isInverse ? 1 / scale : 1 + weight * (scale - 1),
+      );
       if (change.axis === "rows") {
         return (target, row) => {
           for (let j = 0; j < columns; j++) target[j] = target[j]! * scales[row]!;

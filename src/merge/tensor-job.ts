@@ -98,9 +98,13 @@ function copyTensor(
 ): void {
   const target = files.writing(output.file);
   const buffer = new Uint8Array(Math.min(COPY_BYTES, from.byteLength));
+  const size = DTYPE_BYTES[from.dtype];
+  const values = new Float32Array(buffer.byteLength / size);
   for (let done = 0; done < from.byteLength;) {
     const piece = buffer.subarray(0, Math.min(COPY_BYTES, from.byteLength - done));
     readFully(from, piece, { files, start: done });
+    const own = values.subarray(0, piece.byteLength / size);
+    if (!widen(piece, from.dtype, own)) throw damaged(from, own);
     writeFully(target, piece, output.byteOffset + done);
     done += piece.byteLength;
     onBytes(piece.byteLength);
@@ -152,18 +156,17 @@ class TensorReader {
     }
     const values = count === STRETCH_ELEMENTS ? this.#values : this.#values.subarray(0, count);
     const bytes = this.#piece.subarray(this.#at, this.#at + count * size);
-    if (!widen(bytes, dtype, values)) throw this.#damaged(values);
+    if (!widen(bytes, dtype, values)) throw damaged(this.#source, values);
     this.#at += count * size;
     return values;
   }
+}
 
-  #damaged(values: Float32Array): InputError {
-    const { file, name } = this.#source;
-    const found = values.find((value) => !Number.isFinite(value));
-    return new InputError(
-      `${file}: tensor ${name} holds ${found}: the model is damaged, and a merge would hide it`,
-    );
-  }
+function damaged({ file, name }: Source, values: Float32Array): InputError {
+  const found = values.find((value) => !Number.isFinite(value));
+  return new InputError(
+    `${file}: tensor ${name} holds ${found}: the model is damaged, and a merge would hide it`,
+  );
 }
 
 /** Rounds stretches to the output's type and writes them in pieces. */

@@ -66,7 +66,6 @@ const sliceSchema = z.strictObject({
 
 /** transformers' names, as mergekit has them. */
 const dtypeSchema = z.enum(["float32", "float16", "bfloat16"]);
-export type MergeDType = z.infer<typeof dtypeSchema>;
 
 export const mergeConfigSchema = z.strictObject({
   merge_method: z.preprocess(

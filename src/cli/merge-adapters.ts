@@ -1,0 +1,54 @@
+/** Merges adapters into their base, or takes them out of it again. */
+import path from "node:path";
+import { mergeAdapters } from "../merge/adapter-merge.ts";
+import { resolveBase } from "../models/base-model.ts";
+import { stopOnSignals } from "../trainer/stop-request.ts";
+import { InputError } from "../util/errors.ts";
+import { numberOption, print, printError } from "./command.ts";
+import { checkMerge } from "./merge-check.ts";
+
+export interface AdapterOptions {
+  adapter: readonly string[];
+  weight?: readonly string[] | undefined;
+  unmerge: boolean;
+  out?: string | undefined;
+  noCheck: boolean;
+}
+
+/** @returns the exit code: 1 where a signal stopped it */
+export async function mergeAdaptersCommand(base: string, options: AdapterOptions): Promise<number> {
+  const { adapter: adapterDirs, weight, unmerge, out } = options;
+  const weights = weight?.map(
+    (text) => numberOption("weight", text, { min: Number.NEGATIVE_INFINITY }) ?? 1,
+  );
+  if (adapterDirs.length === 0) throw new InputError("--adapter DIR is missing");
+  if (unmerge && weights) {
+    throw new InputError("--unmerge takes the whole change out; leave --weight out");
+  }
+  if (out === undefined) throw new InputError("--out DIR is missing");
+  const baseDir = await resolveBase(path.resolve(base), printError);
+  const outDir = path.resolve(out);
+  const signal = stopOnSignals();
+  try {
+    await mergeAdapters({
+      baseDir,
+      adapterDirs,
+      weights,
+      unmerge,
+      outDir,
+      log: printError,
+      signal,
+    });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    printError("stopped; nothing is written");
+    return 1;
+  }
+  const [adapterDir, ...more] = adapterDirs;
+  const isPlain = more.length === 0 && (weights?.[0] ?? 1) === 1 && !unmerge;
+  if (isPlain && adapterDir !== undefined && !options.noCheck) {
+    printError(await checkMerge({ baseDir, adapterDir, outDir }));
+  }
+  print(outDir);
+  return 0;
+}

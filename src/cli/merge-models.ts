@@ -28,11 +28,12 @@ export function isMergeConfig(file: string | undefined): boolean {
  */
 export async function mergeModelsCommand(
   sources: readonly string[],
-  options: ModelOptions & OutputOptions,
+  options: ModelOptions,
+  { out, seed }: OutputOptions,
 ): Promise<number> {
-  if (options.out === undefined) throw new InputError("--out DIR is missing");
-  const outDir = path.resolve(options.out);
-  const request = await withFolders(await requestOf(sources, options));
+  if (out === undefined) throw new InputError("--out DIR is missing");
+  const outDir = path.resolve(out);
+  const request = await withFolders(await requestOf(sources, options, seed));
   const progress = new ByteProgress("merging");
   const signal = stopOnSignals();
   const merge: MethodMerge = {
@@ -58,10 +59,10 @@ export async function mergeModelsCommand(
 
 async function requestOf(
   sources: readonly string[],
-  given: ModelOptions & OutputOptions,
+  options: ModelOptions,
+  seedText: string | undefined,
 ): Promise<MergeRequest> {
-  const options: ModelOptions = { ...given, ...{ out: undefined, seed: undefined } };
-  const seed = numberOption("seed", given.seed, { min: 0, integer: true }) ?? 0;
+  const seed = numberOption("seed", seedText, { min: 0, integer: true }) ?? 0;
   const [file = ""] = sources;
   if (!isMergeConfig(file)) return { config: configOf(sources, options), where: optionOf, seed };
   if (sources.length > 1) {

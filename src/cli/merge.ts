@@ -44,20 +44,21 @@ A number may be several with commas: --t 0,0.5,1 runs from the first layer to th
       positionals: ["BASE, CONFIG.yml or A B …"],
       takesMore: true,
     });
-    const { adapter: adapterDirs = [], unmerge, "no-check": noCheck, ...others } = values;
+    const { adapter: adapterDirs = [], unmerge, "no-check": noCheck, ...rest } = values;
+    const { out, seed, ...modelOptions } = rest;
     const [base = "", extra] = positionals;
     if (isMergeConfig(base) || values.method !== undefined) {
       if (adapterDirs.length > 0) {
         throw new InputError("--adapter does not go with merging models; merge it first");
       }
-      return mergeModelsCommand(positionals, others);
+      return mergeModelsCommand(positionals, modelOptions, { out, seed });
     }
     if (extra !== undefined && adapterDirs.length === 0) {
       throw new InputError("--method NAME is missing: it says how the models are merged");
     }
     if (extra !== undefined) throw new InputError(`unexpected argument "${extra}"`);
-    const { out, weight, ...modelOptions } = others;
-    for (const [name, value] of Object.entries(modelOptions)) {
+    const { weight, ...others } = { ...modelOptions, seed };
+    for (const [name, value] of Object.entries(others)) {
       if (value !== undefined) throw new InputError(`--${name} is for merging models`);
     }
     return mergeAdaptersCommand(base, { adapter: adapterDirs, weight, unmerge, out, noCheck });

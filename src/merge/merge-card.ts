@@ -48,30 +48,6 @@ function row({ dir, weight, method, lora, modules }: MergeAdapter): string {
   return `| ${[path.basename(dir), method, weight, ...size, modules].join(" | ")} |`;
 }
 
-/** Of a weighted sum of models. */
-export function modelMergeCard(models: readonly { dir: string; weight: number }[]): string {
-  const names = models.map(({ dir }) => baseName(dir));
-  return [
-    "---",
-    "base_model:",
-    ...names.map((name) => `- ${JSON.stringify(name)}`),
-    "base_model_relation: merge",
-    "library_name: transformers",
-    "tags:",
-    "- merge",
-    "---",
-    "",
-    `# ${names.join(" + ")}`,
-    "",
-    `Weighted sum of models by Retune ${RETUNE_VERSION}, in double precision, rounded to the first one's number format.`,
-    "",
-    "| model | weight |",
-    "|---|---|",
-    ...models.map(({ weight }, index) => `| ${names[index]} | ${weight} |`),
-    "",
-  ].join("\n");
-}
-
 export interface MethodMergeCard {
   /** Folders of all models, the base among them. */
   models: readonly string[];

@@ -26,7 +26,7 @@ export interface MethodMerge {
   /** Gets what the user should know, a line each. */
   log?: (line: string) => void;
   /** @param done and total bytes of the output */
-  onProgress?: (done: number, total: number) => void;
+  onProgress?: ((done: number, total: number) => void) | undefined;
   signal?: AbortSignal | undefined;
 }
 

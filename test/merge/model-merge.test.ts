@@ -72,7 +72,7 @@ for (const [variant, dtype] of [
     }
     const names = readdirSync(out);
     for (const file of ["config.json", "README.md"]) assert.ok(names.includes(file), file);
-    assert.match(readFileSync(path.join(out, "README.md"), "utf8"), /\| 0\.7 \|/);
+    assert.match(readFileSync(path.join(out, "README.md"), "utf8"), /weight: 0\.7$/m);
   });
 }
 

@@ -30,6 +30,7 @@ const OPTIONS = {
   "sweep-dir": { type: "string" },
   continue: { type: "string" },
   json: { type: "boolean", default: false },
+  quiet: { type: "boolean", default: false },
 } as const;
 
 export const interpolateCommand: Command = {
@@ -49,6 +50,7 @@ export const interpolateCommand: Command = {
   --name NAME             what the sweep is called
   --continue DIR          goes on with a sweep: alphas that have a point are not computed again
   --json                  a JSON line for each point as it arrives, then one for the summary
+  --quiet                 says nothing: the sweep's log.txt tells all
 Ctrl+C stops a sweep; no model that it mixed is left behind.`,
   run: async (args) => {
     const goesOn = args.some((arg) => arg.startsWith("--continue"));
@@ -68,7 +70,7 @@ Ctrl+C stops a sweep; no model that it mixed is left behind.`,
       const sweepDir = path.resolve(values.continue);
       // A stop request of last time would end it at once.
       await rm(path.join(sweepDir, SWEEP_FILES.control), { force: true });
-      return runFolder(sweepDir, { isJson: values.json, isNew: false });
+      return runFolder(sweepDir, { ...values, isNew: false });
     }
     if (values.sweep !== undefined) {
       const sweepDir = await createSweep(
@@ -82,7 +84,7 @@ Ctrl+C stops a sweep; no model that it mixed is left behind.`,
         { sweepsDir: path.resolve(SWEEPS_FOLDER), sweepDir: values["sweep-dir"] },
       );
       printError(`sweep ${sweepDir}`);
-      return runFolder(sweepDir, { isJson: values.json, isNew: true });
+      return runFolder(sweepDir, { ...values, isNew: true });
     }
     const alpha = numberOption("alpha", values.alpha, { min: 0 });
     if (alpha === undefined || alpha > 1) {
@@ -153,19 +155,19 @@ async function mixOf({
 
 async function runFolder(
   sweepDir: string,
-  { isJson, isNew }: { isJson: boolean; isNew: boolean },
+  { json, quiet, isNew }: { json: boolean; quiet: boolean; isNew: boolean },
 ): Promise<number> {
   const outcome = await runSweep(sweepDir, {
     mixOf,
     stop: stopOnSignals(),
-    onPoint: (point) => (isJson ? print(JSON.stringify(point)) : undefined),
-    onNote: printError,
+    onPoint: (point) => (json ? print(JSON.stringify(point)) : undefined),
+    onNote: quiet ? () => {} : printError,
   });
   const { state, refused } = outcome;
   // Nothing was computed, and the message says all: a folder would only be in the way.
   if (refused && isNew) await rm(sweepDir, { recursive: true, force: true });
   if (state.status === "failed") return refused ? 2 : 1;
-  printOutcome(sweepDir, outcome, isJson);
+  if (!quiet) printOutcome(sweepDir, outcome, json);
   // What an evaluation was doing when it was stopped would keep the process for minutes.
   if (state.status === "stopped") process.stdout.write("", () => process.exit(1));
   return state.status === "finished" ? 0 : 1;

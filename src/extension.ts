@@ -44,16 +44,7 @@ export function activate(context: vscode.ExtensionContext): RetuneApi {
       queue.release(runDir);
     },
   });
-  const queue = new StartQueue({
-    store,
-    start: (runDir) => actions.start(runDir),
-    limit: maxParallelRuns,
-    memory: {
-      load: () => memory.get<string[]>(QUEUE_KEY, []),
-      save: (runDirs) => void memory.update(QUEUE_KEY, runDirs),
-    },
-    onError: (_, message) => void vscode.window.showErrorMessage(message),
-  });
+  const queue = startQueue(store, actions, memory);
   const layers = new LayerEditor();
   const app: App = {
     context,
@@ -64,11 +55,7 @@ export function activate(context: vscode.ExtensionContext): RetuneApi {
     roots: new RunRoots(store, sweeps),
     panels: runPanels(context, store),
     sweeps,
-    sweepActions: new SweepActions({
-      cliPath: bundled("cli.cjs"),
-      onExit: (sweepDir, { code, signal }) =>
-        log.info(`process of sweep ${sweepDir} ended with ${signal ?? `code ${code}`}`),
-    }),
+    sweepActions: new SweepActions({ cliPath: bundled("cli.cjs"), log }),
     labs: labPanels(context, sweeps),
     notifications: new RunNotifications(store, memory),
     models: new ModelCatalog(log),
@@ -101,4 +88,17 @@ export function activate(context: vscode.ExtensionContext): RetuneApi {
   );
   void app.roots.apply().catch((error: unknown) => log.error(String(error)));
   return app;
+}
+
+function startQueue(store: RunStore, actions: RunActions, memory: vscode.Memento): StartQueue {
+  return new StartQueue({
+    store,
+    start: (runDir) => actions.start(runDir),
+    limit: maxParallelRuns,
+    memory: {
+      load: () => memory.get<string[]>(QUEUE_KEY, []),
+      save: (runDirs) => void memory.update(QUEUE_KEY, runDirs),
+    },
+    onError: (_, message) => void vscode.window.showErrorMessage(message),
+  });
 }

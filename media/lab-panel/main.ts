@@ -2,12 +2,14 @@
 // messages (src/protocol/lab-messages.ts).
 import "./style.css";
 import type { FromLab, LabAction, SweepView, ToLab } from "../../src/protocol/lab-messages.ts";
+import type { SweepData } from "../../src/protocol/sweep.ts";
 import { element, setHidden, setText } from "../shared/dom.ts";
 import { Header } from "../shared/header.ts";
 import { LogView } from "../shared/log-view.ts";
 import { AlphaCurvesView } from "./alpha-curves.ts";
 import type { LabContext } from "./lab-context.ts";
 import { defaultAxes, defaultMetric, measuresOf, metricsOf, nearestAlpha } from "./measures.ts";
+import type { Measure } from "./measures.ts";
 import { PointTable } from "./point-table.ts";
 import { emptyText, headerView, progressView } from "./status.ts";
 import { Toolbar } from "./toolbar.ts";
@@ -122,31 +124,31 @@ class LabPage {
   }
 
   private contextOf(sweep: SweepView): LabContext | undefined {
-    const { points, definition, summary } = sweep;
+    const { points, summary } = sweep;
     const metrics = metricsOf(points);
     const wanted = this.view.metric ?? defaultMetric(points);
     const metric = metrics.find(({ key }) => key === wanted) ?? metrics[0];
     if (metric === undefined) return undefined;
-    // Without its definition a sweep still has names.
-    const names = Object.keys(points[0]?.results ?? {});
-    const data =
-      definition?.data ??
-      names.map((name) => ({ name, file: "", role: "in-distribution" as const }));
+    const data = dataOf(sweep);
     const measures = measuresOf(data);
-    const axes = defaultAxes(data);
-    const chosen = (id: string | undefined) => measures.find((measure) => measure.id === id);
     const recommended = summary?.recommended?.alpha;
     return {
       points,
       measures,
       metric,
-      axes: axes && { x: chosen(this.view.x) ?? axes.x, y: chosen(this.view.y) ?? axes.y },
+      axes: this.axesOf(data, measures),
       selected: nearestAlpha(points, this.view.alpha ?? recommended ?? DEFAULT_ALPHA),
       recommended,
       barriers: new Set(summary?.barriers.map((barrier) => barrier.data)),
       onSelect: (alpha) => this.select(alpha),
       onHover: (alpha) => this.hover(alpha),
     };
+  }
+
+  private axesOf(data: readonly SweepData[], measures: readonly Measure[]): LabContext["axes"] {
+    const axes = defaultAxes(data);
+    const chosen = (id: string | undefined) => measures.find((measure) => measure.id === id);
+    return axes && { x: chosen(this.view.x) ?? axes.x, y: chosen(this.view.y) ?? axes.y };
   }
 
   private select(alpha: number): void {
@@ -175,6 +177,12 @@ class LabPage {
     if (this.scrollRestored) this.view.scrollY = window.scrollY;
     this.vscode.setState(this.view);
   }
+}
+
+/** A sweep without its definition still has names in its points. */
+function dataOf({ definition, points }: SweepView): readonly SweepData[] {
+  const names = Object.keys(points[0]?.results ?? {});
+  return definition?.data ?? names.map((name) => ({ name, file: "", role: "in-distribution" }));
 }
 
 new LabPage();

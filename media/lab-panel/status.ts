@@ -24,7 +24,7 @@ function endName(path: string): string {
   return baseName(path.slice(0, path.lastIndexOf(own)));
 }
 
-export function buttonsOf({ status, points, problem }: SweepView): HeaderButton<LabAction>[] {
+function buttonsOf({ status, points, problem }: SweepView): HeaderButton<LabAction>[] {
   const button = (action: LabAction, label: string, options = {}): HeaderButton<LabAction> => ({
     action,
     label,
@@ -46,7 +46,7 @@ export function buttonsOf({ status, points, problem }: SweepView): HeaderButton<
   return [...buttons, button("showLog", "Show Log")];
 }
 
-export function bannerOf({ status, state, problem, points }: SweepView): Banner | undefined {
+function bannerOf({ status, state, problem, points }: SweepView): Banner | undefined {
   if (problem !== undefined) {
     return {
       tone: "bad",

@@ -46,16 +46,13 @@ export interface SweepOutcome {
   refused: boolean;
 }
 
-export function readSweepDefinition(sweepDir: string): Promise<SweepDefinition> {
-  return readChecked(path.join(sweepDir, SWEEP_FILES.definition), sweepSchema, WHAT);
-}
-
 /**
  * Starts or continues; whatever goes wrong with the work is in the state that it returns.
  * @throws InputError when the folder is no sweep's or another process works on it
  */
 export async function runSweep(sweepDir: string, options: SweepOptions): Promise<SweepOutcome> {
-  const definition = await readSweepDefinition(sweepDir);
+  const definitionFile = path.join(sweepDir, SWEEP_FILES.definition);
+  const definition = await readChecked(definitionFile, sweepSchema, WHAT);
   const writer = await takeOver(sweepDir);
   const log = new LogWriter(path.join(sweepDir, SWEEP_FILES.log));
   const note = (line: string): void => {

@@ -45,8 +45,15 @@ test("a sweep meets the base at 0 and the fine-tune at 1; a chosen alpha is writ
   const sweepDir = path.join(dir, "sweep");
   const evals = ["--validation", `own=${files.own}`, "--shifted", `other=${files.other}`];
   const swept = await retune(
-    ...["interpolate", base, tuned, "--sweep", "0:1:0.25", ...evals],
-    ...["--sweep-dir", sweepDir, "--json"],
+    "interpolate",
+    base,
+    tuned,
+    "--sweep",
+    "0:1:0.25",
+    ...evals,
+    "--sweep-dir",
+    sweepDir,
+    "--json",
   );
   assert.equal(swept.code, 0, swept.stderr);
   const { points, summary } = sweepLines(swept.stdout);
@@ -97,7 +104,14 @@ test("a sweep meets the base at 0 and the fine-tune at 1; a chosen alpha is writ
   const shownDir = path.join(dir, "shown");
   const tests = ["--eval", `own=${files.own}`, "--shifted", `other=${files.other}`];
   const shown = await retune(
-    ...["interpolate", base, tuned, "--sweep", "0:1:0.5", ...tests, "--sweep-dir", shownDir],
+    "interpolate",
+    base,
+    tuned,
+    "--sweep",
+    "0:1:0.5",
+    ...tests,
+    "--sweep-dir",
+    shownDir,
   );
   assert.match(shown.stdout, /^alpha\town loss\town accuracy\tother loss\tother accuracy$/m);
   assert.match(shown.stdout, /Without validation data nothing is recommended.*alpha 0\.5/);

@@ -21,7 +21,7 @@ export function sweepJson(definition: SweepDefinition, points: readonly SweepPoi
 }
 
 /** Every figure that is a number somewhere, in the order of their first appearance. */
-export function figureNames(points: readonly SweepPoint[]): string[] {
+function figureNames(points: readonly SweepPoint[]): string[] {
   const names = points.flatMap(({ results }) =>
     Object.values(results).flatMap((figures) =>
       Object.entries(figures).flatMap(([name, value]) => (typeof value === "number" ? [name] : [])),

@@ -1,17 +1,17 @@
 /** What a person can do to a sweep. Its process computes the alphas that have no point yet. */
 import { SWEEP_FILES } from "../../protocol/sweep.ts";
 import { FolderActions } from "../folder-actions.ts";
-import { type ExitStatus, spawnDetached } from "../spawn-detached.ts";
+import { spawnDetached } from "../spawn-detached.ts";
 import { readSweep, type Sweep } from "./sweep.ts";
 
 export interface SweepActionsOptions {
   /** The bundled `retune` command. */
   cliPath: string;
-  onExit?: (sweepDir: string, exit: ExitStatus) => void;
+  log: { info(line: string): void };
 }
 
 export class SweepActions extends FolderActions<Sweep> {
-  constructor({ cliPath, onExit }: SweepActionsOptions) {
+  constructor({ cliPath, log }: SweepActionsOptions) {
     super({
       read: readSweep,
       spawn: (dir) =>
@@ -19,7 +19,8 @@ export class SweepActions extends FolderActions<Sweep> {
           dir,
           logFile: SWEEP_FILES.log,
         }),
-      onExit,
+      onExit: (dir, { code, signal }) =>
+        log.info(`process of sweep ${dir} ended with ${signal ?? `code ${code}`}`),
       words: {
         folder: "sweep folder",
         process: "the sweep's process",

@@ -5,7 +5,7 @@ import type { DataRole, SweepData } from "../../protocol/sweep.ts";
 import type { Run } from "../../runs/run.ts";
 import { pathExists } from "../../util/path-exists.ts";
 import { proposeRole } from "../recipes/evaluation-roles.ts";
-import { evaluationFileBeside } from "../recipes/recipe-inputs.ts";
+import { evaluationFilesBeside } from "../recipes/recipe-inputs.ts";
 import { findDataFiles } from "./pick-data.ts";
 import { pickPath } from "./pick-path.ts";
 
@@ -84,11 +84,13 @@ async function pickFiles(title: string, run: Run | undefined): Promise<string[] 
   return undefined;
 }
 
-/** The run's own evaluation file, or what lies beside its training data. */
+/** The run's own evaluation file, and what lies beside its training data. */
 async function proposedFiles(run: Run | undefined): Promise<string[]> {
   const data = run?.recipe?.data;
-  const file = data?.eval ?? (data && (await evaluationFileBeside(data.train)));
-  return file !== undefined && (await pathExists(file)) ? [file] : [];
+  if (data === undefined) return [];
+  const beside = await evaluationFilesBeside(data.train);
+  if (data.eval === undefined || !(await pathExists(data.eval))) return beside;
+  return [...new Set([data.eval, ...beside])];
 }
 
 async function pickRole(

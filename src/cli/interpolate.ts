@@ -68,8 +68,9 @@ Ctrl+C stops a sweep; no model that it mixed is left behind.`,
     };
     if (values.continue !== undefined) {
       const sweepDir = path.resolve(values.continue);
-      // A stop request of last time would end it at once.
-      await rm(path.join(sweepDir, SWEEP_FILES.control), { force: true });
+      // A stop request of last time would end it at once. Whoever starts it unseen has seen to that,
+      // and may have asked to stop since.
+      if (!values.quiet) await rm(path.join(sweepDir, SWEEP_FILES.control), { force: true });
       return runFolder(sweepDir, { ...values, isNew: false });
     }
     if (values.sweep !== undefined) {

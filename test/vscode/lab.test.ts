@@ -60,8 +60,8 @@ suite("interpolation lab", () => {
     const counts = new Set<number>();
     const listening = sweeps.onDidChangeItem(({ item }) => counts.add(item.points.length));
     const started = run<string>("interpolate", file(".retune/runs/run-finished"));
-    // eval.jsonl and valid.jsonl are ticked; other.jsonl comes next.
-    await input.toggle(2);
+    // eval.jsonl and valid.jsonl are ticked; broken/torn.jsonl and data/other.jsonl come next.
+    await input.toggle(3);
     await input.accept();
     await input.accept();
     await input.accept();
@@ -107,6 +107,7 @@ suite("interpolation lab", () => {
     tree.dispose();
     await run("openSweep", row);
     await run("openSweep", sweepDir);
+    await tabNamed("tiny to run-finished");
     const tabs = vscode.window.tabGroups.all.flatMap((each) => each.tabs);
     assert.equal(tabs.filter(({ label }) => label === "tiny to run-finished").length, 1);
     await run("showSweepLog", row);
@@ -131,8 +132,8 @@ suite("interpolation lab", () => {
   test("two models: the saved mix is interpolated with its base; it is stopped, continued, deleted", async () => {
     const started = run<string>("interpolate", await modelAt("tiny"));
     await input.accept();
-    // data/other.jsonl stands first; nothing is known of how these models came to be.
-    await input.toggle(0);
+    // Nothing is known of how these models came to be: broken/torn.jsonl comes first.
+    await input.toggle(1);
     await input.accept(1);
     await input.accept();
     const dir = await started;
@@ -164,7 +165,7 @@ suite("interpolation lab", () => {
       assert.ok(!existsSync(path.join(dir, "work")));
       return state?.message ?? "";
     };
-    // Data that can't be read: broken/torn.jsonl is the first file.
+    // Data that can't be read: broken/torn.jsonl comes after those that are ticked.
     const torn = run<string>("interpolate", file(".retune/runs/run-finished"));
     await input.toggle(0, 1, 2);
     await input.accept();

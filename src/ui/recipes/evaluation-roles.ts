@@ -1,7 +1,7 @@
 import path from "node:path";
 import type { DataRole } from "../../protocol/sweep.ts";
 
-const VALIDATION = /^(valid|validation|val|dev)(?=[-_.\d])/i;
+const VALIDATION = /(^|[-_.])(valid|validation|val|dev)(?=[-_.\d])/i;
 
 /**
  * What a file is most likely for: by its name a validation split; beside the data that the model was

@@ -121,7 +121,8 @@ async function evaluateAll(work: Work): Promise<void> {
     signal.throwIfAborted();
     await writer.update({ status: "running", phase: `alpha ${alpha}: mixing` });
     await mkdir(path.dirname(model), { recursive: true });
-    await mix(alpha, model, signal);
+    // A signal of its own: whatever listens to it goes with it.
+    await mix(alpha, model, AbortSignal.any([signal]));
     const results: Record<string, SweepFigures> = {};
     for (const { name, file } of definition.data) {
       signal.throwIfAborted();

@@ -44,7 +44,10 @@ const targets = [
     platform: "browser",
     target: "es2022",
     format: "iife",
-    entryPoints: { "run-panel": "media/run-panel/main.ts" },
+    entryPoints: {
+      "run-panel": "media/run-panel/main.ts",
+      "lab-panel": "media/lab-panel/main.ts",
+    },
     outdir: "dist/media",
     loader: { ".css": "css" },
   },

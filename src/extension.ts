@@ -3,18 +3,22 @@ import * as vscode from "vscode";
 import { RunActions } from "./runs/run-actions.ts";
 import { RunStore } from "./runs/run-store.ts";
 import { StartQueue } from "./runs/start-queue.ts";
+import { SweepActions } from "./runs/sweeps/sweep-actions.ts";
+import { SweepStore } from "./runs/sweeps/sweep-store.ts";
 import type { App } from "./ui/app.ts";
 import { registerCommands } from "./ui/commands/register.ts";
 import { AdapterCatalog } from "./ui/catalogs/adapter-catalog.ts";
 import { ModelCatalog } from "./ui/catalogs/model-catalog.ts";
 import { LayerEditor } from "./ui/layers/layer-editor.ts";
 import { LayerMeasure } from "./ui/layers/layer-measure.ts";
-import { RunPanels } from "./ui/panels/run-panels.ts";
+import { labPanels } from "./ui/panels/lab-panels.ts";
+import { runPanels } from "./ui/panels/run-panels.ts";
 import { RecipeCodeLens } from "./ui/recipes/recipe-code-lens.ts";
 import { RecipeDiagnostics } from "./ui/recipes/recipe-diagnostics.ts";
 import { RunNotifications } from "./ui/run-notifications.ts";
 import { RunRoots } from "./ui/run-roots.ts";
 import { maxParallelRuns } from "./ui/settings.ts";
+import { SweepNotifications } from "./ui/sweep-notifications.ts";
 import { StatusBar } from "./ui/status-bar.ts";
 import { Transcripts } from "./ui/transcripts.ts";
 import { registerViews } from "./ui/views/register-views.ts";
@@ -22,13 +26,17 @@ import { registerViews } from "./ui/views/register-views.ts";
 const QUEUE_KEY = "retune.queue";
 
 /** What tests use. */
-export type RetuneApi = Pick<App, "store" | "models" | "adapters" | "layers" | "layerMeasure">;
+export type RetuneApi = Pick<
+  App,
+  "store" | "sweeps" | "models" | "adapters" | "layers" | "layerMeasure"
+>;
 
 export function activate(context: vscode.ExtensionContext): RetuneApi {
   const bundled = (name: string) => vscode.Uri.joinPath(context.extensionUri, "dist", name).fsPath;
   const log = vscode.window.createOutputChannel("Retune", { log: true });
   const memory = context.workspaceState;
   const store = new RunStore();
+  const sweeps = new SweepStore();
   const actions = new RunActions({
     trainerPath: bundled("trainer.cjs"),
     onExit: (runDir, { code, signal }) => {
@@ -36,16 +44,7 @@ export function activate(context: vscode.ExtensionContext): RetuneApi {
       queue.release(runDir);
     },
   });
-  const queue = new StartQueue({
-    store,
-    start: (runDir) => actions.start(runDir),
-    limit: maxParallelRuns,
-    memory: {
-      load: () => memory.get<string[]>(QUEUE_KEY, []),
-      save: (runDirs) => void memory.update(QUEUE_KEY, runDirs),
-    },
-    onError: (_, message) => void vscode.window.showErrorMessage(message),
-  });
+  const queue = startQueue(store, actions, memory);
   const layers = new LayerEditor();
   const app: App = {
     context,
@@ -53,8 +52,11 @@ export function activate(context: vscode.ExtensionContext): RetuneApi {
     store,
     actions,
     queue,
-    roots: new RunRoots(store),
-    panels: new RunPanels(context, store),
+    roots: new RunRoots(store, sweeps),
+    panels: runPanels(context, store),
+    sweeps,
+    sweepActions: new SweepActions({ cliPath: bundled("cli.cjs"), log }),
+    labs: labPanels(context, sweeps),
     notifications: new RunNotifications(store, memory),
     models: new ModelCatalog(log),
     adapters: new AdapterCatalog(store, log),
@@ -66,9 +68,12 @@ export function activate(context: vscode.ExtensionContext): RetuneApi {
   context.subscriptions.push(
     log,
     store,
+    sweeps,
     queue,
     app.roots,
     app.panels,
+    app.labs,
+    new SweepNotifications(sweeps),
     app.notifications,
     app.models,
     app.adapters,
@@ -83,4 +88,17 @@ export function activate(context: vscode.ExtensionContext): RetuneApi {
   );
   void app.roots.apply().catch((error: unknown) => log.error(String(error)));
   return app;
+}
+
+function startQueue(store: RunStore, actions: RunActions, memory: vscode.Memento): StartQueue {
+  return new StartQueue({
+    store,
+    start: (runDir) => actions.start(runDir),
+    limit: maxParallelRuns,
+    memory: {
+      load: () => memory.get<string[]>(QUEUE_KEY, []),
+      save: (runDirs) => void memory.update(QUEUE_KEY, runDirs),
+    },
+    onError: (_, message) => void vscode.window.showErrorMessage(message),
+  });
 }

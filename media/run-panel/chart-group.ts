@@ -1,11 +1,11 @@
 import { CHART_SPECS, seriesOf, type ChartSpec, type Line } from "./chart-specs.ts";
 import { Chart } from "./chart.ts";
-import { element, setHidden, setText } from "./dom.ts";
+import { element, setHidden, setText } from "../shared/dom.ts";
 import { interpolate, nearestIndex, selectRows, type Window } from "./downsample.ts";
-import { formatCount, formatDuration, formatValue, UNKNOWN } from "./format.ts";
+import { formatCount, formatDuration, formatValue, UNKNOWN } from "../shared/format.ts";
 import type { MetricStore, ValueColumn } from "./metric-store.ts";
 import { smooth } from "./smoothing.ts";
-import type { Theme } from "./theme.ts";
+import type { Theme } from "../shared/theme.ts";
 import type { PanelView } from "./view-state.ts";
 
 interface Card {

@@ -1,6 +1,6 @@
 import type { SeriesSpec } from "./chart.ts";
 import type { ValueColumn } from "./metric-store.ts";
-import type { PaletteName } from "./theme.ts";
+import type { PaletteName } from "../shared/theme.ts";
 
 export interface Line {
   column: ValueColumn;

@@ -1,8 +1,8 @@
 import uPlot from "uplot";
 import type { Window } from "./downsample.ts";
-import { formatNumber, formatTickCount, formatTickDuration } from "./format.ts";
-import type { PaletteName, Theme } from "./theme.ts";
-import { CLOCK_STEPS, logTicks, STEP_STEPS } from "./ticks.ts";
+import { formatNumber, formatTickCount, formatTickDuration } from "../shared/format.ts";
+import type { PaletteName, Theme } from "../shared/theme.ts";
+import { CLOCK_STEPS, logTicks, STEP_STEPS } from "../shared/ticks.ts";
 import type { XAxis } from "./view-state.ts";
 
 export interface SeriesSpec {

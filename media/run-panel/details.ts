@@ -1,5 +1,5 @@
 import type { RunView } from "../../src/protocol/panel-messages.ts";
-import { element, setHidden } from "./dom.ts";
+import { element, setHidden } from "../shared/dom.ts";
 import { settingGroups } from "./settings.ts";
 import type { Figure } from "./summary.ts";
 
@@ -63,29 +63,5 @@ export class Settings {
         ]),
       ),
     );
-  }
-}
-
-const NEAR_END_PX = 24;
-
-/** The last lines of the log; it follows the end unless the person scrolled up. */
-export class LogView {
-  private readonly pre = element("pre", { tabindex: "0", "aria-label": "Last log lines" });
-  private readonly section = element("section", { class: "log" }, [
-    element("h2", {}, ["Log"]),
-    this.pre,
-  ]);
-
-  constructor(root: HTMLElement) {
-    setHidden(this.section, true);
-    root.append(this.section);
-  }
-
-  show(lines: readonly string[]): void {
-    setHidden(this.section, lines.length === 0);
-    const { scrollTop, scrollHeight, clientHeight } = this.pre;
-    const follows = scrollHeight - scrollTop - clientHeight < NEAR_END_PX;
-    this.pre.textContent = lines.join("\n");
-    if (follows) this.pre.scrollTop = this.pre.scrollHeight;
   }
 }

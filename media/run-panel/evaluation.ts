@@ -1,7 +1,7 @@
 /** How a classifier labelled the evaluation rows: its figures, the confusion matrix, and each label's scores. */
 import type { ClassifierEvaluation } from "../../src/protocol/evaluation.ts";
-import { element, setHidden } from "./dom.ts";
-import { formatCount, formatShare, formatValue } from "./format.ts";
+import { element, setHidden } from "../shared/dom.ts";
+import { formatCount, formatShare, formatValue } from "../shared/format.ts";
 
 type Labelled = Exclude<ClassifierEvaluation, { problem: "regression" }>;
 

@@ -1,17 +1,25 @@
 // The run panel's page. It holds the metrics, draws them and says what was pressed; everything it
 // shows comes in messages (src/protocol/panel-messages.ts).
 import "./style.css";
-import type { FromPanel, RunView, ToPanel } from "../../src/protocol/panel-messages.ts";
+import type {
+  FromPanel,
+  PanelAction,
+  RunView,
+  ToPanel,
+} from "../../src/protocol/panel-messages.ts";
 import { ChartGroup } from "./chart-group.ts";
-import { Figures, LogView, Settings } from "./details.ts";
-import { element, setHidden, setText } from "./dom.ts";
+import { Figures, Settings } from "./details.ts";
+import { element, setHidden, setText } from "../shared/dom.ts";
 import { EvaluationView } from "./evaluation.ts";
 import { estimateRemainingMs } from "./eta.ts";
-import { Header } from "./header.ts";
+import { Header } from "../shared/header.ts";
+import { headerView } from "./header-view.ts";
+import { LogView } from "../shared/log-view.ts";
 import { MetricStore } from "./metric-store.ts";
-import { isLive } from "./status.ts";
+import { isLive } from "../shared/status-label.ts";
+import { progressShare, progressText } from "./status.ts";
 import { summarise } from "./summary.ts";
-import { Theme } from "./theme.ts";
+import { Theme } from "../shared/theme.ts";
 import { Toolbar } from "./toolbar.ts";
 import { restoreView, type PanelView } from "./view-state.ts";
 
@@ -33,7 +41,7 @@ class RunPage {
   );
   private readonly store = new MetricStore();
   private readonly main = element("main");
-  private readonly header = new Header(this.main, (action) => {
+  private readonly header = new Header<PanelAction>(this.main, (action) => {
     this.header.showNotice(undefined);
     this.vscode.postMessage({ type: "action", action });
   });
@@ -96,7 +104,7 @@ class RunPage {
       case "run":
         this.run = message.run;
         this.main.classList.remove("waiting");
-        this.header.showRun(message.run);
+        this.header.show(headerView(message.run));
         this.settings.show(message.run);
         break;
       case "metrics":
@@ -147,12 +155,14 @@ class RunPage {
     const sinceMs = live ? Date.now() - this.metricsCameAt : 0;
     const knownMs = Math.max(run.state?.elapsedMs ?? 0, store.last("elapsedMs") ?? 0);
     const remainingMs = live ? this.remainingMs(run.state?.totalSteps) : undefined;
-    this.header.showProgress({
+    const facts = {
       run,
       step: Math.max(store.step.at(-1) ?? 0, run.state?.step ?? 0),
       elapsedMs: knownMs === 0 && !live ? undefined : knownMs + sinceMs,
       remainingMs: remainingMs === undefined ? undefined : Math.max(0, remainingMs - sinceMs),
-    });
+    };
+    const { status } = run;
+    this.header.showProgress({ text: progressText(facts), share: progressShare(facts), status });
   }
 
   private remainingMs(totalSteps: number | undefined): number | undefined {

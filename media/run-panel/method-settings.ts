@@ -1,6 +1,6 @@
 /** What the run panel says of a run's method. */
 import type { Method } from "../../src/protocol/recipe.ts";
-import { formatNumber } from "./format.ts";
+import { formatNumber } from "../shared/format.ts";
 
 export interface Setting {
   label: string;

@@ -1,6 +1,6 @@
 import type { ResolvedRecipe } from "../../src/protocol/recipe.ts";
 import { type Setting, methodSettings } from "./method-settings.ts";
-import { baseName, formatBytes, formatCount, formatNumber } from "./format.ts";
+import { baseName, formatBytes, formatCount, formatNumber } from "../shared/format.ts";
 
 export interface SettingGroup {
   title: string;

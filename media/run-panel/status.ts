@@ -1,53 +1,17 @@
 import type { PanelAction, RunView } from "../../src/protocol/panel-messages.ts";
-import type { RunStatus } from "../../src/protocol/run-folder.ts";
-import { formatCount, formatDuration } from "./format.ts";
+import { formatCount, formatDuration } from "../shared/format.ts";
+import type { Banner, HeaderButton } from "../shared/header.ts";
+import { isLive } from "../shared/status-label.ts";
 
-export type Tone = "active" | "good" | "bad" | "idle";
-
-interface ActionButton {
-  action: PanelAction;
-  label: string;
-  primary: boolean;
-  disabled: boolean;
-}
-
-export interface Banner {
-  tone: "bad" | "idle";
-  title: string;
-  message: string;
-  /** The way out. */
-  hint: string;
-}
-
-const LABELS: Record<RunStatus, { label: string; tone: Tone }> = {
-  queued: { label: "Queued", tone: "idle" },
-  starting: { label: "Starting", tone: "active" },
-  running: { label: "Running", tone: "active" },
-  stopping: { label: "Stopping", tone: "active" },
-  finished: { label: "Finished", tone: "good" },
-  stopped: { label: "Stopped", tone: "idle" },
-  failed: { label: "Failed", tone: "bad" },
-  interrupted: { label: "Interrupted", tone: "bad" },
-};
-
-export function statusLabel(status: RunStatus): { label: string; tone: Tone } {
-  return LABELS[status];
-}
-
-/** True while a process works on the run or is about to: time passes, things change. */
-export function isLive(status: RunStatus): boolean {
-  return status === "queued" || LABELS[status].tone === "active";
-}
-
-export function actionButtons(run: RunView): ActionButton[] {
-  const button = (action: PanelAction, label: string, options = {}): ActionButton => ({
+export function actionButtons(run: RunView): HeaderButton<PanelAction>[] {
+  const button = (action: PanelAction, label: string, options = {}): HeaderButton<PanelAction> => ({
     action,
     label,
     primary: false,
     disabled: false,
     ...options,
   });
-  const buttons: ActionButton[] = [];
+  const buttons: HeaderButton<PanelAction>[] = [];
   const { status } = run;
   if (isLive(status)) {
     const stopping = status === "stopping";

@@ -1,7 +1,7 @@
 import type { RunView } from "../../src/protocol/panel-messages.ts";
 import type { RunState } from "../../src/protocol/run-folder.ts";
-import { formatBytes, formatChange, formatCount, formatValue } from "./format.ts";
-import { formatParameters, formatShare } from "./format.ts";
+import { formatBytes, formatChange, formatCount, formatValue } from "../shared/format.ts";
+import { formatParameters, formatShare } from "../shared/format.ts";
 import type { MetricStore } from "./metric-store.ts";
 
 /** One of the figures under the progress bar. */

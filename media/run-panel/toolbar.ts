@@ -1,4 +1,4 @@
-import { element } from "./dom.ts";
+import { element } from "../shared/dom.ts";
 import { MAX_SMOOTHING, type PanelView } from "./view-state.ts";
 
 interface ToolbarOptions {

@@ -1,144 +1,205 @@
-/** A model evaluated at every alpha between a base and what it was tuned to. */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+/** Works on a sweep's folder: every alpha that has no point yet is mixed, evaluated and thrown away. */
+import { appendFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { InputError } from "../util/errors.ts";
-import { print } from "./command.ts";
+import { controlSchema } from "../protocol/run-folder.ts";
+import {
+  SWEEP_FILES,
+  type SweepDefinition,
+  type SweepFigures,
+  type SweepPoint,
+  type SweepState,
+  sweepSchema,
+  sweepStateSchema,
+} from "../protocol/sweep.ts";
+import { readPoints } from "../runs/sweeps/points.ts";
+import {
+  LogWriter,
+  StateWriter,
+  livingOwner,
+  readChecked,
+  takenOver,
+} from "../trainer/state-writer.ts";
+import { InputError, errorMessage, hasCode } from "../util/errors.ts";
 import { evaluateFile } from "./evaluate-file.ts";
-import type { Mix } from "./interpolate.ts";
 
-const MAX_POINTS = 101;
-/** 0.1 + 0.2 is not 0.3; nobody means more digits. */
-const DIGITS = 6;
+const WHAT = "a sweep folder";
+const CONTROL_INTERVAL_MS = 500;
 
-export interface Point {
-  alpha: number;
-  /** By the name of the data. */
-  results: Readonly<Record<string, { loss: number; accuracy?: number; macroF1?: number }>>;
+/** Writes the model that lies `alpha` of the way from the base to what it was tuned to. */
+export type Mix = (alpha: number, outDir: string, signal?: AbortSignal) => Promise<void>;
+
+export interface SweepOptions {
+  /** From the ends that the definition names. */
+  mixOf: (definition: SweepDefinition) => Promise<Mix>;
+  /** SIGINT and the like; control.json is looked at besides. */
+  stop: AbortSignal;
+  onPoint: (point: SweepPoint) => void;
+  onNote: (note: string) => void;
 }
 
-export interface Summary {
-  /** By the loss, or where all have one the accuracy, of the data that may choose. */
-  recommended?: { alpha: number; by: string };
-  /** How far the loss rises above the straight line between its ends (arXiv 1912.05671), where it does. */
-  barriers: Readonly<Record<string, { alpha: number; height: number }>>;
+export interface SweepOutcome {
+  definition: SweepDefinition;
+  state: Readonly<SweepState>;
+  /** Ascending. */
+  points: readonly SweepPoint[];
+  /** Bad input before its first point. */
+  refused: boolean;
 }
 
-/** @throws InputError for anything but three numbers from 0 to 1 */
-export function parseSweep(text: string): number[] {
-  const [from = NaN, to = NaN, step = NaN, ...rest] = text.split(":").map(Number);
-  const isFine = from >= 0 && to <= 1 && from <= to && step > 0 && rest.length === 0;
-  const count = isFine ? Math.floor((to - from) / step + 1e-9) + 1 : 0;
-  if (count < 1 || count > MAX_POINTS) {
-    throw new InputError(
-      `--sweep must be FROM:TO:STEP within 0 and 1 and of at most ${MAX_POINTS} points, found "${text}"`,
-    );
-  }
-  return Array.from({ length: count }, (_, index) => Number((from + index * step).toFixed(DIGITS)));
-}
-
-/** @throws InputError for models that can't be mixed, and for data that can't be read */
-export async function sweep({
-  mix,
-  alphas,
-  files,
-  maxLength,
-  log,
-}: {
-  mix: Mix;
-  alphas: readonly number[];
-  files: readonly { name: string; file: string }[];
-  maxLength: number | undefined;
-  log: (line: string) => void;
-}): Promise<Point[]> {
-  if (files.length === 0) throw new InputError("--eval NAME=FILE is missing");
-  const points: Point[] = [];
-  for (const alpha of alphas) {
-    const folder = await mkdtemp(path.join(tmpdir(), "retune-sweep-"));
-    try {
-      const baseDir = path.join(folder, "model");
-      await mix(alpha, baseDir);
-      const results: Record<string, Point["results"][string]> = {};
-      for (const { name, file } of files) {
-        const device = "auto" as const;
-        const shared = { baseDir, dataFile: file, maxLength, lossOn: "auto", device } as const;
-        results[name] = figures(await evaluateFile({ ...shared, log: () => {} }));
-      }
-      points.push({ alpha, results });
-      const shown = Object.entries(results).map(([name, { loss }]) => `${name} ${loss.toFixed(4)}`);
-      log(`alpha ${alpha}: loss ${shown.join(", ")}`);
-    } finally {
-      await rm(folder, { recursive: true, force: true });
-    }
-  }
-  return points;
-}
-
-function figures(result: Awaited<ReturnType<typeof evaluateFile>>): Point["results"][string] {
-  if (result.kind === "tokens") return { loss: result.loss, accuracy: result.accuracy };
-  const { evaluation } = result;
-  if (evaluation.problem === "regression") return { loss: evaluation.loss };
-  const { loss, accuracy, macroF1 } = evaluation;
-  return { loss, accuracy, macroF1 };
-}
-
-/** @param choose the data that may recommend an alpha */
-export function summarise(points: readonly Point[], choose: string | undefined): Summary {
-  const names = Object.keys(points[0]?.results ?? {});
-  if (choose !== undefined && !names.includes(choose)) {
-    throw new InputError(`--choose ${choose} is none of the data: ${names.join(", ")}`);
-  }
-  const barriers = names.flatMap((name) => {
-    const barrier = barrierOf(points, name);
-    return barrier ? [[name, barrier] as const] : [];
-  });
-  const recommended = choose === undefined ? undefined : recommend(points, choose);
-  return {
-    ...(recommended === undefined ? {} : { recommended: { alpha: recommended, by: choose ?? "" } }),
-    barriers: Object.fromEntries(barriers),
+/**
+ * Starts or continues; whatever goes wrong with the work is in the state that it returns.
+ * @throws InputError when the folder is no sweep's or another process works on it
+ */
+export async function runSweep(sweepDir: string, options: SweepOptions): Promise<SweepOutcome> {
+  const definitionFile = path.join(sweepDir, SWEEP_FILES.definition);
+  const definition = await readChecked(definitionFile, sweepSchema, WHAT);
+  const writer = await takeOver(sweepDir);
+  const log = new LogWriter(path.join(sweepDir, SWEEP_FILES.log));
+  const note = (line: string): void => {
+    options.onNote(line);
+    log.log(line).catch(() => undefined);
   };
+  const abort = stopRequests(sweepDir, options.stop);
+  const startedAt = performance.now();
+  const before = writer.state.elapsedMs ?? 0;
+  const end = (change: Partial<SweepState>): Promise<void> =>
+    writer.close({ ...change, elapsedMs: before + performance.now() - startedAt });
+  let refused = false;
+  try {
+    const work = evaluateAll({ sweepDir, definition, options, writer, note, signal: abort.signal });
+    // An evaluation can't be interrupted; nobody waits for the rest of it.
+    await Promise.race([work, whenAborted(abort.signal)]);
+    await end({ status: "finished" });
+    note("finished");
+  } catch (error) {
+    const message = errorMessage(error).replaceAll(/\s*\n\s*/gu, " ");
+    if (abort.signal.aborted) {
+      await end({ status: "stopped" });
+      note("stopped");
+    } else {
+      refused = error instanceof InputError && (await readPoints(sweepDir)).length === 0;
+      note(error instanceof InputError ? message : ((error as Error).stack ?? message));
+      await end({ status: "failed", message });
+    }
+  } finally {
+    abort.dispose();
+    await removeWork(sweepDir, note);
+  }
+  const points = await readPoints(sweepDir);
+  return { definition, state: writer.state, points, refused };
 }
 
-/** The least change that is as good as the best: of equals the smaller alpha. */
-function recommend(points: readonly Point[], name: string): number | undefined {
-  const isLabelled = points.every(({ results }) => results[name]?.macroF1 !== undefined);
-  const badness = ({ results }: Point): number =>
-    isLabelled ? -(results[name]?.accuracy ?? 0) : (results[name]?.loss ?? Infinity);
-  const [first, ...rest] = points;
-  if (!first) return undefined;
-  return rest.reduce((best, point) => (badness(point) < badness(best) ? point : best), first).alpha;
+async function takeOver(sweepDir: string): Promise<StateWriter<SweepState>> {
+  const file = path.join(sweepDir, SWEEP_FILES.state);
+  const state = await readChecked(file, sweepStateSchema, WHAT);
+  const owner = await livingOwner(state);
+  if (owner) throw new InputError(`${sweepDir}: process ${owner.pid} works on this sweep already`);
+  const writer = new StateWriter<SweepState>(file, await takenOver(state));
+  await writer.write();
+  return writer;
 }
 
-function barrierOf(
-  points: readonly Point[],
-  name: string,
-): { alpha: number; height: number } | undefined {
-  const lossAt = (point: Point | undefined): number => point?.results[name]?.loss ?? NaN;
-  const [first, last] = [points[0], points.at(-1)];
-  if (!first || !last || first === last) return undefined;
-  let highest = { alpha: 0, height: 0 };
-  for (const point of points) {
-    const share = (point.alpha - first.alpha) / (last.alpha - first.alpha);
-    const height = lossAt(point) - ((1 - share) * lossAt(first) + share * lossAt(last));
-    if (height > highest.height) highest = { alpha: point.alpha, height };
-  }
-  // Rounding is no barrier.
-  return highest.height > 1e-3 ? highest : undefined;
+interface Work {
+  sweepDir: string;
+  definition: SweepDefinition;
+  options: SweepOptions;
+  writer: StateWriter<SweepState>;
+  note: (line: string) => void;
+  signal: AbortSignal;
 }
 
-export function printSweep(points: readonly Point[], { recommended, barriers }: Summary): void {
-  const names = Object.keys(points[0]?.results ?? {});
-  const head = names.flatMap((name) => [`${name} loss`, `${name} accuracy`]);
-  print(["alpha", ...head].join("\t"));
-  for (const { alpha, results } of points) {
-    const cells = names.flatMap((name) => {
-      const { loss, accuracy } = results[name] ?? { loss: NaN };
-      return [loss.toFixed(4), accuracy?.toFixed(4) ?? ""];
-    });
-    print([String(alpha), ...cells].join("\t"));
+async function evaluateAll(work: Work): Promise<void> {
+  const { sweepDir, definition, options, writer, note, signal } = work;
+  await cutTornLine(path.join(sweepDir, SWEEP_FILES.points));
+  const done = new Set((await readPoints(sweepDir)).map(({ alpha }) => alpha));
+  if (done.size > 0) note(`goes on: ${done.size} of ${definition.alphas.length} alphas are done`);
+  const mix = await options.mixOf(definition);
+  const model = path.join(sweepDir, SWEEP_FILES.work, "model");
+  for (const alpha of definition.alphas.filter((each) => !done.has(each))) {
+    // What a killed process left, and the model of the alpha before.
+    await removeWork(sweepDir, note);
+    signal.throwIfAborted();
+    await writer.update({ status: "running", phase: `alpha ${alpha}: mixing` });
+    await mkdir(path.dirname(model), { recursive: true });
+    // A signal of its own: whatever listens to it goes with it.
+    await mix(alpha, model, AbortSignal.any([signal]));
+    const results: Record<string, SweepFigures> = {};
+    for (const { name, file } of definition.data) {
+      signal.throwIfAborted();
+      await writer.update({ phase: `alpha ${alpha}: evaluating ${name}` });
+      results[name] = await figures(model, file, definition.maxLength);
+    }
+    signal.throwIfAborted();
+    const point: SweepPoint = { alpha, results };
+    await appendFile(path.join(sweepDir, SWEEP_FILES.points), `${JSON.stringify(point)}\n`);
+    const shown = Object.entries(results).map(([name, { loss }]) => `${name} ${loss.toFixed(4)}`);
+    note(`alpha ${alpha}: loss ${shown.join(", ")}`);
+    options.onPoint(point);
   }
-  for (const [name, { alpha, height }] of Object.entries(barriers)) {
-    print(`${name}: the path is not straight, its loss rises by ${height.toFixed(4)} at ${alpha}`);
+}
+
+/** The one place that knows what an evaluation answers. */
+async function figures(
+  baseDir: string,
+  dataFile: string,
+  maxLength: number | undefined,
+): Promise<SweepFigures> {
+  const shared = { baseDir, dataFile, maxLength, lossOn: "auto", device: "auto" } as const;
+  const result = await evaluateFile({ ...shared, log: () => {} });
+  if (result.kind === "tokens") {
+    const { loss, accuracy } = result;
+    return { loss, accuracy, perplexity: Math.exp(loss) };
   }
-  if (recommended) print(`recommended: alpha ${recommended.alpha}, by ${recommended.by}`);
+  const { evaluation } = result;
+  const { loss, rows } = evaluation;
+  if (evaluation.problem === "regression") return { loss, rows };
+  return { loss, rows, accuracy: evaluation.accuracy, macroF1: evaluation.macroF1 };
+}
+
+/** A killed process may leave a line without its end: the next point must not be glued to it. */
+async function cutTornLine(file: string): Promise<void> {
+  const text = await readFile(file, "utf8").catch((error: unknown) => {
+    if (hasCode(error, "ENOENT")) return "";
+    throw error;
+  });
+  if (text === "" || text.endsWith("\n")) return;
+  await writeFile(file, text.slice(0, text.lastIndexOf("\n") + 1));
+}
+
+async function removeWork(sweepDir: string, note: (line: string) => void): Promise<void> {
+  const work = path.join(sweepDir, SWEEP_FILES.work);
+  // Windows keeps files that are mapped: the next start removes them then.
+  await rm(work, { recursive: true, force: true, maxRetries: 3 }).catch((error: unknown) => {
+    note(`${work} could not be removed: ${errorMessage(error)}`);
+  });
+}
+
+/** Aborts at a signal of the terminal or when control.json asks for it. */
+function stopRequests(
+  sweepDir: string,
+  stop: AbortSignal,
+): { signal: AbortSignal; dispose: () => void } {
+  const controller = new AbortController();
+  const abort = (): void => controller.abort();
+  stop.addEventListener("abort", abort);
+  if (stop.aborted) abort();
+  const timer = setInterval(() => {
+    void readFile(path.join(sweepDir, SWEEP_FILES.control), "utf8")
+      .then((text) => controlSchema.parse(JSON.parse(text)))
+      .then(({ request }) => (request === "stop" ? abort() : undefined))
+      .catch(() => undefined);
+  }, CONTROL_INTERVAL_MS);
+  const dispose = (): void => {
+    clearInterval(timer);
+    stop.removeEventListener("abort", abort);
+  };
+  return { signal: controller.signal, dispose };
+}
+
+function whenAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const fail = (): void => reject(new Error("stopped"));
+    if (signal.aborted) fail();
+    else signal.addEventListener("abort", fail, { once: true });
+  });
 }

@@ -32,7 +32,7 @@ export function isActive(status: RunStatus): boolean {
  * counts as gone when its heartbeat is old.
  */
 export async function deriveStatus(
-  state: RunState,
+  state: Pick<RunState, "status" | "process" | "heartbeatAt" | "startedAt" | "createdAt">,
   options: StatusOptions = {},
 ): Promise<RunStatus> {
   if (!isLive(state.status)) return state.status;

@@ -1,7 +1,6 @@
 /** A run as its folder shows it. Reading never throws: what can't be read becomes `problem`. */
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
-import type * as z from "zod";
 import { type ClassifierEvaluation, evaluationSchema } from "../protocol/evaluation.ts";
 import { type ResolvedRecipe, resolvedRecipeSchema } from "../protocol/recipe.ts";
 import {
@@ -10,8 +9,8 @@ import {
   type RunStatus,
   runStateSchema,
 } from "../protocol/run-folder.ts";
-import { errorMessage, hasCode } from "../util/errors.ts";
 import { pathExists } from "../util/path-exists.ts";
+import { problemOf, readJson, valueOf } from "./read-json.ts";
 import { deriveStatus, type StatusOptions } from "./run-status.ts";
 
 export interface Run {
@@ -35,39 +34,6 @@ export interface Run {
 
 /** A folder without state.json this young is still being created. */
 const CREATION_GRACE_MS = 3_000;
-
-type Read<T> = { value: T } | { problem: string } | undefined;
-
-async function readJson<T>(file: string, schema: z.ZodType<T>): Promise<Read<T>> {
-  let text: string;
-  try {
-    text = await readFile(file, "utf8");
-  } catch (error) {
-    if (hasCode(error, "ENOENT") || hasCode(error, "ENOTDIR")) return undefined;
-    return { problem: `${path.basename(file)} can't be read: ${errorMessage(error)}` };
-  }
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    return { problem: `${path.basename(file)} is not JSON: ${errorMessage(error)}` };
-  }
-  const result = schema.safeParse(json);
-  if (result.success) return { value: result.data };
-  const [issue] = result.error.issues;
-  const place = issue?.path.map(String).join(".") ?? "";
-  const at = place === "" ? "" : ` at ${place}`;
-  return { problem: `${path.basename(file)} does not fit${at}: ${issue?.message ?? "unknown"}` };
-}
-
-function problemOf(name: string, read: Read<unknown>): string | undefined {
-  if (read === undefined) return `${name} is missing`;
-  return "problem" in read ? read.problem : undefined;
-}
-
-function valueOf<T>(read: Read<T>): T | undefined {
-  return read !== undefined && "value" in read ? read.value : undefined;
-}
 
 async function hasCheckpoint(dir: string): Promise<boolean> {
   const names = await readdir(path.join(dir, RUN_FILES.checkpoints)).catch(() => []);

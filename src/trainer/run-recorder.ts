@@ -1,55 +1,28 @@
-/**
- * Writes a run's state.json, metrics.jsonl and log.txt while it trains. State is written by rename
- * and at most every STATE_INTERVAL_MS, so that a fast run does not spend its time on it.
- */
+/** Writes a run's state.json, metrics.jsonl and log.txt while it trains. */
 import { appendFile, readFile } from "node:fs/promises";
 import path from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import { type ResolvedRecipe, resolvedRecipeSchema } from "../protocol/recipe.ts";
-import {
-  HEARTBEAT_INTERVAL_MS,
-  LIVE_STATUSES,
-  type Metric,
-  RUN_FILES,
-  type RunState,
-  runStateSchema,
-} from "../protocol/run-folder.ts";
-import { InputError, errorMessage, hasCode } from "../util/errors.ts";
-import { currentProcessIdentity, isProcessAlive } from "../util/process-identity.ts";
+import { type Metric, RUN_FILES, type RunState, runStateSchema } from "../protocol/run-folder.ts";
+import { InputError, hasCode } from "../util/errors.ts";
+import { LogWriter, StateWriter, livingOwner, readChecked, takenOver } from "./state-writer.ts";
 
-const STATE_INTERVAL_MS = 250;
-
-async function readJson(file: string): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(file, "utf8"));
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) throw new InputError(`${file} does not exist: not a run folder`);
-    throw new InputError(`${file}: ${errorMessage(error)}`, { cause: error });
-  }
-}
+const WHAT = "a run folder";
 
 /** @throws InputError naming file and key */
-export async function readRunRecipe(runDir: string): Promise<ResolvedRecipe> {
-  const file = path.join(runDir, RUN_FILES.recipe);
-  const parsed = resolvedRecipeSchema.safeParse(await readJson(file));
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw new InputError(`${file}: ${issue?.path.join(".")}: ${issue?.message}`);
+export function readRunRecipe(runDir: string): Promise<ResolvedRecipe> {
+  return readChecked(path.join(runDir, RUN_FILES.recipe), resolvedRecipeSchema, WHAT);
 }
 
 export class RunRecorder {
   readonly #dir: string;
-  #state: RunState;
-  readonly #heartbeat: NodeJS.Timeout;
-  #writing: Promise<void> = Promise.resolve();
-  #logging: Promise<void> = Promise.resolve();
-  #writtenAt = 0;
+  readonly #state: StateWriter<RunState>;
+  readonly #log: LogWriter;
 
-  private constructor(dir: string, state: RunState) {
+  private constructor(dir: string, state: StateWriter<RunState>) {
     this.#dir = dir;
     this.#state = state;
-    this.#heartbeat = setInterval(() => void this.#write(), HEARTBEAT_INTERVAL_MS);
-    this.#heartbeat.unref();
+    this.#log = new LogWriter(path.join(dir, RUN_FILES.log));
   }
 
   /**
@@ -58,48 +31,31 @@ export class RunRecorder {
    */
   static async open(runDir: string): Promise<RunRecorder> {
     const file = path.join(runDir, RUN_FILES.state);
-    const parsed = runStateSchema.safeParse(await readJson(file));
-    if (!parsed.success) {
-      const issue = parsed.error.issues[0];
-      throw new InputError(`${file}: ${issue?.path.join(".")}: ${issue?.message}`);
-    }
-    const { data: state } = parsed;
+    const state = await readChecked(file, runStateSchema, WHAT);
     if (state.status === "finished") {
       throw new InputError(`${runDir}: this run has finished; start a new one from its recipe`);
     }
-    const { process: owner } = state;
-    if (owner && LIVE_STATUSES.includes(state.status) && (await isProcessAlive(owner))) {
+    const owner = await livingOwner(state);
+    if (owner) {
       throw new InputError(`${runDir}: process ${owner.pid} is training this run already`);
     }
-    const { message: _, endedAt: __, phase: ___, ...kept } = state;
-    const recorder = new RunRecorder(runDir, {
-      ...kept,
-      status: "starting",
-      process: await currentProcessIdentity(),
-      startedAt: state.startedAt ?? new Date().toISOString(),
-    });
-    await recorder.#write();
-    return recorder;
+    const writer = new StateWriter<RunState>(file, await takenOver(state));
+    await writer.write();
+    return new RunRecorder(runDir, writer);
   }
 
   get state(): Readonly<RunState> {
-    return this.#state;
+    return this.#state.state;
   }
 
   /** @param change fields to set; `undefined` removes one */
-  async update(change: { [Key in keyof RunState]?: RunState[Key] | undefined }): Promise<void> {
-    const isNewStatus = change.status !== undefined && change.status !== this.#state.status;
-    this.#state = JSON.parse(JSON.stringify({ ...this.#state, ...change })) as RunState;
-    const isDue = performance.now() - this.#writtenAt >= STATE_INTERVAL_MS;
-    if (isNewStatus || change.phase !== undefined || isDue) await this.#write();
+  update(change: { [Key in keyof RunState]?: RunState[Key] | undefined }): Promise<void> {
+    return this.#state.update(change);
   }
 
   /** The last word: stops the heartbeat and writes the state as it is. */
-  async close(change: Partial<RunState>): Promise<void> {
-    clearInterval(this.#heartbeat);
-    const { phase: _, ...kept } = this.#state;
-    this.#state = { ...kept, ...change, endedAt: new Date().toISOString() };
-    await this.#write();
+  close(change: Partial<RunState>): Promise<void> {
+    return this.#state.close(change);
   }
 
   async metric(metric: Metric): Promise<void> {
@@ -108,11 +64,7 @@ export class RunRecorder {
 
   /** Lines arrive in the order of the calls, awaited or not. */
   log(line: string): Promise<void> {
-    const file = path.join(this.#dir, RUN_FILES.log);
-    const text = `${new Date().toISOString()} ${line}\n`;
-    const written = this.#logging.then(() => appendFile(file, text));
-    this.#logging = written.catch(() => undefined);
-    return written;
+    return this.#log.log(line);
   }
 
   /** Forgets what came after a checkpoint, and a last line that a killed process left half-written. */
@@ -124,19 +76,6 @@ export class RunRecorder {
     });
     const kept = text.split("\n").filter((line) => isUpTo(line, step));
     await writeFileAtomic(file, kept.map((line) => `${line}\n`).join(""));
-  }
-
-  #write(): Promise<void> {
-    this.#writtenAt = performance.now();
-    const file = path.join(this.#dir, RUN_FILES.state);
-    const state: RunState = { ...this.#state, heartbeatAt: new Date().toISOString() };
-    // One after the other, and a failure (a full disk) is no reason to stop training: the heartbeat tries again.
-    this.#writing = this.#writing
-      .then(() => writeFileAtomic(file, JSON.stringify(state, null, 2)))
-      .catch((error: unknown) => {
-        process.stderr.write(`${file}: ${errorMessage(error)}\n`);
-      });
-    return this.#writing;
   }
 }
 

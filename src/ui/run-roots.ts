@@ -1,18 +1,23 @@
-/** Where runs are looked for and where new ones go: `.retune/runs` of the open folders. */
+/** Where runs and sweeps are looked for and where new ones go: `.retune` of the open folders. */
 import path from "node:path";
 import * as vscode from "vscode";
 import { RUNS_FOLDER } from "../protocol/run-folder.ts";
+import { SWEEPS_FOLDER } from "../protocol/sweep.ts";
 import type { RunStore } from "../runs/run-store.ts";
+import type { SweepStore } from "../runs/sweeps/sweep-store.ts";
 
 export class RunRoots implements vscode.Disposable {
   readonly #store: RunStore;
+  readonly #sweeps: SweepStore;
   readonly #subscription: vscode.Disposable;
   /** Of recipes that lie outside the open folders; for this window only. */
   readonly #extra = new Set<string>();
+  readonly #extraSweeps = new Set<string>();
   #applied: Promise<void> = Promise.resolve();
 
-  constructor(store: RunStore) {
+  constructor(store: RunStore, sweeps: SweepStore) {
     this.#store = store;
+    this.#sweeps = sweeps;
     this.#subscription = vscode.workspace.onDidChangeWorkspaceFolders(() => void this.apply());
   }
 
@@ -24,8 +29,11 @@ export class RunRoots implements vscode.Disposable {
   apply(): Promise<void> {
     const folders = vscode.workspace.workspaceFolders ?? [];
     const local = folders.filter((folder) => folder.uri.scheme === "file");
-    const roots = local.map((folder) => path.join(folder.uri.fsPath, RUNS_FOLDER));
-    this.#applied = this.#store.setRoots([...new Set([...roots, ...this.#extra])]);
+    const roots = (name: string) => local.map((folder) => path.join(folder.uri.fsPath, name));
+    this.#applied = Promise.all([
+      this.#store.setRoots([...new Set([...roots(RUNS_FOLDER), ...this.#extra])]),
+      this.#sweeps.setRoots([...new Set([...roots(SWEEPS_FOLDER), ...this.#extraSweeps])]),
+    ]).then(() => undefined);
     return this.#applied;
   }
 
@@ -35,6 +43,19 @@ export class RunRoots implements vscode.Disposable {
     const root = path.join(folder ?? path.dirname(recipe.fsPath), RUNS_FOLDER);
     if (folder === undefined && !this.#extra.has(root)) {
       this.#extra.add(root);
+      await this.apply();
+    }
+    return root;
+  }
+
+  /** The sweeps folder: of the open folder that the fine-tune lies in or, failing that, of the first; else beside it. */
+  async forSweep(tuned: string): Promise<string> {
+    const folder =
+      vscode.workspace.getWorkspaceFolder(vscode.Uri.file(tuned)) ??
+      vscode.workspace.workspaceFolders?.find(({ uri }) => uri.scheme === "file");
+    const root = path.join(folder?.uri.fsPath ?? path.dirname(tuned), SWEEPS_FOLDER);
+    if (folder === undefined && !this.#extraSweeps.has(root)) {
+      this.#extraSweeps.add(root);
       await this.apply();
     }
     return root;

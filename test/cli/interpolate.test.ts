@@ -1,9 +1,10 @@
 /** From a base to its fine-tune and back, with the command alone. */
 import assert from "node:assert/strict";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
-import type { Point, Summary } from "../../src/cli/sweep.ts";
+import type { SweepPoint, SweepState } from "../../src/protocol/sweep.ts";
+import type { SweepSummary } from "../../src/runs/sweeps/summary.ts";
 import { readModelWeights } from "../../src/weights/model-weights.ts";
 import { readTensorBytes } from "../../src/weights/safetensors.ts";
 import { retune, tinyWorkspace, writeRecipe } from "../support/retune.ts";
@@ -15,6 +16,23 @@ async function sameWeights(one: string, other: string): Promise<void> {
   }
 }
 
+function sweepLines(stdout: string): { points: SweepPoint[]; summary: SweepSummary } {
+  const lines = stdout
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as SweepPoint | SweepSummary);
+  return { summary: lines.pop() as SweepSummary, points: lines as SweepPoint[] };
+}
+
+function readPointLines(sweepDir: string): string[] {
+  const file = path.join(sweepDir, "points.jsonl");
+  return existsSync(file) ? readFileSync(file, "utf8").trimEnd().split("\n") : [];
+}
+
+function stateOf(sweepDir: string): SweepState {
+  return JSON.parse(readFileSync(path.join(sweepDir, "state.json"), "utf8")) as SweepState;
+}
+
 test("a sweep meets the base at 0 and the fine-tune at 1; a chosen alpha is written", async (t) => {
   const dir = tinyWorkspace(t);
   const [base, run] = [path.join(dir, "model"), path.join(dir, "run")];
@@ -24,7 +42,8 @@ test("a sweep meets the base at 0 and the fine-tune at 1; a chosen alpha is writ
   const other = path.join(dir, "other.jsonl");
   writeFileSync(other, '{"text": "a wholly different kind of text"}\n');
   const files = { own: path.join(dir, "data.jsonl"), other };
-  const evals = Object.entries(files).flatMap(([name, file]) => ["--eval", `${name}=${file}`]);
+  const sweepDir = path.join(dir, "sweep");
+  const evals = ["--validation", `own=${files.own}`, "--shifted", `other=${files.other}`];
   const swept = await retune(
     "interpolate",
     base,
@@ -32,16 +51,26 @@ test("a sweep meets the base at 0 and the fine-tune at 1; a chosen alpha is writ
     "--sweep",
     "0:1:0.25",
     ...evals,
-    "--choose",
-    "own",
+    "--sweep-dir",
+    sweepDir,
     "--json",
   );
   assert.equal(swept.code, 0, swept.stderr);
-  const { points, recommended } = JSON.parse(swept.stdout) as { points: Point[] } & Summary;
+  const { points, summary } = sweepLines(swept.stdout);
+  // The ends come first.
   assert.deepEqual(
     points.map(({ alpha }) => alpha),
-    [0, 0.25, 0.5, 0.75, 1],
+    [0, 1, 0.25, 0.5, 0.75],
   );
+  points.sort((a, b) => a.alpha - b.alpha);
+  assert.deepEqual(readdirSync(sweepDir).toSorted(), [
+    "log.txt",
+    "points.jsonl",
+    "state.json",
+    "sweep.json",
+  ]);
+  assert.equal(stateOf(sweepDir).status, "finished");
+  assert.equal(readPointLines(sweepDir).length, 5);
   const evaluated = async (model: string, file: string): Promise<number> => {
     const { stdout } = await retune("eval", model, "--data", file, "--json");
     return (JSON.parse(stdout) as { loss: number }).loss;
@@ -51,7 +80,8 @@ test("a sweep meets the base at 0 and the fine-tune at 1; a chosen alpha is writ
     assert.equal(points.at(-1)!.results[name]!.loss, await evaluated(tuned, file));
   }
   const best = points.reduce((a, b) => (b.results["own"]!.loss < a.results["own"]!.loss ? b : a));
-  assert.deepEqual(recommended, { alpha: best.alpha, by: "own" });
+  const value = best.results["own"]!.loss;
+  assert.deepEqual(summary.recommended, { alpha: best.alpha, by: ["own"], metric: "loss", value });
 
   const at = async (alpha: string): Promise<string> => {
     const out = path.join(dir, `mix-${alpha}`);
@@ -71,8 +101,20 @@ test("a sweep meets the base at 0 and the fine-tune at 1; a chosen alpha is writ
   await sameWeights(await at("1"), tuned);
   assert.equal(await evaluated(await at("0.5"), files.own), points[2]!.results["own"]!.loss);
 
-  const shown = await retune("interpolate", base, tuned, "--sweep", "0:1:0.5", ...evals);
+  const shownDir = path.join(dir, "shown");
+  const tests = ["--eval", `own=${files.own}`, "--shifted", `other=${files.other}`];
+  const shown = await retune(
+    "interpolate",
+    base,
+    tuned,
+    "--sweep",
+    "0:1:0.5",
+    ...tests,
+    "--sweep-dir",
+    shownDir,
+  );
   assert.match(shown.stdout, /^alpha\town loss\town accuracy\tother loss\tother accuracy$/m);
+  assert.match(shown.stdout, /Without validation data nothing is recommended.*alpha 0\.5/);
   const refused = async (message: RegExp, ...args: string[]): Promise<void> => {
     const { code, stderr } = await retune("interpolate", base, ...args);
     assert.equal(code, 2, stderr);
@@ -82,16 +124,18 @@ test("a sweep meets the base at 0 and the fine-tune at 1; a chosen alpha is writ
   await refused(/--alpha must be from 0 to 1, found "1\.5"/, tuned, "--alpha", "1.5", "--out", out);
   await refused(/must be a number of at least 0, found "-1"/, tuned, "--alpha=-1", "--out", out);
   await refused(/is not empty/, tuned, "--alpha", "0.5", "--out", tuned);
-  await refused(/--sweep must be FROM:TO:STEP/, tuned, "--sweep", "0:2:0.1", ...evals);
+  const sweeps = (...args: string[]): string[] => [tuned, "--sweep", ...args, "--sweep-dir", out];
+  await refused(/alphas must be FROM:TO:STEP/, ...sweeps("0:2:0.1", ...evals));
+  await refused(/--eval NAME=FILE is missing/, ...sweeps("0:1:1"));
   await refused(
-    /--choose test is none of the data/,
-    tuned,
-    "--sweep",
-    "0:1:1",
-    ...evals,
-    "--choose",
-    "test",
+    /is both validation and test \(test, own\): .*split the file/,
+    ...sweeps("0:1:1", "--eval", `test=${dir}/model/../data.jsonl`, ...evals),
   );
+  await refused(/missing\.jsonl does not exist/, ...sweeps("0:1:1", "--eval", "x=missing.jsonl"));
+  const torn = path.join(dir, "torn.jsonl");
+  writeFileSync(torn, '{"text": "fine"}\n{"text": \n');
+  await refused(/torn\.jsonl:2: /, ...sweeps("0:1:1", "--eval", `torn=${torn}`));
+  await refused(/is not empty/, tuned, "--sweep", "0:1:1", ...evals, "--sweep-dir", sweepDir);
   assert.ok(!existsSync(out));
 });
 
@@ -111,10 +155,14 @@ test("with an adapter, alpha is the share of its change", async (t) => {
     "0:1:0.5",
     "--eval",
     `rows=${file}`,
+    "--sweep-dir",
+    path.join(dir, "sweep"),
     "--json",
   );
   assert.equal(swept.code, 0, swept.stderr);
-  const { points } = JSON.parse(swept.stdout) as { points: Point[] };
+  const { points, summary } = sweepLines(swept.stdout);
+  assert.equal(summary.recommended, undefined);
+  points.sort((a, b) => a.alpha - b.alpha);
   const loss = async (...model: string[]): Promise<number> =>
     (
       JSON.parse((await retune("eval", ...model, "--data", file, "--json")).stdout) as {

@@ -1,5 +1,5 @@
 // The README's pictures: the run of samples/quick-start.retune.json, light and dark.
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { after, afterEach, before, suite, test } from "node:test";
 import { until } from "../vscode/support/until.ts";
@@ -11,6 +11,22 @@ const RUN_LIMIT_MS = 10 * 60_000;
 const SHOWN_SHARE = 0.7;
 /** A click on a box whose row is still being drawn is lost. */
 const ROWS_SETTLE_MS = 1_000;
+
+/** Data whose rows are shared out between validation and test, by their number of rows for validation. */
+const HALVES = [
+  ["dictionary", 20],
+  ["concise", 30],
+] as const;
+
+function labWorkspace(folder: string): void {
+  samplesWorkspace(folder);
+  for (const [name, count] of HALVES) {
+    const file = (part: string) => path.join(folder, `data/${name}-${part}.jsonl`);
+    const rows = readFileSync(file("eval"), "utf8").trim().split("\n");
+    writeFileSync(file("valid"), `${rows.slice(0, count).join("\n")}\n`);
+    writeFileSync(file("test"), `${rows.slice(count).join("\n")}\n`);
+  }
+}
 
 const LAST_BLOCKS = `// The last blocks learn; what is below them stays as it is.
 {
@@ -35,7 +51,7 @@ suite("pictures", { concurrency: false, skip: !hasSamples }, () => {
   before(async () => {
     mkdirSync(folder, { recursive: true });
     session = await openSession({
-      prepare: samplesWorkspace,
+      prepare: labWorkspace,
       folderName: "samples",
       viewport: { width: 1360, height: 900 },
     });
@@ -110,6 +126,41 @@ suite("pictures", { concurrency: false, skip: !hasSamples }, () => {
     await window.tab(/^quick-start\.md/).waitFor();
     await window.page.locator(".view-line", { hasText: /^In\sa/ }).waitFor();
     await picture("answer");
+  });
+
+  test("the interpolation lab", async () => {
+    const { workbench: window } = session;
+    await window.command("View: Close All Editors");
+    const items = await window.contextMenu("Runs", /^quick-start$/);
+    await items.filter({ hasText: "Interpolate…" }).click();
+    // The run's own evaluation file is ticked: its halves take its place.
+    await window.tick("data/dictionary-eval.jsonl");
+    for (const [name] of HALVES) {
+      for (const half of ["valid", "test"]) await window.tick(`data/${name}-${half}.jsonl`);
+    }
+    await window.page.keyboard.press("Enter");
+    for (let asked = 0; asked < 2 * HALVES.length; asked++) {
+      const about = await window.page
+        .locator(".quick-input-widget input")
+        .getAttribute("placeholder");
+      const isValidation = /-valid\.jsonl/.test(about ?? "");
+      const isShifted = /concise/.test(about ?? "");
+      await window.pick(isValidation ? "Validation" : isShifted ? "Shifted" : "In-distribution");
+      const next = async () => {
+        const now = await window.page
+          .locator(".quick-input-widget input")
+          .getAttribute("placeholder");
+        return now === about ? undefined : true;
+      };
+      await until(next, { what: () => `a question after "${about}"` });
+    }
+    await window.enter("11 models to mix", "0:1:0.05");
+    await window.tab(/quick-start$/).waitFor();
+    const page = window.webview();
+    await page.locator(".badge").getByText("Finished").waitFor({ timeout: RUN_LIMIT_MS });
+    await window.clearNotifications();
+    await page.locator(".dot.recommended").hover();
+    await picture("lab");
   });
 
   test("a classifier", async () => {

@@ -7,7 +7,7 @@ import { root } from "../../.ci/install.mjs";
 import { runNodeTests } from "../../.ci/node-tests.mjs";
 
 const takesImages = process.argv.includes("--images");
-const suites = takesImages ? ["images"] : ["window", "layers", "classification", "trust"];
+const suites = takesImages ? ["images"] : ["window", "layers", "classification", "lab", "trust"];
 
 process.exit(
   runNodeTests(takesImages ? "images" : "vsix", {

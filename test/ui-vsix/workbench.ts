@@ -91,6 +91,15 @@ export class Workbench {
     await row.click();
   }
 
+  /** Ticks or clears a row of the multi-pick that is open. */
+  async tick(label: string | RegExp): Promise<void> {
+    const row = this.page
+      .locator(".quick-input-widget .monaco-list-row", { hasText: label })
+      .first();
+    await row.waitFor();
+    await row.locator(".monaco-checkbox").click();
+  }
+
   notification(text: string | RegExp): Locator {
     return this.page.locator(".notification-toast", { hasText: text });
   }

@@ -63,6 +63,9 @@ test("commands that start a process are off in a folder that is not trusted", ()
     "resumeRun",
     "generate",
     "mergeAdapter",
+    "interpolate",
+    "continueSweep",
+    "saveMix",
   ];
   for (const name of starting) {
     const command = commands.find(({ command: id }) => id === `retune.${name}`);

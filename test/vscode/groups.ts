@@ -5,6 +5,7 @@ import {
   historyWorkspace,
   hugeWorkspace,
   labelledWorkspace,
+  labWorkspace,
   tinyWorkspace,
 } from "./support/workspaces.ts";
 
@@ -22,6 +23,7 @@ export const GROUPS: readonly Group[] = [
   { name: "bad-input", suites: ["recipes", "bad-input"], prepare: brokenWorkspace },
   { name: "freeze", suites: ["freeze"], prepare: brokenWorkspace },
   { name: "classification", suites: ["classification"], prepare: labelledWorkspace },
+  { name: "lab", suites: ["lab"], prepare: labWorkspace },
   { name: "budget", suites: ["budget"], prepare: hugeWorkspace },
   { name: "training", suites: ["training"], prepare: tinyWorkspace },
 ];

@@ -56,9 +56,9 @@ suite("trees", () => {
   });
 
   test("runs are grouped, newest first, each with its state", async () => {
-    const { store } = await retune();
+    const { store, sweeps } = await retune();
     await store.refresh();
-    const tree = new RunsTree(store);
+    const tree = new RunsTree(store, sweeps);
     const lines = await print(tree, 2);
     tree.dispose();
     assert.equal(lines[0], "Finished | 3");

@@ -99,7 +99,11 @@ function withUniqueLabels(entries: readonly ModelEntry[]): ModelEntry[] {
 
 async function inWorkspace(): Promise<Found[]> {
   const files = await vscode.workspace.findFiles(SEARCH_PATTERN, SEARCH_EXCLUDES);
-  const paths = files.filter((uri) => uri.scheme === "file").map((uri) => uri.fsPath);
+  const paths = files
+    .filter((uri) => uri.scheme === "file")
+    .map((uri) => uri.fsPath)
+    // What a sweep has under evaluation is gone in a moment.
+    .filter((file) => !/[\\/]\.retune[\\/]sweeps[\\/]/.test(file));
   return modelsAmong(paths).map((model) => ({
     path: model,
     label: labelOf(model),

@@ -1,14 +1,13 @@
 /** Adapter → base → output folder; the merge itself is a child process that can be cancelled. */
-import { stat } from "node:fs/promises";
 import path from "node:path";
 import * as vscode from "vscode";
 import { runCli } from "../../runs/run-cli.ts";
 import type { App } from "../app.ts";
-import { toFileName } from "../../util/format.ts";
 import type { AdapterEntry } from "../catalogs/adapter-catalog.ts";
 import { requireTrust } from "../trust.ts";
 import { describeAdapter } from "../views/adapters-tree.ts";
 import { asRow } from "../views/rows.ts";
+import { askOutput } from "./ask-output.ts";
 import { resolveBase } from "./pick-generator.ts";
 import { runDirOf } from "./pick-run.ts";
 import { withCancel } from "./with-cancel.ts";
@@ -21,7 +20,13 @@ export async function mergeAdapter(app: App, argument: unknown): Promise<string 
   if (adapter === undefined) return undefined;
   const base = await resolveBase(app, adapter);
   if (base === undefined) return undefined;
-  const out = await askOutput(base, adapter.label);
+  const baseName = path.basename(base).replace(/\.gguf$/i, "");
+  const out = await askOutput({
+    title: TITLE,
+    prompt: "Folder for the merged model; it must not exist yet",
+    name: `${baseName}-${adapter.label}`,
+    beside: base,
+  });
   if (out === undefined) return undefined;
   const done = await withCancel(
     `Merging ${adapter.label} into ${path.basename(base)}`,
@@ -75,23 +80,4 @@ async function pickAdapter(app: App): Promise<AdapterEntry | undefined> {
   }));
   const placeHolder = "Merge which adapter?";
   return (await vscode.window.showQuickPick(items, { title: TITLE, placeHolder }))?.adapter;
-}
-
-async function askOutput(base: string, adapterName: string): Promise<string | undefined> {
-  const folder = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath ?? path.dirname(base);
-  const baseName = path.basename(base).replace(/\.gguf$/i, "");
-  const proposal = path.join(folder, "models", toFileName(`${baseName}-${adapterName}`));
-  const out = await vscode.window.showInputBox({
-    title: TITLE,
-    prompt: "Folder for the merged model; it must not exist yet",
-    value: proposal,
-    valueSelection: [proposal.length - path.basename(proposal).length, proposal.length],
-    ignoreFocusOut: true,
-    validateInput: async (value) => {
-      if (!path.isAbsolute(value.trim())) return "An absolute path, please.";
-      const exists = await stat(value.trim()).catch(() => undefined);
-      return exists ? "That exists already: choose another name." : undefined;
-    },
-  });
-  return out === undefined ? undefined : path.resolve(out.trim());
 }

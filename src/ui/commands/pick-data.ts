@@ -30,7 +30,7 @@ export async function pickData(title: string): Promise<string | undefined> {
   });
 }
 
-async function findDataFiles() {
+export async function findDataFiles() {
   const uris = await vscode.workspace.findFiles("**/*.jsonl", EXCLUDES, MAX_FILES);
   const files = uris.filter((uri) => uri.scheme === "file").map((uri) => uri.fsPath);
   const last = (file: string) => Number(isEvaluationFile(file));

@@ -8,13 +8,24 @@ import { UntrustedError } from "../trust.ts";
 import { copyPath, copyRunId, reveal, revealRunOutput, showLog, showRecipe } from "./show.ts";
 import { freezeLayers, layerPreset, measureLayers, saveLayers } from "./freeze-layers.ts";
 import { generate } from "./generate.ts";
+import { interpolate } from "./interpolate.ts";
 import { mergeAdapter } from "./merge-adapter.ts";
 import { addModelFolder, refresh, removeModelFolder } from "./model-folders.ts";
 import { deleteRun, openRun, resumeRun, stopRun } from "./run-commands.ts";
+import { saveMix } from "./save-mix.ts";
+import {
+  continueSweep,
+  deleteSweep,
+  exportSweepCsv,
+  exportSweepJson,
+  openSweep,
+  showSweepLog,
+  stopSweep,
+} from "./sweep-commands.ts";
 import { startRun } from "./start-run.ts";
 import { startRunFromRecipe } from "./start-run-from-recipe.ts";
 
-type Handler = (app: App, argument: unknown) => unknown;
+type Handler = (app: App, argument: unknown, detail?: unknown) => unknown;
 
 const HANDLERS: Record<keyof typeof COMMANDS, Handler> = {
   startRun,
@@ -32,6 +43,15 @@ const HANDLERS: Record<keyof typeof COMMANDS, Handler> = {
   copyRunId,
   deleteRun,
   mergeAdapter,
+  interpolate,
+  openSweep,
+  stopSweep,
+  continueSweep,
+  saveMix,
+  showSweepLog,
+  exportSweepCsv,
+  exportSweepJson,
+  deleteSweep,
   generate,
   reveal,
   revealRunOutput,
@@ -49,9 +69,9 @@ const SHOW_OUTPUT = { title: "Show Output", command: COMMANDS.showOutput };
 export function registerCommands(app: App): vscode.Disposable {
   const names = Object.keys(COMMANDS) as (keyof typeof COMMANDS)[];
   const registrations = names.map((name) =>
-    vscode.commands.registerCommand(COMMANDS[name], async (argument: unknown) => {
+    vscode.commands.registerCommand(COMMANDS[name], async (argument: unknown, detail: unknown) => {
       try {
-        return await HANDLERS[name](app, argument);
+        return await HANDLERS[name](app, argument, detail);
       } catch (error) {
         app.log.error(error instanceof Error ? error : String(error));
         void showError(error);

@@ -23,13 +23,7 @@ export async function showRecipe(app: App, argument: unknown): Promise<void> {
 export async function showLog(app: App, argument: unknown): Promise<void> {
   const run = await runFrom(app, argument, ANY_RUN);
   if (run === undefined) return;
-  const editor = await openFile(
-    path.join(run.dir, RUN_FILES.log),
-    `${run.name} has not written a log yet`,
-  );
-  const end = editor.document.lineAt(editor.document.lineCount - 1).range.end;
-  editor.selection = new vscode.Selection(end, end);
-  editor.revealRange(editor.selection);
+  await openLog(path.join(run.dir, RUN_FILES.log), `${run.name} has not written a log yet`);
 }
 
 export async function copyRunId(app: App, argument: unknown): Promise<void> {
@@ -74,7 +68,16 @@ function pathOf(argument: unknown): string | undefined {
   const row = asRow(argument);
   if (row?.kind === "model") return row.model.path;
   if (row?.kind === "adapter") return row.adapter.path;
+  if (row?.kind === "sweep") return row.sweepDir;
   return row?.kind === "run" ? row.runDir : undefined;
+}
+
+/** At its end, where the news is. */
+export async function openLog(file: string, missing: string): Promise<void> {
+  const editor = await openFile(file, missing);
+  const end = editor.document.lineAt(editor.document.lineCount - 1).range.end;
+  editor.selection = new vscode.Selection(end, end);
+  editor.revealRange(editor.selection);
 }
 
 async function openFile(file: string, missing: string): Promise<vscode.TextEditor> {

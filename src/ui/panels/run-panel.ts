@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import path from "node:path";
 import * as vscode from "vscode";
 import { fromPanelSchema, type PanelAction } from "../../protocol/panel-messages.ts";
@@ -8,9 +7,9 @@ import { MetricsTail } from "../../runs/metrics-tail.ts";
 import { readEvaluation, readRun, type Run } from "../../runs/run.ts";
 import type { RunStore } from "../../runs/run-store.ts";
 import { errorMessage } from "../../util/errors.ts";
+import { loadPage, panelTitle } from "./load-page.ts";
 import { readLastLines } from "./log-tail.ts";
 import { toColumns } from "./metric-columns.ts";
-import { runPanelHtml } from "./run-panel-html.ts";
 
 interface RunPanelOptions {
   panel: vscode.WebviewPanel;
@@ -25,8 +24,6 @@ const SEND_INTERVAL_MS = 200;
 /** How often a run outside the store's folders is looked at. */
 const FOREIGN_POLL_MS = 2_000;
 const LOG_TAIL = { maxLines: 200, maxBytes: 64 * 1024 };
-
-const MAX_TITLE_LENGTH = 40;
 
 type Part = "run" | "metrics" | "log";
 
@@ -86,17 +83,10 @@ export class RunPanel implements vscode.Disposable {
 
   #load(): void {
     const { panel, runDir, mediaUri } = this.#options;
-    const { webview } = panel;
-    webview.options = { enableScripts: true, localResourceRoots: [mediaUri] };
-    const uri = (name: string) =>
-      webview.asWebviewUri(vscode.Uri.joinPath(mediaUri, name)).toString();
-    webview.html = runPanelHtml({
-      runDir,
-      title: panel.title,
-      cspSource: webview.cspSource,
-      scriptUri: uri("run-panel.js"),
-      styleUri: uri("run-panel.css"),
-      nonce: randomBytes(16).toString("base64url"),
+    loadPage(panel, {
+      name: "run-panel",
+      mediaUri,
+      shows: { attribute: "run-dir", value: runDir },
     });
   }
 
@@ -221,11 +211,6 @@ export class RunPanel implements vscode.Disposable {
     const run = await readRun(this.#options.runDir).catch(() => undefined);
     if (run === undefined) this.#options.panel.dispose();
   }
-}
-
-/** Names may be 200 characters long; a tab as wide as the window hides the other tabs. */
-export function panelTitle(name: string): string {
-  return name.length <= MAX_TITLE_LENGTH ? name : `${name.slice(0, MAX_TITLE_LENGTH - 1)}…`;
 }
 
 function toView(run: Run): RunView {

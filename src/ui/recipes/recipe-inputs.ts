@@ -25,15 +25,22 @@ export function isEvaluationFile(file: string): boolean {
 
 /** The file for evaluation that lies beside train.jsonl: eval.jsonl, valid.jsonl and the like. */
 export async function evaluationFileBeside(train: string): Promise<string | undefined> {
+  return (await evaluationFilesBeside(train))[0];
+}
+
+/** All of them, the likeliest first. */
+export async function evaluationFilesBeside(train: string): Promise<string[]> {
   const name = path.basename(train);
-  if (!TRAIN.test(name)) return undefined;
+  if (!TRAIN.test(name)) return [];
   const rest = name.replace(TRAIN, "");
   const beside = await readdir(path.dirname(train)).catch(() => []);
-  const [first] = beside
-    .filter((file) => EVALUATION.test(file) && file.replace(EVALUATION, "") === rest)
-    // A test set is the last choice: it is for the end.
-    .toSorted((a, b) => Number(/^test/i.test(a)) - Number(/^test/i.test(b)) || a.localeCompare(b));
-  return first && path.join(path.dirname(train), first);
+  return (
+    beside
+      .filter((file) => EVALUATION.test(file) && file.replace(EVALUATION, "") === rest)
+      // A test set is the last choice: it is for the end.
+      .toSorted((a, b) => Number(/^test/i.test(a)) - Number(/^test/i.test(b)) || a.localeCompare(b))
+      .map((file) => path.join(path.dirname(train), file))
+  );
 }
 
 const PEEK_BYTES = 64 * 1024;

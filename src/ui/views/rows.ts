@@ -1,5 +1,6 @@
 /** What the trees hand to commands: a row is one of these, and a command tells them apart by `kind`. */
 import type { Run } from "../../runs/run.ts";
+import type { Sweep } from "../../runs/sweeps/sweep.ts";
 import type { AdapterEntry } from "../catalogs/adapter-catalog.ts";
 import type { ModelEntry } from "../catalogs/model-catalog.ts";
 import type { LayerGroup, TensorRow } from "../catalogs/tensor-groups.ts";
@@ -13,6 +14,15 @@ export interface RunRow {
   kind: "run";
   runDir: string;
   run: Run;
+}
+export interface SweepGroupRow {
+  kind: "sweepGroup";
+  sweeps: readonly Sweep[];
+}
+export interface SweepRow {
+  kind: "sweep";
+  sweepDir: string;
+  sweep: Sweep;
 }
 export interface ModelRow {
   kind: "model";
@@ -33,7 +43,15 @@ export interface AdapterRow {
   adapter: AdapterEntry;
 }
 
-type Row = RunGroupRow | RunRow | ModelRow | LayerRow | TensorLeaf | AdapterRow;
+type Row =
+  | RunGroupRow
+  | RunRow
+  | SweepGroupRow
+  | SweepRow
+  | ModelRow
+  | LayerRow
+  | TensorLeaf
+  | AdapterRow;
 
 /** A command's argument as a row, when it came from one of our trees. */
 export function asRow(argument: unknown): Row | undefined {

@@ -2,12 +2,14 @@ import * as vscode from "vscode";
 import type { Run } from "../../runs/run.ts";
 import { isActive, isLive } from "../../runs/run-status.ts";
 import type { RunStore } from "../../runs/run-store.ts";
+import type { SweepStore } from "../../runs/sweeps/sweep-store.ts";
 import { COMMANDS } from "../command-ids.ts";
 import { describeRun, progressOf, stepText } from "../run-text.ts";
 import { formatCount, formatLoss } from "../../util/format.ts";
 import { shortPaths } from "../short-paths.ts";
 import { factsTooltip } from "./markdown.ts";
-import type { RunGroupRow, RunRow } from "./rows.ts";
+import type { RunGroupRow, RunRow, SweepGroupRow, SweepRow } from "./rows.ts";
+import { sweepItem } from "./sweep-item.ts";
 
 /**
  * A running trainer writes several times a second; the eye does not need more than this, and a row
@@ -17,14 +19,15 @@ const REDRAW_INTERVAL_MS = 2_000;
 /** A new state changes what can be done with a run: its buttons must not lag behind. */
 const NEW_STATE_DELAY_MS = 100;
 
-type Row = RunGroupRow | RunRow;
+type Row = RunGroupRow | RunRow | SweepGroupRow | SweepRow;
 
 export class RunsTree implements vscode.TreeDataProvider<Row> {
   readonly #changed = new vscode.EventEmitter<Row[] | undefined>();
   readonly onDidChangeTreeData = this.#changed.event;
   readonly #store: RunStore;
+  readonly #sweeps: SweepStore;
   readonly #ready: () => Promise<void>;
-  readonly #subscription: vscode.Disposable;
+  readonly #subscriptions: vscode.Disposable[];
   /** Rows are kept, so that one can be drawn anew without the others. */
   readonly #rows = new Map<string, RunRow>();
   readonly #shown = new Map<string, string>();
@@ -33,10 +36,15 @@ export class RunsTree implements vscode.TreeDataProvider<Row> {
   #progress: NodeJS.Timeout | undefined;
 
   /** @param ready settles when the store has been filled: until then "no run" is not known */
-  constructor(store: RunStore, ready = () => Promise.resolve()) {
+  constructor(store: RunStore, sweeps: SweepStore, ready = () => Promise.resolve()) {
     this.#store = store;
+    this.#sweeps = sweeps;
     this.#ready = ready;
-    this.#subscription = store.onDidChange(({ type, run }) => {
+    const ofSweeps = sweeps.onDidChangeItem(({ type }) => {
+      // They change every few seconds, a point at a time.
+      if (type !== "log") this.#redrawSoon();
+    });
+    const ofRuns = store.onDidChange(({ type, run }) => {
       if (type === "metrics" || type === "log") return;
       const state = type === "removed" ? type : `${run.status} ${run.hasAdapter || run.hasModel}`;
       const isNew = this.#shown.get(run.dir) !== state;
@@ -47,11 +55,15 @@ export class RunsTree implements vscode.TreeDataProvider<Row> {
       row.run = run;
       this.#redrawRowSoon(row);
     });
+    this.#subscriptions = [ofRuns, ofSweeps];
   }
 
   async getChildren(row?: Row): Promise<Row[]> {
     if (row?.kind === "runGroup") {
       return row.runs.map((run) => this.#rowOf(run));
+    }
+    if (row?.kind === "sweepGroup") {
+      return row.sweeps.map((sweep): SweepRow => ({ kind: "sweep", sweepDir: sweep.dir, sweep }));
     }
     if (row !== undefined) return [];
     await this.#ready().catch(() => undefined);
@@ -64,22 +76,30 @@ export class RunsTree implements vscode.TreeDataProvider<Row> {
       { kind: "runGroup", label: "Active", runs: runs.filter((run) => isActive(run.status)) },
       { kind: "runGroup", label: "Finished", runs: runs.filter((run) => !isActive(run.status)) },
     ];
-    return groups.filter((group) => group.runs.length > 0);
+    const sweeps = this.#sweeps.items();
+    return [
+      ...groups.filter((group) => group.runs.length > 0),
+      ...(sweeps.length > 0 ? [{ kind: "sweepGroup", sweeps } satisfies SweepGroupRow] : []),
+    ];
   }
 
   getTreeItem(row: Row): vscode.TreeItem {
-    if (row.kind === "run") return runItem(row.run);
-    const item = new vscode.TreeItem(row.label, vscode.TreeItemCollapsibleState.Expanded);
-    item.id = `group:${row.label}`;
-    item.description = String(row.runs.length);
-    item.contextValue = "runGroup";
-    return item;
+    switch (row.kind) {
+      case "run":
+        return runItem(row.run);
+      case "sweep":
+        return sweepItem(row.sweep);
+      case "runGroup":
+        return groupItem(row.label, row.runs.length, row.kind);
+      case "sweepGroup":
+        return groupItem("Interpolations", row.sweeps.length, row.kind);
+    }
   }
 
   dispose(): void {
     clearTimeout(this.#whole);
     clearTimeout(this.#progress);
-    this.#subscription.dispose();
+    for (const subscription of this.#subscriptions) subscription.dispose();
     this.#changed.dispose();
   }
 
@@ -109,6 +129,14 @@ export class RunsTree implements vscode.TreeDataProvider<Row> {
       this.#stale.clear();
     }, REDRAW_INTERVAL_MS);
   }
+}
+
+function groupItem(label: string, count: number, contextValue: string): vscode.TreeItem {
+  const item = new vscode.TreeItem(label, vscode.TreeItemCollapsibleState.Expanded);
+  item.id = `group:${label}`;
+  item.description = String(count);
+  item.contextValue = contextValue;
+  return item;
 }
 
 function runItem(run: Run): vscode.TreeItem {

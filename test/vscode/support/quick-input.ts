@@ -39,6 +39,20 @@ export class QuickInput {
     await vscode.commands.executeCommand("workbench.action.acceptSelectedQuickOpenItem");
   }
 
+  /** Ticks or clears rows of the next multi-pick, counted from its first, and accepts it. */
+  async toggle(...rows: readonly number[]): Promise<void> {
+    await this.#shown();
+    // No row of a multi-pick is focused at first.
+    let at = -1;
+    for (const row of rows) {
+      for (; at < row; at++) {
+        await vscode.commands.executeCommand("workbench.action.quickOpenNavigateNext");
+      }
+      await vscode.commands.executeCommand("workbench.action.quickPickManyToggle");
+    }
+    await vscode.commands.executeCommand("workbench.action.acceptSelectedQuickOpenItem");
+  }
+
   /** Leaves the next quick input with Escape. */
   async cancel(): Promise<void> {
     await this.#shown();

@@ -125,6 +125,24 @@ export function historyWorkspace(folder: string): void {
   writeRun(folder, "run-gone", { ...started, status: "running", step: 5, heartbeatAt: CREATED_AT });
 }
 
+/**
+ * The history workspace with more data to evaluate on, a second model of the tiny one's shape, one of
+ * another shape, and rows that can't be read.
+ */
+export function labWorkspace(folder: string): void {
+  historyWorkspace(folder);
+  writeRows(path.join(folder, "data/valid.jsonl"), 6);
+  const other = Array.from({ length: 6 }, (_, i) => JSON.stringify({ text: `${i} is a number` }));
+  writeFileSync(path.join(folder, "data/other.jsonl"), `${other.join("\n")}\n`);
+  mkdirSync(path.join(folder, "broken"));
+  writeFileSync(path.join(folder, "broken/torn.jsonl"), '{"text": "a"}\n{"text": \n');
+  const misfit = path.join(folder, "models/misfit");
+  writeTinyLlama(misfit);
+  const config = path.join(misfit, "config.json");
+  const change = { num_attention_heads: 2 };
+  writeFileSync(config, JSON.stringify({ ...JSON.parse(readFileSync(config, "utf8")), ...change }));
+}
+
 /** A Llama of 43 billion parameters, to be drawn at random: a config and a tokenizer say all. */
 export function hugeWorkspace(folder: string): void {
   tinyWorkspace(folder);

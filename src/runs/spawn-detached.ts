@@ -1,18 +1,17 @@
 /**
- * Starts the training process detached: it belongs to no window and outlives all of them. Its
+ * Starts a process on a folder of ours, detached: it belongs to no window and outlives all of them. Its
  * arena allocator keeps memory between steps by itself, so no MALLOC_* variables are set.
  */
 import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import path from "node:path";
-import { RUN_FILES } from "../protocol/run-folder.ts";
 
 export interface ExitStatus {
   code: number | null;
   signal: NodeJS.Signals | null;
 }
 
-export interface Trainer {
+export interface DetachedProcess {
   pid: number | undefined;
   /** Settles when the process ends while this one still lives; rejects when it could not start. */
   exited: Promise<ExitStatus>;
@@ -29,14 +28,17 @@ export function nodeEnvironment(): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(kept), ELECTRON_RUN_AS_NODE: "1" };
 }
 
-/** @param trainerPath the bundled training process, dist/trainer.cjs */
-export function spawnTrainer(trainerPath: string, runDir: string): Trainer {
-  // What the runtime itself prints when it dies lands where the user looks: in the run's log.
-  const log = openSync(path.join(runDir, RUN_FILES.log), "a");
+/** @param args the bundled script and what it is told */
+export function spawnDetached(
+  args: readonly string[],
+  { dir, logFile }: { dir: string; logFile: string },
+): DetachedProcess {
+  // What the runtime itself prints when it dies lands where the user looks: in the folder's log.
+  const log = openSync(path.join(dir, logFile), "a");
   try {
-    const child = spawn(process.execPath, [trainerPath, runDir], {
+    const child = spawn(process.execPath, args, {
       detached: true,
-      cwd: runDir,
+      cwd: dir,
       stdio: ["ignore", log, log],
       env: nodeEnvironment(),
       windowsHide: true,

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { runPanelHtml } from "../../../src/ui/panels/run-panel-html.ts";
+import { panelHtml } from "../../../src/ui/panels/panel-html.ts";
 
-const html = runPanelHtml({
-  runDir: `/runs/"><script>alert(1)</script>`,
+const html = panelHtml({
+  shows: { attribute: "run-dir", value: `/runs/"><script>alert(1)</script>` },
   title: "<b>bold</b> & more",
   cspSource: "https://webview.example",
   scriptUri: "https://webview.example/run-panel.js",

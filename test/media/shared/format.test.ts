@@ -12,7 +12,7 @@ import {
   formatTickCount,
   formatTickDuration,
   formatValue,
-} from "../../../media/run-panel/format.ts";
+} from "../../../media/shared/format.ts";
 
 function table<In>(format: (value: In) => string, cases: readonly (readonly [In, string])[]): void {
   for (const [value, expected] of cases) assert.equal(format(value), expected);

@@ -1,6 +1,6 @@
 import { element } from "./dom.ts";
 
-/** Colours of the canvas, each a class of style.css that resolves VS Code's colour variables. */
+/** Colours of the canvas, each a class of page.css that resolves VS Code's colour variables. */
 const PALETTE_NAMES = [
   "text",
   "grid",

@@ -1,19 +1,46 @@
-import type { PanelAction, RunView } from "../../src/protocol/panel-messages.ts";
+import type { RunStatus } from "../../src/protocol/run-folder.ts";
 import { element, setHidden, setText } from "./dom.ts";
-import { baseName } from "./format.ts";
-import { methodLabel } from "./method-settings.ts";
-import { actionButtons, bannerOf, progressShare, progressText, statusLabel } from "./status.ts";
-import type { ProgressFacts } from "./status.ts";
+import { statusLabel } from "./status-label.ts";
+
+export interface HeaderButton<Action extends string> {
+  action: Action;
+  label: string;
+  primary: boolean;
+  disabled: boolean;
+}
+
+export interface Banner {
+  tone: "bad" | "idle";
+  title: string;
+  message: string;
+  /** The way out. */
+  hint: string;
+}
+
+export interface HeaderView<Action extends string> {
+  name: string;
+  status: RunStatus;
+  subtitle: { text: string; title: string };
+  buttons: readonly HeaderButton<Action>[];
+  banner: Banner | undefined;
+}
+
+export interface ProgressView {
+  text: string;
+  /** In [0, 1]; undefined: not known, the bar only shows that something goes on. */
+  share: number | undefined;
+  status: RunStatus;
+}
 
 /** Name, state, buttons, progress and what went wrong. Elements stay; only what differs is touched. */
-export class Header {
+export class Header<Action extends string> {
   private readonly name = element("h1");
   private readonly badge = element("span", { class: "badge", role: "status" });
   private readonly subtitle = element("p", { class: "subtitle" });
   private readonly actions = element("div", {
     class: "actions",
     role: "group",
-    "aria-label": "Run",
+    "aria-label": "Actions",
   });
   private readonly bar = element("div", { class: "bar" });
   private readonly track = element("div", {
@@ -26,11 +53,11 @@ export class Header {
   private readonly progress = element("p", { class: "progress-text" });
   private readonly banner = element("section", { class: "banner", role: "alert" });
   private readonly notice = element("p", { class: "notice", role: "alert" });
-  private readonly onAction: (action: PanelAction) => void;
+  private readonly onAction: (action: Action) => void;
   private shownButtons = "";
   private shownBanner = "";
 
-  constructor(root: HTMLElement, onAction: (action: PanelAction) => void) {
+  constructor(root: HTMLElement, onAction: (action: Action) => void) {
     this.onAction = onAction;
     this.track.append(this.bar);
     setHidden(this.banner, true);
@@ -46,34 +73,24 @@ export class Header {
     );
   }
 
-  showRun(run: RunView): void {
-    setText(this.name, run.name, run.name);
-    const { label, tone } = statusLabel(run.status);
+  show(view: HeaderView<Action>): void {
+    setText(this.name, view.name, view.name);
+    const { label, tone } = statusLabel(view.status);
     setText(this.badge, label);
     this.badge.className = `badge ${tone}`;
-    if (run.recipe !== undefined) {
-      const { method, base } = run.recipe;
-      setText(
-        this.subtitle,
-        `${methodLabel(method)} · ${baseName(base)}`,
-        `${base}\n${run.runDir}`,
-      );
-    } else {
-      setText(this.subtitle, baseName(run.runDir), run.runDir);
-    }
-    this.showButtons(run);
-    this.showBanner(run);
+    setText(this.subtitle, view.subtitle.text, view.subtitle.title);
+    this.showButtons(view.buttons);
+    this.showBanner(view.banner);
   }
 
-  showProgress(facts: ProgressFacts): void {
-    setText(this.progress, progressText(facts));
-    const share = progressShare(facts);
+  showProgress({ text, share, status }: ProgressView): void {
+    setText(this.progress, text);
     this.track.classList.toggle("indeterminate", share === undefined);
-    this.track.dataset["tone"] = statusLabel(facts.run.status).tone;
+    this.track.dataset["tone"] = statusLabel(status).tone;
     this.bar.style.width = share === undefined ? "" : `${share * 100}%`;
     if (share === undefined) this.track.removeAttribute("aria-valuenow");
     else this.track.setAttribute("aria-valuenow", String(Math.round(share * 100)));
-    this.track.setAttribute("aria-valuetext", progressText(facts));
+    this.track.setAttribute("aria-valuetext", text);
   }
 
   /** An action that failed says so here; undefined clears it. */
@@ -82,8 +99,7 @@ export class Header {
     setText(this.notice, message ?? "");
   }
 
-  private showButtons(run: RunView): void {
-    const buttons = actionButtons(run);
+  private showButtons(buttons: readonly HeaderButton<Action>[]): void {
     const key = JSON.stringify(buttons);
     if (key === this.shownButtons) return;
     this.shownButtons = key;
@@ -99,8 +115,7 @@ export class Header {
     if (focused) this.actions.querySelector<HTMLElement>("button:not(:disabled)")?.focus();
   }
 
-  private showBanner(run: RunView): void {
-    const banner = bannerOf(run);
+  private showBanner(banner: Banner | undefined): void {
     const key = JSON.stringify(banner ?? null);
     if (key === this.shownBanner) return;
     this.shownBanner = key;

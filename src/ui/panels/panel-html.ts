@@ -1,5 +1,6 @@
 interface PageOptions {
-  runDir: string;
+  /** What the page shows, as the data attribute of its body: `run-dir` or `sweep-dir`. */
+  shows: { attribute: "run-dir" | "sweep-dir"; value: string };
   title: string;
   /** What the webview may load styles from: `webview.cspSource`. */
   cspSource: string;
@@ -9,8 +10,8 @@ interface PageOptions {
   nonce: string;
 }
 
-/** The run panel's document: an empty body, one style sheet, one script, and nothing else allowed. */
-export function runPanelHtml(options: PageOptions): string {
+/** A panel's document: an empty body, one style sheet, one script, and nothing else allowed. */
+export function panelHtml(options: PageOptions): string {
   const policy = [
     "default-src 'none'",
     `style-src ${options.cspSource}`,
@@ -25,7 +26,7 @@ export function runPanelHtml(options: PageOptions): string {
 <link rel="stylesheet" href="${escapeHtml(options.styleUri)}">
 <title>${escapeHtml(options.title)}</title>
 </head>
-<body data-run-dir="${escapeHtml(options.runDir)}">
+<body data-${options.shows.attribute}="${escapeHtml(options.shows.value)}">
 <script nonce="${options.nonce}" src="${escapeHtml(options.scriptUri)}"></script>
 </body>
 </html>

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
-import { linearTicks, logTicks } from "../../../media/run-panel/ticks.ts";
+import { linearTicks, logTicks } from "../../../media/shared/ticks.ts";
 
 test("decades where there are enough of them", () => {
   assert.deepEqual(logTicks(0.0005, 20, 10), [0.001, 0.01, 0.1, 1, 10]);

@@ -1,0 +1,188 @@
+// The lab panel's page. It draws a sweep and says what was pressed; everything it shows comes in
+// messages (src/protocol/lab-messages.ts).
+import "./style.css";
+import type { FromLab, LabAction, SweepView, ToLab } from "../../src/protocol/lab-messages.ts";
+import type { SweepData } from "../../src/protocol/sweep.ts";
+import { element, setHidden, setText } from "../shared/dom.ts";
+import { Header } from "../shared/header.ts";
+import { LogView } from "../shared/log-view.ts";
+import { AlphaCurvesView } from "./alpha-curves.ts";
+import type { LabContext } from "./lab-context.ts";
+import { defaultAxes, defaultMetric, measuresOf, metricsOf, nearestAlpha } from "./measures.ts";
+import type { Measure } from "./measures.ts";
+import { PointTable } from "./point-table.ts";
+import { emptyText, headerView, progressView } from "./status.ts";
+import { Toolbar } from "./toolbar.ts";
+import { TwoAxisView } from "./two-axis.ts";
+import { Verdict } from "./verdict.ts";
+import { type LabView, restoreView } from "./view-state.ts";
+
+interface VsCodeApi {
+  postMessage(message: FromLab): void;
+  getState(): unknown;
+  setState(state: LabView): void;
+}
+declare function acquireVsCodeApi(): VsCodeApi;
+
+const SAVE_DELAY_MS = 150;
+/** The paper's default: shown first where nothing is recommended. */
+const DEFAULT_ALPHA = 0.5;
+
+class LabPage {
+  private readonly vscode = acquireVsCodeApi();
+  private readonly view = restoreView(
+    this.vscode.getState(),
+    document.body.dataset["sweepDir"] ?? "",
+  );
+  private readonly main = element("main");
+  private readonly header = new Header<LabAction>(this.main, (action) =>
+    this.say({ type: "action", action }),
+  );
+  private readonly empty = element("p", { class: "empty" });
+  private readonly verdict = new Verdict({
+    onSelect: (alpha) => this.select(alpha),
+    onSave: (alpha) => this.say({ type: "save", alpha }),
+  });
+  private readonly toolbar = new Toolbar({
+    onMetric: (metric) => this.choose({ metric }),
+    onAxis: (axis, id) => this.choose({ [axis]: id }),
+  });
+  private readonly twoAxis = new TwoAxisView();
+  private readonly curves = new AlphaCurvesView();
+  private readonly table = new PointTable();
+  private readonly charts = element("div", { class: "charts lab-charts" }, [
+    this.twoAxis.root,
+    this.curves.root,
+  ]);
+  private readonly body = element("div", {}, [
+    this.verdict.root,
+    this.toolbar.root,
+    this.charts,
+    this.table.root,
+  ]);
+  private readonly details = element("div", { class: "details" });
+  private readonly log = new LogView(this.details);
+  private sweep: SweepView | undefined;
+  private saveTimer: number | undefined;
+  private scrollRestored = false;
+
+  constructor() {
+    // Nothing is shown before it is known.
+    setHidden(this.empty, true);
+    setHidden(this.body, true);
+    this.main.classList.add("waiting");
+    this.main.append(this.empty, this.body, this.details);
+    document.body.append(this.main);
+    this.save();
+    window.addEventListener("message", ({ data }: MessageEvent<ToLab>) => this.receive(data));
+    window.addEventListener("scroll", () => this.saveSoon(), { passive: true });
+    this.vscode.postMessage({ type: "ready" });
+  }
+
+  private say(message: FromLab): void {
+    this.header.showNotice(undefined);
+    this.vscode.postMessage(message);
+  }
+
+  private receive(message: ToLab): void {
+    switch (message.type) {
+      case "sweep":
+        this.sweep = message.sweep;
+        this.main.classList.remove("waiting");
+        this.draw();
+        break;
+      case "log":
+        this.log.show(message.lines);
+        break;
+      case "problem":
+        this.main.classList.remove("waiting");
+        this.header.showNotice(message.message);
+        break;
+    }
+  }
+
+  private draw(): void {
+    const { sweep } = this;
+    if (sweep === undefined) return;
+    this.header.show(headerView(sweep));
+    this.header.showProgress(progressView(sweep));
+    const hasPoints = sweep.points.length > 0;
+    setHidden(this.body, !hasPoints);
+    setHidden(this.empty, hasPoints);
+    setText(this.empty, emptyText(sweep));
+    if (!hasPoints) return;
+    const context = this.contextOf(sweep);
+    if (context === undefined) return;
+    this.toolbar.show(context, metricsOf(sweep.points));
+    this.verdict.show(context, sweep.summary);
+    this.twoAxis.show(context);
+    this.curves.show(context);
+    this.table.show(context);
+    if (this.scrollRestored) return;
+    this.scrollRestored = true;
+    window.scrollTo(0, this.view.scrollY);
+  }
+
+  private contextOf(sweep: SweepView): LabContext | undefined {
+    const { points, summary } = sweep;
+    const metrics = metricsOf(points);
+    const wanted = this.view.metric ?? defaultMetric(points);
+    const metric = metrics.find(({ key }) => key === wanted) ?? metrics[0];
+    if (metric === undefined) return undefined;
+    const data = dataOf(sweep);
+    const measures = measuresOf(data);
+    const recommended = summary?.recommended?.alpha;
+    return {
+      points,
+      measures,
+      metric,
+      axes: this.axesOf(data, measures),
+      selected: nearestAlpha(points, this.view.alpha ?? recommended ?? DEFAULT_ALPHA),
+      recommended,
+      barriers: new Set(summary?.barriers.map((barrier) => barrier.data)),
+      onSelect: (alpha) => this.select(alpha),
+      onHover: (alpha) => this.hover(alpha),
+    };
+  }
+
+  private axesOf(data: readonly SweepData[], measures: readonly Measure[]): LabContext["axes"] {
+    const axes = defaultAxes(data);
+    const chosen = (id: string | undefined) => measures.find((measure) => measure.id === id);
+    return axes && { x: chosen(this.view.x) ?? axes.x, y: chosen(this.view.y) ?? axes.y };
+  }
+
+  private select(alpha: number): void {
+    this.choose({ alpha });
+  }
+
+  private hover(alpha: number | undefined): void {
+    this.twoAxis.hover(alpha);
+    this.curves.hover(alpha);
+    this.table.hover(alpha);
+  }
+
+  private choose(change: Partial<LabView>): void {
+    Object.assign(this.view, change);
+    this.saveSoon();
+    this.draw();
+  }
+
+  private saveSoon(): void {
+    window.clearTimeout(this.saveTimer);
+    this.saveTimer = window.setTimeout(() => this.save(), SAVE_DELAY_MS);
+  }
+
+  private save(): void {
+    // Before the page has its height back it can't be scrolled: what was kept still holds.
+    if (this.scrollRestored) this.view.scrollY = window.scrollY;
+    this.vscode.setState(this.view);
+  }
+}
+
+/** A sweep without its definition still has names in its points. */
+function dataOf({ definition, points }: SweepView): readonly SweepData[] {
+  const names = Object.keys(points[0]?.results ?? {});
+  return definition?.data ?? names.map((name) => ({ name, file: "", role: "in-distribution" }));
+}
+
+new LabPage();

@@ -1,0 +1,146 @@
+/** What a person can do to a run or a sweep: start, stop, go on, delete. */
+import { readFile, rm } from "node:fs/promises";
+import path from "node:path";
+import { setTimeout } from "node:timers/promises";
+import writeFileAtomic from "write-file-atomic";
+import { type Control, RUN_FILES, type RunStatus } from "../protocol/run-folder.ts";
+import { InputError } from "../util/errors.ts";
+import type { FolderItem } from "./folder-store.ts";
+import { isActive, isLive } from "./run-status.ts";
+import type { DetachedProcess, ExitStatus } from "./spawn-detached.ts";
+
+interface ActionItem extends FolderItem {
+  readonly name: string;
+  readonly state?: { status: Exclude<RunStatus, "interrupted">; message?: string | undefined };
+  readonly problem?: string;
+}
+
+export interface FolderActionsOptions<Item extends ActionItem> {
+  read: (dir: string) => Promise<Item | undefined>;
+  spawn: (dir: string) => DetachedProcess;
+  /** Called when a process started here ends, with the folder as it was left. */
+  onExit?: ((dir: string, exit: ExitStatus) => void) | undefined;
+  words: {
+    /** "run folder" */
+    folder: string;
+    /** "the training process" */
+    process: string;
+    /** What to do in place of starting one that has finished. */
+    instead: string;
+  };
+}
+
+/** Longest wait for a process that has said that it has ended. */
+const EXIT_LIMIT_MS = 10_000;
+
+/** Runs and sweeps name these files alike. */
+const { state: STATE, log: LOG, control: CONTROL } = RUN_FILES;
+
+export class FolderActions<Item extends ActionItem> {
+  readonly #options: FolderActionsOptions<Item>;
+  /** Processes started here that still live: a second click must not start a second process. */
+  readonly #started = new Map<string, Promise<void>>();
+
+  constructor(options: FolderActionsOptions<Item>) {
+    this.#options = options;
+  }
+
+  /** Starts, or goes on with what a process before it has done. */
+  async start(dir: string): Promise<void> {
+    await this.#untilExited(path.resolve(dir));
+    const item = await this.#read(dir);
+    if (item.problem !== undefined) {
+      throw new InputError(`${item.name} can't be started: ${item.problem}`);
+    }
+    if (isLive(item.status) || this.#started.has(item.dir)) {
+      throw new InputError(`${item.name} is running already`);
+    }
+    if (item.status === "finished") {
+      throw new InputError(`${item.name} has finished; ${this.#options.words.instead}`);
+    }
+    this.#started.set(item.dir, Promise.resolve());
+    try {
+      // A stop request of last time would end it at once.
+      await writeControl(item.dir, "none");
+      const exited = this.#options
+        .spawn(item.dir)
+        .exited.catch(() => ({ code: -1, signal: null }))
+        .then((exit) => this.#afterExit(item.dir, exit));
+      this.#started.set(item.dir, exited);
+    } catch (error) {
+      this.#started.delete(item.dir);
+      throw error;
+    }
+  }
+
+  /** Asks the process to save and end. One still waiting ends at once. */
+  async stop(dir: string): Promise<void> {
+    const item = await this.#read(dir);
+    if (item.status === "queued" && item.state && !this.#started.has(item.dir)) {
+      return writeState(item, { status: "stopped", message: "stopped before it started" });
+    }
+    if (!isLive(item.status) && !this.#started.has(item.dir)) {
+      throw new InputError(`${item.name} is not running (it is ${item.status})`);
+    }
+    await writeControl(item.dir, "stop");
+  }
+
+  /** Removes the folder. Refused while its process lives. */
+  async delete(dir: string): Promise<void> {
+    const item = await this.#read(dir);
+    if (isLive(item.status) || this.#started.has(item.dir)) {
+      throw new InputError(`${item.name} is running: stop it before you delete it`);
+    }
+    await rm(item.dir, { recursive: true, force: true, maxRetries: 3 });
+  }
+
+  /** A process says that it has ended a moment before it is gone: a quick Resume waits for that. */
+  async #untilExited(dir: string): Promise<void> {
+    const exited = this.#started.get(dir);
+    if (exited === undefined) return;
+    const item = await this.#read(dir);
+    if (isActive(item.status)) return;
+    await Promise.race([exited, setTimeout(EXIT_LIMIT_MS, undefined, { ref: false })]);
+  }
+
+  async #read(dir: string): Promise<Item> {
+    const item = await this.#options.read(path.resolve(dir));
+    if (item === undefined) {
+      throw new InputError(`${dir} is not a ${this.#options.words.folder} (no ${STATE})`);
+    }
+    return item;
+  }
+
+  async #afterExit(dir: string, exit: ExitStatus): Promise<void> {
+    const { read, onExit, words } = this.#options;
+    this.#started.delete(dir);
+    const item = await read(dir).catch(() => undefined);
+    // It died before its first word: only its creator can say so.
+    if (item?.status === "queued") {
+      const why = exit.signal ?? `code ${exit.code}`;
+      const last = await lastLine(path.join(dir, LOG));
+      const message = `${words.process} ended with ${why} before it began${last ? `: ${last}` : ""}`;
+      await writeState(item, { status: "failed", message }).catch(() => undefined);
+    }
+    onExit?.(dir, exit);
+  }
+}
+
+async function writeControl(dir: string, request: Control["request"]): Promise<void> {
+  const control: Control = { request, requestedAt: new Date().toISOString() };
+  await writeFileAtomic(path.join(dir, CONTROL), JSON.stringify(control));
+}
+
+/** Only for one that no process owns. */
+async function writeState(
+  item: ActionItem,
+  change: { status: RunStatus; message: string },
+): Promise<void> {
+  const state = { ...item.state, ...change, endedAt: new Date().toISOString() };
+  await writeFileAtomic(path.join(item.dir, STATE), JSON.stringify(state, null, 2));
+}
+
+async function lastLine(file: string): Promise<string | undefined> {
+  const text = await readFile(file, "utf8").catch(() => "");
+  return text.trimEnd().split("\n").at(-1)?.trim().slice(0, 300);
+}

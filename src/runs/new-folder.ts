@@ -1,0 +1,57 @@
+/** New folders of runs and of sweeps: named after what they hold and when, there whole or not at all. */
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { InputError, hasCode } from "../util/errors.ts";
+import { pathExists } from "../util/path-exists.ts";
+
+const MAX_SLUG_CHARS = 48;
+
+function slug(name: string, fallback: string): string {
+  const plain = name
+    .normalize("NFKD")
+    .replace(/[^\p{ASCII}]/gu, "")
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/gu, "-")
+    .slice(0, MAX_SLUG_CHARS)
+    .replace(/^-+|-+$/gu, "");
+  return plain === "" ? fallback : plain;
+}
+
+function timestamp(date: Date): string {
+  const digits = date.toISOString().replace(/\D/gu, "");
+  return `${digits.slice(0, 8)}-${digits.slice(8, 14)}`;
+}
+
+/** @param kind what it is called when its name has no letter: "run" */
+export async function freeFolder(parent: string, name: string, kind: string): Promise<string> {
+  const base = path.join(parent, `${slug(name, kind)}-${timestamp(new Date())}`);
+  for (let number = 1; ; number++) {
+    const candidate = number === 1 ? base : `${base}-${number}`;
+    if (!(await pathExists(candidate))) return candidate;
+  }
+}
+
+/**
+ * @param files name → what is written as JSON
+ * @throws InputError when the folder exists and is not empty
+ */
+export async function createFolder(
+  target: string,
+  kind: string,
+  files: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const temporary = `${target}.${process.pid}.tmp`;
+  await mkdir(path.dirname(target), { recursive: true });
+  try {
+    await mkdir(temporary);
+    for (const [name, content] of Object.entries(files)) {
+      await writeFile(path.join(temporary, name), JSON.stringify(content, null, 2));
+    }
+    await rename(temporary, target).catch((error: unknown) => {
+      if (!hasCode(error, "ENOTEMPTY") && !hasCode(error, "EEXIST")) throw error;
+      throw new InputError(`${kind} folder ${target} exists and is not empty; choose another`);
+    });
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+}

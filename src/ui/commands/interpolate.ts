@@ -1,0 +1,51 @@
+/** Ends → data and what each is for → alphas; the sweep itself is a detached process. */
+import path from "node:path";
+import * as vscode from "vscode";
+import { createSweep, parseAlphas } from "../../runs/sweeps/create-sweep.ts";
+import { errorMessage } from "../../util/errors.ts";
+import type { App } from "../app.ts";
+import { requireTrust } from "../trust.ts";
+import { pickEnds } from "./pick-ends.ts";
+import { pickEvaluation } from "./pick-evaluation.ts";
+
+const TITLE = "Interpolate";
+const DEFAULT_ALPHAS = "0:1:0.1";
+
+/** @returns the sweep's folder; undefined when cancelled */
+export async function interpolate(app: App, argument: unknown): Promise<string | undefined> {
+  requireTrust();
+  const ends = await pickEnds(app, argument, TITLE);
+  if (ends === undefined) return undefined;
+  const { run, ...models } = ends;
+  const data = await pickEvaluation(TITLE, run);
+  if (data === undefined) return undefined;
+  const alphas = await askAlphas();
+  if (alphas === undefined) return undefined;
+  const maxLength = run?.recipe?.data.maxLength;
+  const sweepsDir = await app.roots.forSweep(path.resolve(models.tuned ?? models.adapter ?? ""));
+  const sweepDir = await createSweep({ ...models, data, alphas, maxLength }, { sweepsDir });
+  await app.sweepActions.start(sweepDir);
+  await app.sweeps.refresh();
+  app.log.info(`interpolation started: ${sweepDir}`);
+  app.labs.open(sweepDir);
+  return sweepDir;
+}
+
+async function askAlphas(): Promise<number[] | undefined> {
+  const text = await vscode.window.showInputBox({
+    title: TITLE,
+    prompt: "Alphas as FROM:TO:STEP; 0 is the base, 1 the fine-tune",
+    value: DEFAULT_ALPHAS,
+    ignoreFocusOut: true,
+    validateInput: (value) => {
+      try {
+        const alphas = parseAlphas(value);
+        const message = `${alphas.length} models to mix and evaluate`;
+        return { message, severity: vscode.InputBoxValidationSeverity.Info };
+      } catch (error) {
+        return errorMessage(error);
+      }
+    },
+  });
+  return text === undefined ? undefined : parseAlphas(text);
+}

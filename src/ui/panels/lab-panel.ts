@@ -1,0 +1,178 @@
+import path from "node:path";
+import * as vscode from "vscode";
+import {
+  fromLabSchema,
+  type LabAction,
+  type SweepView,
+  type ToLab,
+} from "../../protocol/lab-messages.ts";
+import { SWEEP_FILES } from "../../protocol/sweep.ts";
+import { summariseSweep } from "../../runs/sweeps/summary.ts";
+import { readSweep, type Sweep } from "../../runs/sweeps/sweep.ts";
+import type { SweepStore } from "../../runs/sweeps/sweep-store.ts";
+import { errorMessage } from "../../util/errors.ts";
+import { COMMANDS } from "../command-ids.ts";
+import { loadPage, panelTitle } from "./load-page.ts";
+import { readLastLines } from "./log-tail.ts";
+
+interface LabPanelOptions {
+  panel: vscode.WebviewPanel;
+  sweepDir: string;
+  store: SweepStore;
+  /** The folder of the page's script and style sheet, the only one that it may load from. */
+  mediaUri: vscode.Uri;
+}
+
+/** At most this often does a page hear of changes. */
+const SEND_INTERVAL_MS = 200;
+/** How often a sweep outside the store's folders is looked at. */
+const FOREIGN_POLL_MS = 2_000;
+const LOG_TAIL = { maxLines: 200, maxBytes: 64 * 1024 };
+
+const ACTIONS: Record<LabAction, string> = {
+  stop: COMMANDS.stopSweep,
+  continue: COMMANDS.continueSweep,
+  showLog: COMMANDS.showSweepLog,
+  exportCsv: COMMANDS.exportSweepCsv,
+  exportJson: COMMANDS.exportSweepJson,
+};
+
+/**
+ * One sweep's panel, host side. A hidden page does not exist (its context is not retained): it says
+ * `ready` when it is shown again and gets everything anew.
+ */
+export class LabPanel implements vscode.Disposable {
+  readonly #options: LabPanelOptions;
+  readonly #disposables: vscode.Disposable[] = [];
+  #sendTimer: NodeJS.Timeout | undefined;
+  #isReady = false;
+  #last = { sweep: "", log: "" };
+
+  constructor(options: LabPanelOptions) {
+    this.#options = options;
+    const { panel, sweepDir, store, mediaUri } = options;
+    this.#disposables.push(
+      panel.webview.onDidReceiveMessage((message: unknown) => this.#receive(message)),
+      panel.onDidChangeViewState(() => this.#visibilityChanged()),
+      store.onDidChangeItem(({ type, item }) => {
+        if (item.dir !== sweepDir) return;
+        if (type === "removed") void this.#closeIfGone();
+        else this.#changed();
+      }),
+    );
+    const poll = setInterval(() => {
+      if (store.get(sweepDir) === undefined) this.#changed();
+    }, FOREIGN_POLL_MS);
+    this.#disposables.push({ dispose: () => clearInterval(poll) });
+    loadPage(panel, {
+      name: "lab-panel",
+      mediaUri,
+      shows: { attribute: "sweep-dir", value: sweepDir },
+    });
+  }
+
+  reveal(): void {
+    this.#options.panel.reveal();
+  }
+
+  dispose(): void {
+    clearTimeout(this.#sendTimer);
+    this.#isReady = false;
+    for (const disposable of this.#disposables.splice(0)) disposable.dispose();
+  }
+
+  #receive(data: unknown): void {
+    const message = fromLabSchema.safeParse(data);
+    if (!message.success) return;
+    const { sweepDir } = this.#options;
+    switch (message.data.type) {
+      case "ready":
+        this.#startOver();
+        break;
+      case "action":
+        void this.#run(ACTIONS[message.data.action], sweepDir);
+        break;
+      case "save":
+        void this.#run(COMMANDS.saveMix, sweepDir, message.data.alpha);
+        break;
+    }
+  }
+
+  /** Most often a page that is shown again was loaded anew and says `ready` too; if it lived on, it never would. */
+  #visibilityChanged(): void {
+    if (this.#options.panel.visible && this.#isReady) this.#startOver();
+  }
+
+  #startOver(): void {
+    this.#isReady = true;
+    this.#last = { sweep: "", log: "" };
+    this.#changed();
+  }
+
+  async #run(command: string, ...args: unknown[]): Promise<void> {
+    try {
+      await vscode.commands.executeCommand(command, ...args);
+    } catch (error) {
+      this.#post({ type: "problem", message: errorMessage(error) });
+    }
+  }
+
+  #changed(): void {
+    if (!this.#isReady || this.#sendTimer !== undefined) return;
+    const delay = this.#last.sweep === "" ? 0 : SEND_INTERVAL_MS;
+    this.#sendTimer = setTimeout(() => {
+      this.#sendTimer = undefined;
+      void this.#send().catch((error: unknown) =>
+        this.#post({ type: "problem", message: errorMessage(error) }),
+      );
+    }, delay);
+  }
+
+  async #send(): Promise<void> {
+    const { store, sweepDir, panel } = this.#options;
+    if (!panel.visible) return;
+    const sweep = store.get(sweepDir) ?? (await readSweep(sweepDir));
+    if (sweep === undefined) {
+      const message = `${sweepDir}: no sweep here any more; it was deleted or moved. Close this tab.`;
+      this.#post({ type: "problem", message });
+      return;
+    }
+    const title = panelTitle(sweep.name);
+    if (panel.title !== title) panel.title = title;
+    this.#postChanged("sweep", { type: "sweep", sweep: toView(sweep) });
+    const lines = await readLastLines(path.join(sweepDir, SWEEP_FILES.log), LOG_TAIL);
+    this.#postChanged("log", { type: "log", lines });
+  }
+
+  #postChanged(part: "sweep" | "log", message: ToLab): void {
+    const json = JSON.stringify(message);
+    if (json === this.#last[part]) return;
+    this.#last[part] = json;
+    this.#post(message);
+  }
+
+  #post(message: ToLab): void {
+    if (this.#isReady) void this.#options.panel.webview.postMessage(message);
+  }
+
+  /** Also a sweep whose workspace folder was closed leaves the store: its panel may stay. */
+  async #closeIfGone(): Promise<void> {
+    const sweep = await readSweep(this.#options.sweepDir).catch(() => undefined);
+    if (sweep === undefined) this.#options.panel.dispose();
+  }
+}
+
+function toView(sweep: Sweep): SweepView {
+  const { dir, name, status, state, definition, problem, points } = sweep;
+  return {
+    sweepDir: dir,
+    name,
+    status,
+    ...(state === undefined ? {} : { state }),
+    ...(problem === undefined ? {} : { problem }),
+    ...(definition === undefined
+      ? {}
+      : { definition, summary: summariseSweep(definition, points) }),
+    points,
+  };
+}

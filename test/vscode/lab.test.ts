@@ -1,0 +1,193 @@
+// The interpolation lab, from the command to a saved model, in `labWorkspace`.
+import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { setup, suite, teardown, test } from "mocha";
+import * as vscode from "vscode";
+import type { Sweep } from "../../src/runs/sweeps/sweep.ts";
+import { summariseSweep } from "../../src/runs/sweeps/summary.ts";
+import { RunsTree } from "../../src/ui/views/runs-tree.ts";
+import { retune, workspaceFolder } from "./support/extension.ts";
+import { Messages } from "./support/messages.ts";
+import { QuickInput } from "./support/quick-input.ts";
+import { until } from "./support/until.ts";
+import { activeFile, closeEverything, isWebview, tabNamed } from "./support/window.ts";
+
+const run = <T>(command: string, ...args: unknown[]) =>
+  vscode.commands.executeCommand<T>(`retune.${command}`, ...args);
+const file = (...parts: string[]) => path.join(workspaceFolder(), ...parts);
+const LIMIT_MS = 40_000;
+
+async function sweepThat(sweepDir: string, accepts: (sweep: Sweep) => boolean): Promise<Sweep> {
+  const { sweeps } = await retune();
+  return until(
+    () => {
+      const sweep = sweeps.get(sweepDir);
+      return sweep && accepts(sweep) ? sweep : undefined;
+    },
+    { limitMs: LIMIT_MS, what: () => JSON.stringify(sweeps.get(sweepDir)) },
+  );
+}
+
+async function modelAt(name: string): Promise<{ kind: "model"; model: object }> {
+  const { models } = await retune();
+  models.invalidate();
+  const model = (await models.entries()).find(({ label }) => label === name);
+  assert.ok(model, name);
+  return { kind: "model", model };
+}
+
+suite("interpolation lab", () => {
+  let messages: Messages;
+  let input: QuickInput;
+  let sweepDir: string;
+
+  setup(async () => {
+    const { store, adapters } = await retune();
+    await store.refresh();
+    adapters.invalidate();
+    messages = new Messages();
+    input = new QuickInput();
+  });
+  teardown(async () => {
+    messages.dispose();
+    input.dispose();
+    await closeEverything();
+  });
+
+  test("Interpolate… on a run proposes its data, and its points arrive one by one", async () => {
+    const { sweeps } = await retune();
+    const counts = new Set<number>();
+    const listening = sweeps.onDidChangeItem(({ item }) => counts.add(item.points.length));
+    const started = run<string>("interpolate", file(".retune/runs/run-finished"));
+    // eval.jsonl and valid.jsonl are ticked; broken/torn.jsonl and data/other.jsonl come next.
+    await input.toggle(3);
+    await input.accept();
+    await input.accept();
+    await input.accept();
+    await input.accept();
+    const dir = await started;
+    assert.ok(dir, JSON.stringify(messages.seen));
+    sweepDir = dir;
+    assert.equal(path.dirname(dir), file(".retune/sweeps"));
+    assert.ok(isWebview(await tabNamed("tiny to run-finished"), "retune.lab"));
+    const { definition, points } = await sweepThat(dir, ({ status }) => status === "finished");
+    listening.dispose();
+    assert.deepEqual(
+      definition?.data.map(({ name, role }) => [name, role]),
+      [
+        ["eval", "in-distribution"],
+        ["valid", "validation"],
+        ["other", "shifted"],
+      ],
+    );
+    assert.equal(definition?.adapter, file(".retune/runs/run-finished/adapter"));
+    assert.equal(definition?.maxLength, 64);
+    assert.equal(points.length, 11);
+    assert.deepEqual(Object.keys(points[0]?.results ?? {}), ["eval", "valid", "other"]);
+    assert.ok(counts.size >= 4, `seen: ${[...counts].join()}`);
+    assert.ok(!existsSync(path.join(dir, "work")));
+    const { recommended } = summariseSweep(definition!, points);
+    assert.deepEqual(recommended?.by, ["valid"]);
+    const { text, buttons } = await messages.next(/^tiny to run-finished: Alpha/);
+    assert.match(text, /lowest loss .* on valid/);
+    assert.deepEqual(buttons, ["Open"]);
+  });
+
+  test("the sweep is found in the Runs view, and one panel shows it however often it is opened", async () => {
+    const { store, sweeps } = await retune();
+    const tree = new RunsTree(store, sweeps);
+    const group = (await tree.getChildren()).at(-1);
+    assert.equal(group?.kind, "sweepGroup");
+    const [row] = await tree.getChildren(group);
+    assert.ok(row);
+    const item = tree.getTreeItem(row);
+    assert.match(String(item.description), /^alpha [\d.]+ recommended/);
+    assert.match(item.contextValue ?? "", /^sweep\b.*\bdeletable\b.*\bhasPoints\b/);
+    tree.dispose();
+    await run("openSweep", row);
+    await run("openSweep", sweepDir);
+    await tabNamed("tiny to run-finished");
+    const tabs = vscode.window.tabGroups.all.flatMap((each) => each.tabs);
+    assert.equal(tabs.filter(({ label }) => label === "tiny to run-finished").length, 1);
+    await run("showSweepLog", row);
+    assert.match((await activeFile("log.txt")).getText(), /alpha 0\.5: loss eval \d/);
+  });
+
+  test("Save This Model writes the alpha that was chosen, as the command line does", async () => {
+    const saved = run<string>("saveMix", sweepDir, 0.5);
+    await input.accept();
+    const out = await saved;
+    assert.equal(out, file("models/run-finished-alpha-0.5"));
+    assert.ok(readFileSync(path.join(out!, "README.md"), "utf8").length > 0);
+    assert.ok(existsSync(path.join(out!, "model.safetensors")));
+    await messages.next(/^Saved: run-finished-alpha-0\.5 is the model at alpha 0\.5/);
+    // Without an alpha it is asked for, the recommended one proposed.
+    const asked = run<string>("saveMix", sweepDir);
+    await input.accept();
+    await input.accept();
+    assert.match((await asked) ?? "", /run-finished-alpha-[\d.]+$/);
+  });
+
+  test("two models: the saved mix is interpolated with its base; it is stopped, continued, deleted", async () => {
+    const started = run<string>("interpolate", await modelAt("tiny"));
+    // misfit, run-finished-alpha-0.5, …
+    await input.accept(1);
+    // Nothing is known of how these models came to be: broken/torn.jsonl comes first.
+    await input.toggle(1);
+    await input.accept(1);
+    await input.accept();
+    const dir = await started;
+    assert.ok(dir, JSON.stringify(messages.seen));
+    await run("stopSweep", dir);
+    const stopped = await sweepThat(dir, ({ status }) => status === "stopped");
+    assert.ok(!existsSync(path.join(dir, "work")));
+    await run("continueSweep", dir);
+    const ended = await sweepThat(dir, ({ status }) => status === "finished");
+    assert.equal(ended.points.length, 11);
+    for (const point of stopped.points) {
+      assert.deepEqual(
+        ended.points.find(({ alpha }) => alpha === point.alpha),
+        point,
+      );
+    }
+    await messages.next(/Without validation data nothing is recommended|lowest loss/);
+    messages.answer(/^Delete interpolation/, "Delete");
+    await run("deleteSweep", dir);
+    assert.ok(!existsSync(dir));
+  });
+
+  test("what can't be interpolated is said in one line, and no model is left behind", async () => {
+    const { sweeps } = await retune();
+    const refused = async (started: Thenable<string | undefined>): Promise<string> => {
+      const dir = await started;
+      assert.ok(dir, JSON.stringify(messages.seen));
+      const { state } = await sweepThat(dir, ({ status }) => status === "failed");
+      assert.ok(!existsSync(path.join(dir, "work")));
+      return state?.message ?? "";
+    };
+    // Data that can't be read: broken/torn.jsonl comes after those that are ticked.
+    const torn = run<string>("interpolate", file(".retune/runs/run-finished"));
+    await input.toggle(0, 1, 2);
+    await input.accept();
+    await input.accept();
+    assert.match(await refused(torn), /torn\.jsonl:2: [^\n]+$/);
+    await messages.next(/^tiny to run-finished failed: broken\/torn\.jsonl:2: /);
+    // Ends that do not fit.
+    const misfit = run<string>("interpolate", await modelAt("misfit"));
+    await input.accept();
+    await input.toggle(1);
+    await input.accept();
+    await input.accept();
+    assert.match(await refused(misfit), /can't be mixed: num_attention_heads is 2 and 4/);
+    // Nothing to evaluate on.
+    const before = sweeps.items().length;
+    const none = run("interpolate", file(".retune/runs/run-finished"));
+    await input.toggle(0, 1);
+    assert.equal(await none, undefined);
+    await messages.next(/Nothing to evaluate on was chosen/);
+    await run("interpolate", file(".retune/runs/run-failed"));
+    await messages.next(/run-failed has no adapter or model yet/);
+    assert.equal(sweeps.items().length, before);
+  });
+});

@@ -26,7 +26,7 @@ export function addDifferences(
   scales: readonly number[],
 ): Float64Array {
   const sum = normalize ? weight.reduce((total, each) => total + each, 0) : 1;
-  const result = Float64Array.from(base!);
+  const result = new Float64Array(base!);
   for (const [index, delta] of deltas.entries()) {
     const factor = (lambda * weight[index]! * scales[index]!) / sum;
     for (let i = 0; i < result.length; i++) result[i] = result[i]! + factor * delta[i]!;
@@ -45,7 +45,7 @@ export function addElected(
   { parameters: { weight, normalize, lambda } }: MergeTensor,
   scales: readonly number[],
 ): Float64Array {
-  const result = Float64Array.from(base!);
+  const result = new Float64Array(base!);
   const count = deltas.length;
   const factors = weight.map((each, index) => each * scales[index]!);
   for (let i = 0; i < result.length; i++) {

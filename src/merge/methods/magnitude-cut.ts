@@ -22,7 +22,7 @@ function isTrimmed({ parameters }: MergeTensor, model: number): boolean {
 
 /** Magnitudes order as their bits do. */
 function magnitudes(delta: Float64Array): Uint32Array {
-  const bits = new Uint32Array(Float32Array.from(delta).buffer);
+  const bits = new Uint32Array(new Float32Array(delta).buffer);
   for (let i = 0; i < bits.length; i++) bits[i] = bits[i]! & MAGNITUDE_BITS;
   return bits;
 }
@@ -47,8 +47,9 @@ const highPass: Pass = {
     for (const [model, delta] of differences(stretch).entries()) {
       if (!isTrimmed(tensor, model)) continue;
       const counts = sums.subarray(model * HIGH_BUCKETS, (model + 1) * HIGH_BUCKETS);
-      for (const bits of magnitudes(delta)) {
-        const bucket = bits >>> LOW_BITS;
+      const bits = magnitudes(delta);
+      for (let i = 0; i < bits.length; i++) {
+        const bucket = bits[i]! >>> LOW_BITS;
         counts[bucket] = counts[bucket]! + 1;
       }
     }
@@ -75,9 +76,10 @@ const lowPass: Pass = {
       if (!isTrimmed(tensor, model)) continue;
       const counts = sums.subarray(model * LOW_BUCKETS, (model + 1) * LOW_BUCKETS);
       const own = high[model]!;
-      for (const bits of magnitudes(delta)) {
-        if (bits >>> LOW_BITS !== own) continue;
-        const bucket = bits & (LOW_BUCKETS - 1);
+      const bits = magnitudes(delta);
+      for (let i = 0; i < bits.length; i++) {
+        if (bits[i]! >>> LOW_BITS !== own) continue;
+        const bucket = bits[i]! & (LOW_BUCKETS - 1);
         counts[bucket] = counts[bucket]! + 1;
       }
     }

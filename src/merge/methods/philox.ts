@@ -2,18 +2,23 @@
  * Philox4x32-10 (Salmon and others, "Parallel random numbers: as easy as 1, 2, 3", SC 2011): random words as a
  * function of a key and a counter, so that any stretch of a tensor has its numbers without those before it.
  */
-const [MULTIPLIER_0, MULTIPLIER_1] = [0xd2511f53, 0xcd9e8d57];
-const [WEYL_0, WEYL_1] = [0x9e3779b9, 0xbb67ae85];
+const MULTIPLIER_0 = 0xd2511f53;
+const MULTIPLIER_1 = 0xcd9e8d57;
+const WEYL_0 = 0x9e3779b9;
+const WEYL_1 = 0xbb67ae85;
 const ROUNDS = 10;
 const WORDS = 4;
 const TWO_32 = 2 ** 32;
 
-/** Upper 32 bits of the product of two 32-bit words. */
+/** Upper 32 bits of the product of two 32-bit words; no sum in it exceeds 32 bits. */
 function highWord(a: number, b: number): number {
-  const [aLow, aHigh, bLow, bHigh] = [a & 0xffff, a >>> 16, b & 0xffff, b >>> 16];
+  const aLow = a & 0xffff;
+  const aHigh = a >>> 16;
+  const bLow = b & 0xffff;
+  const bHigh = b >>> 16;
   const middle = aHigh * bLow + ((aLow * bLow) >>> 16);
   const other = aLow * bHigh + (middle & 0xffff);
-  return (aHigh * bHigh + Math.floor(middle / 0x10000) + Math.floor(other / 0x10000)) >>> 0;
+  return (aHigh * bHigh + (middle >>> 16) + (other >>> 16)) >>> 0;
 }
 
 /** Writes the four words of one counter to `out`. */

@@ -29,11 +29,11 @@ suite("the interpolation lab", { concurrency: false }, () => {
     const items = await window.contextMenu("Runs", /^run-finished$/);
     await items.filter({ hasText: "Interpolate…" }).click();
     await window.tick("data/other.jsonl");
-    await window.page.keyboard.press("Enter");
-    await window.pick("In-distribution test");
-    await window.pick("Validation");
-    await window.pick("Shifted test");
-    await window.enter("11 models to mix", "0:1:0.05");
+    await window.acceptTicked();
+    await window.answer("What is data/eval.jsonl for?", "In-distribution test");
+    await window.answer("What is data/valid.jsonl for?", "Validation");
+    await window.answer("What is data/other.jsonl for?", "Shifted test");
+    await window.enter("Alphas as FROM:TO:STEP", "0:1:0.05");
     await window.tab(TITLE).waitFor();
     const page = window.webview();
     const dots = page.locator(".dot");
@@ -106,9 +106,11 @@ suite("the interpolation lab", { concurrency: false }, () => {
     const items = await window.contextMenu("Runs", /^run-finished$/);
     await items.filter({ hasText: "Interpolate…" }).click();
     await window.tick("broken/torn.jsonl");
-    await window.page.keyboard.press("Enter");
-    for (const role of ["In-distribution", "Validation", "Shifted"]) await window.pick(role);
-    await window.enter("11 models to mix");
+    await window.acceptTicked();
+    await window.answer("What is data/eval.jsonl for?", "In-distribution test");
+    await window.answer("What is data/valid.jsonl for?", "Validation");
+    await window.answer("What is broken/torn.jsonl for?", "Shifted test");
+    await window.enter("Alphas as FROM:TO:STEP");
     const page = window.webview();
     await page.locator(".banner").getByText("failed before its first point").waitFor();
     assert.match(

@@ -89,6 +89,8 @@ suite("the interpolation lab", { concurrency: false }, () => {
     const lines = readFileSync(file, "utf8").trim().split("\r\n");
     assert.match(lines[0] ?? "", /^alpha,data,role,loss,accuracy/);
     assert.equal(lines.length, 1 + 21 * 3);
+    // Shown after it is written: what is closed must be it.
+    await window.tab("tiny-to-run-finished.csv").waitFor();
     await window.command("View: Close Editor");
   });
 
@@ -120,6 +122,8 @@ suite("the interpolation lab", { concurrency: false }, () => {
     await page.getByRole("button", { name: "Try Again" }).waitFor();
     const failed = window.row("Runs", TITLE).filter({ hasText: "torn.jsonl:2" });
     await failed.click({ button: "right" });
+    // A menu that has just opened takes no click, lest the one that opened it counts.
+    await window.page.waitForTimeout(600);
     await window.page.getByRole("menuitem", { name: "Delete Interpolation…" }).click();
     await window.page.locator(".monaco-dialog-box").getByRole("button", { name: "Delete" }).click();
     await failed.waitFor({ state: "detached" });

@@ -3,6 +3,7 @@ import * as vscode from "vscode";
 import { RunActions } from "./runs/run-actions.ts";
 import { RunStore } from "./runs/run-store.ts";
 import { StartQueue } from "./runs/start-queue.ts";
+import { removeLeftovers } from "./runs/sweeps/leftovers.ts";
 import { SweepActions } from "./runs/sweeps/sweep-actions.ts";
 import { SweepStore } from "./runs/sweeps/sweep-store.ts";
 import type { App } from "./ui/app.ts";
@@ -75,6 +76,7 @@ export function activate(context: vscode.ExtensionContext): RetuneApi {
     app.panels,
     app.labs,
     app.sweepNotifications,
+    removeLeftovers(sweeps, (error) => log.error(String(error))),
     app.notifications,
     app.models,
     app.adapters,

@@ -3,6 +3,7 @@ import * as vscode from "vscode";
 import { RunActions } from "./runs/run-actions.ts";
 import { RunStore } from "./runs/run-store.ts";
 import { StartQueue } from "./runs/start-queue.ts";
+import { removeLeftovers } from "./runs/sweeps/leftovers.ts";
 import { SweepActions } from "./runs/sweeps/sweep-actions.ts";
 import { SweepStore } from "./runs/sweeps/sweep-store.ts";
 import type { App } from "./ui/app.ts";
@@ -57,6 +58,7 @@ export function activate(context: vscode.ExtensionContext): RetuneApi {
     sweeps,
     sweepActions: new SweepActions({ cliPath: bundled("cli.cjs"), log }),
     labs: labPanels(context, sweeps),
+    sweepNotifications: new SweepNotifications(sweeps),
     notifications: new RunNotifications(store, memory),
     models: new ModelCatalog(log),
     adapters: new AdapterCatalog(store, log),
@@ -73,7 +75,8 @@ export function activate(context: vscode.ExtensionContext): RetuneApi {
     app.roots,
     app.panels,
     app.labs,
-    new SweepNotifications(sweeps),
+    app.sweepNotifications,
+    removeLeftovers(sweeps, (error) => log.error(String(error))),
     app.notifications,
     app.models,
     app.adapters,

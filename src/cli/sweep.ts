@@ -62,29 +62,33 @@ export async function runSweep(sweepDir: string, options: SweepOptions): Promise
   const abort = stopRequests(sweepDir, options.stop);
   const startedAt = performance.now();
   const before = writer.state.elapsedMs ?? 0;
-  const end = (change: Partial<SweepState>): Promise<void> =>
-    writer.close({ ...change, elapsedMs: before + performance.now() - startedAt });
+  const mixing: { now?: Promise<void> } = {};
   let refused = false;
+  let ending: Partial<SweepState>;
   try {
-    const work = evaluateAll({ sweepDir, definition, options, writer, note, signal: abort.signal });
+    const shared = { sweepDir, definition, options, writer, note, mixing };
     // An evaluation can't be interrupted; nobody waits for the rest of it.
-    await Promise.race([work, whenAborted(abort.signal)]);
-    await end({ status: "finished" });
-    note("finished");
+    await Promise.race([
+      evaluateAll({ ...shared, signal: abort.signal }),
+      whenAborted(abort.signal),
+    ]);
+    ending = { status: "finished" };
   } catch (error) {
     const message = errorMessage(error).replaceAll(/\s*\n\s*/gu, " ");
-    if (abort.signal.aborted) {
-      await end({ status: "stopped" });
-      note("stopped");
-    } else {
+    if (abort.signal.aborted) ending = { status: "stopped" };
+    else {
       refused = error instanceof InputError && (await readPoints(sweepDir)).length === 0;
       note(error instanceof InputError ? message : ((error as Error).stack ?? message));
-      await end({ status: "failed", message });
+      ending = { status: "failed", message };
     }
-  } finally {
-    abort.dispose();
-    await removeWork(sweepDir, note);
   }
+  abort.dispose();
+  // A mix hears that it shall stop; before it has, it may write where we remove.
+  await mixing.now?.catch(() => undefined);
+  // The last word comes when all is in order: whoever waits for it may rely on that.
+  await removeWork(sweepDir, note);
+  if (ending.status !== "failed") note(ending.status ?? "");
+  await writer.close({ ...ending, elapsedMs: before + performance.now() - startedAt });
   const points = await readPoints(sweepDir);
   return { definition, state: writer.state, points, refused };
 }
@@ -105,6 +109,8 @@ interface Work {
   options: SweepOptions;
   writer: StateWriter<SweepState>;
   note: (line: string) => void;
+  /** What is being mixed, as long as it is. */
+  mixing: { now?: Promise<void> };
   signal: AbortSignal;
 }
 
@@ -122,7 +128,8 @@ async function evaluateAll(work: Work): Promise<void> {
     await writer.update({ status: "running", phase: `alpha ${alpha}: mixing` });
     await mkdir(path.dirname(model), { recursive: true });
     // A signal of its own: whatever listens to it goes with it.
-    await mix(alpha, model, AbortSignal.any([signal]));
+    work.mixing.now = mix(alpha, model, AbortSignal.any([signal]));
+    await work.mixing.now;
     const results: Record<string, SweepFigures> = {};
     for (const { name, file } of definition.data) {
       signal.throwIfAborted();

@@ -87,6 +87,7 @@ export class FolderActions<Item extends ActionItem> {
 
   /** Removes the folder. Refused while its process lives. */
   async delete(dir: string): Promise<void> {
+    await this.#untilExited(path.resolve(dir));
     const item = await this.#read(dir);
     if (isLive(item.status) || this.#started.has(item.dir)) {
       throw new InputError(`${item.name} is running: stop it before you delete it`);
@@ -94,7 +95,7 @@ export class FolderActions<Item extends ActionItem> {
     await rm(item.dir, { recursive: true, force: true, maxRetries: 3 });
   }
 
-  /** A process says that it has ended a moment before it is gone: a quick Resume waits for that. */
+  /** A process says that it has ended a moment before it is gone: a quick Resume or Delete waits for that. */
   async #untilExited(dir: string): Promise<void> {
     const exited = this.#started.get(dir);
     if (exited === undefined) return;

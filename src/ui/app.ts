@@ -12,6 +12,7 @@ import type { LayerMeasure } from "./layers/layer-measure.ts";
 import type { PanelSet } from "./panels/panel-set.ts";
 import type { RunNotifications } from "./run-notifications.ts";
 import type { RunRoots } from "./run-roots.ts";
+import type { SweepNotifications } from "./sweep-notifications.ts";
 import type { Transcripts } from "./transcripts.ts";
 
 export interface App {
@@ -25,6 +26,7 @@ export interface App {
   sweeps: SweepStore;
   sweepActions: SweepActions;
   labs: PanelSet;
+  sweepNotifications: SweepNotifications;
   notifications: RunNotifications;
   models: ModelCatalog;
   adapters: AdapterCatalog;

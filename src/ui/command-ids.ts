@@ -15,6 +15,7 @@ export const COMMANDS = {
   copyRunId: "retune.copyRunId",
   deleteRun: "retune.deleteRun",
   mergeAdapter: "retune.mergeAdapter",
+  mergeModels: "retune.mergeModels",
   interpolate: "retune.interpolate",
   openSweep: "retune.openSweep",
   stopSweep: "retune.stopSweep",

@@ -1,4 +1,4 @@
-/** Says that a sweep has ended which this window saw at work. */
+/** Says that a sweep has ended which this window started or saw at work. */
 import * as vscode from "vscode";
 import { isActive } from "../runs/run-status.ts";
 import type { Sweep } from "../runs/sweeps/sweep.ts";
@@ -16,15 +16,24 @@ const CONTINUE: Button = { title: "Continue", command: COMMANDS.continueSweep };
 const SHOW_LOG: Button = { title: "Show Log", command: COMMANDS.showSweepLog };
 
 export class SweepNotifications implements vscode.Disposable {
-  readonly #atWork = new Set<string>();
+  /** How each was left when this window last saw or started it. */
+  readonly #atWork = new Map<string, string | undefined>();
   readonly #subscription: vscode.Disposable;
 
   constructor(store: SweepStore) {
     this.#subscription = store.onDidChangeItem(({ type, item }) => {
       if (type === "removed") this.#atWork.delete(item.dir);
-      else if (isActive(item.status)) this.#atWork.add(item.dir);
-      else if (this.#atWork.delete(item.dir)) void announce(item);
+      else if (isActive(item.status)) this.#atWork.set(item.dir, undefined);
+      else if (this.#atWork.has(item.dir) && item.state?.endedAt !== this.#atWork.get(item.dir)) {
+        this.#atWork.delete(item.dir);
+        void announce(item);
+      }
     });
+  }
+
+  /** It is about to go on, and may end before the next look at its folder. */
+  expect({ dir, state }: Sweep): void {
+    this.#atWork.set(dir, state?.endedAt);
   }
 
   dispose(): void {

@@ -1,10 +1,12 @@
 /** A sweep that is killed or stopped goes on where it was, and leaves no mixed model behind. */
 import assert from "node:assert/strict";
-import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import type { SweepDefinition, SweepState } from "../../src/protocol/sweep.ts";
+import { removeLeftovers } from "../../src/runs/sweeps/leftovers.ts";
+import { SweepStore } from "../../src/runs/sweeps/sweep-store.ts";
 import { retune, startRetune, tinyWorkspace } from "../support/retune.ts";
 
 const LIMIT_MS = 60_000;
@@ -36,6 +38,23 @@ async function untilPoints(sweepDir: string, count: number): Promise<void> {
   }
 }
 
+/** The window removes what a killed process could not. */
+async function seesLeftoversGo(sweepDir: string): Promise<void> {
+  const work = path.join(sweepDir, "work");
+  mkdirSync(path.join(work, "model"), { recursive: true });
+  const store = new SweepStore();
+  const watching = removeLeftovers(store, (error) => assert.fail(String(error)));
+  await store.setRoots([path.dirname(sweepDir)]);
+  assert.equal(store.get(sweepDir)?.status, "interrupted");
+  const end = Date.now() + LIMIT_MS;
+  while (existsSync(work)) {
+    assert.ok(Date.now() < end, "work is still there");
+    await setTimeout(20);
+  }
+  watching.dispose();
+  store.dispose();
+}
+
 function alphasOf(text: string): number[] {
   const lines = text.trimEnd().split("\n");
   return lines.map((line) => (JSON.parse(line) as { alpha: number }).alpha);
@@ -50,6 +69,7 @@ test("a killed sweep goes on with the alphas that have no point", async (t) => {
   const before = pointsText(sweepDir);
   const kept = before.slice(0, before.lastIndexOf("\n") + 1);
   assert.equal(readState(sweepDir).status, "running");
+  await seesLeftoversGo(sweepDir);
   // As if it had been killed while it wrote.
   writeFileSync(path.join(sweepDir, "points.jsonl"), `${kept}{"alpha":0.`);
 

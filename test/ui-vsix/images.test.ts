@@ -14,8 +14,8 @@ const ROWS_SETTLE_MS = 1_000;
 
 /** Data whose rows are shared out between validation and test, by their number of rows for validation. */
 const HALVES = [
-  ["dictionary", 20],
-  ["concise", 30],
+  ["concise", 30, "Shifted test"],
+  ["dictionary", 20, "In-distribution test"],
 ] as const;
 
 function labWorkspace(folder: string): void {
@@ -138,23 +138,12 @@ suite("pictures", { concurrency: false, skip: !hasSamples }, () => {
     for (const [name] of HALVES) {
       for (const half of ["valid", "test"]) await window.tick(`data/${name}-${half}.jsonl`);
     }
-    await window.page.keyboard.press("Enter");
-    for (let asked = 0; asked < 2 * HALVES.length; asked++) {
-      const about = await window.page
-        .locator(".quick-input-widget input")
-        .getAttribute("placeholder");
-      const isValidation = /-valid\.jsonl/.test(about ?? "");
-      const isShifted = /concise/.test(about ?? "");
-      await window.pick(isValidation ? "Validation" : isShifted ? "Shifted" : "In-distribution");
-      const next = async () => {
-        const now = await window.page
-          .locator(".quick-input-widget input")
-          .getAttribute("placeholder");
-        return now === about ? undefined : true;
-      };
-      await until(next, { what: () => `a question after "${about}"` });
+    await window.acceptTicked();
+    for (const [name, , role] of HALVES) {
+      await window.answer(`What is data/${name}-test.jsonl for?`, role);
+      await window.answer(`What is data/${name}-valid.jsonl for?`, "Validation");
     }
-    await window.enter("11 models to mix", "0:1:0.05");
+    await window.enter("Alphas as FROM:TO:STEP", "0:1:0.05");
     await window.tab(/quick-start$/).waitFor();
     const page = window.webview();
     await page.locator(".badge").getByText("Finished").waitFor({ timeout: RUN_LIMIT_MS });

@@ -29,11 +29,11 @@ suite("the interpolation lab", { concurrency: false }, () => {
     const items = await window.contextMenu("Runs", /^run-finished$/);
     await items.filter({ hasText: "Interpolate…" }).click();
     await window.tick("data/other.jsonl");
-    await window.page.keyboard.press("Enter");
-    await window.pick("In-distribution test");
-    await window.pick("Validation");
-    await window.pick("Shifted test");
-    await window.enter("11 models to mix", "0:1:0.05");
+    await window.acceptTicked();
+    await window.answer("What is data/eval.jsonl for?", "In-distribution test");
+    await window.answer("What is data/valid.jsonl for?", "Validation");
+    await window.answer("What is data/other.jsonl for?", "Shifted test");
+    await window.enter("Alphas as FROM:TO:STEP", "0:1:0.05");
     await window.tab(TITLE).waitFor();
     const page = window.webview();
     const dots = page.locator(".dot");
@@ -89,6 +89,8 @@ suite("the interpolation lab", { concurrency: false }, () => {
     const lines = readFileSync(file, "utf8").trim().split("\r\n");
     assert.match(lines[0] ?? "", /^alpha,data,role,loss,accuracy/);
     assert.equal(lines.length, 1 + 21 * 3);
+    // Shown after it is written: what is closed must be it.
+    await window.tab(/^tiny-to-run-finished\.csv/).waitFor();
     await window.command("View: Close Editor");
   });
 
@@ -106,9 +108,11 @@ suite("the interpolation lab", { concurrency: false }, () => {
     const items = await window.contextMenu("Runs", /^run-finished$/);
     await items.filter({ hasText: "Interpolate…" }).click();
     await window.tick("broken/torn.jsonl");
-    await window.page.keyboard.press("Enter");
-    for (const role of ["In-distribution", "Validation", "Shifted"]) await window.pick(role);
-    await window.enter("11 models to mix");
+    await window.acceptTicked();
+    await window.answer("What is data/eval.jsonl for?", "In-distribution test");
+    await window.answer("What is data/valid.jsonl for?", "Validation");
+    await window.answer("What is broken/torn.jsonl for?", "Shifted test");
+    await window.enter("Alphas as FROM:TO:STEP");
     const page = window.webview();
     await page.locator(".banner").getByText("failed before its first point").waitFor();
     assert.match(
@@ -118,6 +122,8 @@ suite("the interpolation lab", { concurrency: false }, () => {
     await page.getByRole("button", { name: "Try Again" }).waitFor();
     const failed = window.row("Runs", TITLE).filter({ hasText: "torn.jsonl:2" });
     await failed.click({ button: "right" });
+    // A menu that has just opened takes no click, lest the one that opened it counts.
+    await window.page.waitForTimeout(600);
     await window.page.getByRole("menuitem", { name: "Delete Interpolation…" }).click();
     await window.page.locator(".monaco-dialog-box").getByRole("button", { name: "Delete" }).click();
     await failed.waitFor({ state: "detached" });

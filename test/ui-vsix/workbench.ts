@@ -97,7 +97,18 @@ export class Workbench {
       .locator(".quick-input-widget .monaco-list-row", { hasText: label })
       .first();
     await row.waitFor();
-    await row.locator(".monaco-checkbox").click();
+    await row.locator(".label-name").click();
+  }
+
+  /** Accepts the multi-pick that is open. */
+  async acceptTicked(): Promise<void> {
+    await this.page.locator(".quick-input-widget").getByRole("button", { name: "OK" }).click();
+  }
+
+  /** Accepts a row of the quick pick that asks this. */
+  async answer(question: string, label: string): Promise<void> {
+    await this.page.getByPlaceholder(question).waitFor();
+    await this.pick(label);
   }
 
   notification(text: string | RegExp): Locator {

@@ -63,6 +63,7 @@ test("commands that start a process are off in a folder that is not trusted", ()
     "resumeRun",
     "generate",
     "mergeAdapter",
+    "mergeModels",
     "interpolate",
     "continueSweep",
     "saveMix",

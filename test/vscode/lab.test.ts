@@ -157,6 +157,24 @@ suite("interpolation lab", () => {
     assert.ok(!existsSync(dir));
   });
 
+  test("Merge Models… merges what was ticked by the method that was chosen", async () => {
+    const merged = run<string>("mergeModels", await modelAt("tiny"));
+    // misfit, run-finished-alpha-…; tiny is ticked.
+    await input.toggle(1);
+    await input.accept();
+    await input.accept();
+    await input.accept();
+    const out = await merged;
+    assert.match(out ?? "", /-linear$/, JSON.stringify(messages.seen));
+    assert.ok(existsSync(path.join(out!, "model.safetensors")));
+    await messages.next(/^Merged: .*-linear is a whole model now/);
+    // One model is none to merge.
+    const one = run("mergeModels", await modelAt("tiny"));
+    await input.accept();
+    assert.equal(await one, undefined);
+    await messages.next(/needs two models or more/);
+  });
+
   test("what can't be interpolated is said in one line, and no model is left behind", async () => {
     const { sweeps } = await retune();
     const refused = async (started: Thenable<string | undefined>): Promise<string> => {

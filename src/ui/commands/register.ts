@@ -10,6 +10,7 @@ import { freezeLayers, layerPreset, measureLayers, saveLayers } from "./freeze-l
 import { generate } from "./generate.ts";
 import { interpolate } from "./interpolate.ts";
 import { mergeAdapter } from "./merge-adapter.ts";
+import { mergeModels } from "./merge-models.ts";
 import { addModelFolder, refresh, removeModelFolder } from "./model-folders.ts";
 import { deleteRun, openRun, resumeRun, stopRun } from "./run-commands.ts";
 import { saveMix } from "./save-mix.ts";
@@ -43,6 +44,7 @@ const HANDLERS: Record<keyof typeof COMMANDS, Handler> = {
   copyRunId,
   deleteRun,
   mergeAdapter,
+  mergeModels,
   interpolate,
   openSweep,
   stopSweep,

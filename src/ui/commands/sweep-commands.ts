@@ -1,9 +1,11 @@
 /** What can be done to a sweep that is there: open, stop, continue, export, delete. */
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
+import { setTimeout } from "node:timers/promises";
 import * as vscode from "vscode";
 import { SWEEP_FILES } from "../../protocol/sweep.ts";
 import { sweepCsv, sweepJson } from "../../runs/sweeps/export.ts";
+import type { Sweep } from "../../runs/sweeps/sweep.ts";
 import { InputError } from "../../util/errors.ts";
 import { toFileName } from "../../util/format.ts";
 import type { App } from "../app.ts";
@@ -12,9 +14,10 @@ import { sweepAbilities } from "../views/sweep-item.ts";
 import { sweepFrom } from "./pick-sweep.ts";
 import { openLog } from "./show.ts";
 
+const START_LOOKS = 20;
+const START_LOOK_MS = 250;
 const NONE = 'There is no interpolation in this workspace yet: "Retune: Interpolate…" makes one.';
-const can = (ability: string) => (sweep: Parameters<typeof sweepAbilities>[0]) =>
-  sweepAbilities(sweep).includes(ability);
+const can = (ability: string) => (sweep: Sweep) => sweepAbilities(sweep).includes(ability);
 
 export async function openSweep(app: App, argument: unknown): Promise<void> {
   const placeholder = "Open which interpolation?";
@@ -41,8 +44,19 @@ export async function continueSweep(app: App, argument: unknown): Promise<void> 
     none: "No interpolation can be continued: none was stopped, interrupted or failed.",
   });
   if (sweep === undefined) return;
+  app.sweepNotifications.expect(sweep);
   await app.sweepActions.start(sweep.dir);
   app.labs.open(sweep.dir);
+  void refreshUntilStarted(app, sweep).catch((error: unknown) => app.log.error(String(error)));
+}
+
+/** One that has ended is looked at only now and then: its first words shall not wait for that. */
+async function refreshUntilStarted(app: App, { dir, state }: Sweep): Promise<void> {
+  for (let look = 0; look < START_LOOKS; look++) {
+    await setTimeout(START_LOOK_MS);
+    await app.sweeps.refresh();
+    if (app.sweeps.get(dir)?.state?.process?.pid !== state?.process?.pid) return;
+  }
 }
 
 export async function showSweepLog(app: App, argument: unknown): Promise<void> {

@@ -6,12 +6,13 @@ import {
   type SweepView,
   type ToLab,
 } from "../../protocol/lab-messages.ts";
-import { SWEEP_FILES } from "../../protocol/sweep.ts";
+import { SWEEP_FILES, type SweepState } from "../../protocol/sweep.ts";
 import { summariseSweep } from "../../runs/sweeps/summary.ts";
 import { readSweep, type Sweep } from "../../runs/sweeps/sweep.ts";
 import type { SweepStore } from "../../runs/sweeps/sweep-store.ts";
 import { errorMessage } from "../../util/errors.ts";
 import { COMMANDS } from "../command-ids.ts";
+import { shortPaths } from "../short-paths.ts";
 import { loadPage, panelTitle } from "./load-page.ts";
 import { readLastLines } from "./log-tail.ts";
 
@@ -162,13 +163,18 @@ export class LabPanel implements vscode.Disposable {
   }
 }
 
+function withShortPaths(state: SweepState): SweepState {
+  const { message } = state;
+  return message === undefined ? state : { ...state, message: shortPaths(message) };
+}
+
 function toView(sweep: Sweep): SweepView {
   const { dir, name, status, state, definition, problem, points } = sweep;
   return {
     sweepDir: dir,
     name,
     status,
-    ...(state === undefined ? {} : { state }),
+    ...(state === undefined ? {} : { state: withShortPaths(state) }),
     ...(problem === undefined ? {} : { problem }),
     ...(definition === undefined
       ? {}

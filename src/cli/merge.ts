@@ -51,6 +51,7 @@ A number may be several with commas: --t 0,0.5,1 runs from the first layer to th
       if (adapterDirs.length > 0) {
         throw new InputError("--adapter does not go with merging models; merge it first");
       }
+      if (unmerge) throw new InputError("--unmerge is for adapters; models can't be taken apart");
       return mergeModelsCommand(positionals, modelOptions, { out, seed });
     }
     if (extra !== undefined && adapterDirs.length === 0) {

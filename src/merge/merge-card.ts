@@ -88,8 +88,11 @@ export function methodMergeCard(merge: MethodMergeCard): string {
   ].join("\n");
 }
 
-/** The repository's name for a snapshot of Hugging Face's cache, else the folder's own; never a path. */
+/** The repository's name for a snapshot of Hugging Face's cache, else the folder's own; no path of this machine. */
 export function baseName(dir: string): string {
   const [, repository] = /models--([^/\\]+)[/\\]snapshots[/\\][^/\\]+$/.exec(dir) ?? [];
-  return repository?.replaceAll("--", "/") ?? path.basename(dir);
+  if (repository !== undefined) return repository.replaceAll("--", "/");
+  const name = path.basename(dir);
+  // A run's result: many have this name.
+  return name === "model" ? `${path.basename(path.dirname(dir))}/${name}` : name;
 }

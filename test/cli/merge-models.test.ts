@@ -184,6 +184,7 @@ test("too few or too many models, a missing base or method", async () => {
   await refused(/slerp takes 1 model besides the base, 2 are given/, ...three);
   await refused(/linear takes 2 or more models, 1 are given/, at("a"), "--method", "linear");
   await refused(/--adapter does not go with/, at("a"), "--method", "linear", "--adapter", at("b"));
+  await refused(/--unmerge is for adapters/, at("a"), at("b"), "--method", "linear", "--unmerge");
   await refused(/--t does not go with a YAML file/, yaml("merge_method: slerp"), "--t", "0.5");
   await refused(/linear has no base/, at("a"), at("b"), "--method", "linear", "--base", at("base"));
   await refused(/does not exist/, at("a"), at("none"), "--method", "linear");

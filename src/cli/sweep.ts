@@ -20,7 +20,7 @@ import {
   takenOver,
 } from "../trainer/state-writer.ts";
 import { InputError, errorMessage, hasCode } from "../util/errors.ts";
-import { evaluateFile } from "./evaluate-file.ts";
+import { openEvaluator } from "./evaluate-file.ts";
 
 const WHAT = "a sweep folder";
 const CONTROL_INTERVAL_MS = 500;
@@ -124,10 +124,21 @@ async function evaluateAll(work: Work): Promise<void> {
     // A signal of its own: whatever listens to it goes with it.
     await mix(alpha, model, AbortSignal.any([signal]));
     const results: Record<string, SweepFigures> = {};
-    for (const { name, file } of definition.data) {
-      signal.throwIfAborted();
-      await writer.update({ phase: `alpha ${alpha}: evaluating ${name}` });
-      results[name] = await figures(model, file, definition.maxLength);
+    const evaluator = await openEvaluator({
+      baseDir: model,
+      maxLength: definition.maxLength,
+      lossOn: "auto",
+      device: "auto",
+      log: () => {},
+    });
+    try {
+      for (const { name, file } of definition.data) {
+        signal.throwIfAborted();
+        await writer.update({ phase: `alpha ${alpha}: evaluating ${name}` });
+        results[name] = (await evaluator.evaluate(file)).figures;
+      }
+    } finally {
+      await evaluator.dispose();
     }
     signal.throwIfAborted();
     const point: SweepPoint = { alpha, results };
@@ -136,24 +147,6 @@ async function evaluateAll(work: Work): Promise<void> {
     note(`alpha ${alpha}: loss ${shown.join(", ")}`);
     options.onPoint(point);
   }
-}
-
-/** The one place that knows what an evaluation answers. */
-async function figures(
-  baseDir: string,
-  dataFile: string,
-  maxLength: number | undefined,
-): Promise<SweepFigures> {
-  const shared = { baseDir, dataFile, maxLength, lossOn: "auto", device: "auto" } as const;
-  const result = await evaluateFile({ ...shared, log: () => {} });
-  if (result.kind === "tokens") {
-    const { loss, accuracy } = result;
-    return { loss, accuracy, perplexity: Math.exp(loss) };
-  }
-  const { evaluation } = result;
-  const { loss, rows } = evaluation;
-  if (evaluation.problem === "regression") return { loss, rows };
-  return { loss, rows, accuracy: evaluation.accuracy, macroF1: evaluation.macroF1 };
 }
 
 /** A killed process may leave a line without its end: the next point must not be glued to it. */

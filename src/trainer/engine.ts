@@ -22,6 +22,10 @@ export interface LossSums {
 export interface EvaluationSums extends LossSums {
   /** Counted tokens that the arg-max predicts right, or rows that are labelled right. */
   correct: number;
+  /** Rows with a counted token, or label. */
+  rows: number;
+  /** Of them, those in which every counted token, or label, is right. */
+  exact: number;
   /** Of a classifier, one for each row, in no order. */
   answers?: readonly Answer[];
 }

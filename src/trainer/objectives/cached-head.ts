@@ -84,7 +84,8 @@ export class CachedHead implements SavingEngine {
       0,
     );
     const correct = answers.filter((answer) => isRight(answer, problem)).length;
-    return { lossSum, counted: batch.length, correct, answers };
+    const rows = batch.length;
+    return { lossSum, counted: rows, rows, correct, exact: correct, answers };
   }
 
   async #answers(batch: readonly Example[]): Promise<readonly Answer[]> {

@@ -1,7 +1,7 @@
 /** `retune eval` of a classifier: how it labels a file. */
 import { loadLabelledRows } from "../data/labelled-rows.ts";
 import type { Tokenizer } from "../data/tokenizer.ts";
-import type { Classifier } from "../models/classifier.ts";
+import type { Classifier } from "../weights/classifier-head.ts";
 import { openBaseModel, resolveBase } from "../models/base-model.ts";
 import type { ClassifierEvaluation } from "../protocol/evaluation.ts";
 import { type Evaluation, evaluateExamples } from "../trainer/evaluate.ts";

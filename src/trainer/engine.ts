@@ -1,5 +1,5 @@
 import type { Example } from "../data/example.ts";
-import type { Classifier } from "../models/classifier.ts";
+import type { Classifier } from "../weights/classifier-head.ts";
 import type { Answer } from "./objectives/classification.ts";
 
 /** A trainable tensor as a window into the engine's one flat parameter vector. */

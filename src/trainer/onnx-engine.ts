@@ -5,7 +5,7 @@ import type { Example } from "../data/example.ts";
 import type { NamedShape } from "../graph/causal-lm.ts";
 import { elementCount } from "../graph/dim.ts";
 import { type BaseModel, asClassifier, openBaseModel } from "../models/base-model.ts";
-import { type Classifier, SCORE } from "../models/classifier.ts";
+import { type Classifier, SCORE } from "../weights/classifier-head.ts";
 import { quantiseBase } from "../models/quantised-base.ts";
 import type { MemoryWish, Method, Quantization } from "../protocol/recipe.ts";
 import type { LayerChoice } from "../util/tensor-patterns.ts";

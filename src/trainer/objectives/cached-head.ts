@@ -4,7 +4,7 @@
  */
 import type { Adapter } from "../../adapters/adapter.ts";
 import type { Example } from "../../data/example.ts";
-import type { Classifier } from "../../models/classifier.ts";
+import type { Classifier } from "../../weights/classifier-head.ts";
 import { formatBytes } from "../../util/format.ts";
 import type { Device } from "../device.ts";
 import type { EvaluationSums, LossSums, Trainable } from "../engine.ts";

@@ -25,7 +25,7 @@ export type Classifier = Readonly<z.output<typeof classifierSchema>>;
  * Undefined when the folder has none.
  * @throws InputError naming the file that is not what was written
  */
-async function readClassifierFile(dir: string): Promise<Classifier | undefined> {
+export async function readClassifierFile(dir: string): Promise<Classifier | undefined> {
   const file = path.join(dir, CLASSIFIER_FILE);
   try {
     return classifierSchema.parse(JSON.parse(await readFile(file, "utf8")));

@@ -27,8 +27,8 @@ const BASES = {
     model: "SmolLM2-135M-Instruct.gguf",
     rows: 240,
     steps: 30,
-    learningRate: 2e-5,
-    step: "0.1",
+    learningRate: 5e-5,
+    step: "0.2",
   },
 } as const;
 

@@ -28,6 +28,11 @@ export async function mergeAdaptersCommand(base: string, options: AdapterOptions
   }
   if (out === undefined) throw new InputError("--out DIR is missing");
   const baseDir = await resolveBase(path.resolve(base), printError);
+  if (/\.gguf$/iu.test(base)) {
+    printError(
+      `${base} is a .gguf: what is written is a Hugging Face folder of its dequantised weights`,
+    );
+  }
   const outDir = path.resolve(out);
   const signal = stopOnSignals();
   const progress = new ByteProgress(unmerge ? "unmerging" : "merging");

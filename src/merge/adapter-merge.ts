@@ -16,6 +16,7 @@ import {
   readTensorChunks,
   writeSafetensors,
 } from "../weights/safetensors.ts";
+import { baseNameOf, otherBase } from "./base-name.ts";
 import { type MergeAdapter, readMergeAdapter } from "./adapter-changes.ts";
 import { mergeModelCard } from "./merge-card.ts";
 import { placeHead } from "./merged-head.ts";
@@ -78,6 +79,15 @@ export async function mergeAdapters(options: AdapterMerge): Promise<void> {
       `an adapter changes head or embedding, which the base holds as one: they are written apart`,
     );
   }
+  const name = await baseNameOf(baseDir);
+  for (const adapter of adapters) {
+    const other = otherBase(adapter, name);
+    if (other !== undefined) {
+      log(
+        `${adapter.dir} was trained on ${other}, as its adapter_config.json says; ${name} has its shapes, but is it the same model?`,
+      );
+    }
+  }
   const side = await sideFiles(baseDir);
   const shards = planShards(base, plan, newHead);
   const bytes = [...shards.values()].flat().reduce((sum, info) => sum + info.byteLength, 0);
@@ -88,7 +98,7 @@ export async function mergeAdapters(options: AdapterMerge): Promise<void> {
     await writeShards(temporary, { shards, plan, log, signal: options.signal, onBytes });
     const isOther = newHead !== undefined || (plan.untiesHead && !base.weights.has(HEAD));
     await writeIndex(temporary, { base, shards, isOther });
-    const card = mergeModelCard({ baseDir, adapters, untiesHead: plan.untiesHead, newHead });
+    const card = mergeModelCard({ base: name, adapters, untiesHead: plan.untiesHead, newHead });
     await writeFile(path.join(temporary, "README.md"), card, { flush: true });
     // Last: without config.json no folder passes for a model, whatever was killed when.
     const untied = { ...base.config, tie_word_embeddings: false };

@@ -5,15 +5,15 @@ import type { TensorInfo } from "../weights/safetensors.ts";
 import type { MergeAdapter } from "./adapter-changes.ts";
 
 export interface MergeCard {
-  baseDir: string;
+  /** What the base is called. */
+  base: string;
   adapters: readonly MergeAdapter[];
   untiesHead: boolean;
   /** A classifier's, where the base has none like it. */
   newHead: TensorInfo | undefined;
 }
 
-export function mergeModelCard({ baseDir, adapters, untiesHead, newHead }: MergeCard): string {
-  const base = baseName(baseDir);
+export function mergeModelCard({ base, adapters, untiesHead, newHead }: MergeCard): string {
   return [
     "---",
     `base_model: ${JSON.stringify(base)}`,

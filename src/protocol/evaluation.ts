@@ -2,7 +2,7 @@
  * What an evaluation tells: a few figures of any model, and all about how a classifier labels.
  *
  * `EvaluationFigures` is what tables, sweeps and charts hold, one for each model and data file;
- * `EvaluationTable` is what `retune eval --json` prints of several.
+ * `evaluationTableSchema` is what `retune eval --json` prints of several.
  * `ClassifierEvaluation` is `evaluation.json` of a classification run: how the evaluation rows were
  * labelled, by the newest weights while it trains, by those that were kept once it has ended.
  * `retune eval --json` of one classifier prints the same, without step.
@@ -80,7 +80,6 @@ const evaluationResultSchema = evaluationFiguresSchema.extend({
 export const evaluationTableSchema = z.object({ results: z.array(evaluationResultSchema).min(1) });
 
 export type EvaluationResult = z.output<typeof evaluationResultSchema>;
-export type EvaluationTable = z.output<typeof evaluationTableSchema>;
 
 /** Columns of the CSV in their order. */
 export const EVALUATION_COLUMNS = [

@@ -15,6 +15,22 @@ export function printSweepTable(data: readonly SweepData[], points: readonly Swe
   const tests = data.filter(({ role }) => role !== "validation");
   const figures = tests.map(({ name }) => `${name} ${accuracy(chosen, name)}`);
   console.log(`\nvalidation chooses alpha ${chosen.alpha}: ${figures.join(", ")}`);
+  const near = nearlyAsGood(data, points, chosen);
+  if (!near) return;
+  const there = tests.map(({ name }) => `${name} ${accuracy(near, name)}`);
+  console.log(`alpha ${near.alpha} is within a point of it on validation: ${there.join(", ")}`);
+}
+
+/** The smallest alpha that loses a hundredth at most on the validation data; undefined where that is the chosen one. */
+function nearlyAsGood(
+  data: readonly SweepData[],
+  points: readonly SweepPoint[],
+  chosen: SweepPoint,
+): SweepPoint | undefined {
+  const name = data.find(({ role }) => role === "validation")?.name ?? "";
+  const score = (point: SweepPoint): number => point.results[name]?.accuracy ?? -Infinity;
+  const near = points.find((point) => score(point) >= score(chosen) - 0.01);
+  return near === chosen ? undefined : near;
 }
 
 /** The most accurate on the validation data; of equals the smallest alpha, which changes the least. */

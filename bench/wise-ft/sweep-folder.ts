@@ -1,5 +1,5 @@
-/** A sweep's folder as src/protocol/sweep.ts has it, written at once. */
-import { mkdirSync, writeFileSync } from "node:fs";
+/** A sweep's folder as src/protocol/sweep.ts has it, written at once or read. */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import {
   SWEEP_FILES,
@@ -9,6 +9,7 @@ import {
   sweepPointSchema,
   sweepSchema,
 } from "../../src/protocol/sweep.ts";
+import { readPoints } from "../../src/runs/sweeps/points.ts";
 
 export const OUT = path.join(import.meta.dirname, "../../out/bench/wise-ft");
 
@@ -29,4 +30,11 @@ export function writeSweep(dir: string, sweep: Sweep, points: readonly SweepPoin
   write(SWEEP_FILES.definition, JSON.stringify(definition, null, 2));
   write(SWEEP_FILES.points, lines.join(""));
   write(SWEEP_FILES.state, JSON.stringify(state, null, 2));
+}
+
+export async function readSweep(
+  dir: string,
+): Promise<{ sweep: SweepDefinition; points: readonly SweepPoint[] }> {
+  const text = readFileSync(path.join(dir, SWEEP_FILES.definition), "utf8");
+  return { sweep: sweepSchema.parse(JSON.parse(text)), points: await readPoints(dir) };
 }

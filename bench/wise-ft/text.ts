@@ -11,10 +11,9 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import path from "node:path";
 import { parseArgs } from "node:util";
 import type { RecipeInput } from "../../src/protocol/recipe.ts";
-import type { SweepPoint } from "../../src/protocol/sweep.ts";
 import { SAMPLES, retune } from "../methods/measure.ts";
 import { drawCurve } from "./picture.ts";
-import { OUT, writeSweep } from "./sweep-folder.ts";
+import { OUT, readSweep } from "./sweep-folder.ts";
 import { printSweepTable } from "./table.ts";
 
 const MAILS = path.join(SAMPLES, "data/spam-assassin");
@@ -69,22 +68,19 @@ const tuned = train("tuned", {
   epochs: 100,
   maxSteps: steps,
 });
-const sweep = {
-  name: `mails, ${settings.model}`,
-  base: probe,
-  tuned,
-  maxLength: MAX_LENGTH,
-  data: [
-    { name: "validation", file: data.validation, role: "validation" },
-    { name: "easy ham + older spam", file: data.eval, role: "in-distribution" },
-    { name: "hard ham + newer spam", file: data.shifted, role: "shifted" },
-  ],
-} as const;
-const points = sweepPoints();
-writeSweep(dir, sweep, points);
+const sweepDir = path.join(dir, "sweep");
+retune("sweep", [
+  ...["interpolate", probe, tuned, "--sweep", `0:1:${values.step ?? settings.step}`],
+  ...["--validation", `validation=${data.validation}`],
+  ...["--eval", `easy ham + older spam=${data.eval}`],
+  ...["--shifted", `hard ham + newer spam=${data.shifted}`],
+  ...["--max-length", String(MAX_LENGTH), "--name", `mails, ${settings.model}`],
+  ...["--sweep-dir", sweepDir, "--json"],
+]);
+const { sweep, points } = await readSweep(sweepDir);
 printSweepTable(sweep.data, points);
 const picture = await drawCurve(`wise-ft-text-${name}`, sweep, points);
-console.log(`\n${dir}\n${picture}`);
+console.log(`\n${sweepDir}\n${picture}`);
 
 /** The last fifth of the training part chooses alpha and is not trained on. */
 function splitMails(): Record<"train" | "validation" | "eval" | "shifted", string> {
@@ -124,13 +120,4 @@ function train(
   const run = path.join(dir, part);
   retune(part, ["train", file, "--run-dir", run, "--json"]);
   return path.join(run, "model");
-}
-
-function sweepPoints(): SweepPoint[] {
-  const evals = sweep.data.flatMap((one) => ["--eval", `${one.name}=${one.file}`]);
-  const alphas = `0:1:${values.step ?? settings.step}`;
-  const args = ["interpolate", probe, tuned, "--sweep", alphas, ...evals];
-  const length = ["--max-length", String(MAX_LENGTH)];
-  const printed = retune("sweep", [...args, ...length, "--choose", "validation", "--json"]);
-  return (JSON.parse(printed) as { points: SweepPoint[] }).points;
 }

@@ -69,14 +69,15 @@ const tuned = train("tuned", {
   maxSteps: steps,
 });
 const sweepDir = path.join(dir, "sweep");
-retune("sweep", [
-  ...["interpolate", probe, tuned, "--sweep", `0:1:${values.step ?? settings.step}`],
-  ...["--validation", `validation=${data.validation}`],
-  ...["--eval", `easy ham + older spam=${data.eval}`],
-  ...["--shifted", `hard ham + newer spam=${data.shifted}`],
-  ...["--max-length", String(MAX_LENGTH), "--name", `mails, ${settings.model}`],
-  ...["--sweep-dir", sweepDir, "--json"],
-]);
+const ends = ["interpolate", probe, tuned, "--sweep", `0:1:${values.step ?? settings.step}`];
+const files = [
+  `--validation=validation=${data.validation}`,
+  `--eval=easy ham + older spam=${data.eval}`,
+  `--shifted=hard ham + newer spam=${data.shifted}`,
+];
+const length = ["--max-length", String(MAX_LENGTH)];
+const place = ["--sweep-dir", sweepDir, "--name", `mails, ${settings.model}`, "--json"];
+retune("sweep", [...ends, ...files, ...length, ...place]);
 const { sweep, points } = await readSweep(sweepDir);
 printSweepTable(sweep.data, points);
 const picture = await drawCurve(`wise-ft-text-${name}`, sweep, points);

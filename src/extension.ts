@@ -12,6 +12,7 @@ import { AdapterCatalog } from "./ui/catalogs/adapter-catalog.ts";
 import { ModelCatalog } from "./ui/catalogs/model-catalog.ts";
 import { LayerEditor } from "./ui/layers/layer-editor.ts";
 import { LayerMeasure } from "./ui/layers/layer-measure.ts";
+import { EvaluationPanels } from "./ui/panels/evaluation-panels.ts";
 import { labPanels } from "./ui/panels/lab-panels.ts";
 import { runPanels } from "./ui/panels/run-panels.ts";
 import { RecipeCodeLens } from "./ui/recipes/recipe-code-lens.ts";
@@ -63,6 +64,7 @@ export function activate(context: vscode.ExtensionContext): RetuneApi {
     models: new ModelCatalog(log),
     adapters: new AdapterCatalog(store, log),
     transcripts: new Transcripts(),
+    evaluations: new EvaluationPanels(),
     layers,
     layerMeasure: new LayerMeasure(layers, bundled("cli.cjs")),
     cliPath: bundled("cli.cjs"),
@@ -75,6 +77,7 @@ export function activate(context: vscode.ExtensionContext): RetuneApi {
     app.roots,
     app.panels,
     app.labs,
+    app.evaluations,
     app.sweepNotifications,
     removeLeftovers(sweeps, (error) => log.error(String(error))),
     app.notifications,

@@ -1,22 +1,28 @@
 /** `retune eval` of a classifier: how it labels a file. */
 import { loadLabelledRows } from "../data/labelled-rows.ts";
 import type { Tokenizer } from "../data/tokenizer.ts";
-import type { Classifier } from "../models/classifier.ts";
+import type { Classifier } from "../weights/classifier-head.ts";
 import { openBaseModel, resolveBase } from "../models/base-model.ts";
 import type { ClassifierEvaluation } from "../protocol/evaluation.ts";
-import { evaluateExamples } from "../trainer/evaluate.ts";
+import { type Evaluation, evaluateExamples } from "../trainer/evaluate.ts";
 import {
   classifierEvaluation,
   featureDistortion,
   featuresByRow,
 } from "../trainer/objectives/classifier-evaluation.ts";
 import { openEvaluationEngine } from "../trainer/onnx-engine.ts";
+import type { Device } from "../trainer/device.ts";
 import { print } from "./command.ts";
+import { textTable } from "./text-table.ts";
 
-export type EngineOptions = Parameters<typeof openEvaluationEngine>[0];
+type Engine = Awaited<ReturnType<typeof openEvaluationEngine>>;
 
 interface EvalClassifierOptions {
-  engine: EngineOptions;
+  engine: Engine;
+  /** Of the engine. */
+  device: Device;
+  /** Longest row in tokens. */
+  maxLength: number;
   classifier: Classifier;
   tokenizer: Tokenizer;
   dataFile: string;
@@ -30,29 +36,27 @@ interface EvalClassifierOptions {
 export async function evalClassifier(
   options: EvalClassifierOptions,
 ): Promise<ClassifierEvaluation> {
-  const { classifier, tokenizer, dataFile, batchSize, featuresFrom, log } = options;
+  const { classifier, tokenizer, dataFile, batchSize, maxLength, featuresFrom, log } = options;
   const { examples, report } = await loadLabelledRows(dataFile, {
     tokenizer,
     ...classifier,
-    maxLength: options.engine.maxLength,
+    maxLength,
     overlong: "truncate",
   });
   for (const line of report) log(line);
-  const evaluated = async (engineOptions: EngineOptions) => {
-    const engine = await openEvaluationEngine(engineOptions);
-    try {
-      return await evaluateExamples(engine, examples, batchSize);
-    } finally {
-      await engine.dispose();
-    }
-  };
-  const { loss, answers } = await evaluated(options.engine);
+  const { loss, answers } = await evaluateExamples(options.engine, examples, batchSize);
   const evaluation = classifierEvaluation(answers, classifier, loss);
   if (featuresFrom === undefined) return evaluation;
   const baseDir = await resolveBase(featuresFrom, log);
   await openBaseModel(baseDir);
-  const { maxLength, device } = options.engine;
-  const before = await evaluated({ baseDir, emptyHead: classifier, maxLength, device });
+  const { device } = options;
+  const engine = await openEvaluationEngine({ baseDir, emptyHead: classifier, maxLength, device });
+  let before: Evaluation;
+  try {
+    before = await evaluateExamples(engine, examples, batchSize);
+  } finally {
+    await engine.dispose();
+  }
   const distortion = featureDistortion(answers, featuresByRow(before.answers));
   return { ...evaluation, ...(distortion ? { featureDistortion: distortion } : {}) };
 }
@@ -70,8 +74,8 @@ export function printEvaluation(evaluation: ClassifierEvaluation): void {
     print(
       `loss ${loss.toFixed(4)}  accuracy ${accuracy.toFixed(4)}  macro-F1 ${macroF1.toFixed(4)}  rows ${rows}`,
     );
-    print(`\n${table(scoreCells(evaluation))}`);
-    if (evaluation.confusion) print(`\n${table(confusionCells(evaluation))}`);
+    print(`\n${textTable(scoreCells(evaluation))}`);
+    if (evaluation.confusion) print(`\n${textTable(confusionCells(evaluation))}`);
   }
   if (!moved) return;
   print(
@@ -101,18 +105,4 @@ const MAX_LABEL = 24;
 
 function shortened(label: string): string {
   return label.length <= MAX_LABEL ? label : `${label.slice(0, MAX_LABEL - 1)}…`;
-}
-
-function table(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
-  );
-  return rows
-    .map(([first = "", ...rest]) =>
-      [
-        first.padEnd(widths[0] ?? 0),
-        ...rest.map((cell, column) => cell.padStart(widths[column + 1] ?? 0)),
-      ].join("  "),
-    )
-    .join("\n");
 }

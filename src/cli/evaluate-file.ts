@@ -1,24 +1,23 @@
-/** One model on one data file: what `eval` prints and `interpolate` plots. */
+/** One model on data files: what `eval` prints and `interpolate` plots. */
 import { describeReport, loadDataset } from "../data/dataset.ts";
-import { type Tokenizer, loadTokenizer } from "../data/tokenizer.ts";
+import { loadTokenizer } from "../data/tokenizer.ts";
 import { openBaseModel } from "../models/base-model.ts";
 import type { DeviceWish } from "../protocol/recipe.ts";
-import type { ClassifierEvaluation } from "../protocol/evaluation.ts";
+import type { ClassifierEvaluation, EvaluationFigures } from "../protocol/evaluation.ts";
 import { adaptedBase } from "../trainer/load-adapter.ts";
 import { openDevice } from "../trainer/device-check.ts";
 import { EVALUATION_ROWS, type Evaluation, evaluateExamples } from "../trainer/evaluate.ts";
 import { openEvaluationEngine } from "../trainer/onnx-engine.ts";
 import { InputError } from "../util/errors.ts";
-import { type EngineOptions, evalClassifier } from "./eval-classifier.ts";
+import { evalClassifier } from "./eval-classifier.ts";
 
 /** A recipe's own default, so that a run's evaluation loss is found again. */
 export const DEFAULT_MAX_LENGTH = 512;
 
-export interface FileEvaluationOptions {
+export interface EvaluatorOptions {
   /** A Hugging Face folder. */
   baseDir: string;
   adapterDir?: string | undefined;
-  dataFile: string;
   /** Left out: DEFAULT_MAX_LENGTH, or what the model allows. */
   maxLength?: number | undefined;
   batchSize?: number | undefined;
@@ -29,48 +28,77 @@ export interface FileEvaluationOptions {
   log: (line: string) => void;
 }
 
-export type FileEvaluation =
-  | { kind: "tokens"; loss: number; accuracy: number; tokens: number }
-  | { kind: "labels"; evaluation: ClassifierEvaluation };
+export interface FileEvaluation {
+  figures: EvaluationFigures;
+  /** Of a classifier, all there is to tell. */
+  classifier?: ClassifierEvaluation;
+}
 
-/** @throws InputError for a model, or naming file and line of a row, that can't be used */
-export async function evaluateFile(options: FileEvaluationOptions): Promise<FileEvaluation> {
-  const { baseDir, adapterDir, dataFile, featuresFrom, lossOn, log } = options;
+/** A model that is opened once and evaluated on any number of files. */
+export interface Evaluator {
+  /** @throws InputError naming file and line of a row that can't be used, or a loss that is no number */
+  evaluate(dataFile: string): Promise<FileEvaluation>;
+  dispose(): Promise<void>;
+}
+
+/** @throws InputError for a model that can't be used */
+export async function openEvaluator(options: EvaluatorOptions): Promise<Evaluator> {
+  const { baseDir, adapterDir, featuresFrom, lossOn, log } = options;
   const { batchSize = EVALUATION_ROWS } = options;
   const { architecture, classifier } = await adaptedBase(await openBaseModel(baseDir), adapterDir);
+  if (featuresFrom !== undefined && !classifier) {
+    throw new InputError(`--features-from is for classifiers, and ${baseDir} is none`);
+  }
   const maxLength = options.maxLength ?? Math.min(DEFAULT_MAX_LENGTH, architecture.maxPositions);
   const tokenizer = await loadTokenizer(baseDir);
   const device = await openDevice(options.device, { purpose: "inference", log });
-  const engine = { baseDir, adapterDir, maxLength, device, log };
-  const shared = { engine, tokenizer, dataFile, batchSize, log };
-  if (classifier) {
-    const evaluation = await evalClassifier({ ...shared, classifier, featuresFrom });
-    return { kind: "labels", evaluation };
-  }
-  if (featuresFrom !== undefined) {
-    throw new InputError(`--features-from is for classifiers, and ${baseDir} is none`);
-  }
-  const { loss, accuracy, tokens } = await evalTokens({ ...shared, lossOn });
-  return { kind: "tokens", loss, accuracy, tokens };
+  const engine = await openEvaluationEngine({ baseDir, adapterDir, maxLength, device, log });
+  const shared = { engine, tokenizer, maxLength, batchSize, log };
+  return {
+    evaluate: async (dataFile) => {
+      if (classifier) {
+        const labelled = { ...shared, classifier, dataFile, featuresFrom, device };
+        const evaluation = await evalClassifier(labelled);
+        return { figures: checked(labelFigures(evaluation), dataFile), classifier: evaluation };
+      }
+      const rows = { tokenizer, format: "auto", lossOn, maxLength, overlong: "truncate" } as const;
+      const { examples, report } = await loadDataset(dataFile, rows);
+      for (const line of describeReport(dataFile, report)) log(line);
+      const evaluation = await evaluateExamples(engine, examples, batchSize);
+      return { figures: checked(tokenFigures(evaluation), dataFile) };
+    },
+    dispose: () => engine.dispose(),
+  };
 }
 
-async function evalTokens(options: {
-  engine: EngineOptions;
-  tokenizer: Tokenizer;
-  dataFile: string;
-  batchSize: number;
-  lossOn: "auto" | "all";
-  log: (line: string) => void;
-}): Promise<Evaluation> {
-  const { tokenizer, dataFile, batchSize, lossOn, log } = options;
-  const { maxLength } = options.engine;
-  const rows = { tokenizer, format: "auto", lossOn, maxLength, overlong: "truncate" } as const;
-  const { examples, report } = await loadDataset(dataFile, rows);
-  for (const line of describeReport(dataFile, report)) log(line);
-  const engine = await openEvaluationEngine(options.engine);
+/** @throws InputError for a model, or naming file and line of a row, that can't be used */
+export async function evaluateFile(
+  options: EvaluatorOptions & { dataFile: string },
+): Promise<FileEvaluation> {
+  const evaluator = await openEvaluator(options);
   try {
-    return await evaluateExamples(engine, examples, batchSize);
+    return await evaluator.evaluate(options.dataFile);
   } finally {
-    await engine.dispose();
+    await evaluator.dispose();
   }
+}
+
+function tokenFigures({ loss, accuracy, exactMatch, rows, tokens }: Evaluation): EvaluationFigures {
+  const perplexity = Math.min(Math.exp(loss), Number.MAX_VALUE);
+  return { loss, perplexity, accuracy, exactMatch, rows, tokens };
+}
+
+function labelFigures(evaluation: ClassifierEvaluation): EvaluationFigures {
+  const { loss, rows } = evaluation;
+  if (evaluation.problem === "regression") return { loss, rows };
+  const { accuracy, macroF1 } = evaluation;
+  return { loss, accuracy, macroF1, rows };
+}
+
+/** JSON has no NaN, and no figure of such a model means anything. */
+function checked(figures: EvaluationFigures, dataFile: string): EvaluationFigures {
+  if (Number.isFinite(figures.loss)) return figures;
+  throw new InputError(
+    `${dataFile}: the loss is ${figures.loss}: the model's weights hold NaN or its values overflow; evaluate an earlier checkpoint`,
+  );
 }

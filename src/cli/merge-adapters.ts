@@ -5,6 +5,7 @@ import { resolveBase } from "../models/base-model.ts";
 import { stopOnSignals } from "../trainer/stop-request.ts";
 import { InputError } from "../util/errors.ts";
 import { numberOption, print, printError } from "./command.ts";
+import { ByteProgress } from "./byte-progress.ts";
 import { checkMerge } from "./merge-check.ts";
 
 export interface AdapterOptions {
@@ -27,8 +28,14 @@ export async function mergeAdaptersCommand(base: string, options: AdapterOptions
   }
   if (out === undefined) throw new InputError("--out DIR is missing");
   const baseDir = await resolveBase(path.resolve(base), printError);
+  if (/\.gguf$/iu.test(base)) {
+    printError(
+      `${base} is a .gguf: what is written is a Hugging Face folder of its dequantised weights`,
+    );
+  }
   const outDir = path.resolve(out);
   const signal = stopOnSignals();
+  const progress = new ByteProgress(unmerge ? "unmerging" : "merging");
   try {
     await mergeAdapters({
       baseDir,
@@ -36,18 +43,21 @@ export async function mergeAdaptersCommand(base: string, options: AdapterOptions
       weights,
       unmerge,
       outDir,
-      log: printError,
+      log: (line) => progress.note(line),
+      onProgress: (done, total) => progress.update(done, total),
       signal,
     });
   } catch (error) {
     if (!signal.aborted) throw error;
-    printError("stopped; nothing is written");
+    progress.note("stopped; nothing is written");
     return 1;
+  } finally {
+    progress.end();
   }
-  const [adapterDir, ...more] = adapterDirs;
-  const isPlain = more.length === 0 && (weights?.[0] ?? 1) === 1 && !unmerge;
-  if (isPlain && adapterDir !== undefined && !options.noCheck) {
-    printError(await checkMerge({ baseDir, adapterDir, outDir }));
+  if (!options.noCheck) {
+    // What was taken out and put in again must be what was there.
+    const [from, to] = unmerge ? [outDir, baseDir] : [baseDir, outDir];
+    printError(await checkMerge({ baseDir: from, adapterDirs, weights, outDir: to }));
   }
   print(outDir);
   return 0;

@@ -1,10 +1,16 @@
-/** After a merge: does the merged model say what base and adapter say? */
+/** After a merge: does the merged model say what base and adapters say? Their logits on a few texts, compared. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import type { Example } from "../data/example.ts";
-import { loadTokenizer } from "../data/tokenizer.ts";
+import { type Tokenizer, loadTokenizer } from "../data/tokenizer.ts";
+import { combineAdapters } from "../merge/combined-adapter.ts";
 import { openBaseModel } from "../models/base-model.ts";
-import { type Evaluation, evaluateExamples } from "../trainer/evaluate.ts";
+import { evaluateExamples } from "../trainer/evaluate.ts";
 import { openEvaluationEngine } from "../trainer/onnx-engine.ts";
-import { errorMessage } from "../util/errors.ts";
+import { openTextGenerator } from "../trainer/text-generator.ts";
+import { InputError, errorMessage } from "../util/errors.ts";
+import { type LogitDifference, compareLogits } from "./logit-difference.ts";
 
 /** Any text would do: both read the same. */
 const SAMPLES = [
@@ -17,46 +23,128 @@ const MAX_TOKENS = 64;
 
 interface Merged {
   baseDir: string;
-  adapterDir: string;
+  adapterDirs: readonly string[];
+  /** Left out: 1 for each. */
+  weights?: readonly number[] | undefined;
   outDir: string;
 }
 
 /** What the check found, in a line; also where a model is of a kind that can be merged but not run. */
 export async function checkMerge(merged: Merged): Promise<string> {
+  const scratch = await mkdtemp(path.join(tmpdir(), "retune-merge-check-"));
   try {
-    return await compare(merged);
+    const adapterDir = await referenceAdapter(merged, path.join(scratch, "combined"));
+    const { baseDir, outDir } = merged;
+    const found = await compareModels({ baseDir, adapterDir }, { baseDir: outDir });
+    return describe(found, merged.adapterDirs.length);
   } catch (error) {
     return `merged, but not checked on sample texts: ${errorMessage(error)}`;
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
   }
 }
 
-/**
- * Both models' loss and share of right next tokens on a few texts, in a line. They differ by what the
- * base's number format rounds away.
- */
-async function compare({ baseDir, adapterDir, outDir }: Merged): Promise<string> {
-  const tokenizer = await loadTokenizer(baseDir);
-  const { maxPositions } = (await openBaseModel(baseDir)).architecture;
-  const maxLength = Math.min(MAX_TOKENS, maxPositions);
-  const examples = SAMPLES.map((text, index): Example => {
-    const ids = Int32Array.from(tokenizer.encode(text)).subarray(0, maxLength);
-    const counted = Uint8Array.from(ids, (_, at) => Number(at > 0));
-    return { ids, counted, line: index + 1 };
-  }).filter(({ ids }) => ids.length > 1);
-  const evaluated = async (model: {
-    baseDir: string;
-    adapterDir?: string;
-  }): Promise<Evaluation> => {
-    const engine = await openEvaluationEngine({ ...model, maxLength });
-    try {
-      return await evaluateExamples(engine, examples);
-    } finally {
-      await engine.dispose();
-    }
+/** The adapter itself where there is one with all its weight, else one that equals them all. */
+async function referenceAdapter(
+  { baseDir, adapterDirs, weights = adapterDirs.map(() => 1) }: Merged,
+  combined: string,
+): Promise<string> {
+  const [only, ...others] = adapterDirs;
+  if (only !== undefined && others.length === 0 && weights[0] === 1) return only;
+  await combineAdapters(combined, { baseDir, adapterDirs, weights });
+  return combined;
+}
+
+interface Model {
+  baseDir: string;
+  adapterDir?: string;
+}
+
+/** @throws InputError for a model that the engine can't run */
+async function compareModels(apart: Model, merged: Model): Promise<Found> {
+  const tokenizer = await loadTokenizer(apart.baseDir);
+  const { classifier } = await openBaseModel(merged.baseDir);
+  const read = classifier ? labelLogits : tokenLogits;
+  const expected = await read(apart, tokenizer);
+  const found = await read(merged, tokenizer);
+  const width = classifier ? classifier.labels.length : expected.width;
+  return {
+    ...compareLogits(expected.logits, found.logits, width),
+    unit: classifier ? "text" : "token",
+    count: expected.logits.length / width,
   };
-  const apart = await evaluated({ baseDir, adapterDir });
-  const merged = await evaluated({ baseDir: outDir });
-  const figures = ({ loss, accuracy }: Evaluation): string =>
-    `loss ${loss.toFixed(4)}, ${(100 * accuracy).toFixed(1)} % of next tokens right`;
-  return `checked on ${apart.tokens} tokens of sample texts: merged ${figures(merged)}; base + adapter ${figures(apart)}`;
+}
+
+interface Logits {
+  /** [count, width] */
+  logits: Float32Array;
+  width: number;
+}
+
+/** After each token of each text, [tokens,V]. */
+async function tokenLogits(model: Model, tokenizer: Tokenizer): Promise<Logits> {
+  const generator = await openTextGenerator(model);
+  try {
+    const { maxPositions } = (await openBaseModel(model.baseDir)).architecture;
+    const parts: Float32Array[] = [];
+    let tokens = 0;
+    for (const text of SAMPLES) {
+      const ids = [...tokenizer.encode(text)].slice(0, Math.min(MAX_TOKENS, maxPositions - 1));
+      if (ids.length === 0) continue;
+      parts.push(await generator.logits(ids));
+      tokens += ids.length;
+    }
+    if (tokens === 0) throw new InputError("the tokenizer makes no token of any sample text");
+    const logits = joined(parts);
+    return { logits, width: logits.length / tokens };
+  } finally {
+    await generator.dispose();
+  }
+}
+
+/** Of each text, [texts, labels]; what its label is does not matter. */
+async function labelLogits(model: Model, tokenizer: Tokenizer): Promise<Logits> {
+  const engine = await openEvaluationEngine({ ...model, maxLength: MAX_TOKENS });
+  try {
+    const isMulti = engine.classifier?.problem === "multi-label";
+    const examples = SAMPLES.map((text, index): Example => {
+      const ids = Int32Array.from(tokenizer.encode(text)).subarray(0, MAX_TOKENS);
+      const counted = Uint8Array.from(ids, (_, at) => Number(at === ids.length - 1));
+      return { ids, counted, line: index + 1, label: isMulti ? [] : 0 };
+    });
+    const { answers } = await evaluateExamples(engine, examples);
+    const sorted = answers.toSorted((a, b) => a.example.line - b.example.line);
+    const logits = joined(sorted.map((answer) => answer.logits));
+    return { logits, width: logits.length / sorted.length };
+  } finally {
+    await engine.dispose();
+  }
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  const whole = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+interface Found extends LogitDifference {
+  unit: "token" | "text";
+  count: number;
+}
+
+function describe(
+  { largest, mean, same, divergence, unit, count }: Found,
+  adapters: number,
+): string {
+  const what = unit === "token" ? `${count} tokens of sample texts` : `${count} sample texts`;
+  return [
+    `checked on ${what}: logits of the merged model differ from base + adapter${adapters > 1 ? "s" : ""}`,
+    `by ${largest.toExponential(1)} at most, ${mean.toExponential(1)} on average;`,
+    `the likeliest is the same for ${(100 * same).toFixed(1)} %;`,
+    `KL divergence ${divergence.toExponential(1)} nats a ${unit}`,
+  ].join(" ");
 }

@@ -78,13 +78,8 @@ async function evaluateSoup(
 
 async function evaluate(baseDir: string, dataFile: string): Promise<Result> {
   const options = { baseDir, dataFile, lossOn: "auto", device: "auto", log: () => {} } as const;
-  const result = await evaluateFile(options);
-  if (result.kind === "tokens") return { loss: result.loss, accuracy: undefined };
-  const { evaluation } = result;
-  return {
-    loss: evaluation.loss,
-    accuracy: "accuracy" in evaluation ? evaluation.accuracy : undefined,
-  };
+  const { figures, classifier } = await evaluateFile(options);
+  return { loss: figures.loss, accuracy: classifier ? figures.accuracy : undefined };
 }
 
 /** Classifiers by accuracy, as in the paper; where it is equal, and language models, by loss. */

@@ -5,7 +5,6 @@ import { controlSchema } from "../protocol/run-folder.ts";
 import {
   SWEEP_FILES,
   type SweepDefinition,
-  type SweepFigures,
   type SweepPoint,
   type SweepState,
   sweepSchema,
@@ -20,7 +19,7 @@ import {
   takenOver,
 } from "../trainer/state-writer.ts";
 import { InputError, errorMessage, hasCode } from "../util/errors.ts";
-import { evaluateFile } from "./evaluate-file.ts";
+import { openEvaluator } from "./evaluate-file.ts";
 
 const WHAT = "a sweep folder";
 const CONTROL_INTERVAL_MS = 500;
@@ -130,12 +129,7 @@ async function evaluateAll(work: Work): Promise<void> {
     // A signal of its own: whatever listens to it goes with it.
     work.mixing.now = mix(alpha, model, AbortSignal.any([signal]));
     await work.mixing.now;
-    const results: Record<string, SweepFigures> = {};
-    for (const { name, file } of definition.data) {
-      signal.throwIfAborted();
-      await writer.update({ phase: `alpha ${alpha}: evaluating ${name}` });
-      results[name] = await figures(model, file, definition.maxLength);
-    }
+    const results = await evaluateModel(model, work, alpha);
     signal.throwIfAborted();
     const point: SweepPoint = { alpha, results };
     await appendFile(path.join(sweepDir, SWEEP_FILES.points), `${JSON.stringify(point)}\n`);
@@ -145,22 +139,26 @@ async function evaluateAll(work: Work): Promise<void> {
   }
 }
 
-/** The one place that knows what an evaluation answers. */
-async function figures(
+/** What the model is on each of the data. */
+async function evaluateModel(
   baseDir: string,
-  dataFile: string,
-  maxLength: number | undefined,
-): Promise<SweepFigures> {
-  const shared = { baseDir, dataFile, maxLength, lossOn: "auto", device: "auto" } as const;
-  const result = await evaluateFile({ ...shared, log: () => {} });
-  if (result.kind === "tokens") {
-    const { loss, accuracy } = result;
-    return { loss, accuracy, perplexity: Math.exp(loss) };
+  { definition, writer, signal }: Work,
+  alpha: number,
+): Promise<SweepPoint["results"]> {
+  const { data, maxLength } = definition;
+  const shared = { baseDir, maxLength, lossOn: "auto", device: "auto" } as const;
+  const evaluator = await openEvaluator({ ...shared, log: () => {} });
+  try {
+    const results: SweepPoint["results"] = {};
+    for (const { name, file } of data) {
+      signal.throwIfAborted();
+      await writer.update({ phase: `alpha ${alpha}: evaluating ${name}` });
+      results[name] = (await evaluator.evaluate(file)).figures;
+    }
+    return results;
+  } finally {
+    await evaluator.dispose();
   }
-  const { evaluation } = result;
-  const { loss, rows } = evaluation;
-  if (evaluation.problem === "regression") return { loss, rows };
-  return { loss, rows, accuracy: evaluation.accuracy, macroF1: evaluation.macroF1 };
 }
 
 /** A killed process may leave a line without its end: the next point must not be glued to it. */

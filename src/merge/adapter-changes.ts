@@ -1,8 +1,9 @@
 /** What an adapter of PEFT's does to the base's tensors. */
 import { InputError } from "../util/errors.ts";
+import { SCORE } from "../weights/classifier-head.ts";
 import { type LoraModule, type PeftAdapter, loraAdapterOf } from "../weights/peft-adapter.ts";
 import { type PeftFolder, readPeftFolder } from "../weights/peft-folder.ts";
-import { ia3Tensors } from "../weights/peft-others.ts";
+import { PEFT_SCORE, ia3Tensors } from "../weights/peft-others.ts";
 import type { TensorInfo } from "../weights/safetensors.ts";
 
 /** W becomes W + weight · (merged W − W): of LoRA that is weight · B·A, of (IA)³ a share of the way. */
@@ -31,17 +32,27 @@ export interface MergeAdapter {
   changes: readonly NamedChange[];
   /** Modules with a change, without those that are trained whole. */
   modules: number;
+  folder: PeftFolder;
+  /** A classifier's `score`, which is one of the changes too. */
+  head: TensorInfo | undefined;
 }
+
+type Read = Omit<MergeAdapter, "folder" | "head">;
 
 /** @throws InputError for an adapter that can't be put into weights, or can't be read */
 export async function readMergeAdapter(dir: string, weight: number): Promise<MergeAdapter> {
   const folder = await readPeftFolder(dir);
-  const { peft_type: type, task_type: task } = folder.config;
-  if (task === "SEQ_CLS") {
-    throw new InputError(
-      `${dir} labels text with a head of its own, which the base has no place for; evaluate it as it is`,
-    );
-  }
+  const { task_type: task } = folder.config;
+  const read = changesOf(folder, weight);
+  const head = task === "SEQ_CLS" ? folder.tensors.get(PEFT_SCORE) : undefined;
+  if (!head) return { ...read, folder, head };
+  const change: Change = { adapterDir: dir, weight, type: "replace", values: head };
+  const others = read.changes.filter(({ name }) => name !== SCORE);
+  return { ...read, changes: [...others, { name: SCORE, change }], folder, head };
+}
+
+function changesOf(folder: PeftFolder, weight: number): Read {
+  const { peft_type: type } = folder.config;
   switch (type) {
     case "LORA":
       return loraChanges(folder, weight);
@@ -54,8 +65,11 @@ export async function readMergeAdapter(dir: string, weight: number): Promise<Mer
   }
 }
 
-function loraChanges(folder: PeftFolder, weight: number): MergeAdapter {
-  const lora = loraAdapterOf(folder);
+function loraChanges(folder: PeftFolder, weight: number): Read {
+  const read = loraAdapterOf(folder);
+  // A classifier's head is looked after apart, whatever modules_to_save calls it.
+  const baseCopies = new Map([...read.baseCopies].filter(([name]) => name !== SCORE));
+  const lora = { ...read, baseCopies };
   const { dir, config, modules, embedding, whole } = lora;
   const shared = { adapterDir: dir, weight };
   const named = (factors: LoraModule, isEmbedding: boolean): NamedChange => ({
@@ -75,7 +89,7 @@ function loraChanges(folder: PeftFolder, weight: number): MergeAdapter {
   return { dir, weight, method, lora, changes, modules: changes.length - whole.size };
 }
 
-function ia3Changes(folder: PeftFolder, weight: number): MergeAdapter {
+function ia3Changes(folder: PeftFolder, weight: number): Read {
   const { dir } = folder;
   const changes = [...ia3Tensors(folder)].flatMap(([path, scales]): NamedChange[] => {
     const isInput = scales.shape[0] === 1 && scales.shape[1] !== 1;

@@ -16,8 +16,10 @@ import {
   readTensorChunks,
   writeSafetensors,
 } from "../weights/safetensors.ts";
+import { baseNameOf, otherBase } from "./base-name.ts";
 import { type MergeAdapter, readMergeAdapter } from "./adapter-changes.ts";
 import { mergeModelCard } from "./merge-card.ts";
+import { placeHead } from "./merged-head.ts";
 import { mergedChunks } from "./merged-tensor.ts";
 import {
   HEAD,
@@ -25,6 +27,7 @@ import {
   type MergePlan,
   checkBaseCopies,
   checkChanges,
+  checkNotQuantised,
   planMerge,
 } from "./merge-plan.ts";
 import { checkFreeSpace, checkOutput } from "./output-folder.ts";
@@ -46,15 +49,20 @@ export interface AdapterMerge {
   outDir: string;
   /** Gets one line per file, and warnings. */
   log?: (line: string) => void;
+  /** @param done and total bytes of the output's tensors */
+  onProgress?: (done: number, total: number) => void;
   signal?: AbortSignal;
 }
 
 /** @throws InputError for anything that cannot be merged or written; nothing is left behind then */
 export async function mergeAdapters(options: AdapterMerge): Promise<void> {
-  const { baseDir, adapterDirs, outDir, log = () => {} } = options;
-  const base = await readBase(baseDir);
+  const { baseDir, adapterDirs, outDir, log = () => {}, onProgress = () => {} } = options;
   const given = await readAdapters(adapterDirs, options.weights);
-  const adapters = options.unmerge ? await asUnmerge(given) : given;
+  const placed = await placeHead(
+    await readBase(baseDir),
+    options.unmerge ? await asUnmerge(given) : given,
+  );
+  const { base, adapters, newHead } = placed;
   await checkOutput(outDir, [baseDir, ...adapterDirs]);
   const plan = planMerge(base, adapters);
   // Taken out of a merged model, whose tensors are no longer those that PEFT copied.
@@ -71,19 +79,33 @@ export async function mergeAdapters(options: AdapterMerge): Promise<void> {
       `an adapter changes head or embedding, which the base holds as one: they are written apart`,
     );
   }
+  const name = await baseNameOf(baseDir);
+  for (const adapter of adapters) {
+    const other = otherBase(adapter, name);
+    if (other !== undefined) {
+      log(
+        `${adapter.dir} was trained on ${other}, as its adapter_config.json says; ${name} has its shapes, but is it the same model?`,
+      );
+    }
+  }
   const side = await sideFiles(baseDir);
-  const shards = planShards(base, plan);
+  const shards = planShards(base, plan, newHead);
   const bytes = [...shards.values()].flat().reduce((sum, info) => sum + info.byteLength, 0);
   await checkFreeSpace(outDir, bytes + side.bytes);
   await replaceFolder(outDir, async (temporary) => {
-    await writeShards(temporary, { shards, plan, log, signal: options.signal });
-    await writeIndex(temporary, { base, shards, untiesHead: plan.untiesHead });
-    const card = mergeModelCard({ baseDir, adapters, untiesHead: plan.untiesHead });
+    let done = 0;
+    const onBytes = (count: number): void => onProgress((done += count), bytes);
+    await writeShards(temporary, { shards, plan, log, signal: options.signal, onBytes });
+    const isOther = newHead !== undefined || (plan.untiesHead && !base.weights.has(HEAD));
+    await writeIndex(temporary, { base, shards, isOther });
+    const card = mergeModelCard({ base: name, adapters, untiesHead: plan.untiesHead, newHead });
     await writeFile(path.join(temporary, "README.md"), card, { flush: true });
     // Last: without config.json no folder passes for a model, whatever was killed when.
-    const others = side.files.filter((file) => file !== CONFIG || !plan.untiesHead);
+    const untied = { ...base.config, tie_word_embeddings: false };
+    const config = placed.config ?? (plan.untiesHead ? untied : undefined);
+    const others = side.files.filter((file) => file !== CONFIG || !config);
     await copySideFiles(baseDir, others, temporary);
-    if (plan.untiesHead) await writeUntiedConfig(temporary, base.config);
+    if (config) await writeConfig(temporary, config);
   }).catch((error: unknown) => {
     // The system's own message names the call, not the folder.
     if (!(error instanceof Error && "syscall" in error)) throw error;
@@ -92,7 +114,9 @@ export async function mergeAdapters(options: AdapterMerge): Promise<void> {
 }
 
 async function readBase(dir: string): Promise<MergeBase> {
-  const config = await readJsonObject(path.join(dir, CONFIG));
+  const file = path.join(dir, CONFIG);
+  const config = await readJsonObject(file);
+  checkNotQuantised(config, file);
   return { dir, config, weights: await readModelWeights(dir) };
 }
 
@@ -124,7 +148,11 @@ interface OutputTensor {
 }
 
 /** The base's files with their tensors in order; an untied head comes last. */
-function planShards({ weights }: MergeBase, plan: MergePlan): ReadonlyMap<string, OutputTensor[]> {
+function planShards(
+  { weights }: MergeBase,
+  plan: MergePlan,
+  newHead: TensorInfo | undefined,
+): ReadonlyMap<string, OutputTensor[]> {
   const shards = new Map<string, OutputTensor[]>();
   for (const from of weights.values()) {
     const { name, file, byteLength } = from;
@@ -137,6 +165,9 @@ function planShards({ weights }: MergeBase, plan: MergePlan): ReadonlyMap<string
   if (head && last && !weights.has(HEAD)) {
     last.push({ name: HEAD, from: head.source, byteLength: head.source.byteLength });
   }
+  if (newHead && last) {
+    last.push({ name: newHead.name, from: newHead, byteLength: newHead.byteLength });
+  }
   return shards;
 }
 
@@ -145,9 +176,14 @@ interface Writing {
   plan: MergePlan;
   log: (line: string) => void;
   signal: AbortSignal | undefined;
+  /** @param count bytes more that are written */
+  onBytes: (count: number) => void;
 }
 
-async function writeShards(dir: string, { shards, plan, log, signal }: Writing): Promise<void> {
+async function writeShards(
+  dir: string,
+  { shards, plan, log, signal, onBytes }: Writing,
+): Promise<void> {
   for (const [file, tensors] of shards) {
     const { metadata } = await readSafetensorsHeader(file);
     const outputs = tensors.map(({ name, from }): TensorToWrite => {
@@ -158,7 +194,7 @@ async function writeShards(dir: string, { shards, plan, log, signal }: Writing):
         name,
         dtype: from.dtype,
         shape: from.shape,
-        data: () => untilAborted(chunks(), signal),
+        data: () => counted(chunks(), { signal, onBytes }),
       };
     });
     await writeSafetensors(path.join(dir, path.basename(file)), outputs, metadata);
@@ -167,13 +203,14 @@ async function writeShards(dir: string, { shards, plan, log, signal }: Writing):
   }
 }
 
-async function* untilAborted(
+async function* counted(
   chunks: AsyncIterable<Uint8Array>,
-  signal: AbortSignal | undefined,
+  { signal, onBytes }: Pick<Writing, "signal" | "onBytes">,
 ): AsyncGenerator<Uint8Array> {
   for await (const chunk of chunks) {
     signal?.throwIfAborted();
     yield chunk;
+    onBytes(chunk.byteLength);
   }
 }
 
@@ -182,11 +219,12 @@ async function writeIndex(
   {
     base,
     shards,
-    untiesHead,
+    isOther,
   }: {
     base: MergeBase;
     shards: ReadonlyMap<string, readonly OutputTensor[]>;
-    untiesHead: boolean;
+    /** Whether the tensors are others than the base's. */
+    isOther: boolean;
   },
 ): Promise<void> {
   const index = path.join(base.dir, INDEX_FILE);
@@ -196,11 +234,10 @@ async function writeIndex(
   });
   if (text === undefined) return;
   const out = path.join(dir, INDEX_FILE);
-  if (!untiesHead || base.weights.has(HEAD)) {
+  if (!isOther) {
     await writeFile(out, text, { flush: true });
     return;
   }
-  // One tensor more than the base's index has.
   const tensors = [...shards].flatMap(([file, each]) =>
     each.map((tensor) => ({ file, ...tensor })),
   );
@@ -217,11 +254,7 @@ async function writeIndex(
   await writeFile(out, `${JSON.stringify({ metadata, weight_map }, null, 2)}\n`, { flush: true });
 }
 
-async function writeUntiedConfig(
-  dir: string,
-  config: Readonly<Record<string, unknown>>,
-): Promise<void> {
-  const untied = { ...config, tie_word_embeddings: false };
+async function writeConfig(dir: string, config: Readonly<Record<string, unknown>>): Promise<void> {
   const file = path.join(dir, CONFIG);
-  await writeFile(file, `${JSON.stringify(untied, null, 2)}\n`, { flush: true });
+  await writeFile(file, `${JSON.stringify(config, null, 2)}\n`, { flush: true });
 }

@@ -1,16 +1,19 @@
 /** README.md of a merged model: the front matter that the Hugging Face Hub reads, then what was merged. */
 import path from "node:path";
 import { RETUNE_VERSION } from "../util/version.ts";
+import type { TensorInfo } from "../weights/safetensors.ts";
 import type { MergeAdapter } from "./adapter-changes.ts";
 
 export interface MergeCard {
-  baseDir: string;
+  /** What the base is called. */
+  base: string;
   adapters: readonly MergeAdapter[];
   untiesHead: boolean;
+  /** A classifier's, where the base has none like it. */
+  newHead: TensorInfo | undefined;
 }
 
-export function mergeModelCard({ baseDir, adapters, untiesHead }: MergeCard): string {
-  const base = baseName(baseDir);
+export function mergeModelCard({ base, adapters, untiesHead, newHead }: MergeCard): string {
   return [
     "---",
     `base_model: ${JSON.stringify(base)}`,
@@ -35,6 +38,9 @@ export function mergeModelCard({ baseDir, adapters, untiesHead }: MergeCard): st
           "",
           "An adapter changes head or embedding, which the base holds as one: here they are two.",
         ]
+      : []),
+    ...(newHead
+      ? ["", "The head that labels is the adapter's own, whole, whatever its weight."]
       : []),
     "",
   ].join("\n");

@@ -71,6 +71,18 @@ function tiedSource({ weights, config }: MergeBase, name: string): TensorInfo | 
   return [...weights.values()].find((info) => EMBEDDING.test(info.name));
 }
 
+/** @throws InputError for weights in a form of bitsandbytes', GPTQ's, AWQ's … */
+export function checkNotQuantised(
+  { quantization_config: found }: Readonly<Record<string, unknown>>,
+  file: string,
+): void {
+  if (typeof found !== "object" || found === null) return;
+  const { quant_method: method } = found as { quant_method?: unknown };
+  throw new InputError(
+    `${file}: the base is quantised (quantization_config: ${typeof method === "string" ? method : "no quant_method"}); merge into the model it was quantised from, and quantise the result`,
+  );
+}
+
 function problemOf(
   { name, change, isOptional = false }: NamedChange,
   {
@@ -88,6 +100,10 @@ function problemOf(
     return `${source.file}: tensor ${source.name} is ${source.dtype}: merging needs a base that is not quantised, in F32, F16 or BF16`;
   }
   const expected = shapeFor(change, source.shape);
+  const [rows, ownRows] = [expected[0], source.shape[0]];
+  if (rows !== ownRows && (name === HEAD || EMBEDDING.test(name))) {
+    return `${info.file}: the adapter's ${source.name} is for a vocabulary of ${rows}, but in ${source.file} it is of ${ownRows}: tokens were added, or the adapter was made for another base`;
+  }
   if (expected.join() !== source.shape.join()) {
     return `${info.file}: the adapter changes ${source.name} as [${expected.join(", ")}], but in ${source.file} it is [${source.shape.join(", ")}]: the adapter was made for another base`;
   }
@@ -181,6 +197,12 @@ export async function checkBaseCopies(
 ): Promise<void> {
   for (const [name, copy] of baseCopies) {
     const own = weights.get(name) ?? tiedSource({ weights, dir, config }, name);
+    const [rows, ownRows] = [copy.shape[0], own?.shape[0]];
+    if (own && rows !== ownRows) {
+      throw new InputError(
+        `${copy.file}: tensor ${copy.name} is for a vocabulary of ${rows}, but ${name} in ${dir} is of ${ownRows}: tokens were added before training; merge this adapter with PEFT, into a base resized alike`,
+      );
+    }
     if (!own || own.shape.join() !== copy.shape.join() || !(await isSame(own, copy))) {
       throw new InputError(
         `${copy.file}: tensor ${copy.name} is a whole tensor that differs from ${name} in ${dir}; Retune takes LoRA factors only: merge this adapter with PEFT`,

@@ -10,7 +10,8 @@ import { importGguf } from "../weights/gguf/import.ts";
 import { readModelWeights } from "../weights/model-weights.ts";
 import { codesName } from "../weights/quantise/quantised-tensors.ts";
 import type { TensorInfo } from "../weights/safetensors.ts";
-import { type Classifier, SCORE, classifierOf, withScore } from "./classifier.ts";
+import { withScore } from "./classifier.ts";
+import { type Classifier, SCORE, classifierOf, sameLabels } from "../weights/classifier-head.ts";
 import { causalLmOf } from "./registry.ts";
 
 export interface BaseModel {
@@ -90,10 +91,7 @@ export async function openBaseModel(
 
 /** The base with a head of these labels: its own where it has the same, else a new one, not yet drawn. */
 export function asClassifier(base: BaseModel, classifier: Classifier): BaseModel {
-  const { labels, problem } = base.classifier ?? {};
-  if (labels?.join("\n") === classifier.labels.join("\n") && problem === classifier.problem) {
-    return { ...base, classifier };
-  }
+  if (sameLabels(base.classifier, classifier)) return { ...base, classifier };
   const file = path.join(base.dir, "config.json");
   const weights = new Map([...base.weights].filter(([name]) => name !== SCORE));
   const architecture = withScore(causalLmOf(base.config, file), classifier);

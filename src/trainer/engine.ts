@@ -1,5 +1,5 @@
 import type { Example } from "../data/example.ts";
-import type { Classifier } from "../models/classifier.ts";
+import type { Classifier } from "../weights/classifier-head.ts";
 import type { Answer } from "./objectives/classification.ts";
 
 /** A trainable tensor as a window into the engine's one flat parameter vector. */
@@ -22,6 +22,10 @@ export interface LossSums {
 export interface EvaluationSums extends LossSums {
   /** Counted tokens that the arg-max predicts right, or rows that are labelled right. */
   correct: number;
+  /** Rows with a counted token, or label. */
+  rows: number;
+  /** Of them, those in which every counted token, or label, is right. */
+  exact: number;
   /** Of a classifier, one for each row, in no order. */
   answers?: readonly Answer[];
 }

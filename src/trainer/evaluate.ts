@@ -8,6 +8,13 @@ export interface Evaluation {
   loss: number;
   /** Share of counted tokens whose arg-max prediction is right, or of rows labelled right. */
   accuracy: number;
+  /**
+   * Share of rows in which every counted token is the arg-max after the right ones before it. That is
+   * what greedy decoding does, so it would generate these rows' references exactly.
+   */
+  exactMatch: number;
+  /** Rows with a counted token, or label. */
+  rows: number;
   /** Counted tokens, or labelled rows. */
   tokens: number;
   /** Of a classifier, one for each row. */
@@ -23,16 +30,23 @@ export async function evaluateExamples(
   examples: readonly Example[],
   batchSize = EVALUATION_ROWS,
 ): Promise<Evaluation> {
-  let lossSum = 0;
-  let correct = 0;
-  let tokens = 0;
+  let [lossSum, correct, exact, tokens, rows] = [0, 0, 0, 0, 0];
   const answers: Answer[] = [];
   for (const batch of evaluationBatches(examples, batchSize)) {
     const sums = await engine.evaluate(batch);
     lossSum += sums.lossSum;
     correct += sums.correct;
+    exact += sums.exact;
+    rows += sums.rows;
     tokens += sums.counted;
     answers.push(...(sums.answers ?? []));
   }
-  return { loss: lossSum / tokens, accuracy: correct / tokens, tokens, answers };
+  return {
+    loss: lossSum / tokens,
+    accuracy: correct / tokens,
+    exactMatch: exact / rows,
+    rows,
+    tokens,
+    answers,
+  };
 }

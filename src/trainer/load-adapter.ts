@@ -5,7 +5,7 @@ import type { LoraEmbedding } from "../adapters/lora.ts";
 import type { NamedShape } from "../graph/causal-lm.ts";
 import { checkBaseCopies } from "../merge/merge-plan.ts";
 import { type BaseModel, asClassifier } from "../models/base-model.ts";
-import { SCORE } from "../models/classifier.ts";
+import { SCORE, adapterClassifier } from "../weights/classifier-head.ts";
 import { InputError } from "../util/errors.ts";
 import { type LoraModule, loraAdapterOf } from "../weights/peft-adapter.ts";
 import { type PeftFolder, readPeftFolder } from "../weights/peft-folder.ts";
@@ -14,7 +14,6 @@ import { PEFT_SCORE, ia3Tensors, promptEmbeddings } from "../weights/peft-others
 import { type TensorInfo, readTensor } from "../weights/safetensors.ts";
 import { ia3SitesOf, loraSitesOf } from "./adapter-sites.ts";
 import type { Trainable } from "./engine.ts";
-import { readClassifierFile } from "./objectives/classifier-file.ts";
 import { NOTHING_TUNED, type Tuning } from "./ort-graphs.ts";
 import { loadReft } from "./reft-files.ts";
 import { layOut } from "./tuned-base.ts";
@@ -27,8 +26,7 @@ export interface LoadedAdapter {
 }
 
 /**
- * The base under the classification head that the adapter brings along, if it does. PEFT keeps no
- * labels: without classifier.json they are the base's own, or numbered as transformers numbers them.
+ * The base under the classification head that the adapter brings along, if it does.
  * @throws InputError for an adapter that can't be read
  */
 export async function adaptedBase(
@@ -36,15 +34,8 @@ export async function adaptedBase(
   adapterDir: string | undefined,
 ): Promise<BaseModel> {
   if (adapterDir === undefined || (await isReftAdapter(adapterDir))) return base;
-  const written = await readClassifierFile(adapterDir);
-  if (written) return asClassifier(base, written);
-  const { config, tensors } = await readPeftFolder(adapterDir);
-  const rows = tensors.get(PEFT_SCORE)?.shape[0];
-  if (config.task_type !== "SEQ_CLS" || rows === undefined) return base;
-  if (base.classifier?.labels.length === rows) return base;
-  const labels = Array.from({ length: rows }, (_, row) => `LABEL_${row}`);
-  const problem = rows === 1 ? "regression" : "single-label";
-  return asClassifier(base, { labels, problem, pooling: "last" });
+  const classifier = await adapterClassifier(await readPeftFolder(adapterDir), base.classifier);
+  return !classifier || classifier === base.classifier ? base : asClassifier(base, classifier);
 }
 
 interface Found {

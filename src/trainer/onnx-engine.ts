@@ -5,7 +5,7 @@ import type { Example } from "../data/example.ts";
 import type { NamedShape } from "../graph/causal-lm.ts";
 import { elementCount } from "../graph/dim.ts";
 import { type BaseModel, asClassifier, openBaseModel } from "../models/base-model.ts";
-import { type Classifier, SCORE } from "../models/classifier.ts";
+import { type Classifier, SCORE } from "../weights/classifier-head.ts";
 import { quantiseBase } from "../models/quantised-base.ts";
 import type { MemoryWish, Method, Quantization } from "../protocol/recipe.ts";
 import type { LayerChoice } from "../util/tensor-patterns.ts";
@@ -32,6 +32,7 @@ import { CachedHead } from "./objectives/cached-head.ts";
 import { type LoadedAdapter, adaptedBase, loadAdapter } from "./load-adapter.ts";
 import { type Feed, OrtSession, type OrtSessionOptions } from "./ort-session.ts";
 import { type SavedResult, saveResult } from "./save-result.ts";
+import { tokenHits } from "./token-hits.ts";
 import { tuningOf } from "./tuning-of.ts";
 import { type PlannedMemory, type StepPlan, compileStep, planStep } from "./step-form.ts";
 import {
@@ -201,7 +202,7 @@ class OnnxEngine implements SavingEngine {
   async evaluate(batch: readonly Example[]): Promise<EvaluationSums> {
     this.#evaluation ??= await this.#openEvaluation();
     const { graph, session } = this.#evaluation;
-    const sums = { lossSum: 0, counted: 0, correct: 0 };
+    const sums = { lossSum: 0, counted: 0, rows: 0, correct: 0, exact: 0 };
     const answers: Answer[] = [];
     const { classifier } = this;
     for (const rows of this.#runs(batch)) {
@@ -209,17 +210,20 @@ class OnnxEngine implements SavingEngine {
       const outputs = await session.run({ ...feeds, ...this.#parameterFeeds }, sizes);
       sums.lossSum += floats(outputs[graph.loss]?.data)[0] ?? Number.NaN;
       sums.counted += counted;
+      sums.rows += rows.length;
       const found = floats(outputs[graph.answers]?.data);
       if (graph.features !== undefined) {
         const features = floats(outputs[graph.features]?.data);
         answers.push(...answersOf(rows, { logits: found, features }));
+      } else {
+        const { correct, exact } = tokenHits(rows, found);
+        sums.correct += correct;
+        sums.exact += exact;
       }
-      // What fills up the last part of the head is no answer.
-      else sums.correct += found.subarray(0, counted).reduce((sum, hit) => sum + hit, 0);
     }
     if (!classifier) return sums;
     const correct = answers.filter((answer) => isRight(answer, classifier.problem)).length;
-    return { ...sums, correct, answers };
+    return { ...sums, correct, exact: correct, answers };
   }
 
   async #openEvaluation(): Promise<{ graph: EvaluationGraph; session: OrtSession }> {

@@ -4,7 +4,7 @@ import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import { type Adapter, virtualTokens } from "../adapters/adapter.ts";
 import type { Example } from "../data/example.ts";
-import type { Classifier } from "../models/classifier.ts";
+import type { Classifier } from "../weights/classifier-head.ts";
 import { classificationFeeds } from "./objectives/classification.ts";
 import type { Feed } from "./ort-session.ts";
 import { promptFeeds, promptLength } from "./prompt-feeds.ts";

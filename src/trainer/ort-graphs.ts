@@ -15,7 +15,7 @@ import type { ElementType } from "../graph/ops.ts";
 import { type Kept, recompute } from "../graph/passes/recompute.ts";
 import { repeatCasts } from "../graph/passes/repeat-casts.ts";
 import { verifyGraph } from "../graph/verify.ts";
-import type { Classifier } from "../models/classifier.ts";
+import type { Classifier } from "../weights/classifier-head.ts";
 import { chosenStates, classificationLoss } from "./objectives/classification.ts";
 import { PROMPT_FEEDS } from "./prompt-feeds.ts";
 import { storedWeight } from "./stored-weight.ts";

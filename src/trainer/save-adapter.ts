@@ -3,7 +3,7 @@ import type { Adapter } from "../adapters/adapter.ts";
 import type { LoraAdapter } from "../adapters/lora.ts";
 import type { ReftAdapter } from "../adapters/reft.ts";
 import type { BaseModel } from "../models/base-model.ts";
-import { CLASSIFIER_FILE } from "./objectives/classifier-file.ts";
+import { CLASSIFIER_FILE } from "../weights/classifier-head.ts";
 import { fromFloat32 } from "../weights/dtype.ts";
 import { type PeftConfig, writePeftFolder } from "../weights/peft-folder.ts";
 import type { TensorToWrite } from "../weights/safetensors.ts";

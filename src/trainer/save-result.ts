@@ -2,7 +2,7 @@
 import path from "node:path";
 import { writeFile } from "node:fs/promises";
 import type { BaseModel } from "../models/base-model.ts";
-import { SCORE, classifierConfig } from "../models/classifier.ts";
+import { SCORE, classifierConfig } from "../weights/classifier-head.ts";
 import type { DType } from "../weights/dtype.ts";
 import { fromFloat32 } from "../weights/dtype.ts";
 import { replaceFolder } from "../weights/replace-folder.ts";

@@ -5,7 +5,7 @@ import { type ReftKind, orthonormaliseColumns } from "../adapters/reft.ts";
 import { elementCount } from "../graph/dim.ts";
 import type { NamedShape } from "../graph/causal-lm.ts";
 import type { BaseModel } from "../models/base-model.ts";
-import { SCORE } from "../models/classifier.ts";
+import { SCORE } from "../weights/classifier-head.ts";
 import type { Method } from "../protocol/recipe.ts";
 import { InputError } from "../util/errors.ts";
 import { type TensorInfo, readTensor } from "../weights/safetensors.ts";

@@ -37,6 +37,11 @@ export interface TextGenerator {
     options: GenerateOptions,
     onToken?: (id: number) => void,
   ): Promise<number[]>;
+  /**
+   * @returns the logits after each token, [T,V]
+   * @throws InputError as generate
+   */
+  logits(ids: readonly number[]): Promise<Float32Array>;
   dispose(): Promise<void>;
 }
 
@@ -68,29 +73,28 @@ export async function openTextGenerator(options: {
   );
   if (device !== wished && device.note !== undefined) log(device.note);
   const feeds = parameterFeeds(trainables, parameters);
+  const { vocabSize, maxPositions } = architecture;
+  const lead = virtualTokens(tuning.adapter);
+  const decoderOf = (promptIds: readonly number[]): Decoder => {
+    const outside = promptIds.find((id) => id < 0 || id >= vocabSize);
+    if (outside !== undefined) {
+      throw new InputError(
+        `the tokenizer gave id ${outside}, but ${baseDir} has a vocabulary of ${vocabSize}: they do not belong together`,
+      );
+    }
+    if (promptIds.length === 0) throw new InputError("the prompt is empty: it has no token");
+    if (lead + promptIds.length >= maxPositions) {
+      throw new InputError(
+        `the prompt has ${promptIds.length} tokens; ${baseDir} allows ${maxPositions}, and the answer needs room too`,
+      );
+    }
+    const { adapter } = tuning;
+    return new Decoder({ graph, session, feeds, shape: architecture, adapter });
+  };
   return {
-    generate: (promptIds, generateOptions, onToken = () => {}) => {
-      const { vocabSize, maxPositions } = architecture;
-      const outside = promptIds.find((id) => id < 0 || id >= vocabSize);
-      if (outside !== undefined) {
-        throw new InputError(
-          `the tokenizer gave id ${outside}, but ${baseDir} has a vocabulary of ${vocabSize}: they do not belong together`,
-        );
-      }
-      if (promptIds.length === 0) throw new InputError("the prompt is empty: it has no token");
-      const lead = virtualTokens(tuning.adapter);
-      if (lead + promptIds.length >= maxPositions) {
-        throw new InputError(
-          `the prompt has ${promptIds.length} tokens; ${baseDir} allows ${maxPositions}, and the answer needs room too`,
-        );
-      }
-      const decoder = new Decoder({
-        graph,
-        session,
-        feeds,
-        shape: architecture,
-        adapter: tuning.adapter,
-      });
+    logits: async (ids) => decoderOf(ids).step(ids, ids.length),
+    generate: async (promptIds, generateOptions, onToken = () => {}) => {
+      const decoder = decoderOf(promptIds);
       const room = Math.min(generateOptions.maxTokens, maxPositions - lead - promptIds.length);
       return generate(decoder, promptIds, { ...generateOptions, maxTokens: room }, onToken);
     },
@@ -152,8 +156,8 @@ class Decoder {
     );
   }
 
-  /** Appends tokens and returns the logits [V] after the last of them. */
-  async step(ids: readonly number[]): Promise<Float32Array> {
+  /** Appends tokens and returns the logits [last,V] after the last so many of them. */
+  async step(ids: readonly number[], last = 1): Promise<Float32Array> {
     const P = this.#past;
     const lead = P === 0 ? this.#lead : 0;
     const T = lead + ids.length;
@@ -169,9 +173,9 @@ class Decoder {
         ...edited.feeds,
         ...(this.#lead > 0 ? virtualFeeds([T], lead) : {}),
         [FEEDS.mask]: causalMask(T, P),
-        [FEEDS.rows]: BigInt64Array.of(BigInt(T - 1)),
+        [FEEDS.rows]: BigInt64Array.from({ length: last }, (_, row) => BigInt(T - last + row)),
       },
-      { B: 1, R: 1, T, P, S: P + T, ...edited.sizes },
+      { B: 1, R: last, T, P, S: P + T, ...edited.sizes },
     );
     this.#past += T;
     const next: Record<string, Feed> = {};

@@ -11,7 +11,7 @@ import {
 import type { ReftAdapter, ReftKind, ReftEnd } from "../adapters/reft.ts";
 import type { CausalLm, LinearLayer, NamedShape } from "../graph/causal-lm.ts";
 import type { BaseModel } from "../models/base-model.ts";
-import { SCORE } from "../models/classifier.ts";
+import { SCORE } from "../weights/classifier-head.ts";
 import { type Method, trainsBase } from "../protocol/recipe.ts";
 import { InputError } from "../util/errors.ts";
 import { patternValue } from "../util/module-pattern.ts";

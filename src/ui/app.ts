@@ -9,6 +9,7 @@ import type { AdapterCatalog } from "./catalogs/adapter-catalog.ts";
 import type { ModelCatalog } from "./catalogs/model-catalog.ts";
 import type { LayerEditor } from "./layers/layer-editor.ts";
 import type { LayerMeasure } from "./layers/layer-measure.ts";
+import type { EvaluationPanels } from "./panels/evaluation-panels.ts";
 import type { PanelSet } from "./panels/panel-set.ts";
 import type { RunNotifications } from "./run-notifications.ts";
 import type { RunRoots } from "./run-roots.ts";
@@ -31,6 +32,7 @@ export interface App {
   models: ModelCatalog;
   adapters: AdapterCatalog;
   transcripts: Transcripts;
+  evaluations: EvaluationPanels;
   layers: LayerEditor;
   layerMeasure: LayerMeasure;
   /** The bundled `retune` command. */

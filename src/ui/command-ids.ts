@@ -26,6 +26,8 @@ export const COMMANDS = {
   exportSweepJson: "retune.exportSweepJson",
   deleteSweep: "retune.deleteSweep",
   generate: "retune.generate",
+  evaluate: "retune.evaluate",
+  exportEvaluation: "retune.exportEvaluation",
   reveal: "retune.reveal",
   revealRunOutput: "retune.revealRunOutput",
   copyPath: "retune.copyPath",

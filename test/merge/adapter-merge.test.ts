@@ -292,6 +292,52 @@ suite("a merge that must not happen", () => {
     );
   });
 
+  test("refuses a base that says it is quantised, before its tensors are looked at", async () => {
+    const baseDir = path.join(dir, "four-bit");
+    await cp(half, baseDir, { recursive: true });
+    const file = path.join(baseDir, "config.json");
+    const config = JSON.parse(await readFile(file, "utf8"));
+    const quantised = { ...config, quantization_config: { quant_method: "bitsandbytes" } };
+    await writeFile(file, JSON.stringify(quantised));
+    await refusesMerge(
+      path.join(half, "plain"),
+      /config\.json: the base is quantised \(quantization_config: bitsandbytes\); merge into/,
+      baseDir,
+    );
+  });
+
+  test("names both vocabularies where the adapter's is another", async () => {
+    const baseDir = path.join(dir, "grown");
+    await cp(path.join(golden, "sharded"), baseDir, { recursive: true });
+    const weights = await readModelWeights(baseDir);
+    const head = weights.get("lm_head.weight");
+    assert(head);
+    const inFile = [...weights.values()].filter(({ file }) => file === head.file);
+    const outputs = inFile.map(async (info) => {
+      const values = await readTensor(info);
+      const rows = (info.shape[0] ?? 0) + (info === head ? 1 : 0);
+      const shape = info === head ? [rows, info.shape[1] ?? 0] : info.shape;
+      const grown = new Float32Array(shape.reduce((product, size) => product * size, 1));
+      grown.set(values);
+      return { name: info.name, dtype: "F32" as const, shape, data: new Uint8Array(grown.buffer) };
+    });
+    await writeSafetensors(head.file, await Promise.all(outputs));
+    await refusesMerge(
+      path.join(golden, "sharded/patterns"),
+      /lm_head\.weight is for a vocabulary of 32, but in .* it is of 33: tokens were added/,
+      baseDir,
+    );
+  });
+
+  test("names the factor that is of no floating type", async () => {
+    const adapter = path.join(dir, "whole-numbers");
+    await cp(path.join(half, "plain"), adapter, { recursive: true });
+    const file = path.join(adapter, "adapter_model.safetensors");
+    const text = await readFile(file, "latin1");
+    await writeFile(file, text.replaceAll(`"F32"`, `"I32"`), "latin1");
+    await refusesMerge(adapter, /tensor .*lora_[AB]\.weight is I32, expected F32, F16 or BF16/);
+  });
+
   test("refuses a place that is taken, a file, or inside what is merged", async () => {
     const base = path.join(dir, "place");
     await cp(half, base, { recursive: true });

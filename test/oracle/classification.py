@@ -29,15 +29,18 @@ for case in sys.argv[2:]:
     else:
         model = AutoModelForSequenceClassification.from_pretrained(folder, **settings).eval()
     ids, _, lengths = batch(96)
-    losses = []
+    losses, logits = [], []
     with torch.no_grad():
         # A row at a time: no padding whose id a model would have to know.
         for row, length in enumerate(lengths):
             result = model(input_ids=ids[row : row + 1, :length], labels=LABELS[problem][row : row + 1])
             losses.append(result.loss.item())
+            logits.append(result.logits[0])
     loss = sum(losses) / len(losses)
-    expected = load_file(GOLDEN / "classification" / f"{name}.safetensors")["loss"].item()
+    golden = load_file(GOLDEN / "classification" / f"{name.removesuffix('-merged')}.safetensors")
+    expected = golden["loss"].item()
     error = abs(loss / expected - 1)
-    failed += error > TOLERANCE
-    print(f"{name}: {type(model).__name__} {loss:.6f}, expected {expected:.6f}, off by {error:.1e}")
+    apart = (torch.stack(logits) - golden["logits"]).abs().max().item()
+    failed += error > TOLERANCE or apart > TOLERANCE
+    print(f"{name}: {type(model).__name__} {loss:.6f}, expected {expected:.6f}, off by {error:.1e}; logits by {apart:.1e}")
 sys.exit(1 if failed else 0)

@@ -1,5 +1,6 @@
 /**
- * Classifiers as Retune writes them, loaded and evaluated by transformers and PEFT.
+ * Classifiers as Retune writes them, adapters also merged into their base, loaded and evaluated by
+ * transformers and PEFT.
  *
  *   npx tsx test/oracle/classification.ts PYTHON        (torch, transformers 5, peft 0.21)
  */
@@ -7,6 +8,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { mergeAdapters } from "../../src/merge/adapter-merge.ts";
 import { asClassifier, openBaseModel } from "../../src/models/base-model.ts";
 import { openTrainingEngine } from "../../src/trainer/onnx-engine.ts";
 import {
@@ -15,12 +17,14 @@ import {
   setClassificationGolden,
 } from "../support/classification-cases.ts";
 import { goldenModel } from "../support/llama-golden.ts";
+import { writeWideBase } from "../support/wide-base.ts";
 
 const [python = "python3"] = process.argv.slice(2);
 // transformers pools the last token and knows no other.
 const cases = Object.entries(CLASSIFICATION_CASES).filter(([, { pooling }]) => pooling === "last");
 const dir = mkdtempSync(path.join(tmpdir(), "retune-oracle-"));
 try {
+  const merged: string[] = [];
   for (const [name, each] of cases) {
     const baseDir = goldenModel(each.variant);
     const base = asClassifier(await openBaseModel(baseDir), classifierOf(each));
@@ -30,10 +34,15 @@ try {
     await setClassificationGolden(engine, name);
     await engine.saveResult(path.join(dir, name), engine.parameters, { baseModel: baseDir });
     await engine.dispose();
+    if (method.type === "full") continue;
+    const wide = await writeWideBase(each.variant, path.join(dir, "wide"));
+    const outDir = path.join(dir, `${name}-merged`);
+    await mergeAdapters({ baseDir: wide, adapterDirs: [path.join(dir, name)], outDir });
+    merged.push(`${name}-merged=${each.variant}=${each.problem}`);
   }
   const script = path.join(import.meta.dirname, "classification.py");
   const named = cases.map(([name, { variant, problem }]) => `${name}=${variant}=${problem}`);
-  const { status } = spawnSync(python, [script, dir, ...named], { stdio: "inherit" });
+  const { status } = spawnSync(python, [script, dir, ...named, ...merged], { stdio: "inherit" });
   process.exitCode = status ?? 1;
 } finally {
   rmSync(dir, { recursive: true });

@@ -1,7 +1,7 @@
 /** Classification heads on the tiny Llamas, with their owners' losses (test/golden/classification, by make.py). */
 import path from "node:path";
 import type { Example } from "../../src/data/example.ts";
-import type { Classifier } from "../../src/models/classifier.ts";
+import type { Classifier } from "../../src/weights/classifier-head.ts";
 import { type Method, methodSchema } from "../../src/protocol/recipe.ts";
 import type { TrainingEngine } from "../../src/trainer/engine.ts";
 import { readPeftFolder } from "../../src/weights/peft-folder.ts";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Example } from "../../src/data/example.ts";
-import type { Classifier } from "../../src/models/classifier.ts";
+import type { Classifier } from "../../src/weights/classifier-head.ts";
 import type { Answer } from "../../src/trainer/objectives/classification.ts";
 import {
   classifierEvaluation,

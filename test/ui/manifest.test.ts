@@ -62,6 +62,7 @@ test("commands that start a process are off in a folder that is not trusted", ()
     "startRunFromRecipe",
     "resumeRun",
     "generate",
+    "evaluate",
     "mergeAdapter",
     "mergeModels",
     "interpolate",

@@ -19,7 +19,7 @@ export interface Group {
 
 export const GROUPS: readonly Group[] = [
   { name: "activation", suites: ["activation"], prepare: emptyWorkspace },
-  { name: "views", suites: ["trees", "commands"], prepare: historyWorkspace },
+  { name: "views", suites: ["trees", "commands", "evaluate"], prepare: historyWorkspace },
   { name: "bad-input", suites: ["recipes", "bad-input"], prepare: brokenWorkspace },
   { name: "freeze", suites: ["freeze"], prepare: brokenWorkspace },
   { name: "classification", suites: ["classification"], prepare: labelledWorkspace },

@@ -4,7 +4,7 @@
  */
 import type { Adapter } from "../../adapters/adapter.ts";
 import type { Example } from "../../data/example.ts";
-import type { Classifier } from "../../models/classifier.ts";
+import type { Classifier } from "../../weights/classifier-head.ts";
 import { formatBytes } from "../../util/format.ts";
 import type { Device } from "../device.ts";
 import type { EvaluationSums, LossSums, Trainable } from "../engine.ts";
@@ -84,7 +84,8 @@ export class CachedHead implements SavingEngine {
       0,
     );
     const correct = answers.filter((answer) => isRight(answer, problem)).length;
-    return { lossSum, counted: batch.length, correct, answers };
+    const rows = batch.length;
+    return { lossSum, counted: rows, rows, correct, exact: correct, answers };
   }
 
   async #answers(batch: readonly Example[]): Promise<readonly Answer[]> {

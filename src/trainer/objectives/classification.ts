@@ -7,7 +7,7 @@ import { type Dim, product } from "../../graph/dim.ts";
 import type { Value } from "../../graph/graph.ts";
 import type { CausalLmOutputs } from "../../graph/causal-lm.ts";
 import type { Example } from "../../data/example.ts";
-import type { Classifier } from "../../models/classifier.ts";
+import type { Classifier } from "../../weights/classifier-head.ts";
 import type { TrimmedRow } from "../ort-feeds.ts";
 import type { Feed } from "../ort-session.ts";
 

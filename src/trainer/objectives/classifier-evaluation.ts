@@ -1,6 +1,6 @@
 /** How a classifier labelled a set of rows, in figures. */
 import type { Example } from "../../data/example.ts";
-import type { Classifier } from "../../models/classifier.ts";
+import type { Classifier } from "../../weights/classifier-head.ts";
 import type { ClassifierEvaluation, FeatureDistortion } from "../../protocol/evaluation.ts";
 import { type Answer, givenLabels, isRight } from "./classification.ts";
 

@@ -1,5 +1,5 @@
 /** A classification head on given features, in plain arithmetic: what classificationLoss is in a graph. */
-import type { Classifier } from "../../models/classifier.ts";
+import type { Classifier } from "../../weights/classifier-head.ts";
 
 type Label = number | readonly number[];
 

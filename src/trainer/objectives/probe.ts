@@ -1,7 +1,7 @@
 /** The first half of LP-FT (arXiv 2202.10054): the head alone, on features of the untouched base. */
 import { evaluationBatches } from "../../data/batches.ts";
 import type { Example } from "../../data/example.ts";
-import { type Classifier, SCORE } from "../../models/classifier.ts";
+import { type Classifier, SCORE } from "../../weights/classifier-head.ts";
 import type { Classification } from "../../protocol/objective.ts";
 import { planTraining } from "../training-plan.ts";
 import { EVALUATION_ROWS } from "../evaluate.ts";

@@ -7,6 +7,7 @@ import { shortPaths } from "../short-paths.ts";
 import { UntrustedError } from "../trust.ts";
 import { copyPath, copyRunId, reveal, revealRunOutput, showLog, showRecipe } from "./show.ts";
 import { freezeLayers, layerPreset, measureLayers, saveLayers } from "./freeze-layers.ts";
+import { evaluate } from "./evaluate.ts";
 import { generate } from "./generate.ts";
 import { interpolate } from "./interpolate.ts";
 import { mergeAdapter } from "./merge-adapter.ts";
@@ -55,6 +56,8 @@ const HANDLERS: Record<keyof typeof COMMANDS, Handler> = {
   exportSweepJson,
   deleteSweep,
   generate,
+  evaluate,
+  exportEvaluation: (app, argument) => app.evaluations.export(argument),
   reveal,
   revealRunOutput,
   copyPath,
@@ -81,7 +84,7 @@ export function registerCommands(app: App): vscode.Disposable {
       }
     }),
   );
-  return vscode.Disposable.from(...registrations);
+  return vscode.Disposable.from(...registrations, app.evaluations);
 }
 
 async function showError(error: unknown): Promise<void> {

@@ -1,0 +1,104 @@
+/** Several models on several data files, side by side. */
+import { openBaseModel, resolveBase } from "../models/base-model.ts";
+import type { EvaluationResult } from "../protocol/evaluation.ts";
+import { adaptedBase } from "../trainer/load-adapter.ts";
+import { type EvaluatorOptions, openEvaluator } from "./evaluate-file.ts";
+import { type NamedPath, withNames } from "./named-path.ts";
+import { textTable } from "./text-table.ts";
+
+/** A line of the table for each data file. */
+export interface ComparedModel {
+  name: string;
+  /** As it was given: a folder or a .gguf file. */
+  base: string;
+  baseDir: string;
+  adapterDir?: string | undefined;
+}
+
+/**
+ * The models as they are; of one model and adapters it alone, then with each of them.
+ * @throws InputError for a model or an adapter that can't be used
+ */
+export async function comparedModels(
+  models: readonly NamedPath[],
+  adapters: readonly NamedPath[],
+  log: (line: string) => void,
+): Promise<ComparedModel[]> {
+  const compared: ComparedModel[] = [];
+  for (const { name, path: base } of withNames(models)) {
+    const baseDir = await resolveBase(base, log);
+    await openBaseModel(baseDir);
+    compared.push({ name: name.replace(/\.gguf$/iu, ""), base, baseDir });
+  }
+  const [only] = compared;
+  if (!only || adapters.length === 0) return compared;
+  const adapted: ComparedModel[] = [];
+  const opened = await openBaseModel(only.baseDir);
+  let hasOwnHead = false;
+  for (const { name, path: adapterDir } of withNames(adapters)) {
+    hasOwnHead ||= (await adaptedBase(opened, adapterDir)).classifier !== opened.classifier;
+    adapted.push({ ...only, name: `${only.name} + ${name}`, adapterDir });
+  }
+  if (!hasOwnHead) return [only, ...adapted];
+  log(`${only.name} is left out: an adapter brings the head that labels, which it has not`);
+  return adapted;
+}
+
+/** @throws InputError for a model, or naming file and line of a row, that can't be used */
+export async function evaluateTable(
+  models: readonly ComparedModel[],
+  {
+    data,
+    evaluator: options,
+    log,
+  }: {
+    data: readonly { name: string; path: string }[];
+    evaluator: Omit<EvaluatorOptions, "baseDir" | "adapterDir">;
+    log: (line: string) => void;
+  },
+): Promise<EvaluationResult[]> {
+  const results: EvaluationResult[] = [];
+  for (const { name: model, base, baseDir, adapterDir } of models) {
+    const evaluator = await openEvaluator({ ...options, baseDir, adapterDir });
+    const adapter = adapterDir === undefined ? {} : { adapter: adapterDir };
+    try {
+      for (const { name, path: file } of data) {
+        log(
+          `evaluating ${model} on ${name} (${results.length + 1} of ${models.length * data.length})`,
+        );
+        const { figures } = await evaluator.evaluate(file);
+        results.push({ model, data: name, ...figures, base, ...adapter, file });
+      }
+    } finally {
+      await evaluator.dispose();
+    }
+  }
+  return results;
+}
+
+type Figure = "loss" | "perplexity" | "accuracy" | "macroF1" | "exactMatch" | "rows" | "tokens";
+
+const COLUMNS: readonly { key: Figure; title: string; digits: number }[] = [
+  { key: "loss", title: "loss", digits: 4 },
+  { key: "perplexity", title: "perplexity", digits: 3 },
+  { key: "accuracy", title: "accuracy", digits: 4 },
+  { key: "macroF1", title: "macro-F1", digits: 4 },
+  { key: "exactMatch", title: "exact match", digits: 4 },
+  { key: "rows", title: "rows", digits: 0 },
+  { key: "tokens", title: "tokens", digits: 0 },
+];
+
+/** By data file, so that what is compared stands below one another; figures that none has are left out. */
+export function evaluationText(results: readonly EvaluationResult[]): string {
+  const columns = COLUMNS.filter(({ key }) => results.some((result) => result[key] !== undefined));
+  const names = [...new Set(results.map(({ data }) => data))];
+  const tables = names.map((name) => {
+    const rows = results.filter(({ data }) => data === name);
+    const cells = rows.map((row) => [
+      row.model,
+      ...columns.map(({ key, digits }) => row[key]?.toFixed(digits) ?? ""),
+    ]);
+    return textTable([[name, ...columns.map(({ title }) => title)], ...cells]);
+  });
+  return tables.join("\n\n");
+}

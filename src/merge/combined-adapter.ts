@@ -1,0 +1,182 @@
+/**
+ * Several weighted adapters as one that does the same, so that an engine which takes one can say what
+ * a merge of them must say: factors of LoRA stand side by side, W + Σ wᵢ·sᵢ·Bᵢ·Aᵢ = W + [w₁s₁B₁ w₂s₂B₂]·[A₁; A₂];
+ * scales of (IA)³ are multiplied, W·Π(1 + wᵢ(sᵢ − 1)).
+ */
+import { InputError } from "../util/errors.ts";
+import { fromFloat32 } from "../weights/dtype.ts";
+import { type PeftConfig, writePeftFolder } from "../weights/peft-folder.ts";
+import { type TensorInfo, type TensorToWrite, readTensor } from "../weights/safetensors.ts";
+import { CLASSIFIER_FILE, readClassifierFile } from "../weights/classifier-head.ts";
+import { readModelWeights } from "../weights/model-weights.ts";
+import { type Change, type MergeAdapter, readMergeAdapter } from "./adapter-changes.ts";
+
+const PREFIX = "base_model.model.";
+
+type Lora = Extract<Change, { type: "lora" }>;
+type Scale = Extract<Change, { type: "scale" }>;
+
+export interface Combination {
+  /** A Hugging Face folder. */
+  baseDir: string;
+  /** PEFT folders in the order in which they are merged. */
+  adapterDirs: readonly string[];
+  /** One for each. */
+  weights: readonly number[];
+}
+
+/**
+ * Writes the adapter in PEFT's format.
+ * @throws InputError for adapters that no single one equals
+ */
+export async function combineAdapters(dir: string, combination: Combination): Promise<void> {
+  const { baseDir, adapterDirs, weights } = combination;
+  const adapters: MergeAdapter[] = [];
+  for (const [index, one] of adapterDirs.entries()) {
+    adapters.push(await readMergeAdapter(one, weights[index] ?? 1));
+  }
+  const [first] = adapters;
+  if (!first) throw new Error("internal: no adapter to combine");
+  const byName = changesByName(adapters);
+  const base = await readModelWeights(baseDir);
+  const tensors: TensorToWrite[] = [];
+  const ranks: Record<string, number> = {};
+  const whole: string[] = [];
+  for (const [name, changes] of byName) {
+    const module = name.replace(/\.(weight|bias)$/u, "");
+    if (allOf(changes, "lora")) {
+      ranks[module] = changes.reduce((sum, { factors }) => sum + (factors.a.shape[0] ?? 0), 0);
+      tensors.push(...(await sideBySide(module, changes)));
+    } else if (allOf(changes, "scale")) {
+      if (name.endsWith(".weight")) tensors.push(await multiplied(module, changes));
+    } else if (allOf(changes, "replace")) {
+      whole.push(module);
+      tensors.push(await replaced(name, changes, base.get(name)));
+    } else {
+      throw new InputError(
+        `${name} is changed by adapters of different kinds, which no single one equals`,
+      );
+    }
+  }
+  const labelled = adapters.find(({ head }) => head)?.folder;
+  const classifier = labelled && (await readClassifierFile(labelled.dir));
+  const config = configOf(labelled?.config ?? first.folder.config, { ranks, whole });
+  const others: Record<string, string> = classifier
+    ? { [CLASSIFIER_FILE]: JSON.stringify(classifier) }
+    : {};
+  await writePeftFolder(dir, config, tensors, others);
+}
+
+function changesByName(adapters: readonly MergeAdapter[]): ReadonlyMap<string, Change[]> {
+  const kinds = new Set(adapters.map(({ folder }) => folder.config.peft_type));
+  if (kinds.size > 1) {
+    throw new InputError(`${[...kinds].join(" and ")} together equal no single adapter`);
+  }
+  const byName = new Map<string, Change[]>();
+  for (const { dir, weight, changes } of adapters) {
+    for (const { name, change } of changes) {
+      if (
+        change.type === "lora" &&
+        change.factors.magnitude &&
+        (weight !== 1 || adapters.length > 1)
+      ) {
+        throw new InputError(`${dir} is DoRA's: a share of its change equals no adapter`);
+      }
+      byName.set(name, [...(byName.get(name) ?? []), change]);
+    }
+  }
+  return byName;
+}
+
+function allOf<T extends Change["type"]>(
+  changes: readonly Change[],
+  type: T,
+): changes is Extract<Change, { type: T }>[] {
+  return changes.every((change) => change.type === type);
+}
+
+async function sideBySide(module: string, changes: readonly Lora[]): Promise<TensorToWrite[]> {
+  const [first] = changes;
+  if (!first) throw new Error("internal: no change");
+  const width = first.factors.a.shape[1] ?? 0;
+  const rows = first.factors.b.shape[0] ?? 0;
+  const rank = changes.reduce((sum, { factors }) => sum + (factors.a.shape[0] ?? 0), 0);
+  const a = new Float32Array(rank * width);
+  const b = new Float32Array(rows * rank);
+  let at = 0;
+  for (const { factors, weight } of changes) {
+    const own = factors.a.shape[0] ?? 0;
+    const factor = weight * factors.scale;
+    a.set(await readTensor(factors.a), at * width);
+    const columns = await readTensor(factors.b);
+    for (let row = 0; row < rows; row++) {
+      for (let column = 0; column < own; column++) {
+        b[row * rank + at + column] = factor * (columns[row * own + column] ?? 0);
+      }
+    }
+    at += own;
+  }
+  const [nameA, nameB] = first.isEmbedding
+    ? ["lora_embedding_A", "lora_embedding_B"]
+    : ["lora_A.weight", "lora_B.weight"];
+  return [
+    floats(`${PREFIX}${module}.${nameA}`, [rank, width], a),
+    floats(`${PREFIX}${module}.${nameB}`, [rows, rank], b),
+  ];
+}
+
+async function multiplied(module: string, changes: readonly Scale[]): Promise<TensorToWrite> {
+  const [first] = changes;
+  if (!first) throw new Error("internal: no change");
+  const { shape } = first.scales;
+  const product = new Float32Array(shape.reduce((count, size) => count * size, 1)).fill(1);
+  for (const { scales, weight } of changes) {
+    const values = await readTensor(scales);
+    values.forEach((scale, i) => (product[i] = (product[i] ?? 1) * (1 + weight * (scale - 1))));
+  }
+  return floats(`${PREFIX}${module}.ia3_l`, shape, product);
+}
+
+/** A tensor that the base has not is taken whole, whatever its weight. */
+async function replaced(
+  name: string,
+  changes: readonly Extract<Change, { type: "replace" }>[],
+  own: TensorInfo | undefined,
+): Promise<TensorToWrite> {
+  const [first] = changes;
+  if (!first) throw new Error("internal: no change");
+  const { shape } = first.values;
+  const isAlike = own?.shape.join() === shape.join();
+  let values = own && isAlike ? await readTensor(own) : undefined;
+  for (const { values: other, weight } of changes) {
+    const next = await readTensor(other);
+    values = values ? values.map((value, i) => value + weight * ((next[i] ?? 0) - value)) : next;
+  }
+  return floats(`${PREFIX}${name}`, shape, values ?? new Float32Array());
+}
+
+function floats(name: string, shape: readonly number[], values: Float32Array): TensorToWrite {
+  return { name, dtype: "F32", shape, data: fromFloat32(values, "F32") };
+}
+
+/** Of LoRA with alpha equal to the rank everywhere: the factors hold the scale. */
+function configOf(
+  config: PeftConfig,
+  { ranks, whole }: { ranks: Readonly<Record<string, number>>; whole: readonly string[] },
+): PeftConfig {
+  const [rank = 1] = Object.values(ranks);
+  const saved = whole.length === 0 ? null : whole;
+  if (config.peft_type !== "LORA")
+    return { ...config, ...(saved ? { modules_to_save: saved } : {}) };
+  return {
+    peft_type: "LORA",
+    task_type: config.task_type,
+    base_model_name_or_path: config.base_model_name_or_path,
+    r: rank,
+    lora_alpha: rank,
+    target_modules: Object.keys(ranks),
+    rank_pattern: ranks,
+    alpha_pattern: ranks,
+    modules_to_save: saved,
+  };
+}

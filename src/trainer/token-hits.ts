@@ -1,0 +1,23 @@
+import type { TrimmedRow } from "./ort-feeds.ts";
+
+/**
+ * Counted tokens that the arg-max predicts, and rows in which it predicts all of them.
+ * @param rows of one run, in its order
+ * @param hits 1 or 0 for each counted token of the rows, one row after the other; what follows is
+ * filling of the head's last part, and no answer
+ */
+export function tokenHits(
+  rows: readonly TrimmedRow[],
+  hits: Float32Array,
+): { correct: number; exact: number } {
+  let [correct, exact, at] = [0, 0, 0];
+  for (const { example, length } of rows) {
+    // The first token has nothing before it that could predict it.
+    const counted = example.counted.subarray(1, length + 1).reduce((sum, one) => sum + one, 0);
+    const right = hits.subarray(at, at + counted).reduce((sum, hit) => sum + hit, 0);
+    correct += right;
+    exact += Number(right === counted);
+    at += counted;
+  }
+  return { correct, exact };
+}

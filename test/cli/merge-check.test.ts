@@ -1,0 +1,86 @@
+/** The check after a merge: logits of the merged model against base and adapters. */
+import assert from "node:assert/strict";
+import path from "node:path";
+import { test } from "node:test";
+import { compareLogits } from "../../src/cli/logit-difference.ts";
+import { checkMerge } from "../../src/cli/merge-check.ts";
+import type { RecipeInput } from "../../src/protocol/recipe.ts";
+import { assertClose } from "../support/assert-close.ts";
+import { retune, tinyWorkspace, writeRecipe } from "../support/retune.ts";
+
+const CHECKED =
+  /checked on (\d+) tokens of sample texts: .* by (\S+) at most, (\S+) on average; .* for (\S+) %; KL divergence (\S+) nats a token/;
+
+function figures(text: string): number[] {
+  const [, ...found] = CHECKED.exec(text) ?? [];
+  assert.equal(found.length, 5, text);
+  return found.map(Number);
+}
+
+test("logits are compared by difference, arg-max and divergence", () => {
+  const log = (shares: number[]): number[] => shares.map(Math.log);
+  const p = [0.5, 0.25, 0.25, 0.2, 0.7, 0.1];
+  const q = [0.25, 0.5, 0.25, 0.2, 0.7, 0.1];
+  // A constant added to a row's logits changes no probability.
+  const shifted = log(q).map((value, i) => (i < 3 ? value : value + 3));
+  const found = compareLogits(Float32Array.from(log(p)), Float32Array.from(shifted), 3);
+  const kl = 0.5 * Math.log(2) + 0.25 * Math.log(0.5);
+  assertClose([found.divergence], [kl / 2], { rtol: 1e-5 });
+  assertClose([found.largest], [3], { rtol: 1e-6 });
+  assertClose([found.mean], [(2 * Math.LN2 + 9) / 6], { rtol: 1e-5 });
+  assert.equal(found.same, 0.5);
+});
+
+test("two weighted adapters are checked as one; a model that is not theirs is told apart", async (t) => {
+  const dir = tinyWorkspace(t);
+  const base = path.join(dir, "model");
+  const adapters: string[] = [];
+  const METHODS: RecipeInput["method"][] = [
+    { type: "lora", rank: 4 },
+    { type: "lora", rank: 2, variant: "rslora", targets: ["q_proj", "down_proj"] },
+  ];
+  for (const [index, method] of METHODS.entries()) {
+    const run = path.join(dir, `run-${index}`);
+    const recipe = writeRecipe(dir, { method, epochs: 3, seed: index });
+    const { code, stderr } = await retune("train", recipe, "--run-dir", run);
+    assert.equal(code, 0, stderr);
+    adapters.push(path.join(run, "adapter"));
+  }
+  const out = path.join(dir, "merged");
+  const args = adapters.flatMap((adapter) => ["--adapter", adapter]);
+  const weights = ["--weight", "0.75", "--weight", "0.5"];
+  const { code, stderr } = await retune("merge", base, ...args, ...weights, "--out", out);
+  assert.equal(code, 0, stderr);
+  const [tokens = 0, largest = 1, mean = 1, same, divergence = 1] = figures(stderr);
+  assert.ok(tokens > 100 && largest < 1e-4 && mean <= largest && divergence < 1e-8, stderr);
+  assert.equal(same, 100);
+  const [, apart = 0] = figures(
+    await checkMerge({ baseDir: base, adapterDirs: adapters, outDir: base }),
+  );
+  assert.ok(apart > 0.05, `${apart}`);
+});
+
+test("adapters that no single one equals are merged, and the check says why it was not made", async (t) => {
+  const dir = tinyWorkspace(t);
+  const adapters: string[] = [];
+  for (const type of ["lora", "ia3"] as const) {
+    const run = path.join(dir, type);
+    const recipe = writeRecipe(dir, { method: { type }, epochs: 1 });
+    const { code, stderr } = await retune("train", recipe, "--run-dir", run);
+    assert.equal(code, 0, stderr);
+    adapters.push("--adapter", path.join(run, "adapter"));
+  }
+  const out = path.join(dir, "merged");
+  const { code, stderr } = await retune(
+    "merge",
+    path.join(dir, "model"),
+    ...adapters,
+    "--out",
+    out,
+  );
+  assert.equal(code, 0, stderr);
+  assert.match(
+    stderr,
+    /not checked on sample texts: LORA and IA3 together equal no single adapter/,
+  );
+});

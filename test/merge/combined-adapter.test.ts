@@ -1,0 +1,76 @@
+/** One adapter that equals several: the reference that a merge of them is checked against. */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, test } from "node:test";
+import { mergeAdapters } from "../../src/merge/adapter-merge.ts";
+import { combineAdapters } from "../../src/merge/combined-adapter.ts";
+import { openEvaluationEngine } from "../../src/trainer/onnx-engine.ts";
+import { readModelWeights } from "../../src/weights/model-weights.ts";
+import { readTensor } from "../../src/weights/safetensors.ts";
+import { ADAPTER_CASES, adapterGolden } from "../support/adapter-cases.ts";
+import { assertClose } from "../support/assert-close.ts";
+import { countedIn, readBatch } from "../support/llama-golden.ts";
+import { refuses } from "../support/refuses.ts";
+import { writeWideBase } from "../support/wide-base.ts";
+
+const dir = mkdtempSync(path.join(tmpdir(), "retune-combined-"));
+after(() => rmSync(dir, { recursive: true }));
+let count = 0;
+const fresh = (): string => path.join(dir, `out-${count++}`);
+
+const CASES: Record<string, { variant: string; names: string[]; weights: number[] }> = {
+  "two LoRA adapters of other ranks, rsLoRA among them": {
+    variant: "tied",
+    names: ["patterns", "embedding"],
+    weights: [0.75, -0.5],
+  },
+  "a share of modules that were trained whole": {
+    variant: "untied",
+    names: ["modules"],
+    weights: [0.25],
+  },
+  "a share of (IA)³, biases included": { variant: "untied", names: ["ia3-biased"], weights: [0.5] },
+};
+
+for (const [name, { variant, names, weights }] of Object.entries(CASES)) {
+  test(`${name}: merged as one it is the same model, and the engine computes it`, async () => {
+    const baseDir = await writeWideBase(variant, path.join(dir, `base-${count++}`));
+    const adapterDirs = names.map(adapterGolden);
+    const [apart, combined, together] = [fresh(), fresh(), fresh()];
+    await mergeAdapters({ baseDir, adapterDirs, weights, outDir: apart });
+    await combineAdapters(combined, { baseDir, adapterDirs, weights });
+    await mergeAdapters({ baseDir, adapterDirs: [combined], outDir: together });
+    const expected = await readModelWeights(apart);
+    for (const [tensor, info] of await readModelWeights(together)) {
+      const own = await readTensor(expected.get(tensor)!);
+      assertClose(await readTensor(info), own, { rtol: 1e-6, atol: 1e-7 }, tensor);
+    }
+    const batch = await readBatch(variant);
+    const loss = async (model: { baseDir: string; adapterDir?: string }): Promise<number> => {
+      const engine = await openEvaluationEngine({ ...model, maxLength: 32, threads: 1 });
+      const { lossSum } = await engine.evaluate(batch);
+      await engine.dispose();
+      return lossSum / countedIn(batch);
+    };
+    const merged = await loss({ baseDir: apart });
+    assertClose([await loss({ baseDir, adapterDir: combined })], [merged], { rtol: 1e-5 });
+    assert.ok(Math.abs((await loss({ baseDir })) - merged) > 1e-3, "the adapters do something");
+  });
+}
+
+test("what no single adapter equals is told", async () => {
+  const baseDir = await writeWideBase("tied", path.join(dir, "base"));
+  const combine = (names: string[], weights: number[]): Promise<void> =>
+    combineAdapters(fresh(), { baseDir, adapterDirs: names.map(adapterGolden), weights });
+  await refuses(
+    combine(["dora"], [0.5]),
+    /dora is DoRA's: a share of its change equals no adapter/,
+  );
+  await refuses(
+    combine(["patterns", "ia3"], [1, 1]),
+    /LORA and IA3 together equal no single adapter/,
+  );
+  assert.ok(ADAPTER_CASES["dora"]);
+});

@@ -1,0 +1,86 @@
+// Evaluate…, in the workspace of `historyWorkspace`: a model, and the adapter of a finished run.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { setup, suite, teardown, test } from "mocha";
+import * as vscode from "vscode";
+import { evaluationTableSchema, type EvaluationResult } from "../../src/protocol/evaluation.ts";
+import { retune, workspaceFolder } from "./support/extension.ts";
+import { Messages } from "./support/messages.ts";
+import { QuickInput } from "./support/quick-input.ts";
+import { closeEverything, isWebview, tabNamed } from "./support/window.ts";
+
+const run = <T>(command: string, ...args: unknown[]) =>
+  vscode.commands.executeCommand<T>(`retune.${command}`, ...args);
+
+async function exported(id: string, format: "csv" | "json"): Promise<string> {
+  const target = path.join(workspaceFolder(), `table.${format}`);
+  assert.equal(await run("exportEvaluation", { id, format, target }), target);
+  return readFileSync(target, "utf8");
+}
+
+async function results(id: string): Promise<EvaluationResult[]> {
+  return evaluationTableSchema.parse(JSON.parse(await exported(id, "json"))).results;
+}
+
+suite("evaluate", () => {
+  let messages: Messages;
+  let input: QuickInput;
+  setup(() => {
+    messages = new Messages();
+    input = new QuickInput();
+  });
+  teardown(async () => {
+    messages.dispose();
+    input.dispose();
+    await closeEverything();
+  });
+
+  test("an adapter stands beside its base, and the table is exported", async () => {
+    const { adapters } = await retune();
+    const [adapter] = (await adapters.entries()).filter(({ label }) => label === "run-finished");
+    assert.ok(adapter);
+    const evaluated = run<string>("evaluate", { kind: "adapter", adapter });
+    // data/train.jsonl, data/eval.jsonl
+    await input.toggle(0, 1);
+    const id = await evaluated;
+    assert.ok(isWebview(await tabNamed("Evaluation of 2 models"), "retune.evaluation"));
+    const found = await results(id);
+    assert.deepEqual(
+      found.map(({ model, data }) => [model, data]),
+      ["tiny", "tiny + run-finished"].flatMap((model) => [
+        [model, "data/train"],
+        [model, "data/eval"],
+      ]),
+    );
+    assert.equal(found[0]?.rows, 32);
+    assert.notEqual(found[0]?.loss, found[2]?.loss);
+    const [head, ...lines] = (await exported(id, "csv")).trimEnd().split("\r\n");
+    assert.match(head ?? "", /^model,data,loss,perplexity,accuracy,/);
+    assert.equal(lines.length, 4);
+    assert.ok(lines[3]?.startsWith(`tiny + run-finished,data/eval,${found[3]?.loss},`), lines[3]);
+    assert.deepEqual(messages.seen, []);
+  });
+
+  test("models are picked side by side; Escape evaluates nothing", async () => {
+    const evaluated = run<string>("evaluate");
+    // The adapter, then the base models: tiny.
+    await input.toggle(1);
+    await input.toggle(1);
+    const found = await results(await evaluated);
+    assert.deepEqual(
+      found.map(({ model, data, rows }) => [model, data, rows]),
+      [["tiny", "data/eval", 8]],
+    );
+    await tabNamed("Evaluation: tiny");
+    const left = run<string>("evaluate");
+    await input.cancel();
+    assert.equal(await left, undefined);
+  });
+
+  test("an export of an evaluation that is closed says what to do", async () => {
+    await run("exportEvaluation", { id: "gone", format: "csv" });
+    const { severity } = await messages.next(/that evaluation is closed; run Evaluate… again/);
+    assert.equal(severity, "error");
+  });
+});

@@ -16,6 +16,12 @@ export interface Classifier {
   pooling: Classification["pooling"];
 }
 
+/** What files that keep no labels leave of a head: names as transformers numbers them. */
+export function numberedClassifier(rows: number): Classifier {
+  const labels = Array.from({ length: rows }, (_, row) => `LABEL_${row}`);
+  return { labels, problem: rows === 1 ? "regression" : "single-label", pooling: "last" };
+}
+
 /** The body of `model` under the new head. */
 export function withScore(model: CausalLm, { labels }: Classifier): CausalLm {
   const head = model.linearLayers.find(({ isHead }) => isHead);

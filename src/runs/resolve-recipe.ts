@@ -136,13 +136,6 @@ function contradictionIn(recipe: Recipe): Contradiction | undefined {
   return objectiveContradiction(recipe);
 }
 
-/** Whether objective classification goes with the method: its files have a place for the head. */
-export function trainsHead({ type }: Pick<Method, "type">): boolean {
-  return !WITHOUT_HEAD.test(type);
-}
-
-const WITHOUT_HEAD = /^(prompt-tuning|prefix-tuning|loreft|direft|noreft)$/u;
-
 function objectiveContradiction({ objective, method }: Recipe): Contradiction | undefined {
   const isClassification = objective.type === "classification";
   if (method.type === "head" && !isClassification) {
@@ -152,10 +145,6 @@ function objectiveContradiction({ objective, method }: Recipe): Contradiction | 
   if (isClassification && objective.probe && method.type === "head") {
     const message = "objective.probe and method head train the same head; keep one";
     return { keys: ["objective", "probe"], message };
-  }
-  if (isClassification && !trainsHead(method)) {
-    const message = `method ${method.type} does not train a classification head; choose head, lora, ia3, freeze or full`;
-    return { keys: ["method"], message };
   }
   return undefined;
 }

@@ -56,6 +56,30 @@ const METHODS: Record<string, { change: Partial<RecipeInput>; output: string }> 
     },
     output: "model",
   },
+  "prompt tuning": {
+    change: {
+      method: { type: "prompt-tuning", tokens: 4 },
+      optimizer: { learningRate: 2e-2 },
+      epochs: 12,
+    },
+    output: "adapter",
+  },
+  "prefix tuning after a probe": {
+    change: {
+      method: { type: "prefix-tuning", tokens: 4 },
+      objective: { ...OBJECTIVE, probe: { epochs: 30, learningRate: 2e-2 } },
+    },
+    output: "adapter",
+  },
+  "LoReFT, mean of the states": {
+    change: {
+      method: { type: "loreft", rank: 4, positions: "f3+l3" },
+      objective: { ...OBJECTIVE, pooling: "mean" },
+      optimizer: { learningRate: 1e-2 },
+      epochs: 12,
+    },
+    output: "adapter",
+  },
   "the last block, mean of the states": {
     change: {
       method: { type: "freeze" },

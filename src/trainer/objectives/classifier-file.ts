@@ -7,6 +7,11 @@ import { InputError, errorMessage, hasCode } from "../../util/errors.ts";
 
 export const CLASSIFIER_FILE = "classifier.json";
 
+/** What to write beside the head, by name. */
+export function classifierFiles(classifier: Classifier): Record<string, string> {
+  return { [CLASSIFIER_FILE]: `${JSON.stringify(classifier, null, 2)}\n` };
+}
+
 const classifierSchema = z.object({
   labels: z.array(z.string()).min(1),
   problem: z.enum(["single-label", "multi-label", "regression"]),

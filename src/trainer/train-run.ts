@@ -19,8 +19,8 @@ import {
   restoreNewest,
   writeCheckpoint,
 } from "./checkpoint.ts";
-import { evaluateExamples } from "./evaluate.ts";
-import { type BaseFeatures, featuresByRow } from "./objectives/classifier-evaluation.ts";
+import { featuresOfBase, startsAsBase } from "./objectives/base-features.ts";
+import type { BaseFeatures } from "./objectives/classifier-evaluation.ts";
 import { probeHead } from "./objectives/probe.ts";
 import { budgetLines } from "./budget-text.ts";
 import { initAdamW } from "./optimizer.ts";
@@ -168,23 +168,26 @@ class RunTraining {
 
   /**
    * What a classifier does with the base as it is, before a checkpoint's weights take its place: LP-FT
-   * probes the head; a run that goes on looks again at what the head read of the evaluation rows.
+   * probes the head; a run that goes on, or whose method starts elsewhere, looks at what the head
+   * reads of the evaluation rows. Of others the evaluation before the first step tells it.
    */
   async #beforeFirstStep(
     { engine, train, evaluation }: PreparedRun,
     log: (line: string) => void,
   ): Promise<BaseFeatures | undefined> {
-    const { objective, seed } = this.#recipe;
+    const { objective, method, seed } = this.#recipe;
     if (objective.type !== "classification") return undefined;
-    if (await hasCheckpoint(this.#checkpoints)) {
-      return featuresByRow((await evaluateExamples(engine, evaluation)).answers);
-    }
+    const goesOn = await hasCheckpoint(this.#checkpoints);
+    const features =
+      goesOn || !startsAsBase(method)
+        ? await featuresOfBase(this.#recipe, engine, evaluation)
+        : undefined;
     const { probe } = objective;
-    if (!probe) return undefined;
+    if (goesOn || !probe) return features;
     this.#options.onPhase?.("probing the head");
     await this.#recorder.update({ phase: "probing the head" });
     await probeHead(engine, train, { probe, seed, log, isStopped: () => this.#shouldStop() });
-    return undefined;
+    return features;
   }
 
   #writeEvaluation(evaluation: ClassifierEvaluation): Promise<void> {

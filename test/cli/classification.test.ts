@@ -174,27 +174,29 @@ test("several labels a row, and a number a row", async (t) => {
   }
 });
 
-test("a resumed classification run ends as if it had never been interrupted", async (t) => {
-  const dir = workspace(t);
-  const change: Partial<RecipeInput> = { method: { type: "lora", rank: 2 }, maxSteps: 12 };
-  const probe = { epochs: 5, learningRate: 1e-2 };
-  const whole = recipe(dir, { ...change, objective: { ...OBJECTIVE, probe }, keepBest: false });
-  const [a, b] = [path.join(dir, "a"), path.join(dir, "b")];
-  assert.equal((await retune("train", whole, "--run-dir", a)).code, 0);
-  // Cut back to its checkpoint of step 10: state and log then are those of a run that died.
-  assert.equal((await retune("train", whole, "--run-dir", b)).code, 0);
-  rmSync(path.join(b, "checkpoints/step-000012"), { recursive: true });
-  const state = readState(b);
-  writeFileSync(path.join(b, "state.json"), JSON.stringify({ ...state, status: "stopped" }));
-  const resumed = await retune("resume", b);
-  assert.equal(resumed.code, 0, resumed.stderr);
-  const weights = (run: string): Buffer =>
-    readFileSync(path.join(run, "adapter/adapter_model.safetensors"));
-  assert.deepEqual(weights(b), weights(a));
-  const evaluation = (run: string): unknown =>
-    JSON.parse(readFileSync(path.join(run, "evaluation.json"), "utf8"));
-  assert.deepEqual(evaluation(b), evaluation(a));
-});
+for (const type of ["lora", "loreft"] as const)
+  test(`a resumed classification run of ${type} ends as if it had never been interrupted`, async (t) => {
+    const dir = workspace(t);
+    const method = type === "lora" ? { type, rank: 2 } : { type, rank: 2, positions: "f3+l3" };
+    const change: Partial<RecipeInput> = { method, maxSteps: 12 };
+    const probe = { epochs: 5, learningRate: 1e-2 };
+    const whole = recipe(dir, { ...change, objective: { ...OBJECTIVE, probe }, keepBest: false });
+    const [a, b] = [path.join(dir, "a"), path.join(dir, "b")];
+    assert.equal((await retune("train", whole, "--run-dir", a)).code, 0);
+    // Cut back to its checkpoint of step 10: state and log then are those of a run that died.
+    assert.equal((await retune("train", whole, "--run-dir", b)).code, 0);
+    rmSync(path.join(b, "checkpoints/step-000012"), { recursive: true });
+    const state = readState(b);
+    writeFileSync(path.join(b, "state.json"), JSON.stringify({ ...state, status: "stopped" }));
+    const resumed = await retune("resume", b);
+    assert.equal(resumed.code, 0, resumed.stderr);
+    const file = type === "lora" ? "adapter_model.safetensors" : "reft_model.safetensors";
+    const weights = (run: string): Buffer => readFileSync(path.join(run, "adapter", file));
+    assert.deepEqual(weights(b), weights(a));
+    const evaluation = (run: string): unknown =>
+      JSON.parse(readFileSync(path.join(run, "evaluation.json"), "utf8"));
+    assert.deepEqual(evaluation(b), evaluation(a));
+  });
 
 test("what does not fit is refused in one line, and nothing is left", async (t) => {
   const dir = workspace(t);
@@ -223,7 +225,7 @@ test("what does not fit is refused in one line, and nothing is left", async (t) 
   await refused(regression, /train\.jsonl:1: "label" must be a number for regression/);
   await refused(
     { method: { type: "loreft" } },
-    /method loreft does not train a classification head; choose head, lora, ia3, freeze or full/,
+    /train\.jsonl:1: its prompt has 8 tokens, but method\.positions .* f4\+l4 or less/,
   );
   await refused(
     { method: { type: "head" }, objective: { type: "sft" } },

@@ -42,7 +42,7 @@ const loraMethodSchema = z.strictObject({
     .positive()
     .optional()
     .describe(
-      "LoRA+ (arXiv 2402.12354): B's learning rate is so many times A's. 16 is usual; the learning rate itself should then be lower.",
+      "LoRA+ (arXiv 2402.12354): B's learning rate is so many times A's, and as in PEFT that of tensors with one axis (DoRA's magnitudes, norms in modulesToSave). 16 is usual; the learning rate itself should then be lower.",
     ),
   variant: z
     .enum(["lora", "rslora", "dora"])

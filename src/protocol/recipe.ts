@@ -296,7 +296,13 @@ export const recipeSchema = z.strictObject({
   keepBest: z
     .boolean()
     .default(true)
-    .describe("The adapter written at the end is the one with the lowest evaluation loss."),
+    .describe("What is written at the end is what evaluated best (bestBy), not what came last."),
+  bestBy: z
+    .enum(["loss", "accuracy", "macroF1"])
+    .default("loss")
+    .describe(
+      "What keepBest and earlyStop go by: the lowest evaluation loss, the highest accuracy, or a classifier's highest macro-F1. Where two are equal the lower loss counts.",
+    ),
   earlyStop: z
     .strictObject({
       patience: positiveInt.describe("Evaluations without improvement before the run stops."),

@@ -126,8 +126,16 @@ function contradictionIn(recipe: Recipe): Contradiction | undefined {
   return objectiveContradiction(recipe);
 }
 
-function objectiveContradiction({ objective, method }: Recipe): Contradiction | undefined {
+function objectiveContradiction({ objective, method, bestBy }: Recipe): Contradiction | undefined {
   const isClassification = objective.type === "classification";
+  if (bestBy === "macroF1" && !isClassification) {
+    const message = "bestBy macroF1 is for objective classification; choose loss or accuracy";
+    return { keys: ["bestBy"], message };
+  }
+  if (bestBy !== "loss" && isClassification && objective.problem === "regression") {
+    const message = `bestBy ${bestBy} counts labels, and regression has none; choose loss`;
+    return { keys: ["bestBy"], message };
+  }
   if (method.type === "head" && !isClassification) {
     const message = "method head trains a classification head; choose objective classification";
     return { keys: ["method"], message };

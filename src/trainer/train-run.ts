@@ -61,7 +61,7 @@ export async function trainRun(runDir: string, options: TrainRunOptions): Promis
     const status = end === "stopped" ? "stopped" : "finished";
     await recorder.close({
       status,
-      ...(end === "stopped early" ? { message: STOPPED_EARLY } : {}),
+      ...(end === "stopped early" ? { message: stoppedEarly(recipe) } : {}),
     });
     return { state: recorder.state, result, refused: false };
   } catch (error) {
@@ -76,7 +76,15 @@ export async function trainRun(runDir: string, options: TrainRunOptions): Promis
   }
 }
 
-const STOPPED_EARLY = "stopped early: the evaluation loss no longer improved";
+const BEST_BY = {
+  loss: "evaluation loss",
+  accuracy: "evaluation accuracy",
+  macroF1: "macro-F1",
+} as const;
+
+function stoppedEarly({ bestBy }: ResolvedRecipe): string {
+  return `stopped early: the ${BEST_BY[bestBy]} no longer improved`;
+}
 
 function describeFailure(error: unknown): string {
   if (isDiskFull(error) && !(error instanceof InputError)) {
@@ -300,7 +308,10 @@ class RunTraining {
         await this.#writeEvaluation(progress.labelled);
         await this.#recorder.update({ evalAccuracy: accuracyOf(progress.labelled) });
       }
-      await this.#recorder.log(`best evaluation loss ${best.evalLoss} at step ${best.step}: kept`);
+      const value = best.score ?? best.evalLoss;
+      await this.#recorder.log(
+        `best ${BEST_BY[this.#recipe.bestBy]} ${value} at step ${best.step}: kept`,
+      );
       return parameters;
     } catch (error) {
       await this.#recorder.log(`keeping the last weights, not the best: ${errorMessage(error)}`);

@@ -198,6 +198,47 @@ for (const type of ["lora", "loreft"] as const)
     assert.deepEqual(evaluation(b), evaluation(a));
   });
 
+test("bestBy accuracy keeps the step that labels most rows right, though its loss is not the lowest", async (t) => {
+  // Nine of twenty evaluation rows are labelled wrong: who grows surer of the right labels loses by it.
+  const dir = workspace(t);
+  writeRows(path.join(dir, "eval.jsonl"), 20, (index) => {
+    const { text, label } = labelledRow(index + 100);
+    return { text, label: index < 9 ? (label === "sum" ? "word" : "sum") : label };
+  });
+  const change = { method: { type: "lora", rank: 4 }, evalEvery: 2, epochs: 3 } as const;
+  const kept: Record<string, number> = {};
+  for (const bestBy of ["loss", "accuracy", "macroF1"] as const) {
+    const run = path.join(dir, bestBy);
+    const optimizer = { learningRate: 2e-3 };
+    const trained = await retune(
+      "train",
+      recipe(dir, { ...change, optimizer, bestBy }),
+      "--run-dir",
+      run,
+    );
+    assert.equal(trained.code, 0, trained.stderr);
+    const worth = { loss: "evalLoss", accuracy: "evalAccuracy", macroF1: "evalMacroF1" } as const;
+    const best = readMetrics(run)
+      .filter(({ evalLoss, step }) => evalLoss !== undefined && step > 0)
+      .toSorted((a, b) => a.evalLoss! - b.evalLoss!)
+      .toSorted((a, b) => (bestBy === "loss" ? 0 : b[worth[bestBy]]! - a[worth[bestBy]]!))[0]!;
+    const { bestStep } = readState(run);
+    assert.equal(bestStep, best.step, bestBy);
+    kept[bestBy] = best.step;
+    const evaluation = JSON.parse(readFileSync(path.join(run, "evaluation.json"), "utf8"));
+    assert.equal(evaluation.step, best.step);
+    assert.equal(evaluation.accuracy, best.evalAccuracy);
+  }
+  assert.notEqual(kept["loss"], kept["accuracy"]);
+  const run = path.join(dir, "early");
+  const early = { ...change, bestBy: "accuracy", earlyStop: { patience: 2 } } as const;
+  const file = recipe(dir, { ...early, optimizer: { learningRate: 2e-3 } });
+  assert.equal((await retune("train", file, "--run-dir", run)).code, 0);
+  const { step, message } = readState(run);
+  assert.equal(step, kept["accuracy"]! + 2 * change.evalEvery);
+  assert.match(message!, /^stopped early: the evaluation accuracy no longer improved/);
+});
+
 test("what does not fit is refused in one line, and nothing is left", async (t) => {
   const dir = workspace(t);
   const refused = async (change: Partial<RecipeInput>, message: RegExp): Promise<void> => {
@@ -230,6 +271,12 @@ test("what does not fit is refused in one line, and nothing is left", async (t) 
   await refused(
     { method: { type: "head" }, objective: { type: "sft" } },
     /choose objective classification/,
+  );
+  const toSft = { objective: { type: "sft" }, bestBy: "macroF1" } as const;
+  await refused(toSft, /bestBy macroF1 is for objective classification; choose loss or accuracy/);
+  await refused(
+    { ...regression, bestBy: "accuracy" },
+    /bestBy accuracy counts labels.*choose loss/,
   );
   const both = { ...OBJECTIVE, probe: {} };
   await refused({ method: { type: "head" }, objective: both }, /objective\.probe and method head/);

@@ -283,6 +283,7 @@ function writeRun(folder: string, name: string, state: RunState): void {
     saveEvery: 4,
     keepCheckpoints: 2,
     keepBest: true,
+    bestBy: "loss",
     source: { retuneVersion: "0.1.0", createdAt: CREATED_AT },
   };
   writeFileSync(path.join(dir, RUN_FILES.recipe), JSON.stringify(recipe, null, 2));

@@ -35,17 +35,13 @@ export type RetuneApi = Pick<
 
 export function activate(context: vscode.ExtensionContext): RetuneApi {
   const bundled = (name: string) => vscode.Uri.joinPath(context.extensionUri, "dist", name).fsPath;
+  const cliPath = bundled("cli.cjs");
   const log = vscode.window.createOutputChannel("Retune", { log: true });
   const memory = context.workspaceState;
   const store = new RunStore();
   const sweeps = new SweepStore();
-  const actions = new RunActions({
-    trainerPath: bundled("trainer.cjs"),
-    onExit: (runDir, { code, signal }) => {
-      log.info(`training process of ${runDir} ended with ${signal ?? `code ${code}`}`);
-      queue.release(runDir);
-    },
-  });
+  const ended = (runDir: string): void => queue.release(runDir);
+  const actions = runActions(bundled("trainer.cjs"), log, ended);
   const queue = startQueue(store, actions, memory);
   const layers = new LayerEditor();
   const app: App = {
@@ -57,7 +53,7 @@ export function activate(context: vscode.ExtensionContext): RetuneApi {
     roots: new RunRoots(store, sweeps),
     panels: runPanels(context, store),
     sweeps,
-    sweepActions: new SweepActions({ cliPath: bundled("cli.cjs"), log }),
+    sweepActions: new SweepActions({ cliPath, log }),
     labs: labPanels(context, sweeps),
     sweepNotifications: new SweepNotifications(sweeps),
     notifications: new RunNotifications(store, memory),
@@ -66,8 +62,8 @@ export function activate(context: vscode.ExtensionContext): RetuneApi {
     transcripts: new Transcripts(),
     evaluations: new EvaluationPanels(),
     layers,
-    layerMeasure: new LayerMeasure(layers, bundled("cli.cjs")),
-    cliPath: bundled("cli.cjs"),
+    layerMeasure: new LayerMeasure(layers, cliPath),
+    cliPath,
   };
   context.subscriptions.push(
     log,
@@ -94,6 +90,20 @@ export function activate(context: vscode.ExtensionContext): RetuneApi {
   );
   void app.roots.apply().catch((error: unknown) => log.error(String(error)));
   return app;
+}
+
+function runActions(
+  trainerPath: string,
+  log: vscode.LogOutputChannel,
+  ended: (runDir: string) => void,
+): RunActions {
+  return new RunActions({
+    trainerPath,
+    onExit: (runDir, { code, signal }) => {
+      log.info(`training process of ${runDir} ended with ${signal ?? `code ${code}`}`);
+      ended(runDir);
+    },
+  });
 }
 
 function startQueue(store: RunStore, actions: RunActions, memory: vscode.Memento): StartQueue {

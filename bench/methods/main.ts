@@ -2,7 +2,7 @@
  * Every method on the same rows: what it learns, how much it trains, and what it takes. Real runs by
  * the `retune` command, one after the other, each in a process of its own.
  *
- *   npm run bench:methods -- [--task instructions|spam] [--base tiny|smollm2] [--steps N] [--rows N] [--methods a,b]
+ *   npm run bench:methods -- [--task instructions|spam] [--base tiny|smollm2] [--steps N] [--rows N] [--method NAME …]
  *
  * smollm2 needs `node samples/fetch-smollm2.mjs` first, spam `node samples/fetch-spam-assassin.mjs`.
  */
@@ -11,6 +11,7 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import { compareClassifiers } from "./classifiers.ts";
 import { compareInstructions } from "./instructions.ts";
+import { CLASSIFIERS, METHODS } from "./methods.ts";
 import { SAMPLES } from "./measure.ts";
 
 const BASES = {
@@ -31,7 +32,7 @@ const { values } = parseArgs({
     base: { type: "string", default: "tiny" },
     steps: { type: "string" },
     rows: { type: "string" },
-    methods: { type: "string" },
+    method: { type: "string", multiple: true },
   },
 });
 const base = values.base === "smollm2" ? "smollm2" : "tiny";
@@ -41,8 +42,11 @@ const shared = {
   model: path.join(SAMPLES, "models", file),
   steps: Number(values.steps ?? BASES[base][task]),
   rateFactor,
-  names: values.methods?.split(","),
+  names: values.method,
 };
+const known = Object.keys(task === "spam" ? CLASSIFIERS : METHODS);
+const unknown = values.method?.find((name) => !known.includes(name));
+if (unknown !== undefined) throw new Error(`--method ${unknown} is none of: ${known.join("; ")}`);
 console.log(`${file}, ${cpus()[0]?.model}`);
 if (task === "spam") compareClassifiers({ ...shared, rows: Number(values.rows ?? rows) });
 else compareInstructions({ ...shared, base });

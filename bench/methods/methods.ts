@@ -1,7 +1,7 @@
 /** The methods that are compared: each with the learning rate that `retune` gives it, or its usual own. */
 import type { RecipeInput } from "../../src/protocol/recipe.ts";
 
-/** Of objective classification: those whose files have a place for the head. */
+/** Of objective classification. */
 export const CLASSIFIERS: Readonly<Record<string, Partial<RecipeInput>>> = {
   head: { method: { type: "head" }, epochs: 20, objective: { type: "classification" } },
   "last 2 blocks": { method: { type: "freeze" }, trainLast: 2 },
@@ -15,6 +15,11 @@ export const CLASSIFIERS: Readonly<Record<string, Partial<RecipeInput>>> = {
   "rsLoRA, rank 32": { method: { type: "lora", variant: "rslora", rank: 32 } },
   DoRA: { method: { type: "lora", variant: "dora" } },
   "(IA)³": { method: { type: "ia3" } },
+  "prompt tuning": { method: { type: "prompt-tuning" } },
+  "prefix tuning": { method: { type: "prefix-tuning" } },
+  LoReFT: { method: { type: "loreft", positions: "f3+l3" } },
+  DiReFT: { method: { type: "direft", positions: "f3+l3" } },
+  NoReFT: { method: { type: "noreft", positions: "f3+l3" } },
 };
 
 export const METHODS: Readonly<Record<string, Partial<RecipeInput>>> = {

@@ -2,9 +2,17 @@
 import type { ClassifierEvaluation } from "../../src/protocol/evaluation.ts";
 import { element, setHidden } from "../shared/dom.ts";
 import { formatCount, formatShare, formatValue } from "../shared/format.ts";
+import { type Confused, mostConfused } from "./confused.ts";
 
 type Labelled = Exclude<ClassifierEvaluation, { problem: "regression" }>;
 
+/** A matrix of more is no picture any more, and its cells would be tens of thousands. */
+const MAX_MATRIX_LABELS = 100;
+/** Beyond these, what is confused with what is said in a list, too. */
+const GLANCE_LABELS = 12;
+/** Longer names keep both ends: what tells them apart may be at either. */
+const LONG_LABEL_CHARS = 24;
+const LABEL_END_CHARS = 8;
 /** Shades of a cell, by its share of the row; style.css has a class for each. */
 const SHADES = 8;
 const DISTORTION =
@@ -65,11 +73,17 @@ function figureNodes(evaluation: ClassifierEvaluation): Node[] {
 }
 
 function tables(evaluation: Labelled): Node[] {
-  const scores = scrolled("Scores of each label", scoreTable(evaluation));
-  const { confusion } = evaluation;
-  return confusion
-    ? [scrolled("Confusion matrix", confusionTable(evaluation, confusion)), scores]
-    : [scores];
+  const { confusion = [], scores } = evaluation;
+  const labels = scores.map(({ label }) => label);
+  const shown: HTMLElement[] = [];
+  if (confusion.length > 0 && confusion.length <= MAX_MATRIX_LABELS) {
+    shown.push(scrolled("Confusion matrix", confusionTable(labels, confusion)));
+  }
+  const confused = confusion.length > GLANCE_LABELS ? mostConfused(confusion) : [];
+  if (confused.length > 0) {
+    shown.push(scrolled("Most often confused", confusedTable(labels, confused)));
+  }
+  return [...shown, scrolled("Scores of each label", scoreTable(evaluation))];
 }
 
 /** Wide tables move inside their own frame, with the keyboard too. */
@@ -81,20 +95,31 @@ function scrolled(label: string, table: HTMLElement): HTMLElement {
   );
 }
 
+/** A label's name, cut in its middle where there is no room for it. */
+function labelNodes(label: string): Node[] {
+  if (label.length <= LONG_LABEL_CHARS) return [document.createTextNode(label)];
+  const end = label.length - LABEL_END_CHARS;
+  return [
+    element("span", { class: "long-label" }, [
+      element("span", { class: "start" }, [label.slice(0, end)]),
+      element("span", {}, [label.slice(end)]),
+    ]),
+  ];
+}
+
 function confusionTable(
-  { scores }: Labelled,
+  labels: readonly string[],
   confusion: readonly (readonly number[])[],
 ): HTMLElement {
-  const labels = scores.map(({ label }) => label);
   const head = element("tr", {}, [
     element("th", { scope: "col", class: "corner" }, ["label ╲ given"]),
-    ...labels.map((label) => element("th", { scope: "col", title: label }, [label])),
+    ...labels.map((label) => element("th", { scope: "col", title: label }, labelNodes(label))),
   ]);
   const body = confusion.map((counts, row) => {
     const label = labels[row] ?? "";
     const total = counts.reduce((sum, count) => sum + count, 0);
     return element("tr", {}, [
-      element("th", { scope: "row", title: label }, [label]),
+      element("th", { scope: "row", title: label }, labelNodes(label)),
       ...counts.map((count, column) => {
         const share = total === 0 ? 0 : count / total;
         const kind = column === row ? "right" : "wrong";
@@ -113,23 +138,49 @@ function confusionTable(
   ]);
 }
 
+function confusedTable(labels: readonly string[], confused: readonly Confused[]): HTMLElement {
+  const columns = ["Label", "Given", "Rows", "Share"];
+  return element("table", { class: "scores confused" }, [
+    element("caption", {}, ["Most often confused"]),
+    element("thead", {}, [headRow(columns)]),
+    element(
+      "tbody",
+      {},
+      confused.map(({ label, given, count, share }) =>
+        element("tr", {}, [
+          element(
+            "th",
+            { scope: "row", title: labels[label] ?? "" },
+            labelNodes(labels[label] ?? ""),
+          ),
+          element("th", { title: labels[given] ?? "" }, labelNodes(labels[given] ?? "")),
+          element("td", {}, [formatCount(count)]),
+          element("td", {}, [formatShare(share)]),
+        ]),
+      ),
+    ),
+  ]);
+}
+
+function headRow(columns: readonly string[]): HTMLElement {
+  return element(
+    "tr",
+    {},
+    columns.map((name) => element("th", { scope: "col" }, [name])),
+  );
+}
+
 function scoreTable({ scores }: Labelled): HTMLElement {
   const columns = ["Label", "Precision", "Recall", "F1", "Rows"];
   return element("table", { class: "scores" }, [
     element("caption", {}, ["Scores of each label"]),
-    element("thead", {}, [
-      element(
-        "tr",
-        {},
-        columns.map((name) => element("th", { scope: "col" }, [name])),
-      ),
-    ]),
+    element("thead", {}, [headRow(columns)]),
     element(
       "tbody",
       {},
       scores.map(({ label, precision, recall, f1, support }) =>
         element("tr", {}, [
-          element("th", { scope: "row", title: label }, [label]),
+          element("th", { scope: "row", title: label }, labelNodes(label)),
           ...[precision, recall, f1].map((value) => element("td", {}, [value.toFixed(3)])),
           element("td", {}, [formatCount(support)]),
         ]),

@@ -130,7 +130,7 @@ function runSettings(recipe: ResolvedRecipe): Setting[] {
     { label: "Seed", value: String(recipe.seed) },
     { label: "Evaluate", value: everySteps(recipe.evalEvery) },
     { label: "Save", value: `${everySteps(recipe.saveEvery)}, keep ${recipe.keepCheckpoints}` },
-    { label: "Keep best", value: recipe.keepBest ? "yes" : "no" },
+    { label: "Keep best", value: keepBestText(recipe) },
   ];
   if (recipe.earlyStop !== undefined) {
     settings.push({ label: "Early stop", value: `after ${recipe.earlyStop.patience} evaluations` });
@@ -186,4 +186,10 @@ function originSettings({ source, versions, engine, hashes }: ResolvedRecipe): S
 
 function file(label: string, path: string): Setting {
   return { label, value: baseName(path), title: path };
+}
+
+function keepBestText({ keepBest, bestBy }: ResolvedRecipe): string {
+  if (!keepBest) return "no";
+  const by = { loss: "", accuracy: ", by accuracy", macroF1: ", by macro-F1" }[bestBy];
+  return `yes${by}`;
 }

@@ -5,6 +5,11 @@ import { pathExists } from "../util/path-exists.ts";
 import { parsePositions } from "../weights/reft/positions.ts";
 import { readPyreftFolder, writePyreftFolder } from "../weights/reft/pyreft-folder.ts";
 import { isReftAdapter, readReftAdapter, writeReftAdapter } from "../weights/reft/reft-adapter.ts";
+import {
+  classifierFiles,
+  numberedClassifier,
+  readClassifierFile,
+} from "../weights/classifier-head.ts";
 import { type Command, parseArguments, print } from "./command.ts";
 
 async function toPyreft(dir: string, out: string): Promise<void> {
@@ -13,7 +18,13 @@ async function toPyreft(dir: string, out: string): Promise<void> {
       `${dir} has no reft_config.json: only loreft, direft and noreft go to pyreft`,
     );
   }
-  const { config, interventions } = await readReftAdapter(dir);
+  const { config, interventions, head } = await readReftAdapter(dir);
+  const classifier = await readClassifierFile(dir);
+  if (classifier && classifier.pooling !== "last") {
+    throw new InputError(
+      `${dir}: its head reads the ${classifier.pooling} state of a row, and transformers' model in pyreft the last token's; train with objective.pooling "last" for pyreft`,
+    );
+  }
   await writePyreftFolder(
     out,
     interventions.map(({ unit, ...one }) => ({
@@ -22,10 +33,17 @@ async function toPyreft(dir: string, out: string): Promise<void> {
       positionIndex: unit,
       linkedTo: null,
     })),
+    head,
   );
+  const labels = classifier ? `, labels ${classifier.labels.join(", ")}` : "";
   print(
-    `${out}: pyreft's files; they do not say positions ${config.positions}, tied ${config.tied}`,
+    `${out}: pyreft's files; they do not say positions ${config.positions}, tied ${config.tied}${labels}`,
   );
+  if (classifier) {
+    print(
+      `  head in pytorch_model.bin: load with include_model=True into a …ForSequenceClassification of ${classifier.labels.length} labels`,
+    );
+  }
 }
 
 async function fromPyreft(
@@ -34,7 +52,7 @@ async function fromPyreft(
   { positions, base }: { positions: string; base: string | undefined },
 ): Promise<void> {
   const { first, last } = parsePositions(positions);
-  const { interventions, baseModel } = await readPyreftFolder(dir);
+  const { interventions, head, baseModel } = await readPyreftFolder(dir);
   const units = new Set(interventions.map(({ positionIndex }) => positionIndex));
   const linked = interventions.some(({ linkedTo }) => linkedTo !== null);
   const own = interventions.filter(({ linkedTo }) => linkedTo === null);
@@ -49,8 +67,10 @@ async function fromPyreft(
     out,
     config,
     own.map((one) => ({ ...one, unit: tied ? 0 : one.positionIndex })),
+    head && { ...head, files: classifierFiles(numberedClassifier(head.labels)) },
   );
-  print(`${out}: ${own.length} interventions at ${positions}${tied ? ", tied" : ""}`);
+  const labelled = head ? `, and a head of ${head.labels} labels, which are numbered` : "";
+  print(`${out}: ${own.length} interventions at ${positions}${tied ? ", tied" : ""}${labelled}`);
 }
 
 export const convertCommand: Command = {

@@ -1,5 +1,8 @@
 /** `retune inspect --recipe`: what a run will take. */
 import path from "node:path";
+import type { ResolvedRecipe } from "../protocol/recipe.ts";
+import { placedInRecipe } from "../runs/recipe-lines.ts";
+import { InputError } from "../util/errors.ts";
 import { resolveRecipe } from "../runs/resolve-recipe.ts";
 import { type Budget, type Calibration, budgetOf, calibrate } from "../trainer/budget.ts";
 import { formatBytes, formatCount } from "../util/format.ts";
@@ -11,12 +14,22 @@ export async function inspectRecipe(
   { json, measure }: { json: boolean; measure: boolean },
 ): Promise<void> {
   const recipe = await resolveRecipe(path.resolve(file));
-  const budget = await budgetOf(recipe, () => {});
-  const calibration = measure ? await calibrate(recipe, () => {}) : undefined;
+  const { budget, calibration } = await budgets(recipe, measure).catch(async (error: unknown) => {
+    if (!(error instanceof InputError)) throw error;
+    throw new InputError(await placedInRecipe(error.message, path.resolve(file)), { cause: error });
+  });
   if (json) print(JSON.stringify({ kind: "recipe", ...budget, ...calibration }));
   else for (const line of [`recipe ${file}`, ...describe(budget, calibration)]) print(line);
   const warning = tightMemory(budget);
   if (warning !== undefined) printError(warning);
+}
+
+async function budgets(
+  recipe: ResolvedRecipe,
+  measure: boolean,
+): Promise<{ budget: Budget; calibration: Calibration | undefined }> {
+  const budget = await budgetOf(recipe, () => {});
+  return { budget, calibration: measure ? await calibrate(recipe, () => {}) : undefined };
 }
 
 const PARTS: Record<keyof Budget["bytes"], string> = {

@@ -1,10 +1,12 @@
-import { rm } from "node:fs/promises";
+import { rm, rmdir } from "node:fs/promises";
 import path from "node:path";
 import { RUNS_FOLDER, RUN_FILES } from "../protocol/run-folder.ts";
 import { createRun } from "../runs/create-run.ts";
 import { resolveRecipe } from "../runs/resolve-recipe.ts";
 import { stopOnSignals } from "../trainer/stop-request.ts";
 import { type TrainOutcome, trainRun } from "../trainer/train-run.ts";
+import { hasCode } from "../util/errors.ts";
+import { placedInRecipe } from "../runs/recipe-lines.ts";
 import { pathExists } from "../util/path-exists.ts";
 import { type Command, parseArguments, print, printError } from "./command.ts";
 import { ProgressLine } from "./progress.ts";
@@ -20,6 +22,23 @@ async function workspaceOf(recipeFile: string): Promise<string> {
     }
     if (folder === path.dirname(folder)) return own;
   }
+}
+
+/** The topmost folder on the way to `dir` that is not there yet. */
+async function firstMissing(dir: string): Promise<string | undefined> {
+  if (await pathExists(dir)) return undefined;
+  const parent = path.dirname(dir);
+  return parent === dir ? dir : ((await firstMissing(parent)) ?? dir);
+}
+
+/** Folders from `dir` up to `top`, as far as nothing is in them. */
+async function removeEmpty(dir: string, top: string): Promise<void> {
+  try {
+    await rmdir(dir);
+  } catch (error) {
+    if (!hasCode(error, "ENOENT")) return;
+  }
+  if (dir !== top) await removeEmpty(path.dirname(dir), top);
 }
 
 async function train(runDir: string, isJson: boolean): Promise<TrainOutcome> {
@@ -65,6 +84,8 @@ Ctrl+C finishes the step, saves, and ends; "retune resume" goes on.`,
     const recipe = await resolveRecipe(file);
     const runsDir = path.join(await workspaceOf(file), RUNS_FOLDER);
     const asked = values["run-dir"];
+    const wished = path.resolve(asked ?? runsDir);
+    const made = await firstMissing(wished);
     const runDir = await createRun({
       recipe,
       runsDir,
@@ -75,7 +96,8 @@ Ctrl+C finishes the step, saves, and ends; "retune resume" goes on.`,
     if (outcome.refused) {
       // Nothing was trained, and the message says all: a folder would only be in the way.
       await rm(runDir, { recursive: true, force: true });
-      printError(outcome.state.message ?? "refused");
+      if (made !== undefined) await removeEmpty(wished, made);
+      printError(await placedInRecipe(outcome.state.message ?? "refused", path.resolve(file)));
       return 2;
     }
     return report(runDir, outcome, values.json);

@@ -3,7 +3,7 @@ import { InputError } from "../util/errors.ts";
 import { SCORE } from "../weights/classifier-head.ts";
 import { type LoraModule, type PeftAdapter, loraAdapterOf } from "../weights/peft-adapter.ts";
 import { type PeftFolder, readPeftFolder } from "../weights/peft-folder.ts";
-import { PEFT_SCORE, ia3Tensors } from "../weights/peft-others.ts";
+import { ia3Tensors, peftScore } from "../weights/peft-others.ts";
 import type { TensorInfo } from "../weights/safetensors.ts";
 
 /** W becomes W + weight · (merged W − W): of LoRA that is weight · B·A, of (IA)³ a share of the way. */
@@ -42,9 +42,8 @@ type Read = Omit<MergeAdapter, "folder" | "head">;
 /** @throws InputError for an adapter that can't be put into weights, or can't be read */
 export async function readMergeAdapter(dir: string, weight: number): Promise<MergeAdapter> {
   const folder = await readPeftFolder(dir);
-  const { task_type: task } = folder.config;
   const read = changesOf(folder, weight);
-  const head = task === "SEQ_CLS" ? folder.tensors.get(PEFT_SCORE) : undefined;
+  const head = peftScore(folder);
   if (!head) return { ...read, folder, head };
   const change: Change = { adapterDir: dir, weight, type: "replace", values: head };
   const others = read.changes.filter(({ name }) => name !== SCORE);

@@ -7,7 +7,7 @@ import { InputError } from "../util/errors.ts";
 import { fromFloat32 } from "../weights/dtype.ts";
 import { type PeftConfig, writePeftFolder } from "../weights/peft-folder.ts";
 import { type TensorInfo, type TensorToWrite, readTensor } from "../weights/safetensors.ts";
-import { CLASSIFIER_FILE, readClassifierFile } from "../weights/classifier-head.ts";
+import { classifierFiles, readClassifierFile } from "../weights/classifier-head.ts";
 import { readModelWeights } from "../weights/model-weights.ts";
 import { type Change, type MergeAdapter, readMergeAdapter } from "./adapter-changes.ts";
 
@@ -61,10 +61,7 @@ export async function combineAdapters(dir: string, combination: Combination): Pr
   const labelled = adapters.find(({ head }) => head)?.folder;
   const classifier = labelled && (await readClassifierFile(labelled.dir));
   const config = configOf(labelled?.config ?? first.folder.config, { ranks, whole });
-  const others: Record<string, string> = classifier
-    ? { [CLASSIFIER_FILE]: JSON.stringify(classifier) }
-    : {};
-  await writePeftFolder(dir, config, tensors, others);
+  await writePeftFolder(dir, config, tensors, classifier && classifierFiles(classifier));
 }
 
 function changesByName(adapters: readonly MergeAdapter[]): ReadonlyMap<string, Change[]> {

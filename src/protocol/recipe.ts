@@ -42,7 +42,7 @@ const loraMethodSchema = z.strictObject({
     .positive()
     .optional()
     .describe(
-      "LoRA+ (arXiv 2402.12354): B's learning rate is so many times A's. 16 is usual; the learning rate itself should then be lower.",
+      "LoRA+ (arXiv 2402.12354): B's learning rate is so many times A's, and as in PEFT that of tensors with one axis (DoRA's magnitudes, norms in modulesToSave). 16 is usual; the learning rate itself should then be lower.",
     ),
   variant: z
     .enum(["lora", "rslora", "dora"])
@@ -296,7 +296,13 @@ export const recipeSchema = z.strictObject({
   keepBest: z
     .boolean()
     .default(true)
-    .describe("The adapter written at the end is the one with the lowest evaluation loss."),
+    .describe("What is written at the end is what evaluated best (bestBy), not what came last."),
+  bestBy: z
+    .enum(["loss", "accuracy", "macroF1"])
+    .default("loss")
+    .describe(
+      "What keepBest and earlyStop go by: the lowest evaluation loss, the highest accuracy, or a classifier's highest macro-F1. Where two are equal the lower loss counts.",
+    ),
   earlyStop: z
     .strictObject({
       patience: positiveInt.describe("Evaluations without improvement before the run stops."),

@@ -1,14 +1,7 @@
 /** From the recipe a person wrote to one in which nothing is left open. */
 import { access, readFile } from "node:fs/promises";
 import path from "node:path";
-import {
-  type Node,
-  type ParseError,
-  findNodeAtLocation,
-  getNodeValue,
-  parseTree,
-  printParseErrorCode,
-} from "jsonc-parser";
+import { type ParseError, getNodeValue, parseTree, printParseErrorCode } from "jsonc-parser";
 import type * as z from "zod";
 import {
   type Method,
@@ -18,6 +11,7 @@ import {
   recipeSchema,
 } from "../protocol/recipe.ts";
 import { InputError, hasCode } from "../util/errors.ts";
+import { type LineOf, lineAt, lineFinder } from "./recipe-lines.ts";
 import { RETUNE_VERSION } from "../util/version.ts";
 
 /** Learning rates at which each method learns; the defaults of one do nothing for the other. */
@@ -77,20 +71,16 @@ export function defaultLearningRate(method: Method): number {
   return LEARNING_RATES[method.type];
 }
 
-/** 1-based line of a key path, or of the nearest thing around it that the text has. */
-type LineOf = (keys: readonly PropertyKey[]) => number;
-
 /** @throws InputError */
 function parseRecipe(text: string, file: string): { recipe: Recipe; lineOf: LineOf } {
   const errors: ParseError[] = [];
   const root = parseTree(text, errors, { allowTrailingComma: true });
-  const lineAt = (offset: number): number => text.slice(0, offset).split("\n").length;
   const [error] = errors;
   if (error || !root) {
     const what = error ? printParseErrorCode(error.error) : "the file is empty";
-    throw new InputError(`${file}:${lineAt(error?.offset ?? 0)}: not valid JSON: ${what}`);
+    throw new InputError(`${file}:${lineAt(text, error?.offset ?? 0)}: not valid JSON: ${what}`);
   }
-  const lineOf: LineOf = (keys) => lineAt(nearestNode(root, keys).offset);
+  const lineOf = lineFinder(root, text);
   const parsed = recipeSchema.safeParse(getNodeValue(root));
   if (!parsed.success) throw describeIssue(parsed.error, file, lineOf);
   const contradiction = contradictionIn(parsed.data);
@@ -136,15 +126,16 @@ function contradictionIn(recipe: Recipe): Contradiction | undefined {
   return objectiveContradiction(recipe);
 }
 
-/** Whether objective classification goes with the method: its files have a place for the head. */
-export function trainsHead({ type }: Pick<Method, "type">): boolean {
-  return !WITHOUT_HEAD.test(type);
-}
-
-const WITHOUT_HEAD = /^(prompt-tuning|prefix-tuning|loreft|direft|noreft)$/u;
-
-function objectiveContradiction({ objective, method }: Recipe): Contradiction | undefined {
+function objectiveContradiction({ objective, method, bestBy }: Recipe): Contradiction | undefined {
   const isClassification = objective.type === "classification";
+  if (bestBy === "macroF1" && !isClassification) {
+    const message = "bestBy macroF1 is for objective classification; choose loss or accuracy";
+    return { keys: ["bestBy"], message };
+  }
+  if (bestBy !== "loss" && isClassification && objective.problem === "regression") {
+    const message = `bestBy ${bestBy} counts labels, and regression has none; choose loss`;
+    return { keys: ["bestBy"], message };
+  }
   if (method.type === "head" && !isClassification) {
     const message = "method head trains a classification head; choose objective classification";
     return { keys: ["method"], message };
@@ -153,20 +144,7 @@ function objectiveContradiction({ objective, method }: Recipe): Contradiction | 
     const message = "objective.probe and method head train the same head; keep one";
     return { keys: ["objective", "probe"], message };
   }
-  if (isClassification && !trainsHead(method)) {
-    const message = `method ${method.type} does not train a classification head; choose head, lora, ia3, freeze or full`;
-    return { keys: ["method"], message };
-  }
   return undefined;
-}
-
-function nearestNode(root: Node, keys: readonly PropertyKey[]): Node {
-  const path = keys.filter((key) => typeof key !== "symbol");
-  for (let length = path.length; length > 0; length--) {
-    const value = findNodeAtLocation(root, path.slice(0, length));
-    if (value) return value.parent?.type === "property" ? value.parent : value;
-  }
-  return root;
 }
 
 function describeIssue(error: z.ZodError, file: string, lineOf: LineOf): InputError {

@@ -38,7 +38,10 @@ const trainerStateSchema = z.object({
   elapsedMs: z.number().min(0),
   lastLoss: z.number().optional(),
   lastEvalLoss: z.number().optional(),
-  best: z.object({ step: z.int().min(1), evalLoss: z.number() }).optional(),
+  /** `score`: by what the recipe's bestBy says, the higher the better; left out: the loss counts. */
+  best: z
+    .object({ step: z.int().min(1), evalLoss: z.number(), score: z.number().optional() })
+    .optional(),
   evaluationsSinceBest: z.int().min(0),
   /** Of a classifier: how the evaluation rows were labelled the last time. */
   labelled: evaluationSchema.optional(),

@@ -5,12 +5,12 @@ import type { LoraEmbedding } from "../adapters/lora.ts";
 import type { NamedShape } from "../graph/causal-lm.ts";
 import { checkBaseCopies } from "../merge/merge-plan.ts";
 import { type BaseModel, asClassifier } from "../models/base-model.ts";
-import { SCORE, adapterClassifier } from "../weights/classifier-head.ts";
+import { SCORE, adapterClassifier, readClassifierFile } from "../weights/classifier-head.ts";
 import { InputError } from "../util/errors.ts";
 import { type LoraModule, loraAdapterOf } from "../weights/peft-adapter.ts";
 import { type PeftFolder, readPeftFolder } from "../weights/peft-folder.ts";
 import { isReftAdapter } from "../weights/reft/reft-adapter.ts";
-import { PEFT_SCORE, ia3Tensors, promptEmbeddings } from "../weights/peft-others.ts";
+import { ia3Tensors, peftScore, promptEmbeddings } from "../weights/peft-others.ts";
 import { type TensorInfo, readTensor } from "../weights/safetensors.ts";
 import { ia3SitesOf, loraSitesOf } from "./adapter-sites.ts";
 import type { Trainable } from "./engine.ts";
@@ -33,8 +33,10 @@ export async function adaptedBase(
   base: BaseModel,
   adapterDir: string | undefined,
 ): Promise<BaseModel> {
-  if (adapterDir === undefined || (await isReftAdapter(adapterDir))) return base;
-  const classifier = await adapterClassifier(await readPeftFolder(adapterDir), base.classifier);
+  if (adapterDir === undefined) return base;
+  const classifier = (await isReftAdapter(adapterDir))
+    ? await readClassifierFile(adapterDir)
+    : await adapterClassifier(await readPeftFolder(adapterDir), base.classifier);
   return !classifier || classifier === base.classifier ? base : asClassifier(base, classifier);
 }
 
@@ -92,23 +94,24 @@ function embeddingOf(
 }
 
 async function loadedReft(dir: string, base: BaseModel): Promise<LoadedAdapter> {
-  const { adapter, values } = await loadReft(dir, base);
-  const { trainables, size } = layOut(adapterTensors(adapter));
+  const { adapter, values, head } = await loadReft(dir, base);
+  const { trainables, size } = layOut([...adapterTensors(adapter), ...(head ? [head] : [])]);
   const parameters = new Float32Array(size);
   for (const { name, offset } of trainables) parameters.set(values.get(name) ?? [], offset);
-  return { tuning: { trained: new Set(), adapter }, trainables, parameters };
+  const trained = new Set(head ? [head.name] : []);
+  return { tuning: { trained, adapter }, trainables, parameters };
 }
 
 async function found(folder: PeftFolder, base: BaseModel): Promise<Found> {
   const { architecture } = base;
   const { layers, keyValueHeads, headSize } = architecture;
   const whole = new Map<string, TensorInfo>();
+  const score = base.classifier && peftScore(folder);
+  if (score) whole.set(SCORE, score);
   switch (folder.config.peft_type) {
     case "LORA":
       return foundLora(folder, base);
     case "IA3": {
-      const score = base.classifier && folder.tensors.get(PEFT_SCORE);
-      if (score) whole.set(SCORE, score);
       return {
         adapter: { type: "ia3", sites: ia3SitesOf(ia3Tensors(folder), architecture, folder.dir) },
         whole,

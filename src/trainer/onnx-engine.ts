@@ -289,7 +289,7 @@ export async function planEngine(options: PlanOptions): Promise<PlannedTraining>
   checkLength(opened, maxLength);
   const base = await quantiseBase(opened, { ...options, log });
   const tuning = tuningOf({ method, layers: options.layers }, base);
-  checkLength(base, maxLength + virtualTokens(tuning.adapter));
+  checkLength(base, maxLength, virtualTokens(tuning.adapter));
   const graphOptions = graphOptionsOf(base, tuning, maxLength);
   const sizeOf = (tensors: readonly NamedShape[]): number =>
     tensors.reduce((sum, { shape }) => sum + elementCount(shape), 0);

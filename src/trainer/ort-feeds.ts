@@ -116,7 +116,7 @@ export function runFeeds(rows: readonly TrimmedRow[], scale: number, form: FeedF
     }
   }
   const head = classifier
-    ? classificationFeeds(rows, scale, classifier)
+    ? classificationFeeds(rows, { scale, lead }, classifier)
     : tokenFeeds({ chosen, labels }, scale, form);
   const { feeds, L } = attentionFeeds(lengths, N, form);
   const edited =

@@ -36,6 +36,7 @@ export function parameterRanges(
     decays: shape.length > 1,
     rate:
       rules.findLast(({ pattern }) => pattern.test(name))?.rate ??
-      (name.includes(".lora_B.") ? ratioOfB : 1),
+      // LoRA+ as PEFT groups it: what has one axis (DoRA's magnitudes, norms) goes with B.
+      (name.includes(".lora_B.") || shape.length === 1 ? ratioOfB : 1),
   }));
 }

@@ -5,8 +5,9 @@ import type { Example } from "../data/example.ts";
 import { InputError } from "../util/errors.ts";
 import type { Feed } from "./ort-session.ts";
 
-/** Tokens before the first that counts. */
-export function promptLength({ counted }: Pick<Example, "counted">): number {
+/** Tokens before the first that counts; all of a row that is labelled. */
+export function promptLength({ counted, label }: Pick<Example, "counted" | "label">): number {
+  if (label !== undefined) return counted.length;
   const first = counted.indexOf(1);
   return first === -1 ? counted.length : first;
 }

@@ -2,6 +2,7 @@
 import path from "node:path";
 import type { ReftAdapter, ReftEnd } from "../adapters/reft.ts";
 import { reftTensors } from "../adapters/reft.ts";
+import type { NamedShape } from "../graph/causal-lm.ts";
 import type { BaseModel } from "../models/base-model.ts";
 import { InputError } from "../util/errors.ts";
 import { parsePositions } from "../weights/reft/positions.ts";
@@ -10,13 +11,27 @@ import {
   readReftAdapter,
   writeReftAdapter,
 } from "../weights/reft/reft-adapter.ts";
+import {
+  CLASSIFIER_FILE,
+  type Classifier,
+  SCORE,
+  classifierFiles,
+} from "../weights/classifier-head.ts";
 import { embeddingWidth } from "./tuning-of.ts";
 
 /** @param values each tensor's, by the engine's name, which is the file's too */
 export async function saveReft(
   dir: string,
   adapter: ReftAdapter,
-  { values, baseModel }: { values: ReadonlyMap<string, Float32Array>; baseModel: string },
+  {
+    values,
+    baseModel,
+    classifier,
+  }: {
+    values: ReadonlyMap<string, Float32Array>;
+    baseModel: string;
+    classifier: Classifier | undefined;
+  },
 ): Promise<void> {
   const { kind: type, interventions, positions, dropout } = adapter;
   const value = (name: string): Float32Array => {
@@ -32,7 +47,12 @@ export async function saveReft(
   });
   const tied = interventions.every(({ end }) => end === "all");
   const config = { baseModel, positions: positionsText(positions), tied, dropout };
-  await writeReftAdapter(dir, config, saved);
+  const head = classifier && {
+    labels: classifier.labels.length,
+    values: value(SCORE),
+    files: classifierFiles(classifier),
+  };
+  await writeReftAdapter(dir, config, saved, head);
 }
 
 function positionsText({ first, last }: ReftAdapter["positions"]): string {
@@ -42,9 +62,14 @@ function positionsText({ first, last }: ReftAdapter["positions"]): string {
 /** @throws InputError naming the file and what does not fit the base */
 export async function loadReft(
   dir: string,
-  { architecture }: BaseModel,
-): Promise<{ adapter: ReftAdapter; values: ReadonlyMap<string, Float32Array> }> {
-  const { config, interventions } = await readReftAdapter(dir);
+  { architecture, classifier }: BaseModel,
+): Promise<{
+  adapter: ReftAdapter;
+  values: ReadonlyMap<string, Float32Array>;
+  /** The classification head among the values. */
+  head: NamedShape | undefined;
+}> {
+  const { config, interventions, head } = await readReftAdapter(dir);
   const width = embeddingWidth(architecture);
   const [first] = interventions;
   const kinds = new Set(interventions.map(({ type }) => type));
@@ -80,5 +105,13 @@ export async function loadReft(
   const names = reftTensors(adapter).map(({ name }) => name);
   const tensors = interventions.flatMap(({ rotate, weight, bias }) => [rotate, weight, bias]);
   const values = new Map(tensors.map((tensor, index) => [names[index] ?? "", tensor]));
-  return { adapter, values };
+  if (!head) return { adapter, values, head: undefined };
+  if (head.labels !== classifier?.labels.length) {
+    const has = classifier ? `name ${classifier.labels.length}` : "is missing";
+    throw new InputError(
+      `${dir}: its head has ${head.labels} labels, but ${CLASSIFIER_FILE} ${has}; put the folder together as it was written`,
+    );
+  }
+  values.set(SCORE, head.values);
+  return { adapter, values, head: { name: SCORE, shape: [head.labels, width] } };
 }

@@ -3,7 +3,8 @@ import type { Adapter } from "../adapters/adapter.ts";
 import type { LoraAdapter } from "../adapters/lora.ts";
 import type { ReftAdapter } from "../adapters/reft.ts";
 import type { BaseModel } from "../models/base-model.ts";
-import { CLASSIFIER_FILE } from "../weights/classifier-head.ts";
+import { SCORE, classifierFiles } from "../weights/classifier-head.ts";
+import { peftScoreName } from "../weights/peft-others.ts";
 import { fromFloat32 } from "../weights/dtype.ts";
 import { type PeftConfig, writePeftFolder } from "../weights/peft-folder.ts";
 import type { TensorToWrite } from "../weights/safetensors.ts";
@@ -33,16 +34,20 @@ export async function saveAdapter(
     base_model_name_or_path: baseModel,
     inference_mode: true,
   };
+  const nameOf = (tensor: string): string => {
+    if (!tuning.trained.has(tensor)) return tensor;
+    return tensor === SCORE ? peftScoreName(config.peft_type) : `base_model.model.${tensor}`;
+  };
   await writePeftFolder(
     dir,
     config,
     tensors.map(({ name, shape, values }): TensorToWrite => ({
-      name: tuning.trained.has(name) ? `base_model.model.${name}` : name,
+      name: nameOf(name),
       dtype: "F32",
       shape,
       data: fromFloat32(values, "F32"),
     })),
-    base.classifier && { [CLASSIFIER_FILE]: `${JSON.stringify(base.classifier, null, 2)}\n` },
+    base.classifier && classifierFiles(base.classifier),
   );
 }
 
@@ -54,10 +59,11 @@ function methodConfig(adapter: PeftAdapter, { base, tuning }: Trained): PeftConf
       paths,
       architecture.linearLayers.map(({ path }) => path),
     );
-  const wholeModules = [...new Set([...tuning.trained].map(moduleOf))];
+  const whole = [...new Set([...tuning.trained].map(moduleOf))];
+  const modulesToSave = whole.length > 0 ? whole : null;
   switch (adapter.type) {
     case "lora":
-      return loraConfig(adapter, { modules, wholeModules });
+      return loraConfig(adapter, { modules, modulesToSave });
     case "ia3": {
       const paths = (sites: typeof adapter.sites): string[] =>
         modules(sites.map(({ layer }) => layer.path));
@@ -66,7 +72,7 @@ function methodConfig(adapter: PeftAdapter, { base, tuning }: Trained): PeftConf
         target_modules: paths(adapter.sites),
         feedforward_modules: paths(adapter.sites.filter(({ isFeedForward }) => isFeedForward)),
         fan_in_fan_out: false,
-        modules_to_save: wholeModules.length > 0 ? wholeModules : null,
+        modules_to_save: modulesToSave,
       };
     }
     case "prompt-tuning":
@@ -78,6 +84,8 @@ function methodConfig(adapter: PeftAdapter, { base, tuning }: Trained): PeftConf
         num_attention_heads: heads,
         num_layers: layers,
         prompt_tuning_init: "RANDOM",
+        // Older versions of PEFT do not know the key here.
+        ...(modulesToSave ? { modules_to_save: modulesToSave } : {}),
       };
     case "prefix-tuning":
       return {
@@ -90,6 +98,7 @@ function methodConfig(adapter: PeftAdapter, { base, tuning }: Trained): PeftConf
         num_layers: layers,
         encoder_hidden_size: adapter.width,
         prefix_projection: false,
+        ...(modulesToSave ? { modules_to_save: modulesToSave } : {}),
       };
   }
 }
@@ -98,8 +107,11 @@ function loraConfig(
   adapter: LoraAdapter,
   {
     modules,
-    wholeModules,
-  }: { modules: (paths: readonly string[]) => string[]; wholeModules: readonly string[] },
+    modulesToSave,
+  }: {
+    modules: (paths: readonly string[]) => string[];
+    modulesToSave: readonly string[] | null;
+  },
 ): PeftConfig {
   const { sites, embedding, rank, alpha, dropout, rankPattern, alphaPattern } = adapter;
   const { useRslora, useDora } = adapter;
@@ -118,7 +130,7 @@ function loraConfig(
     ],
     bias: "none",
     fan_in_fan_out: false,
-    modules_to_save: wholeModules.length > 0 ? wholeModules : null,
+    modules_to_save: modulesToSave,
   };
 }
 

@@ -37,8 +37,9 @@ export async function saveResult(dir: string, result: Result): Promise<SavedResu
   if (adapter) {
     const { tensors, baseModel } = result;
     const values = new Map(tensors.map((tensor) => [tensor.name, tensor.values]));
-    if (adapter.type === "reft") await saveReft(dir, adapter, { values, baseModel });
-    else if (adapter.type === "lora" && adapter.fromPrincipal) {
+    if (adapter.type === "reft") {
+      await saveReft(dir, adapter, { values, baseModel, classifier: result.base.classifier });
+    } else if (adapter.type === "lora" && adapter.fromPrincipal) {
       await saveAdapter(dir, plainLora(adapter), { ...result, tensors: plainFactors(result) });
     } else await saveAdapter(dir, adapter, result);
     return { kind: "adapter", dir };

@@ -19,8 +19,8 @@ import {
   restoreNewest,
   writeCheckpoint,
 } from "./checkpoint.ts";
-import { evaluateExamples } from "./evaluate.ts";
-import { type BaseFeatures, featuresByRow } from "./objectives/classifier-evaluation.ts";
+import { featuresOfBase, startsAsBase } from "./objectives/base-features.ts";
+import type { BaseFeatures } from "./objectives/classifier-evaluation.ts";
 import { probeHead } from "./objectives/probe.ts";
 import { budgetLines } from "./budget-text.ts";
 import { initAdamW } from "./optimizer.ts";
@@ -61,7 +61,7 @@ export async function trainRun(runDir: string, options: TrainRunOptions): Promis
     const status = end === "stopped" ? "stopped" : "finished";
     await recorder.close({
       status,
-      ...(end === "stopped early" ? { message: STOPPED_EARLY } : {}),
+      ...(end === "stopped early" ? { message: stoppedEarly(recipe) } : {}),
     });
     return { state: recorder.state, result, refused: false };
   } catch (error) {
@@ -76,7 +76,15 @@ export async function trainRun(runDir: string, options: TrainRunOptions): Promis
   }
 }
 
-const STOPPED_EARLY = "stopped early: the evaluation loss no longer improved";
+const BEST_BY = {
+  loss: "evaluation loss",
+  accuracy: "evaluation accuracy",
+  macroF1: "macro-F1",
+} as const;
+
+function stoppedEarly({ bestBy }: ResolvedRecipe): string {
+  return `stopped early: the ${BEST_BY[bestBy]} no longer improved`;
+}
 
 function describeFailure(error: unknown): string {
   if (isDiskFull(error) && !(error instanceof InputError)) {
@@ -168,23 +176,26 @@ class RunTraining {
 
   /**
    * What a classifier does with the base as it is, before a checkpoint's weights take its place: LP-FT
-   * probes the head; a run that goes on looks again at what the head read of the evaluation rows.
+   * probes the head; a run that goes on, or whose method starts elsewhere, looks at what the head
+   * reads of the evaluation rows. Of others the evaluation before the first step tells it.
    */
   async #beforeFirstStep(
     { engine, train, evaluation }: PreparedRun,
     log: (line: string) => void,
   ): Promise<BaseFeatures | undefined> {
-    const { objective, seed } = this.#recipe;
+    const { objective, method, seed } = this.#recipe;
     if (objective.type !== "classification") return undefined;
-    if (await hasCheckpoint(this.#checkpoints)) {
-      return featuresByRow((await evaluateExamples(engine, evaluation)).answers);
-    }
+    const goesOn = await hasCheckpoint(this.#checkpoints);
+    const features =
+      goesOn || !startsAsBase(method)
+        ? await featuresOfBase(this.#recipe, engine, evaluation)
+        : undefined;
     const { probe } = objective;
-    if (!probe) return undefined;
+    if (goesOn || !probe) return features;
     this.#options.onPhase?.("probing the head");
     await this.#recorder.update({ phase: "probing the head" });
     await probeHead(engine, train, { probe, seed, log, isStopped: () => this.#shouldStop() });
-    return undefined;
+    return features;
   }
 
   #writeEvaluation(evaluation: ClassifierEvaluation): Promise<void> {
@@ -297,7 +308,10 @@ class RunTraining {
         await this.#writeEvaluation(progress.labelled);
         await this.#recorder.update({ evalAccuracy: accuracyOf(progress.labelled) });
       }
-      await this.#recorder.log(`best evaluation loss ${best.evalLoss} at step ${best.step}: kept`);
+      const value = best.score ?? best.evalLoss;
+      await this.#recorder.log(
+        `best ${BEST_BY[this.#recipe.bestBy]} ${value} at step ${best.step}: kept`,
+      );
       return parameters;
     } catch (error) {
       await this.#recorder.log(`keeping the last weights, not the best: ${errorMessage(error)}`);

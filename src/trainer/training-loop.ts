@@ -163,18 +163,19 @@ export class TrainingLoop {
     if (!Number.isFinite(loss)) throw this.#diverged({ loss, gradNorm: 0, batches: [] });
     const { best, step, evaluationsSinceBest } = this.#progress;
     const labelled = this.#labelled(answers, loss);
+    const figures = labelled ? labelFigures(labelled) : { evalAccuracy: accuracy };
+    const found = { step, evalLoss: loss, ...scoreOf(figures, this.#recipe.bestBy) };
     // Step 0 is the base model: what is kept shall have been trained.
-    const isBest = step > 0 && (best === undefined || loss < best.evalLoss);
+    const isBest = step > 0 && (best === undefined || isBetter(found, best));
     this.#progress = {
       ...this.#progress,
       elapsedMs: this.#elapsedMs(),
       lastEvalLoss: loss,
       labelled,
-      ...(isBest ? { best: { step, evalLoss: loss } } : {}),
+      ...(isBest ? { best: found } : {}),
       evaluationsSinceBest: isBest || step === 0 ? 0 : evaluationsSinceBest + 1,
     };
     if (labelled) await this.#hooks.labelled(labelled);
-    const figures = labelled ? labelFigures(labelled) : { evalAccuracy: accuracy };
     await this.#hooks.metric({ ...this.#position(), evalLoss: loss, ...figures });
   }
 
@@ -233,6 +234,23 @@ function labelFigures(
 ): Pick<Metric, "evalAccuracy" | "evalMacroF1"> {
   if (labelled.problem === "regression") return {};
   return { evalAccuracy: labelled.accuracy, evalMacroF1: labelled.macroF1 };
+}
+
+type Best = NonNullable<Progress["best"]>;
+
+/** Nothing where the loss itself is what counts. */
+function scoreOf(
+  { evalAccuracy, evalMacroF1 }: Pick<Metric, "evalAccuracy" | "evalMacroF1">,
+  bestBy: ResolvedRecipe["bestBy"],
+): Pick<Best, "score"> {
+  const score = { loss: undefined, accuracy: evalAccuracy, macroF1: evalMacroF1 }[bestBy];
+  return score === undefined ? {} : { score };
+}
+
+/** Of equal scores the lower loss is better. */
+function isBetter(one: Omit<Best, "step">, other: Omit<Best, "step">): boolean {
+  const [a = 0, b = 0] = [one.score, other.score];
+  return a === b ? one.evalLoss < other.evalLoss : a > b;
 }
 
 function isEvery(step: number, interval: number): boolean {

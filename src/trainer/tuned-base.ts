@@ -33,13 +33,19 @@ export function parameterFeeds(
   );
 }
 
-export function checkLength(base: BaseModel, maxLength: number): void {
+/** @param virtual tokens in front of every row */
+export function checkLength(base: BaseModel, maxLength: number, virtual = 0): void {
   const { maxPositions } = base.architecture;
-  if (maxLength > maxPositions) {
-    throw new InputError(
-      `data.maxLength ${maxLength} is above the ${maxPositions} positions of ${base.dir} (max_position_embeddings); lower it to ${maxPositions}`,
-    );
-  }
+  if (maxLength + virtual <= maxPositions) return;
+  const what =
+    virtual === 0
+      ? `data.maxLength ${maxLength} is`
+      : `data.maxLength ${maxLength} and ${virtual} virtual tokens are`;
+  const remedy =
+    maxPositions > virtual ? `lower it to ${maxPositions - virtual}` : "lower method.tokens";
+  throw new InputError(
+    `${what} above the ${maxPositions} positions of ${base.dir} (max_position_embeddings); ${remedy}`,
+  );
 }
 
 export function graphOptionsOf(

@@ -16,7 +16,7 @@ import { type Method, trainsBase } from "../protocol/recipe.ts";
 import { InputError } from "../util/errors.ts";
 import { patternValue } from "../util/module-pattern.ts";
 import { parsePositions } from "../weights/reft/positions.ts";
-import { type LayerChoice, blockOf, trainedPredicate } from "../util/tensor-patterns.ts";
+import { type LayerChoice, blockOf, outline, trainedPredicate } from "../util/tensor-patterns.ts";
 import type { Tuning } from "./ort-graphs.ts";
 
 type MethodOf<T extends Method["type"]> = Extract<Method, { type: T }>;
@@ -38,7 +38,11 @@ export function tuningOf(
     return { trained: new Set([...wholeModules(modules, architecture), ...heads]), adapter };
   }
   const trained = new Set([...names.filter(isTrained), ...heads]);
-  if (trained.size === 0) throw new InputError("freeze leaves no tensor to train");
+  if (trained.size === 0) {
+    throw new InputError(
+      'freeze leaves no tensor to train; name what is to be trained behind it, e.g. "!layers.0"',
+    );
+  }
   return { trained, adapter: undefined };
 }
 
@@ -93,8 +97,9 @@ function loraAdapter(
     }
   }
   const sites = layers.map((layer): LoraSite => {
-    const own = patternValue(rankPattern, layer.path, "method.rankPattern") ?? rank;
-    checkRank(own, layer);
+    const patterned = patternValue(rankPattern, layer.path, "method.rankPattern");
+    const own = patterned ?? rank;
+    checkRank(own, layer, patterned === undefined ? "method.rank" : "method.rankPattern");
     const ownAlpha = patternValue(alphaPattern, layer.path, "method.alphaPattern") ?? alpha;
     return { layer, rank: own, scale: loraScale(ownAlpha, own, useRslora) };
   });
@@ -149,11 +154,15 @@ function splitTargets(
   };
 }
 
-function checkRank(rank: number, { path, inFeatures, outFeatures }: LinearLayer): void {
+function checkRank(
+  rank: number,
+  { path, inFeatures, outFeatures }: LinearLayer,
+  key = "method.rank",
+): void {
   const limit = Math.min(inFeatures, outFeatures);
   if (rank <= limit) return;
   throw new InputError(
-    `method.rank ${rank} is above ${limit}, the smaller side of ${path} [${outFeatures}, ${inFeatures}]`,
+    `${key} ${rank} is above ${limit}, the smaller side of ${path} [${outFeatures}, ${inFeatures}]; choose ${limit} or less`,
   );
 }
 
@@ -182,7 +191,9 @@ function reftAdapter(
   const { layers: count, tensors } = architecture;
   const width = embeddingWidth(architecture);
   if (rank > width)
-    throw new InputError(`method.rank ${rank} is above ${width}, the model's width`);
+    throw new InputError(
+      `method.rank ${rank} is above ${width}, the model's width; choose ${width} or less`,
+    );
   const asked = wished === "all" ? Array.from({ length: count }, (_, layer) => layer) : wished;
   const outside = asked.find((layer) => layer >= count);
   if (outside !== undefined) {
@@ -224,7 +235,9 @@ function wholeModules(modules: readonly string[], { tensors, vocabSize }: Causal
       ({ name }) => moduleOf(name).endsWith(`.${module}`) || moduleOf(name) === module,
     );
     if (matching.length === 0) {
-      throw new InputError(`method.modulesToSave "${module}" matches no module of the base`);
+      throw new InputError(
+        `method.modulesToSave "${module}" matches no module of the base; it has ${outline(tensors.map(({ name }) => name))}`,
+      );
     }
     for (const tensor of matching) {
       if (tables.length === 1 && tables.includes(tensor)) {

@@ -7,7 +7,7 @@ import path from "node:path";
 import * as z from "zod";
 import { InputError, errorMessage, hasCode } from "../util/errors.ts";
 import type { PeftFolder } from "./peft-folder.ts";
-import { PEFT_SCORE } from "./peft-others.ts";
+import { peftScore } from "./peft-others.ts";
 
 export const SCORE = "score.weight";
 export const CLASSIFIER_FILE = "classifier.json";
@@ -20,6 +20,11 @@ const classifierSchema = z.object({
 });
 
 export type Classifier = Readonly<z.output<typeof classifierSchema>>;
+
+/** What to write beside the head, by name. */
+export function classifierFiles(classifier: Classifier): Record<string, string> {
+  return { [CLASSIFIER_FILE]: `${JSON.stringify(classifier, null, 2)}\n` };
+}
 
 /**
  * Undefined when the folder has none.
@@ -43,14 +48,18 @@ export async function readClassifierFile(dir: string): Promise<Classifier | unde
  * @throws InputError for a classifier.json that is not what was written
  */
 export async function adapterClassifier(
-  { dir, config, tensors }: PeftFolder,
+  folder: PeftFolder,
   base: Classifier | undefined,
 ): Promise<Classifier | undefined> {
-  const rows = tensors.get(PEFT_SCORE)?.shape[0];
-  const written = await readClassifierFile(dir);
+  const written = await readClassifierFile(folder.dir);
   if (written) return written;
-  if (config.task_type !== "SEQ_CLS" || rows === undefined) return undefined;
-  if (base?.labels.length === rows) return base;
+  const rows = peftScore(folder)?.shape[0];
+  if (rows === undefined) return undefined;
+  return base?.labels.length === rows ? base : numberedClassifier(rows);
+}
+
+/** What files that keep no labels leave of a head: names as transformers numbers them. */
+export function numberedClassifier(rows: number): Classifier {
   const labels = Array.from({ length: rows }, (_, row) => `LABEL_${row}`);
   return { labels, problem: rows === 1 ? "regression" : "single-label", pooling: "last" };
 }

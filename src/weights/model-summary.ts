@@ -11,7 +11,7 @@ import { readModelWeights } from "./model-weights.ts";
 import { isReftAdapter, readReftAdapter } from "./reft/reft-adapter.ts";
 import { loraAdapterOf } from "./peft-adapter.ts";
 import { type PeftFolder, readPeftFolder } from "./peft-folder.ts";
-import { ia3Tensors, promptEmbeddings } from "./peft-others.ts";
+import { ia3Tensors, peftScore, promptEmbeddings } from "./peft-others.ts";
 import type { TensorInfo } from "./safetensors.ts";
 
 export interface TensorSummary {
@@ -112,7 +112,7 @@ export async function summariseAdapter(dir: string): Promise<AdapterSummary> {
 const REFT = { loreft: "LoReFT", direft: "DiReFT", noreft: "NoReFT" } as const;
 
 async function summariseReft(dir: string): Promise<AdapterSummary> {
-  const { config, interventions, bytes } = await readReftAdapter(dir);
+  const { config, interventions, head, bytes } = await readReftAdapter(dir);
   const [first] = interventions;
   const layers = [...new Set(interventions.map(({ layer }) => layer))];
   return {
@@ -121,7 +121,7 @@ async function summariseReft(dir: string): Promise<AdapterSummary> {
     positions: config.positions + (config.tied ? ", tied" : ""),
     parameters: interventions.reduce(
       (sum, { rotate, weight, bias }) => sum + rotate.length + weight.length + bias.length,
-      0,
+      head?.values.length ?? 0,
     ),
     bytes,
     ...(config.baseModel === "" ? {} : { base: config.baseModel }),
@@ -136,17 +136,20 @@ function describeAdapter(folder: PeftFolder): Pick<
   tensors: readonly TensorInfo[];
   paths: readonly string[];
 } {
+  const score = peftScore(folder);
+  const head = score ? [score] : [];
   switch (folder.config.peft_type) {
     case "IA3": {
       const scales = ia3Tensors(folder);
-      return { method: "(IA)³", tensors: [...scales.values()], paths: [...scales.keys()] };
+      const tensors = [...scales.values(), ...head];
+      return { method: "(IA)³", tensors, paths: [...scales.keys()] };
     }
     case "PROMPT_TUNING":
     case "PREFIX_TUNING": {
       const info = promptEmbeddings(folder);
       const method = folder.config.peft_type === "PROMPT_TUNING" ? "Prompt" : "Prefix";
       const virtualTokens = info.shape[0] ?? 0;
-      return { method: `${method} tuning`, virtualTokens, tensors: [info], paths: [] };
+      return { method: `${method} tuning`, virtualTokens, tensors: [info, ...head], paths: [] };
     }
     default: {
       const { config, embedding, modules: linear, whole } = loraAdapterOf(folder);

@@ -6,8 +6,18 @@ import type { TensorInfo } from "./safetensors.ts";
 
 const IA3 = /^base_model\.model\.(.+)\.ia3_l$/u;
 
-/** Where PEFT keeps a classifier's head. */
-export const PEFT_SCORE = "base_model.model.score.weight";
+/** Where PEFT keeps a classifier's head; beside virtual tokens it has no model of its own in between. */
+const PEFT_SCORE = "base_model.model.score.weight";
+const PEFT_SCORE_OF_PROMPT = "base_model.score.weight";
+
+export function peftScoreName(peftType: string): string {
+  return /^(PROMPT|PREFIX)_TUNING$/u.test(peftType) ? PEFT_SCORE_OF_PROMPT : PEFT_SCORE;
+}
+
+/** The classification head [labels, C] that an adapter brings along. */
+export function peftScore({ config, tensors }: PeftFolder): TensorInfo | undefined {
+  return config.task_type === "SEQ_CLS" ? tensors.get(peftScoreName(config.peft_type)) : undefined;
+}
 
 /** Modules that PEFT takes for a classification head; a model has one of them. */
 const HEADS = ["score", "classifier"];
@@ -40,8 +50,12 @@ export function ia3Tensors({ file, config, tensors }: PeftFolder): ReadonlyMap<s
   return found;
 }
 
-/** The one tensor of prompt tuning [tokens, C] or prefix tuning [tokens, layers·2·K·D]. */
-export function promptEmbeddings({ file, config, tensors }: PeftFolder): TensorInfo {
+/**
+ * The one tensor of prompt tuning [tokens, C] or prefix tuning [tokens, layers·2·K·D], which a
+ * classification head may stand beside.
+ */
+export function promptEmbeddings(folder: PeftFolder): TensorInfo {
+  const { file, config, tensors } = folder;
   if (config["prefix_projection"] === true) {
     throw new InputError(
       `${file}: prefix_projection is true, expected false: an adapter saved for use has the projection computed`,
@@ -52,7 +66,8 @@ export function promptEmbeddings({ file, config, tensors }: PeftFolder): TensorI
     throw new InputError(`${file}: num_transformer_submodules is ${submodules}, expected 1`);
   }
   const info = tensors.get("prompt_embeddings");
-  const other = [...tensors.keys()].find((name) => name !== "prompt_embeddings");
+  const head = peftScore(folder)?.name;
+  const other = [...tensors.keys()].find((name) => name !== "prompt_embeddings" && name !== head);
   if (!info || other !== undefined || info.shape.length !== 2) {
     const what = info ? (other ?? `prompt_embeddings [${info.shape.join(", ")}]`) : "nothing";
     throw new InputError(

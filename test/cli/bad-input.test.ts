@@ -166,13 +166,72 @@ const cases: Record<string, Case> = {
     spoil: () => ({ data: { train: "data.jsonl", maxLength: 1000 } }),
     says: /data\.maxLength 1000 is above the 256 positions/,
   },
+  "virtual tokens beyond the model's positions": {
+    spoil: () => ({
+      data: { train: "data.jsonl", maxLength: 250 },
+      method: { type: "prefix-tuning", tokens: 10 },
+    }),
+    says: /data\.maxLength 250 and 10 virtual tokens are above the 256 positions .*; lower it to 246/,
+  },
   "targets that match no layer": {
     spoil: () => ({ method: { type: "lora", targets: ["query"] } }),
     says: /query.*(q_proj|known|has)/,
   },
   "a rank above the layer's width": {
     spoil: () => ({ method: { type: "lora", rank: 64 } }),
-    says: /method\.rank 64 is above \d+/,
+    says: /tiny\.retune\.json:\d+: method\.rank 64 is above 32, the smaller side of .*; choose 32 or less/,
+  },
+  "a rank of some modules above their width": {
+    spoil: () => ({ method: { type: "lora", rank: 4, rankPattern: { k_proj: 20 } } }),
+    says: /: method\.rankPattern 20 is above 16, the smaller side of .*k_proj/,
+  },
+  "a rank above the model's width": {
+    spoil: () => ({ method: { type: "direft", rank: 64, positions: "l1" } }),
+    says: /: method\.rank 64 is above 32, the model's width; choose 32 or less/,
+  },
+  "a freeze pattern that matches nothing": {
+    spoil: () => ({ method: { type: "freeze" }, freeze: ["layers.0", "decoder"] }),
+    says: /tiny\.retune\.json:\d+: freeze "decoder" matches no tensor of .*; it has model\.embed_tokens, /,
+  },
+  "a learning rate for what is not trained": {
+    spoil: () => ({ optimizer: { learningRates: { "layers.7": 1e-3 } } }),
+    says: /tiny\.retune\.json:\d+: optimizer\.learningRates "layers\.7" matches nothing that is trained/,
+  },
+  "a freeze that leaves nothing": {
+    spoil: () => ({ method: { type: "freeze" }, freeze: ["*"] }),
+    says: /: freeze leaves no tensor to train; name what is to be trained behind it/,
+  },
+  "more last blocks than there are": {
+    spoil: () => ({ method: { type: "freeze" }, trainLast: 5 }),
+    says: /tiny\.retune\.json:\d+: trainLast 5 is above the 2 blocks/,
+  },
+  "a block to intervene after that does not exist": {
+    spoil: () => ({ method: { type: "loreft", layers: [0, 9], positions: "l1" } }),
+    says: /tiny\.retune\.json:\d+: method\.layers 9 is none of the blocks 0 to 1/,
+  },
+  "modules to save that do not exist": {
+    spoil: () => ({ method: { type: "lora", modulesToSave: ["classifier"] } }),
+    says: /: method\.modulesToSave "classifier" matches no module of the base; it has model\.embed_tokens, /,
+  },
+  "positions longer than the prompt": {
+    spoil: (dir) => {
+      data(dir, [row("a long prompt"), ...Array.from({ length: 9 }, () => row("hi"))].join("\n"));
+      return { method: { type: "loreft", positions: "f2+l2" } };
+    },
+    says: /data\.jsonl:\d+: its prompt has \d tokens, but method\.positions take 2 .*; shorten method\.positions to f\d+\+l\d+ or less/,
+  },
+  "a label that is missing from training": {
+    spoil: (dir) => {
+      const labelled = (...labels: string[]): string =>
+        labels.map((label) => JSON.stringify({ text: `a ${label}`, label })).join("\n");
+      data(dir, labelled("cat", "dog"));
+      writeFileSync(path.join(dir, "eval.jsonl"), labelled("dog", "zebra"));
+      return {
+        objective: { type: "classification" },
+        data: { train: "data.jsonl", eval: "eval.jsonl" },
+      };
+    },
+    says: /eval\.jsonl:2: label "zebra" is none of those that are trained: cat, dog; mend the row/,
   },
   "an unknown key": {
     spoil: () => ({ epoch: 3 }) as Partial<RecipeInput>,
@@ -207,6 +266,57 @@ for (const [name, { spoil, says }] of Object.entries(cases)) {
     assert.deepEqual(listing(dir), before);
   });
 }
+
+test("a refused run leaves no folder for runs either, where there was none", async (t) => {
+  const dir = tinyWorkspace(t);
+  const recipe = writeRecipe(dir, { method: { type: "lora", rank: 64 } });
+  const before = listing(dir);
+  const refused = await retune("train", recipe);
+  assert.equal(refused.code, 2, refused.stderr);
+  assert.deepEqual(listing(dir), before);
+  const deep = path.join(dir, "new/deeper/run");
+  assert.equal((await retune("train", recipe, "--run-dir", deep)).code, 2);
+  assert.deepEqual(listing(dir), before);
+  mkdirSync(path.join(dir, ".retune/runs"), { recursive: true });
+  assert.equal((await retune("train", recipe)).code, 2);
+  assert.ok(listing(dir).includes(path.join(".retune", "runs")), "what was there stays");
+  const inspected = await retune("inspect", "--recipe", recipe);
+  assert.equal(inspected.code, 2);
+  assert.match(inspected.stderr, /^[^\n]*tiny\.retune\.json:\d+: method\.rank 64 is above 32/);
+});
+
+const OF_ANOTHER_BASE: Record<string, RecipeInput["method"]> = {
+  LoRA: { type: "lora", rank: 2 },
+  "(IA)³": { type: "ia3" },
+  "prompt tuning": { type: "prompt-tuning", tokens: 2 },
+  "prefix tuning": { type: "prefix-tuning", tokens: 2 },
+  LoReFT: { type: "loreft", rank: 2, positions: "l1" },
+};
+
+test("an adapter for another base is refused by the tensor that differs, whatever its method", async (t) => {
+  const dir = tinyWorkspace(t);
+  const other = path.join(import.meta.dirname, "../../samples/models/retune-tiny");
+  for (const [name, method] of Object.entries(OF_ANOTHER_BASE)) {
+    const runDir = path.join(dir, `run-${method?.type}`);
+    const recipe = writeRecipe(dir, { method, maxSteps: 1 });
+    const trained = await retune("train", recipe, "--run-dir", runDir);
+    assert.equal(trained.code, 0, trained.stderr);
+    const args = ["--adapter", path.join(runDir, "adapter")];
+    for (const call of [
+      ["eval", other, ...args, "--data", path.join(dir, "data.jsonl")],
+      ["generate", other, ...args, "--prompt", "x"],
+    ]) {
+      const { code, stderr } = await retune(...call);
+      assert.equal(code, 2, `${name}: ${stderr}`);
+      const last = stderr.trim().split("\n").at(-1) ?? "";
+      assert.match(
+        last,
+        /(tensor \S+ (is|is for)|states of) .*\d+.*(this base model|base).*\d+.*another base/,
+        name,
+      );
+    }
+  }
+});
 
 test("a recipe that is not JSON is refused with its line", async (t) => {
   const dir = tinyWorkspace(t);

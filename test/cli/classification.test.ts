@@ -56,6 +56,30 @@ const METHODS: Record<string, { change: Partial<RecipeInput>; output: string }> 
     },
     output: "model",
   },
+  "prompt tuning": {
+    change: {
+      method: { type: "prompt-tuning", tokens: 4 },
+      optimizer: { learningRate: 2e-2 },
+      epochs: 12,
+    },
+    output: "adapter",
+  },
+  "prefix tuning after a probe": {
+    change: {
+      method: { type: "prefix-tuning", tokens: 4 },
+      objective: { ...OBJECTIVE, probe: { epochs: 30, learningRate: 2e-2 } },
+    },
+    output: "adapter",
+  },
+  "LoReFT, mean of the states": {
+    change: {
+      method: { type: "loreft", rank: 4, positions: "f3+l3" },
+      objective: { ...OBJECTIVE, pooling: "mean" },
+      optimizer: { learningRate: 1e-2 },
+      epochs: 12,
+    },
+    output: "adapter",
+  },
   "the last block, mean of the states": {
     change: {
       method: { type: "freeze" },
@@ -150,26 +174,69 @@ test("several labels a row, and a number a row", async (t) => {
   }
 });
 
-test("a resumed classification run ends as if it had never been interrupted", async (t) => {
+for (const type of ["lora", "loreft"] as const)
+  test(`a resumed classification run of ${type} ends as if it had never been interrupted`, async (t) => {
+    const dir = workspace(t);
+    const method = type === "lora" ? { type, rank: 2 } : { type, rank: 2, positions: "f3+l3" };
+    const change: Partial<RecipeInput> = { method, maxSteps: 12 };
+    const probe = { epochs: 5, learningRate: 1e-2 };
+    const whole = recipe(dir, { ...change, objective: { ...OBJECTIVE, probe }, keepBest: false });
+    const [a, b] = [path.join(dir, "a"), path.join(dir, "b")];
+    assert.equal((await retune("train", whole, "--run-dir", a)).code, 0);
+    // Cut back to its checkpoint of step 10: state and log then are those of a run that died.
+    assert.equal((await retune("train", whole, "--run-dir", b)).code, 0);
+    rmSync(path.join(b, "checkpoints/step-000012"), { recursive: true });
+    const state = readState(b);
+    writeFileSync(path.join(b, "state.json"), JSON.stringify({ ...state, status: "stopped" }));
+    const resumed = await retune("resume", b);
+    assert.equal(resumed.code, 0, resumed.stderr);
+    const file = type === "lora" ? "adapter_model.safetensors" : "reft_model.safetensors";
+    const weights = (run: string): Buffer => readFileSync(path.join(run, "adapter", file));
+    assert.deepEqual(weights(b), weights(a));
+    const evaluation = (run: string): unknown =>
+      JSON.parse(readFileSync(path.join(run, "evaluation.json"), "utf8"));
+    assert.deepEqual(evaluation(b), evaluation(a));
+  });
+
+test("bestBy accuracy keeps the step that labels most rows right, though its loss is not the lowest", async (t) => {
+  // Nine of twenty evaluation rows are labelled wrong: who grows surer of the right labels loses by it.
   const dir = workspace(t);
-  const change: Partial<RecipeInput> = { method: { type: "lora", rank: 2 }, maxSteps: 12 };
-  const probe = { epochs: 5, learningRate: 1e-2 };
-  const whole = recipe(dir, { ...change, objective: { ...OBJECTIVE, probe }, keepBest: false });
-  const [a, b] = [path.join(dir, "a"), path.join(dir, "b")];
-  assert.equal((await retune("train", whole, "--run-dir", a)).code, 0);
-  // Cut back to its checkpoint of step 10: state and log then are those of a run that died.
-  assert.equal((await retune("train", whole, "--run-dir", b)).code, 0);
-  rmSync(path.join(b, "checkpoints/step-000012"), { recursive: true });
-  const state = readState(b);
-  writeFileSync(path.join(b, "state.json"), JSON.stringify({ ...state, status: "stopped" }));
-  const resumed = await retune("resume", b);
-  assert.equal(resumed.code, 0, resumed.stderr);
-  const weights = (run: string): Buffer =>
-    readFileSync(path.join(run, "adapter/adapter_model.safetensors"));
-  assert.deepEqual(weights(b), weights(a));
-  const evaluation = (run: string): unknown =>
-    JSON.parse(readFileSync(path.join(run, "evaluation.json"), "utf8"));
-  assert.deepEqual(evaluation(b), evaluation(a));
+  writeRows(path.join(dir, "eval.jsonl"), 20, (index) => {
+    const { text, label } = labelledRow(index + 100);
+    return { text, label: index < 9 ? (label === "sum" ? "word" : "sum") : label };
+  });
+  const change = { method: { type: "lora", rank: 4 }, evalEvery: 2, epochs: 3 } as const;
+  const kept: Record<string, number> = {};
+  for (const bestBy of ["loss", "accuracy", "macroF1"] as const) {
+    const run = path.join(dir, bestBy);
+    const optimizer = { learningRate: 2e-3 };
+    const trained = await retune(
+      "train",
+      recipe(dir, { ...change, optimizer, bestBy }),
+      "--run-dir",
+      run,
+    );
+    assert.equal(trained.code, 0, trained.stderr);
+    const worth = { loss: "evalLoss", accuracy: "evalAccuracy", macroF1: "evalMacroF1" } as const;
+    const best = readMetrics(run)
+      .filter(({ evalLoss, step }) => evalLoss !== undefined && step > 0)
+      .toSorted((a, b) => a.evalLoss! - b.evalLoss!)
+      .toSorted((a, b) => (bestBy === "loss" ? 0 : b[worth[bestBy]]! - a[worth[bestBy]]!))[0]!;
+    const { bestStep } = readState(run);
+    assert.equal(bestStep, best.step, bestBy);
+    kept[bestBy] = best.step;
+    const evaluation = JSON.parse(readFileSync(path.join(run, "evaluation.json"), "utf8"));
+    assert.equal(evaluation.step, best.step);
+    assert.equal(evaluation.accuracy, best.evalAccuracy);
+  }
+  assert.notEqual(kept["loss"], kept["accuracy"]);
+  const run = path.join(dir, "early");
+  const early = { ...change, bestBy: "accuracy", earlyStop: { patience: 2 } } as const;
+  const file = recipe(dir, { ...early, optimizer: { learningRate: 2e-3 } });
+  assert.equal((await retune("train", file, "--run-dir", run)).code, 0);
+  const { step, message } = readState(run);
+  assert.equal(step, kept["accuracy"]! + 2 * change.evalEvery);
+  assert.match(message!, /^stopped early: the evaluation accuracy no longer improved/);
 });
 
 test("what does not fit is refused in one line, and nothing is left", async (t) => {
@@ -199,11 +266,17 @@ test("what does not fit is refused in one line, and nothing is left", async (t) 
   await refused(regression, /train\.jsonl:1: "label" must be a number for regression/);
   await refused(
     { method: { type: "loreft" } },
-    /method loreft does not train a classification head; choose head, lora, ia3, freeze or full/,
+    /train\.jsonl:1: its prompt has 8 tokens, but method\.positions .* f4\+l4 or less/,
   );
   await refused(
     { method: { type: "head" }, objective: { type: "sft" } },
     /choose objective classification/,
+  );
+  const toSft = { objective: { type: "sft" }, bestBy: "macroF1" } as const;
+  await refused(toSft, /bestBy macroF1 is for objective classification; choose loss or accuracy/);
+  await refused(
+    { ...regression, bestBy: "accuracy" },
+    /bestBy accuracy counts labels.*choose loss/,
   );
   const both = { ...OBJECTIVE, probe: {} };
   await refused({ method: { type: "head" }, objective: both }, /objective\.probe and method head/);

@@ -58,7 +58,10 @@ test("a person reads it in lines, and a bad recipe ends in one", async (t) => {
   const bad = writeRecipe(dir, { method: { type: "freeze" }, freeze: ["layers.9"] });
   const refused = await retune("inspect", "--recipe", bad, "--no-measure");
   assert.equal(refused.code, 2);
-  assert.match(refused.stderr, /^retune: freeze "layers\.9" matches no tensor|^freeze "layers\.9"/);
+  assert.match(
+    refused.stderr,
+    /^[^\n]*tiny\.retune\.json:\d+: freeze "layers\.9" matches no tensor/,
+  );
   assert.equal(refused.stderr.trim().split("\n").length, 1);
 });
 

@@ -1,5 +1,6 @@
 /** Each method from recipe to adapter and back, with the command alone. */
 import assert from "node:assert/strict";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import type { RecipeInput } from "../../src/protocol/recipe.ts";
@@ -148,6 +149,45 @@ test("interventions go to pyreft's files and come back the same", async (t) => {
       )
     ).stdout;
   assert.equal(await loss(back), await loss(adapter));
+});
+
+test("a classifier of interventions goes to pyreft's files and back, its head too", async (t) => {
+  const dir = tinyWorkspace(t);
+  const rows = Array.from({ length: 12 }, (_, i) => ({
+    text: `${i} plus ${i}`,
+    label: `${i % 3}`,
+  }));
+  writeFileSync(path.join(dir, "rows.jsonl"), rows.map((row) => JSON.stringify(row)).join("\n"));
+  const adapterOf = async (pooling: "last" | "mean"): Promise<string> => {
+    const runDir = path.join(dir, pooling);
+    const recipe = writeRecipe(dir, {
+      data: { train: "rows.jsonl", maxLength: 48 },
+      objective: { type: "classification", pooling },
+      method: { type: "direft", rank: 2, positions: "l1" },
+      epochs: 1,
+    });
+    assert.equal((await retune("train", recipe, "--run-dir", runDir)).code, 0);
+    return path.join(runDir, "adapter");
+  };
+  const adapter = await adapterOf("last");
+  const [pyreft, back] = [path.join(dir, "pyreft"), path.join(dir, "back")];
+  const gone = await retune("convert", adapter, "--to", "pyreft", "--out", pyreft);
+  assert.match(gone.stdout, /labels 0, 1, 2$/m);
+  assert.match(gone.stdout, /include_model=True into a …ForSequenceClassification of 3 labels/);
+  const positions = ["--positions", "l1", "--base", path.join(dir, "model")];
+  const came = await retune("convert", pyreft, "--to", "reft", "--out", back, ...positions);
+  assert.match(came.stdout, /a head of 3 labels, which are numbered/);
+  const head = async (folder: string) => (await readReftAdapter(folder)).head;
+  assert.deepEqual(await head(back), await head(adapter));
+  const classifier = JSON.parse(readFileSync(path.join(back, "classifier.json"), "utf8"));
+  assert.deepEqual(classifier.labels, ["LABEL_0", "LABEL_1", "LABEL_2"]);
+
+  const mean = await adapterOf("mean");
+  const out = path.join(dir, "none");
+  const refused = await retune("convert", mean, "--to", "pyreft", "--out", out);
+  assert.equal(refused.code, 2);
+  assert.match(refused.stderr, /its head reads the mean state .* in pyreft the last token's/);
+  assert.equal(existsSync(out), false);
 });
 
 test("positions that the prompts are too short for are refused by the row", async (t) => {

@@ -18,13 +18,20 @@ LABELS = {
     "multi-label": torch.tensor([[1.0, 0.0, 1.0], [0.0, 0.0, 0.0], [0.0, 1.0, 1.0]]),
     "regression": torch.tensor([0.5, -1.25, 2.0]),
 }
+PROBLEMS = {
+    "single-label": "single_label_classification",
+    "multi-label": "multi_label_classification",
+    "regression": "regression",
+}
 settings = dict(dtype=torch.float32, attn_implementation="eager")
 failed = 0
 for case in sys.argv[2:]:
     name, variant, problem = case.split("=")
     folder = pathlib.Path(sys.argv[1]) / name
     if (folder / "adapter_config.json").exists():
-        base = AutoModelForSequenceClassification.from_pretrained(GOLDEN / "models" / variant, num_labels=3, **settings)
+        base = AutoModelForSequenceClassification.from_pretrained(
+            GOLDEN / "models" / variant, num_labels=3, problem_type=PROBLEMS[problem], **settings
+        )
         model = PeftModel.from_pretrained(base, folder).eval()
     else:
         model = AutoModelForSequenceClassification.from_pretrained(folder, **settings).eval()

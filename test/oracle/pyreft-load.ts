@@ -1,6 +1,6 @@
 /**
  * Does pyreft load what Retune writes? Writes folders of LoReFT (one and two interventions a layer,
- * and linked ones) and DiReFT with random weights, and has pyreft compare every tensor, bit for bit.
+ * and linked ones) and DiReFT with random weights, one with a classification head, and has pyreft compare every tensor, bit for bit.
  * Needs a Python with torch and pyreft:
  *
  *   npx tsx test/oracle/pyreft-load.ts PYTHON
@@ -67,15 +67,31 @@ const cases: Record<string, PyreftIntervention[]> = {
   ),
   linked: [linked, { ...linked, layer: 1, linkedTo: 0 }],
   direft: [intervention("direft", 1), intervention("direft", 0, { rank: 7 })],
+  "direft-labels": [intervention("direft", 1)],
   mixed: [intervention("direft", 0), intervention("loreft", 1)],
 };
+
+/** The rows of a head that labels, trained along. */
+const HEADS: Record<string, number> = { "direft-labels": 3 };
 
 const [python = "python3"] = process.argv.slice(2);
 const dir = await mkdtemp(path.join(tmpdir(), "retune-oracle-"));
 try {
   for (const [name, interventions] of Object.entries(cases)) {
     const folder = path.join(dir, name);
-    await writePyreftFolder(folder, interventions);
+    const labels = HEADS[name];
+    const head = labels === undefined ? undefined : { labels, values: matrix(labels * WIDTH) };
+    await writePyreftFolder(folder, interventions, head);
+    const ofHead = head
+      ? [
+          {
+            name: "score.weight",
+            dtype: "F32" as const,
+            shape: [head.labels, WIDTH],
+            data: new Uint8Array(head.values.buffer),
+          },
+        ]
+      : [];
     const expected = interventions.flatMap(({ layer, positionIndex, rank, ...parts }) => {
       const shapes = { rotate: [WIDTH, rank], weight: [rank, WIDTH], bias: [rank] };
       return (["rotate", "weight", "bias"] as const).map((part) => ({
@@ -85,7 +101,7 @@ try {
         data: new Uint8Array(parts[part].buffer),
       }));
     });
-    await writeSafetensors(path.join(dir, `${name}.safetensors`), expected);
+    await writeSafetensors(path.join(dir, `${name}.safetensors`), [...expected, ...ofHead]);
   }
   const script = path.join(import.meta.dirname, "pyreft_load.py");
   const { stdout } = await promisify(execFile)(python, [script, dir, ...Object.keys(cases)]);

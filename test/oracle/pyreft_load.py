@@ -12,7 +12,7 @@ logging.disable(logging.WARNING)
 import pyreft
 import torch
 from safetensors.torch import load_file
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import LlamaConfig, LlamaForCausalLM, LlamaForSequenceClassification
 
 WIDTH = 16
 CONFIG = LlamaConfig(
@@ -34,7 +34,14 @@ directory, *names = sys.argv[1:]
 for name in names:
     folder = pathlib.Path(directory) / name
     expected = load_file(f"{folder}.safetensors")
-    model = pyreft.ReftModel.load(str(folder), LlamaForCausalLM(CONFIG))
+    head = expected.get("score.weight")
+    if head is None:
+        model = pyreft.ReftModel.load(str(folder), LlamaForCausalLM(CONFIG))
+    else:
+        CONFIG.num_labels = len(head)
+        base = LlamaForSequenceClassification(CONFIG)
+        model = pyreft.ReftModel.load(str(folder), base, include_model=True)
+        same(model.model.score.weight.detach(), head, f"{name} head")
     order = [int(key.split("#")[1]) for key in model.sorted_keys]
     assert order == sorted(order), f"{name}: first positions come after last ones"
     for key, made in model.interventions.items():

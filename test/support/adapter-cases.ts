@@ -68,6 +68,12 @@ export const ADAPTER_CASES: Record<string, { variant: string; method: Method }> 
   },
 };
 
+/** Saved as plain LoRA of twice the rank, so that its folder is not what the engine trains. */
+export const PISSA_CASE: { variant: string; method: Method } = {
+  variant: "tied",
+  method: methodSchema.parse({ type: "lora", init: "pissa", rank: 3, alpha: 6, targets: QVD }),
+};
+
 /** The folder that PEFT saved. */
 export function adapterGolden(name: string): string {
   return fileURLToPath(new URL(`../golden/adapters/${name}`, import.meta.url));

@@ -52,7 +52,59 @@ export const CLASSIFICATION_CASES: Record<string, ClassificationCase> = {
     pooling: "last",
     method: methodSchema.parse({ type: "ia3", targets: ["k_proj", "v_proj", "down_proj"] }),
   },
+  "prompt-tuning": {
+    variant: "untied",
+    problem: "single-label",
+    pooling: "last",
+    method: methodSchema.parse({ type: "prompt-tuning", tokens: 4 }),
+  },
+  "prompt-tuning-mean": {
+    variant: "tied",
+    problem: "single-label",
+    pooling: "mean",
+    method: methodSchema.parse({ type: "prompt-tuning", tokens: 4 }),
+  },
+  "prefix-tuning": {
+    variant: "tied",
+    problem: "multi-label",
+    pooling: "last",
+    method: methodSchema.parse({ type: "prefix-tuning", tokens: 3 }),
+  },
+  "prefix-tuning-first": {
+    variant: "untied",
+    problem: "single-label",
+    pooling: "first",
+    method: methodSchema.parse({ type: "prefix-tuning", tokens: 3 }),
+  },
+  loreft: {
+    variant: "tied",
+    problem: "single-label",
+    pooling: "last",
+    method: methodSchema.parse({ type: "loreft", rank: 4, positions: "f3+l2" }),
+  },
+  direft: {
+    variant: "untied",
+    problem: "single-label",
+    pooling: "mean",
+    method: methodSchema.parse({ type: "direft", rank: 2, layers: [0], positions: "l1" }),
+  },
+  noreft: {
+    variant: "untied",
+    problem: "multi-label",
+    pooling: "last",
+    method: methodSchema.parse({ type: "noreft", rank: 3, positions: "f2+l2", tied: false }),
+  },
 };
+/** Those that PEFT saves. */
+export const PEFT_CASES = [
+  "lora",
+  "ia3",
+  "prompt-tuning",
+  "prompt-tuning-mean",
+  "prefix-tuning",
+  "prefix-tuning-first",
+];
+export const REFT_CASES = ["loreft", "direft", "noreft"];
 export const classificationGolden = (name: string): string =>
   path.join(import.meta.dirname, "../golden/classification", name);
 
@@ -81,11 +133,12 @@ export async function setClassificationGolden(
   name: string,
 ): Promise<void> {
   const { floats } = await readClassification(name);
-  const saved = ["lora", "ia3"].includes(name)
+  const saved = PEFT_CASES.includes(name)
     ? (await readPeftFolder(classificationGolden(name))).tensors
     : undefined;
   for (const { name: tensor, offset } of trainables) {
     if (tensor === "score.weight") parameters.set(await floats(tensor), offset);
+    else if (REFT_CASES.includes(name)) parameters.set(await floats(`value.${tensor}`), offset);
     else if (saved) parameters.set(await readTensor(saved.get(tensor)!), offset);
   }
 }

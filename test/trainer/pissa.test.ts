@@ -8,7 +8,7 @@ import { methodSchema } from "../../src/protocol/recipe.ts";
 import { openEvaluationEngine, openTrainingEngine } from "../../src/trainer/onnx-engine.ts";
 import { readPeftFolder } from "../../src/weights/peft-folder.ts";
 import { readSafetensorsHeader, readTensor } from "../../src/weights/safetensors.ts";
-import { adapterGolden } from "../support/adapter-cases.ts";
+import { PISSA_CASE, adapterGolden } from "../support/adapter-cases.ts";
 import { assertClose } from "../support/assert-close.ts";
 import { countedIn, goldenModel, readBatch, readExpected } from "../support/llama-golden.ts";
 import { refuses } from "../support/refuses.ts";
@@ -18,8 +18,6 @@ const LOSS_TOLERANCE = { rtol: 1e-5 };
 const FACTOR_TOLERANCE = { rtol: 1e-4 };
 const GRADIENT_TOLERANCE = { rtol: 1e-4, atol: 1e-9 };
 
-const METHOD = { type: "lora", init: "pissa", rank: 3, alpha: 6 };
-const QVD = ["q_proj", "v_proj", "down_proj"];
 const { tensors } = await readSafetensorsHeader(
   path.join(adapterGolden("pissa"), "expected.safetensors"),
 );
@@ -60,7 +58,7 @@ function product(b: Float32Array, a: Float32Array, rank: number): Float32Array {
 }
 
 test("starts as PEFT's principal part, and the model as the base", async () => {
-  const engine = await open({ ...METHOD, targets: QVD });
+  const engine = await open(PISSA_CASE.method);
   for (const { name, offset, length } of engine.trainables) {
     if (!name.endsWith(".lora_A.weight")) continue;
     const upName = name.replace("lora_A", "lora_B");
@@ -80,7 +78,7 @@ test("starts as PEFT's principal part, and the model as the base", async () => {
 });
 
 test("has PEFT's loss and gradients, and is saved as the plain LoRA that PEFT makes of it", async () => {
-  const engine = await open({ ...METHOD, targets: QVD });
+  const engine = await open(PISSA_CASE.method);
   for (const { name, offset } of engine.trainables) {
     engine.parameters.set(await floats(`value.${name}`), offset);
   }
@@ -116,11 +114,11 @@ test("has PEFT's loss and gradients, and is saved as the plain LoRA that PEFT ma
 
 test("what does not go with it is refused in one line", async () => {
   await refuses(
-    open({ ...METHOD, variant: "dora" }),
+    open({ ...PISSA_CASE.method, variant: "dora" }),
     /^method\.init "pissa" goes with lora and rs/,
   );
   await refuses(
-    open({ ...METHOD, targets: ["lm_head"] }),
+    open({ ...PISSA_CASE.method, targets: ["lm_head"] }),
     /"pissa" needs lm_head\.weight as it is/,
   );
 });

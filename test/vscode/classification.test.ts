@@ -85,6 +85,22 @@ suite("classification", () => {
     assert.ok((ended.state?.evalAccuracy ?? 0) > 0.4, String(ended.state?.evalAccuracy));
   });
 
+  test("virtual tokens learn beside the head, and the adapter keeps both", async () => {
+    const started = run<string>("startRun");
+    await input.accept(choice("Prompt tuning"));
+    await input.accept();
+    await input.accept(LABELLED);
+    await input.accept();
+    await input.accept();
+    const runDir = await started;
+    assert.ok(runDir, JSON.stringify(messages.seen));
+    const ended = await runThat(runDir, ({ status }) => status === "finished");
+    assert.equal(ended.hasAdapter, true);
+    const kept = readdirSync(path.join(runDir, "adapter"));
+    assert.ok(kept.includes("classifier.json"), kept.join());
+    assert.deepEqual(ended.recipe?.objective.type, "classification");
+  });
+
   test("what does not go together is said in a line, and nothing is written", async () => {
     const refused = async (label: string, data: number, message: RegExp): Promise<void> => {
       const started = run("startRun");
@@ -95,7 +111,6 @@ suite("classification", () => {
       await messages.next(message);
     };
     const before = readdirSync(workspaceFolder());
-    await refused("LoReFT", LABELLED, /LoReFT does not train a head for them/);
     await refused("Head", LABELLED + 1, /those of .*train\.jsonl have no label/);
     assert.deepEqual(readdirSync(workspaceFolder()), before);
   });

@@ -62,7 +62,7 @@ suite("Freeze Layers…", () => {
       const state = typeof checkboxState === "object" ? checkboxState.state : checkboxState;
       const box = state === undefined ? "" : state === 1 ? "[x] " : "[ ] ";
       const line = `${"  ".repeat(level)}${box}${String(label)} | ${String(description)}`;
-      const isOpen = level + 1 < depth && row !== "cost";
+      const isOpen = level + 1 < depth && typeof row === "object";
       return [line, ...(isOpen ? print(depth, row, level + 1) : [])];
     });
   }
@@ -217,6 +217,31 @@ suite("Freeze Layers…", () => {
     await api.layers.tick(node("Block 1 (last)"), false);
     assert.equal(message(), "Edits 1 of 2 blocks");
     assert.match(text(), /"trainFirst": 1,/);
+  });
+
+  test("where rows are labelled, the new head is a row without a box, and nothing ticked is a probe", async () => {
+    const labels = FULL.replace('"type": "full" },', '"type": "freeze" }, "trainLast": 1,').replace(
+      '"batchSize"',
+      '"objective": { "type": "classification" },\n  "batchSize"',
+    );
+    await run("freezeLayers", recipe("frozen-l", labels));
+    assert.deepEqual(print(1).slice(1), [
+      "[ ] Embeddings | 259 × 32",
+      "[ ] Block 0 | 9.28K",
+      "[x] Block 1 (last) | 9.28K",
+      "[ ] Last norm | 32",
+      "Head | new, always trained",
+    ]);
+    assert.equal(message(), "9.28K of 26.9K trainable (34.5 %), and the new head");
+    const done = run("layerPreset");
+    await input.accept(0);
+    await done;
+    assert.match(text(), /"method": \{ "type": "head" \}/);
+    assert.doesNotMatch(text(), /trainLast|"freeze":/);
+    assert.equal(message(), "The new head alone: a linear probe");
+    await api.layers.tick(node("Last norm"), true);
+    assert.match(text(), /"type": "freeze" \}/);
+    assert.match(text(), /"freeze": \["\*", "!model\.norm"\]/);
   });
 
   test("memory and step time are measured when asked, and again after the next tick", async () => {

@@ -74,33 +74,17 @@ function crossEntropy(b: GraphBuilder, logits: Value, rows: Dim): Value {
 
 /**
  * @param rows of one run, one after the other
- * @param scale coefficient of every row in the loss
+ * @param options.scale coefficient of every row in the loss
+ * @param options.lead virtual tokens before each row's own
  */
 export function classificationFeeds(
   rows: readonly TrimmedRow[],
-  scale: number,
+  { scale, lead }: { scale: number; lead: number },
   { problem, pooling, labels: { length: classes } }: Classifier,
 ): { feeds: Record<string, Feed>; R: number } {
-  const starts: number[] = [];
-  let end = 0;
-  for (const { length } of rows) {
-    starts.push(end);
-    end += length;
-  }
-  const chosen = {
-    first: () => starts,
-    last: () => rows.map(({ length }, row) => (starts[row] ?? 0) + length - 1),
-    mean: () => Array.from({ length: end }, (_, token) => token),
-  }[pooling]();
+  const chosen = pooledTokens(rows, lead, pooling);
   const feeds: Record<string, Feed> = { [FEEDS.rows]: integers(chosen) };
-  if (pooling === "mean") {
-    const pool = new Float32Array(rows.length * end);
-    rows.forEach(({ length }, row) => {
-      const start = row * end + (starts[row] ?? 0);
-      pool.fill(1 / length, start, start + length);
-    });
-    feeds[FEEDS.pool] = pool;
-  }
+  if (pooling === "mean") feeds[FEEDS.pool] = meanOfRows(rows);
   const labels = rows.map(({ example: { label = 0 } }) => label);
   if (problem === "regression") feeds[FEEDS.values] = Float32Array.from(labels, Number);
   else if (problem === "single-label") feeds[FEEDS.labels] = integers(labels.map(Number));
@@ -114,6 +98,43 @@ export function classificationFeeds(
   const parts = problem === "multi-label" ? classes : 1;
   feeds[FEEDS.coefficients] = new Float32Array(rows.length * parts).fill(scale / parts);
   return { feeds, R: chosen.length };
+}
+
+/**
+ * Where in the flat sequence the states stand that the head reads. Virtual tokens are never among
+ * them: the first of a row would be the same for every text, and with prefixes they have no state.
+ */
+function pooledTokens(
+  rows: readonly TrimmedRow[],
+  lead: number,
+  pooling: Classifier["pooling"],
+): number[] {
+  let end = 0;
+  return rows.flatMap(({ length }) => {
+    const first = end + lead;
+    end = first + length;
+    switch (pooling) {
+      case "first":
+        return [first];
+      case "last":
+        return [end - 1];
+      case "mean":
+        return Array.from({ length }, (_, token) => first + token);
+    }
+  });
+}
+
+/** [B,R]: makes the mean of each row's own tokens, which stand one after the other. */
+function meanOfRows(rows: readonly TrimmedRow[]): Float32Array {
+  const tokens = rows.reduce((sum, { length }) => sum + length, 0);
+  const pool = new Float32Array(rows.length * tokens);
+  let before = 0;
+  rows.forEach(({ length }, row) => {
+    const start = row * tokens + before;
+    pool.fill(1 / length, start, start + length);
+    before += length;
+  });
+  return pool;
 }
 
 function integers(values: readonly number[]): BigInt64Array {

@@ -101,9 +101,9 @@ async function newFreezeRecipe(base: string): Promise<vscode.Uri | undefined> {
 }
 
 export async function layerPreset(app: App): Promise<void> {
-  const { nodes } = opened(app);
+  const { nodes, labelsRows } = opened(app);
   const placeHolder = "What is trained?";
-  const chosen = await vscode.window.showQuickPick(presetsFor(nodes), {
+  const chosen = await vscode.window.showQuickPick(presetsFor(nodes, labelsRows), {
     title: "Layer Presets",
     placeHolder,
     matchOnDetail: true,

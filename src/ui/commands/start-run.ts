@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import path from "node:path";
 import * as vscode from "vscode";
 import { methodSchema } from "../../protocol/recipe.ts";
-import { defaultLearningRate, trainsHead } from "../../runs/resolve-recipe.ts";
+import { defaultLearningRate } from "../../runs/resolve-recipe.ts";
 import writeFileAtomic from "write-file-atomic";
 import type { App } from "../app.ts";
 import { InputError } from "../../util/errors.ts";
@@ -61,11 +61,6 @@ async function objectiveFor(
     if (objective === undefined) return recipe;
     throw new InputError(
       `${label} labels rows, and those of ${data} have no label; choose rows like {"text": "…", "label": "spam"}, or another method`,
-    );
-  }
-  if (!trainsHead(methodSchema.parse(recipe.method))) {
-    throw new InputError(
-      `the rows of ${data} have labels, and ${label} does not train a head for them; choose Head, LP-FT, LoRA, (IA)³, Freeze or Full fine-tuning`,
     );
   }
   const asked = problem === "single-label" ? {} : { problem };

@@ -23,7 +23,7 @@ export function choosableTensors(method: Method, tensors: readonly BaseTensor[])
 }
 
 function kindOf({ type }: Method): ChoiceKind {
-  if (type === "full" || type === "freeze") return "tensors";
+  if (type === "full" || type === "freeze" || type === "head") return "tensors";
   return type === "lora" || type === "ia3" ? "sites" : "blocks";
 }
 
@@ -31,6 +31,7 @@ function isChoosable(method: Method): (tensor: BaseTensor) => boolean {
   switch (method.type) {
     case "full":
     case "freeze":
+    case "head":
       return () => true;
     case "lora":
     case "ia3":
@@ -44,10 +45,6 @@ function isChoosable(method: Method): (tensor: BaseTensor) => boolean {
         return block !== undefined && (layers === "all" || layers.includes(block));
       };
     }
-    case "head":
-      throw new InputError(
-        "method head trains the classification head alone, so there is no layer to choose; method freeze or lora has layers",
-      );
     case "prompt-tuning":
     case "prefix-tuning":
       throw new InputError(

@@ -9,7 +9,7 @@ import { RECIPE_SUFFIX } from "../recipes/recipe-text.ts";
 import { shortPaths } from "../short-paths.ts";
 import { type BaseTensor, readBaseTensors } from "./base-tensors.ts";
 import { type ChoiceKind, choosableTensors } from "./choosable.ts";
-import { layerNodes, type LayerNode } from "./layer-nodes.ts";
+import { isHeadTensor, layerNodes, type LayerNode } from "./layer-nodes.ts";
 import { readRecipeLayers, trainedBy, withTrained } from "./recipe-layers.ts";
 
 export interface Layers {
@@ -23,6 +23,8 @@ export interface Layers {
   /** Parameters of the whole base. */
   readonly totalParameters: number;
   readonly kind: ChoiceKind;
+  /** A new head labels rows, and is trained whatever is ticked. */
+  readonly labelsRows: boolean;
   /** One line: why the recipe can't be read just now; the rest is as it was before. */
   readonly problem?: string;
 }
@@ -142,22 +144,25 @@ export class LayerEditor implements vscode.Disposable {
 
   async #read(document: vscode.TextDocument): Promise<Layers> {
     const file = document.uri.fsPath;
-    const { base, method, choice } = readRecipeLayers(document.getText(), file);
+    const { base, method, choice, labelsRows } = readRecipeLayers(document.getText(), file);
     const basePath = path.resolve(path.dirname(file), base);
     if (this.#base?.path !== basePath) {
       this.#base = { path: basePath, tensors: await readBaseTensors(basePath) };
     }
-    const all = this.#base.tensors;
+    // The new head takes the place of the base's own.
+    const all = this.#base.tensors.filter(({ name }) => !labelsRows || !isHeadTensor(name));
     const isTrained = trainedBy(choice, all, basePath);
+    const isChosen = (name: string): boolean => method.type !== "head" && isTrained(name);
     const { kind, tensors } = choosableTensors(method, all);
     return {
       document,
       name: path.basename(file, RECIPE_SUFFIX),
       tensors,
       nodes: layerNodes(tensors, kind === "blocks"),
-      trained: new Set(tensors.map(({ name }) => name).filter(isTrained)),
+      trained: new Set(tensors.map(({ name }) => name).filter(isChosen)),
       totalParameters: all.reduce((sum, { parameters }) => sum + parameters, 0),
       kind,
+      labelsRows,
     };
   }
 

@@ -51,10 +51,15 @@ export function layerNodes(tensors: readonly BaseTensor[], isFlat = false): Laye
   ];
 }
 
+/** For tokens, or for labels. */
+export function isHeadTensor(name: string): boolean {
+  return /lm_head|score|classifier/u.test(name);
+}
+
 /** What stands outside the blocks is one tensor each: a row that needs no opening. */
 function looseNode(tensor: BaseTensor): LayerNode {
   const { name } = tensor;
-  const [label, kind] = /lm_head|score|classifier/u.test(name)
+  const [label, kind] = isHeadTensor(name)
     ? (["Head", "head"] as const)
     : /embed|wte|wpe/iu.test(name)
       ? (["Embeddings", "embeddings"] as const)

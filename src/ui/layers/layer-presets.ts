@@ -16,8 +16,11 @@ interface PresetText {
   detail: string;
 }
 
-/** Those that make sense for what is shown: an adapter attaches to blocks only. */
-export function presetsFor(nodes: readonly LayerNode[]): PresetText[] {
+/**
+ * Those that make sense for what is shown: an adapter attaches to blocks only.
+ * @param labelsRows whether a new head is trained anyway
+ */
+export function presetsFor(nodes: readonly LayerNode[], labelsRows = false): PresetText[] {
   const tied = !nodes.some(({ kind }) => kind === "head");
   const blocks = blockCount(nodes);
   const all: PresetText[] = [
@@ -49,7 +52,24 @@ export function presetsFor(nodes: readonly LayerNode[]): PresetText[] {
     { preset: "none", label: "None", detail: "To tick by hand from nothing." },
   ];
   const onlyBlocks = nodes.every(({ kind }) => kind === "block");
+  if (labelsRows && !onlyBlocks) return all.flatMap(besideNewHead);
   return onlyBlocks ? all.filter(({ preset }) => /blocks|^all$|none/u.test(preset)) : all;
+}
+
+/** The same choices where the head is a new one. */
+function besideNewHead({ preset, label, detail }: PresetText): PresetText[] {
+  switch (preset) {
+    case "head":
+      return [{ preset: "none", label, detail: "A linear probe: the base stays as it is." }];
+    case "all-but-embeddings":
+      return [{ preset, label, detail: "Every block, the last norm and the new head." }];
+    case "none":
+      return [];
+    case "last-blocks":
+    case "norms-and-biases":
+    case "all":
+      return [{ preset, label, detail }];
+  }
 }
 
 export function blockCount(nodes: readonly LayerNode[]): number {

@@ -13,7 +13,9 @@ import { type LayerNode, trainedIn } from "./layer-nodes.ts";
 
 /** The row above the layers that measures, and says what came of it. */
 const COST = "cost";
-type Row = LayerNode | typeof COST;
+/** The row of a head that labels rows: it is trained whatever is ticked, so it has no box. */
+const NEW_HEAD = "new-head";
+type Row = LayerNode | typeof COST | typeof NEW_HEAD;
 
 const WARNING = new vscode.ThemeIcon("warning", new vscode.ThemeColor("list.warningForeground"));
 
@@ -32,13 +34,15 @@ export class LayersTree implements vscode.TreeDataProvider<Row>, vscode.Disposab
   }
 
   getChildren(row?: Row): Row[] {
-    if (row !== undefined) return row === COST ? [] : [...row.children];
+    if (row !== undefined) return isLayer(row) ? [...row.children] : [];
     const { layers } = this.#editor;
-    return layers === undefined ? [] : [COST, ...layers.nodes];
+    if (layers === undefined) return [];
+    return [COST, ...layers.nodes, ...(layers.labelsRows ? ([NEW_HEAD] as const) : [])];
   }
 
   getTreeItem(row: Row): vscode.TreeItem {
     if (row === COST) return costItem(this.#measure.state);
+    if (row === NEW_HEAD) return newHeadItem();
     return nodeItem(row, this.#editor.layers?.trained ?? new Set());
   }
 
@@ -65,7 +69,7 @@ export function registerLayersView(app: App): vscode.Disposable {
     view.onDidChangeCheckboxState(({ items }) => {
       const { Checked } = vscode.TreeItemCheckboxState;
       const changes = items.flatMap(([row, state]) =>
-        row === COST ? [] : [[row, state === Checked] as const],
+        isLayer(row) ? [[row, state === Checked] as const] : [],
       );
       void editor.tickAll(changes).catch((error: unknown) => {
         app.log.error(error instanceof Error ? error : String(error));
@@ -87,9 +91,12 @@ function showFigures(
 
 /** "12.3M of 135M trainable (9.1 %) · 1.2 GB · 0.9 s a step" */
 export function messageOf(layers: Layers, state: MeasureState): string {
-  const { problem, trained } = layers;
+  const { problem, trained, labelsRows, kind } = layers;
   if (problem !== undefined) return problem;
-  if (trained.size === 0) return "Nothing is ticked: a run of this recipe would train nothing.";
+  const isProbe = labelsRows && kind === "tensors";
+  if (trained.size === 0 && !isProbe) {
+    return "Nothing is ticked: a run of this recipe would train nothing.";
+  }
   switch (state.kind) {
     case "never":
       return chosenText(layers);
@@ -107,8 +114,15 @@ export function messageOf(layers: Layers, state: MeasureState): string {
   }
 }
 
+/** What is ticked, and the head that no box is for: its size is the labels', which the data names. */
+function chosenText(layers: Layers): string {
+  if (!layers.labelsRows) return tickedText(layers);
+  if (layers.trained.size === 0) return "The new head alone: a linear probe";
+  return `${tickedText(layers)}, and the new head`;
+}
+
 /** How many parameters an adapter has depends on its method: the measurement counts them. */
-function chosenText({ kind, tensors, nodes, trained, totalParameters }: Layers): string {
+function tickedText({ kind, tensors, nodes, trained, totalParameters }: Layers): string {
   const chosen = tensors.filter(({ name }) => trained.has(name));
   switch (kind) {
     case "tensors": {
@@ -122,6 +136,20 @@ function chosenText({ kind, tensors, nodes, trained, totalParameters }: Layers):
       return `Edits ${edited.length} of ${nodes.length} blocks`;
     }
   }
+}
+
+function isLayer(row: Row): row is LayerNode {
+  return typeof row === "object";
+}
+
+function newHeadItem(): vscode.TreeItem {
+  const item = new vscode.TreeItem("Head");
+  item.id = NEW_HEAD;
+  item.description = "new, always trained";
+  item.iconPath = new vscode.ThemeIcon("lock");
+  item.tooltip =
+    "Objective classification puts a new head, score, in the place of the model's own and trains it beside whatever is ticked.";
+  return item;
 }
 
 function costItem(state: MeasureState): vscode.TreeItem {

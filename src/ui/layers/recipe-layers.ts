@@ -16,13 +16,21 @@ import { withValue } from "./recipe-edit.ts";
 
 /** Only the keys read here: a mistake elsewhere in the recipe is marked there, and no obstacle. */
 const { base, method, freeze, trainFirst, trainLast } = recipeSchema.shape;
-const layersSchema = z.object({ base, method, freeze, trainFirst, trainLast });
+const objective = z
+  .object({ type: z.literal("classification"), probe: z.unknown().optional() })
+  .optional()
+  .catch(undefined);
+const layersSchema = z.object({ base, method, freeze, trainFirst, trainLast, objective });
 
 export interface RecipeLayers {
   /** As written: relative to the recipe. */
   base: string;
   method: Method;
   choice: LayerChoice;
+  /** Of objective classification, which trains a new head whatever else is chosen. */
+  labelsRows: boolean;
+  /** The head is trained before, too. */
+  probesHead: boolean;
 }
 
 /**
@@ -44,8 +52,14 @@ export function readRecipeLayers(text: string, file: string): RecipeLayers {
     const key = issue?.path.join(".") || "the recipe";
     throw new InputError(`${file}: ${key}: ${issue?.message}`);
   }
-  const { base: model, method: how, ...choice } = parsed.data;
-  return { base: model, method: how, choice };
+  const { base: model, method: how, objective: labels, ...choice } = parsed.data;
+  return {
+    base: model,
+    method: how,
+    choice,
+    labelsRows: labels !== undefined,
+    probesHead: labels?.probe !== undefined,
+  };
 }
 
 /** @throws InputError for a pattern that matches nothing, or more blocks than there are */
@@ -63,7 +77,8 @@ export function trainedBy(
 
 /**
  * The recipe with exactly these tensors trained: comments and formatting stay. All of the base is
- * method full, a part of it method freeze; an adapter's method stays.
+ * method full, a part of it method freeze, and nothing beside a new head method head, which has no
+ * probe before it; an adapter's method stays.
  * @param tensors all that the choice is about
  */
 export function withTrained(
@@ -71,10 +86,13 @@ export function withTrained(
   tensors: readonly BaseTensor[],
   trained: ReadonlySet<string>,
 ): string {
-  const { method: how } = readRecipeLayers(text, "the recipe");
+  const { method: how, labelsRows, probesHead } = readRecipeLayers(text, "the recipe");
   const names = tensors.map(({ name }) => name);
-  const choice = layerChoiceOf(names, trained);
-  const type = names.every((name) => trained.has(name)) ? "full" : "freeze";
+  const isHeadAlone = labelsRows && !probesHead && !names.some((name) => trained.has(name));
+  const isProbe = isHeadAlone && trainsBase(how);
+  const choice = isProbe ? {} : layerChoiceOf(names, trained);
+  const all = names.every((name) => trained.has(name));
+  const type = isProbe ? "head" : all ? "full" : "freeze";
   const changes: [JSONPath, unknown][] = [];
   if (trainsBase(how) && how.type !== type) {
     changes.push([["method", "type"], type], [["method", "init"], undefined]);

@@ -26,7 +26,10 @@ const EVAL_SPLIT = 0.1;
 
 export function newRecipe(options: NewRecipe): RecipeInput {
   const { name, base, data, method, evalData, folder, maxPositions = USUAL_MAX_LENGTH } = options;
-  const learningRate = defaultLearningRate(methodSchema.parse(method.method));
+  const how = methodSchema.parse(method.method);
+  const learningRate = defaultLearningRate(how);
+  // Virtual tokens take positions too.
+  const room = maxPositions - ("tokens" in how ? how.tokens : 0);
   return {
     name,
     base: relativePath(folder, base),
@@ -36,7 +39,7 @@ export function newRecipe(options: NewRecipe): RecipeInput {
       ...(evalData === undefined
         ? { evalSplit: EVAL_SPLIT }
         : { eval: relativePath(folder, evalData) }),
-      maxLength: Math.min(USUAL_MAX_LENGTH, maxPositions),
+      maxLength: Math.min(USUAL_MAX_LENGTH, Math.max(room, 1)),
     },
     optimizer: { learningRate, schedule: "cosine", warmupSteps: 10 },
     batchSize: 4,

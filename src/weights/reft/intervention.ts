@@ -21,3 +21,9 @@ export interface ReftWeights {
   /** b [r] */
   bias: Float32Array;
 }
+
+/** A classification head that was trained along: its rows, one for each label, one after the other. */
+export interface ReftHead {
+  labels: number;
+  values: Float32Array;
+}

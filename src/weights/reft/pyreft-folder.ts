@@ -20,7 +20,7 @@ import { InputError, InternalError } from "../../util/errors.ts";
 import { isFloatDType, toFloat32 } from "../dtype.ts";
 import { readJsonObject } from "../json-file.ts";
 import { replaceFolder } from "../replace-folder.ts";
-import type { ReftWeights } from "./intervention.ts";
+import type { ReftHead, ReftWeights } from "./intervention.ts";
 import { orthogonalParameters, orthogonalWeight } from "./orthogonal.ts";
 import { shownName } from "./pickle.ts";
 import {
@@ -34,8 +34,10 @@ import { type TorchTensor, readTorchFile } from "./torch-pickle.ts";
 import { torchFileBytes } from "./torch-write.ts";
 
 const CONFIG_FILE = "config.json";
-/** What of the model itself was trained along; Trainer's checkpoints have it empty. */
+/** What of the model itself was trained along (save's include_model); Trainer's checkpoints have it empty. */
 const MODEL_FILE = "pytorch_model.bin";
+/** Of transformers' …ForSequenceClassification. */
+const HEAD = "score.weight";
 
 export interface PyreftIntervention extends ReftWeights {
   layer: number;
@@ -52,6 +54,8 @@ export interface PyreftIntervention extends ReftWeights {
 export interface PyreftFolder {
   /** In pyreft's order. */
   interventions: readonly PyreftIntervention[];
+  /** Of a model that labels. */
+  head: ReftHead | undefined;
   /** pyreft 0.1 does not say. */
   baseModel: string | null;
 }
@@ -66,7 +70,8 @@ export async function readPyreftFolder(dir: string): Promise<PyreftFolder> {
     );
   }
   const { representations, baseModel } = parsePyreftConfig(await readJsonObject(file), file);
-  if (names.has(MODEL_FILE)) await refuseTrainedModel(path.join(dir, MODEL_FILE));
+  const trained = names.has(MODEL_FILE) ? path.join(dir, MODEL_FILE) : undefined;
+  const head = trained === undefined ? undefined : await readHead(trained);
   const heads = new Map<string | number, number>();
   const interventions: PyreftIntervention[] = [];
   for (const [i, representation] of representations.entries()) {
@@ -81,15 +86,21 @@ export async function readPyreftFolder(dir: string): Promise<PyreftFolder> {
     const place = { layer, component: "block_output" as const, positionIndex, linkedTo };
     interventions.push({ ...place, ...weights });
   }
-  return { interventions, baseModel };
+  return { interventions, head, baseModel };
 }
 
-async function refuseTrainedModel(file: string): Promise<void> {
-  const [name] = (await readTorchFile(file)).keys();
-  if (name === undefined) return;
-  throw new InputError(
-    `${file} holds ${shownName(name)}: the model itself was trained too, which Retune does not apply; save that model as a base of its own`,
-  );
+/** @throws InputError for anything but a classification head */
+async function readHead(file: string): Promise<ReftHead | undefined> {
+  const found = await readTorchFile(file);
+  const name = [...found.keys()].find((one) => one !== HEAD);
+  if (name !== undefined) {
+    throw new InputError(
+      `${file} holds ${shownName(name)}: the model itself was trained too, which Retune does not apply; save that model as a base of its own`,
+    );
+  }
+  if (found.size === 0) return undefined;
+  const { shape, values } = new Tensors(found, file).get(HEAD, ["labels", "d"]);
+  return { labels: shape[0] ?? 0, values };
 }
 
 async function readWeights(
@@ -186,12 +197,14 @@ function transposed(matrix: Float32Array, rows: number, columns: number): Float3
 
 /**
  * Writes what `pyreft.ReftModel.load(dir, model)` takes, with all interventions at index 0 before
- * those at index 1, so that pyreft's own split of the positions fits them.
+ * those at index 1, so that pyreft's own split of the positions fits them. A head is in the file that
+ * it reads when told include_model=True.
  * @throws InputError for NoReFT, which pyreft saves but can't load
  */
 export async function writePyreftFolder(
   dir: string,
   interventions: readonly PyreftIntervention[],
+  head?: ReftHead,
 ): Promise<void> {
   const written = interventions
     .map((intervention, i) => ({ intervention, place: placeOf(interventions, i) }))
@@ -202,6 +215,11 @@ export async function writePyreftFolder(
     for (const { intervention, place } of written) {
       const bytes = torchFileBytes(stateDict(intervention, place.width));
       await writeFile(path.join(temporary, pyreftFileName(place)), bytes, { flush: true });
+    }
+    if (head) {
+      const shape = [head.labels, head.values.length / head.labels] as const;
+      const bytes = torchFileBytes(new Map([[HEAD, floatTensor(head.values, ...shape)]]));
+      await writeFile(path.join(temporary, MODEL_FILE), bytes, { flush: true });
     }
     const json = pyreftConfigJson(written.map(({ place }) => place));
     await writeFile(path.join(temporary, CONFIG_FILE), json, { flush: true });
@@ -228,20 +246,20 @@ function placeOf(interventions: readonly PyreftIntervention[], index: number): P
   return { type, layer, rank, width: rotate.length / rank, positionIndex, linkKey };
 }
 
+function floatTensor(values: Float32Array, ...shape: number[]): TorchTensor {
+  const { buffer, byteOffset, byteLength } = values;
+  return { dtype: "F32", shape, bytes: new Uint8Array(buffer, byteOffset, byteLength) };
+}
+
 function stateDict(
   { type, rank, rotate, weight, bias }: PyreftIntervention,
   d: number,
 ): ReadonlyMap<string, TorchTensor> {
-  const float = (values: Float32Array, ...shape: number[]): TorchTensor => ({
-    dtype: "F32",
-    shape,
-    bytes: new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
-  });
   if (type === "loreft") {
     return new Map([
-      ["weight", float(weight, rank, d)],
-      ["bias", float(bias, rank)],
-      ["rotate_layer", float(rotate, d, rank)],
+      ["weight", floatTensor(weight, rank, d)],
+      ["bias", floatTensor(bias, rank)],
+      ["rotate_layer", floatTensor(rotate, d, rank)],
     ]);
   }
   const width: TorchTensor = {
@@ -253,9 +271,9 @@ function stateDict(
   return new Map([
     ["embed_dim", width],
     ["interchange_dim", width],
-    ["rotate_layer.parametrizations.weight.original", float(original, d, rank)],
-    ["rotate_layer.parametrizations.weight.0.base", float(base, d, d)],
-    ["learned_source.weight", float(weight, rank, d)],
-    ["learned_source.bias", float(bias, rank)],
+    ["rotate_layer.parametrizations.weight.original", floatTensor(original, d, rank)],
+    ["rotate_layer.parametrizations.weight.0.base", floatTensor(base, d, d)],
+    ["learned_source.weight", floatTensor(weight, rank, d)],
+    ["learned_source.bias", floatTensor(bias, rank)],
   ]);
 }

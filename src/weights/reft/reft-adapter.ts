@@ -1,7 +1,8 @@
 /**
  * Retune's own folder of a representation fine-tuning: reft_config.json, and reft_model.safetensors
- * with the float32 tensors layers.<L>.<unit>.rotate [d, r], .weight [r, d] and .bias [r]. Unlike
- * pyreft's files (pyreft-folder.ts) it says what the numbers are for: base, positions, dropout.
+ * with the float32 tensors layers.<L>.<unit>.rotate [d, r], .weight [r, d] and .bias [r], and where
+ * rows are labelled score.weight [labels, d], whose labels classifier.json names. Unlike pyreft's
+ * files (pyreft-folder.ts) it says what the numbers are for: base, positions, dropout.
  */
 import { stat, writeFile } from "node:fs/promises";
 import path from "node:path";
@@ -18,11 +19,12 @@ import {
   readTensor,
   writeSafetensors,
 } from "../safetensors.ts";
-import type { ReftWeights } from "./intervention.ts";
+import type { ReftHead, ReftWeights } from "./intervention.ts";
 import { parsePositions } from "./positions.ts";
 
 const CONFIG_FILE = "reft_config.json";
 const WEIGHTS_FILE = "reft_model.safetensors";
+const HEAD = "score.weight";
 const FORMAT_VERSION = 1;
 /** Two for each layer of the deepest models, many times over. */
 const MAX_INTERVENTIONS = 10_000;
@@ -61,6 +63,8 @@ export interface ReftAdapter {
   config: ReftConfig;
   /** In the order of `config.interventions`. */
   interventions: readonly ReftIntervention[];
+  /** Of a classifier. */
+  head: ReftHead | undefined;
   /** Size of the weight file. */
   bytes: number;
 }
@@ -79,7 +83,7 @@ export async function readReftAdapter(dir: string): Promise<ReftAdapter> {
   const { tensors } = await readSafetensorsHeader(weights);
   const known = new Set(config.interventions.flatMap((site) => PARTS.map(tensorName(site))));
   for (const name of tensors.keys()) {
-    if (!known.has(name)) {
+    if (!known.has(name) && name !== HEAD) {
       throw new InputError(`${weights}: tensor ${name} is of no intervention in ${CONFIG_FILE}`);
     }
   }
@@ -93,7 +97,17 @@ export async function readReftAdapter(dir: string): Promise<ReftAdapter> {
     interventions.push({ ...site, rotate, weight, bias });
   }
   const { size: bytes } = await stat(weights);
-  return { dir, config, interventions, bytes };
+  return { dir, config, interventions, head: await readHead(tensors.get(HEAD), width), bytes };
+}
+
+async function readHead(
+  info: TensorInfo | undefined,
+  width: number,
+): Promise<ReftHead | undefined> {
+  if (!info) return undefined;
+  const [labels = 0] = info.shape;
+  checkTensor(info, [labels, width]);
+  return { labels, values: await readTensor(info) };
 }
 
 /** In the order of PARTS. */
@@ -179,6 +193,12 @@ function checkTensor({ file, name, shape, dtype }: TensorInfo, expected: readonl
   }
 }
 
+/** What stands beside the interventions where rows are labelled. */
+interface HeadToWrite extends ReftHead {
+  /** Text files, by name: what the rows of the head are called. */
+  files: Readonly<Record<string, string>>;
+}
+
 /**
  * @param config all but what the interventions themselves say
  * @throws what the file system throws; the folder then is as it was before
@@ -187,25 +207,41 @@ export async function writeReftAdapter(
   dir: string,
   config: Omit<ReftConfig, "formatVersion" | "interventions">,
   interventions: readonly ReftIntervention[],
+  head?: HeadToWrite,
 ): Promise<void> {
   const sites = interventions.map(({ layer, unit, type, rank }) => ({ layer, unit, type, rank }));
   const whole = { formatVersion: FORMAT_VERSION, ...config, interventions: sites };
   const problem = configProblem(configSchema.parse(whole), CONFIG_FILE);
   if (problem) throw new InternalError(problem);
   await replaceFolder(dir, async (temporary) => {
-    const tensors = interventions.flatMap(tensorsToWrite);
+    const ofHead = head ? [headToWrite(head)] : [];
+    const tensors = [...interventions.flatMap(tensorsToWrite), ...ofHead];
     await writeSafetensors(path.join(temporary, WEIGHTS_FILE), tensors, { format: "pt" });
     const json = `${JSON.stringify(whole, null, 2)}\n`;
-    await writeFile(path.join(temporary, CONFIG_FILE), json, { flush: true });
+    for (const [name, text] of Object.entries({ ...head?.files, [CONFIG_FILE]: json })) {
+      await writeFile(path.join(temporary, name), text, { flush: true });
+    }
   });
+}
+
+function headToWrite({ labels, values }: ReftHead): TensorToWrite {
+  return {
+    name: HEAD,
+    dtype: "F32",
+    shape: [labels, values.length / labels],
+    data: bytesOf(values),
+  };
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 function tensorsToWrite(intervention: ReftIntervention): TensorToWrite[] {
   const { rank, rotate } = intervention;
   const shapes = shapesOf(rank, rotate.length / rank);
   return PARTS.map((part, i) => {
-    const { buffer, byteOffset, byteLength } = intervention[part];
-    const data = new Uint8Array(buffer, byteOffset, byteLength);
+    const data = bytesOf(intervention[part]);
     return { name: tensorName(intervention)(part), dtype: "F32", shape: shapes[i] ?? [], data };
   });
 }

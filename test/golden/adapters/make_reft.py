@@ -47,10 +47,10 @@ class Plain(torch.nn.Module):
 
 
 def intervention(kind, rank):
+    torch.manual_seed(rank)
     made = KINDS[kind](
         embed_dim=32, low_rank_dimension=rank, dtype=torch.float32, dropout=0.0, add_bias=False
     )
-    torch.manual_seed(rank)
     if kind != "noreft":
         made.rotate_layer = Plain(made.rotate_layer.weight.detach().clone())
     for parameter in made.learned_source.parameters():
@@ -67,11 +67,8 @@ def tensors(kind, made):
     yield "bias", made.learned_source.bias, False
 
 
-def make(name, base, kind, layers, rank, positions, tied):
-    model = LlamaForCausalLM.from_pretrained(
-        HERE.parent / "models" / base, dtype=torch.float32, attn_implementation="eager"
-    )
-    model.requires_grad_(False)
+def intervene(model, prompts, kind, layers, rank, positions, tied):
+    """Hooks pyreft's interventions to the blocks of a Llama: layer, unit -> module, and the units."""
     units = ["all"] if tied else ["first", "last"]
     made = {}
     locations = [
@@ -82,7 +79,7 @@ def make(name, base, kind, layers, rank, positions, tied):
             num_interventions=len(units),
             share_weights=tied,
         )
-        for prompt in PROMPTS
+        for prompt in prompts
     ]
 
     def hook(layer):
@@ -91,7 +88,7 @@ def make(name, base, kind, layers, rank, positions, tied):
             for index, unit in enumerate(units):
                 for row, places in enumerate(locations):
                     # A place at the prompt's end is padding.
-                    at = [place for place in places[index] if place < PROMPTS[row]]
+                    at = [place for place in places[index] if place < prompts[row]]
                     mask = torch.zeros(hidden.shape[1], 1)
                     mask[at] = 1
                     edited = made[layer, unit](hidden[row]) * mask + hidden[row] * (1 - mask)
@@ -104,6 +101,24 @@ def make(name, base, kind, layers, rank, positions, tied):
         for unit in units:
             made[layer, unit] = intervention(kind, rank)
         model.model.layers[layer].register_forward_hook(hook(layer))
+    return made, units
+
+
+def named(kind, made, units):
+    """Name in Retune's file, value and gradient of every tensor of the interventions."""
+    for (layer, unit), module in made.items():
+        for part, parameter, transposed in tensors(kind, module):
+            turn = (lambda x: x.T) if transposed else (lambda x: x)
+            name = f"layers.{layer}.{units.index(unit)}.{part}"
+            yield name, turn(parameter.detach()), turn(parameter.grad)
+
+
+def make(name, base, kind, layers, rank, positions, tied):
+    model = LlamaForCausalLM.from_pretrained(
+        HERE.parent / "models" / base, dtype=torch.float32, attn_implementation="eager"
+    )
+    model.requires_grad_(False)
+    made, units = intervene(model, PROMPTS, kind, layers, rank, positions, tied)
     attention = (torch.arange(IDS.shape[1]) < torch.tensor(LENGTHS)[:, None]).long()
     logits = model(input_ids=IDS, attention_mask=attention).logits
     places = torch.arange(IDS.shape[1])
@@ -114,15 +129,14 @@ def make(name, base, kind, layers, rank, positions, tied):
     )
     loss.backward()
     result = {f"{name}.loss": loss.detach()[None]}
-    for (layer, unit), module in made.items():
-        for part, parameter, transposed in tensors(kind, module):
-            turn = (lambda x: x.T) if transposed else (lambda x: x)
-            result[f"{name}.value.layers.{layer}.{units.index(unit)}.{part}"] = turn(parameter.detach())
-            result[f"{name}.grad.layers.{layer}.{units.index(unit)}.{part}"] = turn(parameter.grad)
+    for tensor, value, gradient in named(kind, made, units):
+        result[f"{name}.value.{tensor}"] = value
+        result[f"{name}.grad.{tensor}"] = gradient
     return result
 
 
-goldens = {"ids": IDS, "prompts": torch.tensor(PROMPTS), "lengths": torch.tensor(LENGTHS)}
-for case, arguments in CASES.items():
-    goldens |= make(case, *arguments)
-save_file({k: v.contiguous() for k, v in goldens.items()}, HERE / "reft.safetensors")
+if __name__ == "__main__":
+    goldens = {"ids": IDS, "prompts": torch.tensor(PROMPTS), "lengths": torch.tensor(LENGTHS)}
+    for case, arguments in CASES.items():
+        goldens |= make(case, *arguments)
+    save_file({k: v.contiguous() for k, v in goldens.items()}, HERE / "reft.safetensors")

@@ -64,3 +64,12 @@ test("an adapter is offered only presets of blocks", () => {
     ["last-blocks", "all", "none"],
   );
 });
+
+test("beside a new head the presets speak of it, and the head alone is no tensor of the base", () => {
+  const nodes = layerNodes(tinyTensors({ tied: true }));
+  const presets = presetsFor(nodes, true);
+  const [head] = presets;
+  assert.deepEqual([head?.label, head?.preset], ["Head only", "none"]);
+  assert.deepEqual([...presetTensors(nodes, head!.preset)], []);
+  assert.ok(presets.every(({ detail }) => !/tied|which is the head/u.test(detail)));
+});

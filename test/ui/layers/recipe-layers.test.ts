@@ -134,3 +134,20 @@ test("each method leaves its own layers to choose from", () => {
   assert.throws(() => choosable('"type": "lora", "targets": ["nope"]'), /nothing to tick/);
   assert.throws(() => choosable('"type": "lora", "targets": "("'), InputError);
 });
+
+test("nothing ticked is a linear probe where rows are labelled, unless the head was probed before", () => {
+  const text = (probe: string): string =>
+    `{ "base": "b", "method": { "type": "freeze" }, "trainLast": 1, "objective": { "type": "classification"${probe} } }`;
+  const tensors = tinyTensors();
+  const none = withTrained(text(""), tensors, new Set());
+  assert.equal(
+    none,
+    '{ "base": "b", "method": { "type": "head" }, "objective": { "type": "classification" } }',
+  );
+  const all = new Set(tensors.map(({ name }) => name));
+  assert.match(withTrained(none, tensors, all), /"method": \{ "type": "full" \}/);
+  const probed = withTrained(text(', "probe": {}'), tensors, new Set());
+  assert.match(probed, /"type": "freeze" \}, "freeze": \["\*"\]/);
+  const sft = withTrained(text("").replace("classification", "sft"), tensors, new Set());
+  assert.match(sft, /"type": "freeze" \}, "freeze": \["\*"\]/);
+});

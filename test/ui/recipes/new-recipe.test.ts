@@ -62,6 +62,9 @@ test("rows are no longer than the base model takes", async () => {
   const limit = await maxPositions(path.join(folder, "small"));
   assert.equal(newRecipe({ ...options, maxPositions: limit }).data.maxLength, 128);
   assert.equal(newRecipe({ ...options, maxPositions: 8192 }).data.maxLength, 512);
+  const prompt = { method: { type: "prompt-tuning", tokens: 20 } } as const;
+  const withTokens = newRecipe({ ...options, method: prompt, maxPositions: limit });
+  assert.equal(withTokens.data.maxLength, 108, "virtual tokens take positions too");
 });
 
 test("a base model that does not say how long its rows are sets no limit", async () => {

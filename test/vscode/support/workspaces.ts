@@ -11,6 +11,7 @@ import {
 } from "node:fs";
 import path from "node:path";
 import { root } from "../../../.ci/install.mjs";
+import type { ClassifierEvaluation } from "../../../src/protocol/evaluation.ts";
 import type { RecipeInput, ResolvedRecipe } from "../../../src/protocol/recipe.ts";
 import { RUN_FILES, RUNS_FOLDER, type RunState } from "../../../src/protocol/run-folder.ts";
 import { writeTinyAdapter, writeTinyLlama } from "../../support/tiny-llama.ts";
@@ -143,6 +144,62 @@ export function labWorkspace(folder: string): void {
   writeFileSync(config, JSON.stringify({ ...JSON.parse(readFileSync(config, "utf8")), ...change }));
 }
 
+/** Names that no one would choose for a table. */
+const LONG_LABEL =
+  "Kitchen appliances and everything else that is plugged in, worn out, returned or never picked up";
+function labelName(index: number): string {
+  if (index % 9 === 0) return `${LONG_LABEL} (${index})`;
+  return index % 9 === 1 ? `<b>${index}</b>` : `topic ${index}`;
+}
+
+/** The tiny workspace after runs that told 54 and 120 labels apart, some of them with very long names. */
+export function manyLabelsWorkspace(folder: string): void {
+  tinyWorkspace(folder);
+  for (const count of [54, 120]) writeLabelsRun(folder, count);
+}
+
+function writeLabelsRun(folder: string, count: number): void {
+  const name = `labels-${count}`;
+  const labels = Array.from({ length: count }, (_, index) => labelName(index));
+  writeRun(folder, name, {
+    createdAt: CREATED_AT,
+    startedAt: CREATED_AT,
+    totalSteps: 12,
+    status: "finished",
+    step: 12,
+    loss: 2.5,
+    evalLoss: 2.75,
+    evalAccuracy: 0.5,
+    elapsedMs: 61_000,
+    endedAt: "2026-01-02T03:05:06.000Z",
+  });
+  const dir = path.join(folder, RUNS_FOLDER, name);
+  const recipe = path.join(dir, RUN_FILES.recipe);
+  const objective = { type: "classification", problem: "single-label", pooling: "last" };
+  const written = JSON.parse(readFileSync(recipe, "utf8"));
+  writeFileSync(recipe, JSON.stringify({ ...written, name, objective }));
+  const confusion = labels.map((_, row) =>
+    labels.map((__, given) => (row === given ? 1000 + row : given === (row + 1) % count ? row : 0)),
+  );
+  const evaluation: ClassifierEvaluation = {
+    step: 12,
+    rows: confusion.flat().reduce((sum, cell) => sum + cell, 0),
+    loss: 2.75,
+    problem: "single-label",
+    accuracy: 0.975,
+    macroF1: 0.974,
+    scores: labels.map((label, row) => ({
+      label,
+      precision: 0.97,
+      recall: 0.98,
+      f1: 0.975,
+      support: 1000 + 2 * row,
+    })),
+    confusion,
+  };
+  writeFileSync(path.join(dir, RUN_FILES.evaluation), JSON.stringify(evaluation));
+}
+
 /** A Llama of 43 billion parameters, to be drawn at random: a config and a tokenizer say all. */
 export function hugeWorkspace(folder: string): void {
   tinyWorkspace(folder);
@@ -226,6 +283,7 @@ function writeRun(folder: string, name: string, state: RunState): void {
     saveEvery: 4,
     keepCheckpoints: 2,
     keepBest: true,
+    bestBy: "loss",
     source: { retuneVersion: "0.1.0", createdAt: CREATED_AT },
   };
   writeFileSync(path.join(dir, RUN_FILES.recipe), JSON.stringify(recipe, null, 2));

@@ -241,6 +241,20 @@ suite("a folder that Retune does not compute", () => {
     await refuses(readPyreftFolder(folder), /holds lm_head\.weight: the model itself was trained/);
   });
 
+  test("has a classification head where nothing else of the model was trained", async () => {
+    const { interventions } = await readPyreftFolder(path.join(golden, "loreft"));
+    const folder = path.join(dir, "labels");
+    const head = { labels: 3, values: Float32Array.from({ length: 24 }, (_, i) => i / 7) };
+    await writePyreftFolder(folder, interventions, head);
+    assert.deepEqual((await readPyreftFolder(folder)).head, head);
+    const more = new Map([
+      ["score.weight", zeros(3, 8)],
+      ["model.norm.weight", zeros(8)],
+    ]);
+    await writeFile(path.join(folder, "pytorch_model.bin"), torchFileBytes(more));
+    await refuses(readPyreftFolder(folder), /holds model\.norm\.weight: the model itself/);
+  });
+
   test("is refused by the tensor that is wrong", async () => {
     const cases: [string, TorchTensor | undefined, RegExp][] = [
       ["bias", undefined, /has no tensor bias; it holds weight, rotate_layer/],

@@ -2,7 +2,7 @@
 import { element } from "../shared/dom.ts";
 import { formatNumber } from "../shared/format.ts";
 import { alphaTitle, type LabContext } from "./lab-context.ts";
-import { formatFigure, type Measure, nearestAlpha, valueAt } from "./measures.ts";
+import { formatFigure, formatTick, type Measure, nearestAlpha, valueAt } from "./measures.ts";
 import { Plot, rangeOf, type Scales } from "./plot.ts";
 import { svg } from "./svg.ts";
 
@@ -91,7 +91,7 @@ export class AlphaCurvesView {
         xLabel: "Alpha: 0 is the base, 1 the fine-tune",
         yLabel: metric.label,
         formatX: (value) => formatNumber(value),
-        formatY: (value) => formatFigure(value, metric),
+        formatY: (value) => formatTick(value, metric),
       },
       `${metric.label} over alpha, ${this.curves.length} data sets`,
     );

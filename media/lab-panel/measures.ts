@@ -1,6 +1,6 @@
 /** What can be drawn of a sweep: figures, data sets, and means over the sets of one role. Pure. */
 import type { DataRole, SweepData, SweepPoint } from "../../src/protocol/sweep.ts";
-import { formatShare, formatValue } from "../shared/format.ts";
+import { formatNumber, formatShare, formatValue } from "../shared/format.ts";
 
 export interface Metric {
   /** As points.jsonl has it. */
@@ -103,6 +103,11 @@ export function valueAt(
 export function formatFigure(value: number | undefined, { isShare }: Metric): string {
   if (value === undefined) return "–";
   return isShare ? formatShare(value) : formatValue(value);
+}
+
+/** As short as it goes. */
+export function formatTick(value: number, { isShare }: Metric): string {
+  return isShare ? formatShare(value) : formatNumber(value);
 }
 
 /** The alpha of these that is nearest. */

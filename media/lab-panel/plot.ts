@@ -27,7 +27,7 @@ export interface Scales {
 
 const HEIGHT = 300;
 const MARGIN = { top: 14, right: 18, bottom: 44, left: 64 };
-const TICK_DISTANCE_PX = { x: 80, y: 44 };
+const TICK_DISTANCE_PX = { x: 64, y: 44 };
 const MIN_WIDTH = 220;
 /** Of the range, on each side. */
 const PADDING = 0.08;

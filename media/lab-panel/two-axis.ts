@@ -1,7 +1,7 @@
 /** In-distribution against shifted, one point per alpha (WiSE-FT's figure 1). */
 import { element, setHidden, setText } from "../shared/dom.ts";
 import { alphaTitle, type LabContext } from "./lab-context.ts";
-import { formatFigure, valueAt } from "./measures.ts";
+import { formatFigure, formatTick, valueAt } from "./measures.ts";
 import { Plot, rangeOf, type Scales } from "./plot.ts";
 import { svg } from "./svg.ts";
 
@@ -65,7 +65,7 @@ export class TwoAxisView {
       const [x, y] = [valueAt(point, axes.x, metric.key), valueAt(point, axes.y, metric.key)];
       return x === undefined || y === undefined ? [] : [{ alpha: point.alpha, x, y }];
     });
-    const format = (value: number): string => formatFigure(value, metric);
+    const format = (value: number): string => formatTick(value, metric);
     const scales = this.plot.begin(
       {
         x: rangeOf(placed.map(({ x }) => x)),
@@ -86,6 +86,7 @@ export class TwoAxisView {
     layer.append(svg("polyline", { class: "path", points: path }));
     this.dots = new Map();
     const labels: { x: number; y: number }[] = [];
+    const texts: SVGElement[] = [];
     for (const each of byImportance(placed, context)) {
       const at = { x: toX(each.x), y: toY(each.y) };
       const dot = dotOf(each.alpha, context);
@@ -101,7 +102,7 @@ export class TwoAxisView {
       if (isFree) {
         labels.push(at);
         const isRight = at.x > width - 90;
-        layer.append(
+        texts.push(
           svg(
             "text",
             {
@@ -117,6 +118,7 @@ export class TwoAxisView {
     }
     // Behind the others come those of least importance: what is drawn last is on top.
     for (const { dot } of [...this.dots.values()].toReversed()) layer.append(dot);
+    layer.append(...texts);
   }
 }
 

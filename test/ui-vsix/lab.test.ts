@@ -73,10 +73,10 @@ suite("the interpolation lab", { concurrency: false }, () => {
     await page.locator("output.chosen").getByText("0.3", { exact: true }).waitFor();
     await page.getByRole("button", { name: "Save This Model…" }).click();
     await window.enter("Folder for the mixed model");
-    await window.notification(/Saved: run-finished-alpha-0\.3/).waitFor();
-    const out = path.join(session.workspace, "models/run-finished-alpha-0.3");
+    await window.notification(/Saved: tiny-to-run-finished-alpha-0\.3/).waitFor();
+    const out = path.join(session.workspace, "models/tiny-to-run-finished-alpha-0.3");
     assert.ok(existsSync(path.join(out, "model.safetensors")));
-    await window.row("Base Models", /^run-finished-alpha-0\.3$/).waitFor();
+    await window.row("Base Models", /^tiny-to-run-finished-alpha-0\.3$/).waitFor();
   });
 
   test("the points are exported", async () => {

@@ -118,20 +118,20 @@ suite("interpolation lab", () => {
     const saved = run<string>("saveMix", sweepDir, 0.5);
     await input.accept();
     const out = await saved;
-    assert.equal(out, file("models/run-finished-alpha-0.5"));
+    assert.equal(out, file("models/tiny-to-run-finished-alpha-0.5"));
     assert.ok(readFileSync(path.join(out!, "README.md"), "utf8").length > 0);
     assert.ok(existsSync(path.join(out!, "model.safetensors")));
-    await messages.next(/^Saved: run-finished-alpha-0\.5 is the model at alpha 0\.5/);
+    await messages.next(/^Saved: tiny-to-run-finished-alpha-0\.5 is the model at alpha 0\.5/);
     // Without an alpha it is asked for, the recommended one proposed.
     const asked = run<string>("saveMix", sweepDir);
     await input.accept();
     await input.accept();
-    assert.match((await asked) ?? "", /run-finished-alpha-[\d.]+$/);
+    assert.match((await asked) ?? "", /tiny-to-run-finished-alpha-[\d.]+$/);
   });
 
   test("two models: the saved mix is interpolated with its base; it is stopped, continued, deleted", async () => {
     const started = run<string>("interpolate", await modelAt("tiny"));
-    // misfit, run-finished-alpha-0.5, …
+    // misfit, tiny-to-run-finished-alpha-…
     await input.accept(1);
     // Nothing is known of how these models came to be: broken/torn.jsonl comes first.
     await input.toggle(1);
@@ -159,8 +159,8 @@ suite("interpolation lab", () => {
 
   test("Merge Models… merges what was ticked by the method that was chosen", async () => {
     const merged = run<string>("mergeModels", await modelAt("tiny"));
-    // misfit, run-finished-alpha-…; tiny is ticked.
-    await input.toggle(1);
+    // misfit, tiny (which is ticked), tiny-to-run-finished-alpha-…
+    await input.toggle(2);
     await input.accept();
     await input.accept();
     await input.accept();

@@ -95,11 +95,13 @@ function advise(
   const figure = metric === "accuracy" ? percent(value) : value.toFixed(4);
   const soFar = missing > 0 ? `, with ${missing} still to come` : "";
   const end =
-    alpha === 0
-      ? " That is the base: tuning did not help it."
-      : alpha === 1
-        ? " That is the fine-tune itself."
-        : "";
+    missing > 0
+      ? ""
+      : alpha === 0
+        ? " That is the base: tuning did not help it."
+        : alpha === 1
+          ? " That is the fine-tune itself."
+          : "";
   return `Alpha ${alpha}: the ${best} (${figure}) on ${by.join(" and ")}${soFar}.${end}`;
 }
 

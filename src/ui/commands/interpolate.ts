@@ -1,7 +1,7 @@
 /** Ends → data and what each is for → alphas; the sweep itself is a detached process. */
 import path from "node:path";
 import * as vscode from "vscode";
-import { createSweep, parseAlphas } from "../../runs/sweeps/create-sweep.ts";
+import { createSweep, endName, parseAlphas } from "../../runs/sweeps/create-sweep.ts";
 import { errorMessage } from "../../util/errors.ts";
 import type { App } from "../app.ts";
 import { requireTrust } from "../trust.ts";
@@ -23,7 +23,9 @@ export async function interpolate(app: App, argument: unknown): Promise<string |
   if (alphas === undefined) return undefined;
   const maxLength = run?.recipe?.data.maxLength;
   const sweepsDir = await app.roots.forSweep(path.resolve(models.tuned ?? models.adapter ?? ""));
-  const sweepDir = await createSweep({ ...models, data, alphas, maxLength }, { sweepsDir });
+  // The folder that a run's result lies in has a date in its name; the run itself has none.
+  const name = run && `${endName(models.base)} to ${run.name}`;
+  const sweepDir = await createSweep({ ...models, name, data, alphas, maxLength }, { sweepsDir });
   await app.sweepActions.start(sweepDir);
   await app.sweeps.refresh();
   app.log.info(`interpolation started: ${sweepDir}`);

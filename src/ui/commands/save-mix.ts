@@ -3,7 +3,6 @@ import path from "node:path";
 import * as vscode from "vscode";
 import type { SweepDefinition } from "../../protocol/sweep.ts";
 import { runCli } from "../../runs/run-cli.ts";
-import { endName } from "../../runs/sweeps/create-sweep.ts";
 import { DEFAULT_ALPHA, summariseSweep } from "../../runs/sweeps/summary.ts";
 import { InputError } from "../../util/errors.ts";
 import type { App } from "../app.ts";
@@ -35,11 +34,10 @@ export async function saveMix(
       ? chosenAlpha
       : await askAlpha(recommended?.alpha ?? DEFAULT_ALPHA);
   if (alpha === undefined) return undefined;
-  const tuned = definition.tuned ?? definition.adapter ?? "";
   const out = await askOutput({
     title: `${TITLE} (alpha ${alpha})`,
     prompt: "Folder for the mixed model; it must not exist yet",
-    name: `${endName(tuned)}-alpha-${alpha}`,
+    name: `${sweep.name}-alpha-${alpha}`,
     beside: definition.base,
   });
   if (out === undefined) return undefined;

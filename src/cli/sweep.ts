@@ -126,8 +126,7 @@ async function evaluateAll(work: Work): Promise<void> {
     signal.throwIfAborted();
     await writer.update({ status: "running", phase: `alpha ${alpha}: mixing` });
     await mkdir(path.dirname(model), { recursive: true });
-    // A signal of its own: whatever listens to it goes with it.
-    work.mixing.now = mix(alpha, model, AbortSignal.any([signal]));
+    work.mixing.now = mix(alpha, model, signal);
     await work.mixing.now;
     const results = await evaluateModel(model, work, alpha);
     signal.throwIfAborted();

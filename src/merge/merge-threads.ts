@@ -37,9 +37,16 @@ export async function runTensorJobs(
   const count = Math.min(MAX_THREADS, availableParallelism(), jobs.length);
   const file = path.join(__dirname, "merge-thread.cjs");
   const threads = Array.from({ length: count }, () => new Worker(file));
+  let abort = (): void => {};
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(options.signal?.reason as Error);
+  });
+  options.signal?.addEventListener("abort", abort);
   try {
-    await Promise.all(threads.map((thread) => feed(thread, waiting, options)));
+    const done = Promise.all(threads.map((thread) => feed(thread, waiting, options.onBytes)));
+    await Promise.race([done, aborted]);
   } finally {
+    options.signal?.removeEventListener("abort", abort);
     await Promise.all(threads.map((thread) => thread.terminate()));
   }
 }
@@ -62,7 +69,7 @@ async function runHere(jobs: readonly TensorJob[], { onBytes, signal }: JobOptio
 function feed(
   thread: Worker,
   waiting: Iterator<TensorJob>,
-  { onBytes, signal }: JobOptions,
+  onBytes: JobOptions["onBytes"],
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const next = (): void => {
@@ -82,7 +89,6 @@ function feed(
     });
     thread.once("error", reject);
     thread.once("exit", (code) => reject(new Error(`a merge thread ended with code ${code}`)));
-    signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
     next();
   });
 }

@@ -217,7 +217,7 @@ const optimizerSchema = z.strictObject({
     .record(z.string().min(1), z.number().positive())
     .optional()
     .describe(
-      'Peak learning rates of parts (discriminative fine-tuning): patterns over tensor names as in freeze, the last that matches counts, e.g. {"layers.[0-5]": 1e-5, "norm": 1e-4}.',
+      'Peak learning rates of parts (discriminative fine-tuning): patterns over tensor names as in freeze, the last that matches counts, e.g. {"layers.[0-5]": 1e-5, "norm": 1e-4}. Of a classification head beside virtual tokens 1e-3 unless said otherwise.',
     ),
   weightDecay: z.number().min(0).default(0).describe("Decoupled weight decay (AdamW)."),
   betas: z.tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)]).default([0.9, 0.999]),

@@ -27,6 +27,8 @@ const LEARNING_RATES: Readonly<Record<Method["type"], number>> = {
   head: 1e-3,
   full: 2e-5,
 };
+type Optimizer = Recipe["optimizer"];
+
 /** A model drawn at random takes, and needs, far larger steps than one that has been trained. */
 const FROM_SCRATCH_LEARNING_RATE = 1e-3;
 
@@ -54,6 +56,7 @@ export async function resolveRecipe(recipeFile: string): Promise<ResolvedRecipe>
     optimizer: {
       ...recipe.optimizer,
       learningRate: recipe.optimizer.learningRate ?? defaultLearningRate(recipe.method),
+      ...ratesOfParts(recipe),
     },
     source: {
       recipePath: file,
@@ -69,6 +72,14 @@ export async function resolveRecipe(recipeFile: string): Promise<ResolvedRecipe>
 export function defaultLearningRate(method: Method): number {
   if (method.type === "full" && method.init === "random") return FROM_SCRATCH_LEARNING_RATE;
   return LEARNING_RATES[method.type];
+}
+
+/** Virtual tokens need steps in which a head that is trained beside them never settles. */
+function ratesOfParts({ method, objective, optimizer }: Recipe): Pick<Optimizer, "learningRates"> {
+  const isVirtual = method.type === "prompt-tuning" || method.type === "prefix-tuning";
+  if (!isVirtual || objective.type !== "classification") return {};
+  // The last pattern that matches counts: the recipe's own come after.
+  return { learningRates: { score: LEARNING_RATES.head, ...optimizer.learningRates } };
 }
 
 /** @throws InputError */

@@ -3,10 +3,8 @@
  * widened, combined by a method, rounded once, written. Synchronous, and plain data goes in, so that a thread
  * of its own can do it (merge-thread.ts).
  */
-import { closeSync, openSync, readSync, writeSync } from "node:fs";
 import { InputError } from "../util/errors.ts";
 import { DTYPE_BYTES, type FloatDType, narrow, toFloat32, widen } from "../weights/dtype.ts";
-import type { TensorInfo } from "../weights/safetensors.ts";
 import {
   type Figures,
   type MergeTensor,
@@ -15,6 +13,8 @@ import {
 } from "./methods/method.ts";
 import type { MethodName } from "../protocol/merge-config.ts";
 import { METHODS } from "./methods/registry.ts";
+import { type OpenFiles, type Source, readFully, writeFully } from "./tensor-bytes.ts";
+import { sumBfloat16 } from "./sum-bfloat16.ts";
 
 /** What is read of each model at a time: enough that the disk is read at full speed. */
 const PIECE_ELEMENTS = 2 ** 19;
@@ -23,8 +23,6 @@ const STRETCH_ELEMENTS = 2 * STRETCH_ALIGNMENT;
 /** Bytes that are copied at a time, where one model's values are taken as they are. */
 const COPY_BYTES = 2 ** 22;
 
-export type Source = Pick<TensorInfo, "name" | "file" | "byteOffset" | "byteLength" | "dtype">;
-
 export interface TensorJob {
   method: MethodName;
   tensor: MergeTensor;
@@ -32,32 +30,6 @@ export interface TensorJob {
   models: readonly Source[];
   /** The file is there already, of its whole length. */
   output: { name: string; file: string; byteOffset: number; dtype: FloatDType };
-}
-
-/** Files stay open from one tensor to the next. */
-export class OpenFiles {
-  readonly #descriptors = new Map<string, number>();
-
-  reading(file: string): number {
-    return this.#open(file, "r");
-  }
-
-  writing(file: string): number {
-    return this.#open(file, "r+");
-  }
-
-  close(): void {
-    for (const descriptor of this.#descriptors.values()) closeSync(descriptor);
-    this.#descriptors.clear();
-  }
-
-  #open(file: string, mode: "r" | "r+"): number {
-    const known = this.#descriptors.get(file);
-    if (known !== undefined) return known;
-    const descriptor = openSync(file, mode);
-    this.#descriptors.set(file, descriptor);
-    return descriptor;
-  }
 }
 
 /**
@@ -74,6 +46,8 @@ export function runTensorJob(
   const copied = method.copies(tensor.parameters);
   const only = copied === "base" ? base : models[copied ?? -1];
   if (only?.dtype === output.dtype) return copyTensor(only, { output, files, onBytes });
+  const factors = method.factors?.(tensor.parameters);
+  if (factors && sumBfloat16(job, factors, { files, onBytes })) return;
   let figures: Figures = {};
   for (const pass of method.passes(tensor)) {
     if (pass.isNeedless?.(figures)) continue;
@@ -217,26 +191,5 @@ class TensorWriter {
     this.#written += this.#filled;
     this.#onBytes(this.#filled);
     this.#filled = 0;
-  }
-}
-
-function readFully(
-  { name, file, byteOffset }: Source,
-  bytes: Uint8Array,
-  { files, start }: { files: OpenFiles; start: number },
-): void {
-  for (let done = 0; done < bytes.length;) {
-    const position = byteOffset + start + done;
-    const read = readSync(files.reading(file), bytes, done, bytes.length - done, position);
-    if (read === 0) {
-      throw new InputError(`${file}: tensor ${name} ends early, at byte ${start + done}`);
-    }
-    done += read;
-  }
-}
-
-function writeFully(descriptor: number, bytes: Uint8Array, position: number): void {
-  for (let done = 0; done < bytes.length;) {
-    done += writeSync(descriptor, bytes, done, bytes.length - done, position + done);
   }
 }

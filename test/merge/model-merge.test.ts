@@ -17,8 +17,8 @@ after(() => rmSync(dir, { recursive: true }));
 let count = 0;
 
 /** A fine-tune of the golden's: each weight moved by its own pseudo-random step. */
-async function tuned(variant: string, dtype: "F32" | "BF16" | "F16"): Promise<string> {
-  const folder = path.join(dir, `tuned-${variant}-${dtype}`);
+async function tuned(variant: string, dtype: "F32" | "BF16" | "F16", step = 0.1): Promise<string> {
+  const folder = path.join(dir, `tuned-${variant}-${dtype}-${step}`);
   cpSync(goldenModel(variant), folder, {
     recursive: true,
     filter: (file) => !/\.safetensors$|index\.json$|adapter$/u.test(file),
@@ -31,7 +31,7 @@ async function tuned(variant: string, dtype: "F32" | "BF16" | "F16"): Promise<st
   }[] = [];
   for (const { name, shape, ...info } of (await readModelWeights(goldenModel(variant))).values()) {
     const values = (await readTensor({ name, shape, ...info })).map(
-      (value, i) => value + 0.1 * Math.sin(1 + i * 12.9898),
+      (value, i) => value + step * Math.sin(1 + i * 12.9898),
     );
     tensors.push({ name, dtype, shape, data: fromFloat32(values, dtype) });
   }
@@ -84,6 +84,39 @@ function roundTrip(values: Float32Array, dtype: string): Float32Array {
     (half) => new Float32Array(Uint32Array.of(half << 16).buffer)[0]!,
   );
 }
+
+test("two in bfloat16: exactly the double-precision sum, rounded; what is not finite is named", async () => {
+  const [one, two] = [await tuned("tied", "BF16"), await tuned("tied", "BF16", -0.3)];
+  for (const [p, q] of [
+    [0.7, 0.3],
+    [1.5, -0.25],
+  ] as const) {
+    const out = await readModelWeights(await merged([one, p], [two, q]));
+    const [a, b] = [await readModelWeights(one), await readModelWeights(two)];
+    for (const [name, info] of out) {
+      const [x, y] = [await readTensor(a.get(name)!), await readTensor(b.get(name)!)];
+      const sums = Float32Array.from(x, (value, i) => p * value + q * y[i]!);
+      assert.deepEqual(await readTensor(info), roundTrip(sums, "BF16"), name);
+    }
+  }
+  await refuses(merged([one, 1e45], [two, 1e45]), /which BF16 cannot hold; lower the weights/);
+  const damaged = path.join(dir, "damaged-bfloat16");
+  cpSync(two, damaged, { recursive: true });
+  const file = path.join(damaged, "model.safetensors");
+  const last = [...(await readModelWeights(damaged)).values()].at(-1)!;
+  for (const [pattern, shown] of [
+    [0xff81, "NaN"],
+    [0x7f80, "Infinity"],
+  ] as const) {
+    const bytes = readFileSync(file);
+    bytes.writeUInt16LE(pattern, last.byteOffset + last.byteLength - 2);
+    writeFileSync(file, bytes);
+    await refuses(
+      merged([one, 0.5], [damaged, 0.5]),
+      new RegExp(`tensor ${last.name} holds ${shown}: the model is damaged`),
+    );
+  }
+});
 
 test("all the weight on one model is that model, bit for bit", async () => {
   const [base, other] = [goldenModel("tied"), await tuned("tied", "F32")];

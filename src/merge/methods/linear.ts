@@ -17,11 +17,12 @@ export const linear: Method = {
     const isAlone = weights.filter((weight) => weight !== 0).length === 1;
     return isAlone && weights[only] === 1 ? only : undefined;
   },
+  factors,
   passes: () => NO_PASSES,
   combine: ({ models }, { parameters }) => {
     const [a, b] = models;
     // Two is what nearly everyone mixes.
-    if (a && b && models.length === 2) return sumOfTwo(a, b, factors(parameters));
+    if (a && b && models.length === 2) return sumInPlace(a, b, factors(parameters));
     const sums = new Float64Array(models[0]?.length ?? 0);
     for (const [index, weight] of factors(parameters).entries()) {
       const values = models[index]!;
@@ -31,15 +32,14 @@ export const linear: Method = {
   },
 };
 
-/** In double precision, rounded when it is stored. */
-function sumOfTwo(
+/** a ← p·a + q·b, in double precision, rounded when it is stored. */
+function sumInPlace(
   a: Float32Array,
   b: Float32Array,
-  [first = 0, second = 0]: readonly number[],
+  [p = 0, q = 0]: readonly number[],
 ): Float32Array {
-  const sums = new Float32Array(a.length);
-  for (let i = 0; i < sums.length; i++) sums[i] = first * a[i]! + second * b[i]!;
-  return sums;
+  for (let i = 0; i < a.length; i++) a[i] = p * a[i]! + q * b[i]!;
+  return a;
 }
 
 function factors({ weight, normalize }: TensorParameters): readonly number[] {

@@ -77,6 +77,8 @@ export interface Method {
   defaults: { normalize: boolean; rescale: boolean };
   /** The one whose values the result has, where the parameters say so: copied bit for bit. */
   copies: (parameters: TensorParameters) => "base" | number | undefined;
+  /** Where the result is Σ factorᵢ·Wᵢ of the models and nothing else: the factors. */
+  factors?: (parameters: TensorParameters) => readonly number[];
   /** None for most. */
   passes: (tensor: MergeTensor) => readonly Pass[];
   /** @returns as many elements as the stretch has; may be one of its arrays */

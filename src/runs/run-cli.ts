@@ -10,7 +10,8 @@ export interface CliOptions {
   cwd?: string;
   signal: AbortSignal;
   onOutput?: (text: string) => void;
-  onErrorOutput?: (text: string) => void;
+  /** Each line of standard error: how far it is. */
+  onProgress?: (line: string) => void;
 }
 
 const KILL_AFTER_MS = 3_000;
@@ -21,7 +22,7 @@ const MAX_KEPT_CHARS = 16_384;
  * @throws InputError with the last line that the command wrote to its standard error
  */
 export function runCli(options: CliOptions): Promise<boolean> {
-  const { cliPath, args, cwd, signal, onOutput, onErrorOutput } = options;
+  const { cliPath, args, cwd, signal, onOutput, onProgress } = options;
   if (signal.aborted) return Promise.resolve(false);
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [cliPath, ...args], {
@@ -40,7 +41,7 @@ export function runCli(options: CliOptions): Promise<boolean> {
     child.stdout.setEncoding("utf8").on("data", (text: string) => onOutput?.(text));
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       errors = (errors + text).slice(-MAX_KEPT_CHARS);
-      onErrorOutput?.(text);
+      for (const line of text.split(/[\r\n]+/)) if (line.trim() !== "") onProgress?.(line.trim());
     });
     child.once("error", reject);
     child.once("close", (code, killedBy) => {

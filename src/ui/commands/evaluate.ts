@@ -42,13 +42,7 @@ export async function evaluate(app: App, argument: unknown): Promise<string | un
         args: evalArguments(comparison, data),
         signal,
         onOutput: (text) => (printed += text),
-        onErrorOutput: (text) =>
-          report(
-            text
-              .trim()
-              .split(/[\r\n]/)
-              .at(-1) ?? "",
-          ),
+        onProgress: report,
       });
       if (!isWhole) return false;
       results.push(...evaluationTableSchema.parse(JSON.parse(printed)).results);

@@ -39,7 +39,7 @@ export async function generate(app: App, argument: unknown): Promise<void> {
         args: generateArguments(generator, prompt),
         signal,
         onOutput: (text) => transcript.append(text),
-        onErrorOutput: (text) => app.log.debug(text.trimEnd()),
+        onProgress: (line) => app.log.debug(line),
       }),
     );
     // The command ends its text with a newline of its own.

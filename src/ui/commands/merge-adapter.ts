@@ -1,7 +1,6 @@
 /** Adapter → base → output folder; the merge itself is a child process that can be cancelled. */
 import path from "node:path";
 import * as vscode from "vscode";
-import { runCli } from "../../runs/run-cli.ts";
 import type { App } from "../app.ts";
 import type { AdapterEntry } from "../catalogs/adapter-catalog.ts";
 import { requireTrust } from "../trust.ts";
@@ -10,7 +9,7 @@ import { asRow } from "../views/rows.ts";
 import { askOutput } from "./ask-output.ts";
 import { resolveBase } from "./pick-generator.ts";
 import { runDirOf } from "./pick-run.ts";
-import { withCancel } from "./with-cancel.ts";
+import { writeModel } from "./write-model.ts";
 
 const TITLE = "Merge Adapter into Base";
 
@@ -28,33 +27,12 @@ export async function mergeAdapter(app: App, argument: unknown): Promise<string 
     beside: base,
   });
   if (out === undefined) return undefined;
-  const done = await withCancel(
-    `Merging ${adapter.label} into ${path.basename(base)}`,
-    (signal, report) =>
-      runCli({
-        cliPath: app.cliPath,
-        args: ["merge", base, "--adapter", adapter.path, "--out", out],
-        signal,
-        onErrorOutput: (text) =>
-          report(
-            text
-              .trim()
-              .split(/[\r\n]/)
-              .at(-1) ?? "",
-          ),
-      }),
-  );
-  if (!done) return undefined;
-  app.log.info(`merged ${adapter.path} into ${base}: ${out}`);
-  app.models.invalidate();
-  void offerResult(out);
-  return out;
-}
-
-async function offerResult(out: string): Promise<void> {
-  const message = `Merged: ${path.basename(out)} is a whole model now.`;
-  const chosen = await vscode.window.showInformationMessage(message, "Show Base Models");
-  if (chosen) await vscode.commands.executeCommand("retune.models.focus");
+  const isWritten = await writeModel(app, {
+    title: `Merging ${adapter.label} into ${path.basename(base)}`,
+    args: ["merge", base, "--adapter", adapter.path, "--out", out],
+    message: `Merged: ${path.basename(out)} is a whole model now.`,
+  });
+  return isWritten ? out : undefined;
 }
 
 async function adapterFrom(app: App, argument: unknown): Promise<AdapterEntry | undefined> {

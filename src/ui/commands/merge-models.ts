@@ -1,13 +1,12 @@
 /** Models → method → its one number → output folder; `retune merge` does the work and can be cancelled. */
 import path from "node:path";
 import * as vscode from "vscode";
-import { runCli } from "../../runs/run-cli.ts";
 import type { App } from "../app.ts";
 import { requireTrust } from "../trust.ts";
 import { describeModel } from "../views/models-tree.ts";
 import { askOutput } from "./ask-output.ts";
 import { baseOf, pickBase } from "./pick-base.ts";
-import { withCancel } from "./with-cancel.ts";
+import { writeModel } from "./write-model.ts";
 
 const TITLE = "Merge Models";
 
@@ -51,29 +50,12 @@ export async function mergeModels(app: App, argument: unknown): Promise<string |
     beside: first,
   });
   if (out === undefined) return undefined;
-  const args = ["merge", ...models, "--method", method.method, ...options, "--out", out];
-  const done = await withCancel(`Merging ${models.length} models`, (signal, report) =>
-    runCli({
-      cliPath: app.cliPath,
-      args,
-      signal,
-      onErrorOutput: (text) =>
-        report(
-          text
-            .trim()
-            .split(/[\r\n]/)
-            .at(-1) ?? "",
-        ),
-    }),
-  );
-  if (!done) return undefined;
-  app.log.info(`merged ${models.join(", ")} by ${method.method}: ${out}`);
-  app.models.invalidate();
-  const message = `Merged: ${path.basename(out)} is a whole model now.`;
-  void vscode.window.showInformationMessage(message, "Show Base Models").then((chosen) => {
-    if (chosen) void vscode.commands.executeCommand("retune.models.focus");
+  const isWritten = await writeModel(app, {
+    title: `Merging ${models.length} models`,
+    args: ["merge", ...models, "--method", method.method, ...options, "--out", out],
+    message: `Merged: ${path.basename(out)} is a whole model now.`,
   });
-  return out;
+  return isWritten ? out : undefined;
 }
 
 async function pickModels(app: App, first: string | undefined): Promise<string[] | undefined> {

@@ -2,14 +2,13 @@
 import path from "node:path";
 import * as vscode from "vscode";
 import type { SweepDefinition } from "../../protocol/sweep.ts";
-import { runCli } from "../../runs/run-cli.ts";
 import { DEFAULT_ALPHA, summariseSweep } from "../../runs/sweeps/summary.ts";
 import { InputError } from "../../util/errors.ts";
 import type { App } from "../app.ts";
 import { requireTrust } from "../trust.ts";
 import { askOutput } from "./ask-output.ts";
 import { sweepFrom } from "./pick-sweep.ts";
-import { withCancel } from "./with-cancel.ts";
+import { writeModel } from "./write-model.ts";
 
 const TITLE = "Save This Model";
 
@@ -41,26 +40,12 @@ export async function saveMix(
     beside: definition.base,
   });
   if (out === undefined) return undefined;
-  const args = ["interpolate", ...ends(definition), "--alpha", String(alpha), "--out", out];
-  const done = await withCancel(`Mixing ${sweep.name} at alpha ${alpha}`, (signal, report) =>
-    runCli({
-      cliPath: app.cliPath,
-      args,
-      signal,
-      onErrorOutput: (text) =>
-        report(
-          text
-            .trim()
-            .split(/[\r\n]/)
-            .at(-1) ?? "",
-        ),
-    }),
-  );
-  if (!done) return undefined;
-  app.log.info(`saved alpha ${alpha} of ${sweep.dir}: ${out}`);
-  app.models.invalidate();
-  void offerResult(out, alpha);
-  return out;
+  const isWritten = await writeModel(app, {
+    title: `Mixing ${sweep.name} at alpha ${alpha}`,
+    args: ["interpolate", ...ends(definition), "--alpha", String(alpha), "--out", out],
+    message: `Saved: ${path.basename(out)} is the model at alpha ${alpha}.`,
+  });
+  return isWritten ? out : undefined;
 }
 
 function ends({ base, tuned, adapter }: SweepDefinition): string[] {
@@ -80,10 +65,4 @@ async function askAlpha(proposed: number): Promise<number | undefined> {
 
 function isAlpha(text: string): boolean {
   return text.trim() !== "" && Number(text) >= 0 && Number(text) <= 1;
-}
-
-async function offerResult(out: string, alpha: number): Promise<void> {
-  const message = `Saved: ${path.basename(out)} is the model at alpha ${alpha}.`;
-  const chosen = await vscode.window.showInformationMessage(message, "Show Base Models");
-  if (chosen) await vscode.commands.executeCommand("retune.models.focus");
 }

@@ -1,0 +1,27 @@
+import * as vscode from "vscode";
+import { runCli } from "../../runs/run-cli.ts";
+import type { App } from "../app.ts";
+import { withCancel } from "./with-cancel.ts";
+
+interface Writing {
+  /** Of the progress notification. */
+  title: string;
+  /** Of the `retune` command that writes the model. */
+  args: readonly string[];
+  /** Said when it is there. */
+  message: string;
+}
+
+/** A command that writes a model, under a notification that can cancel it. @returns whether it is written */
+export async function writeModel(app: App, { title, args, message }: Writing): Promise<boolean> {
+  const done = await withCancel(title, (signal, report) =>
+    runCli({ cliPath: app.cliPath, args, signal, onProgress: report }),
+  );
+  if (!done) return false;
+  app.log.info(`retune ${args.join(" ")}`);
+  app.models.invalidate();
+  void vscode.window.showInformationMessage(message, "Show Base Models").then((chosen) => {
+    if (chosen) void vscode.commands.executeCommand("retune.models.focus");
+  });
+  return true;
+}

@@ -19,6 +19,7 @@ import type { TensorJob } from "./tensor-job.ts";
 
 /** Of the files of a model whose layers are rearranged; what transformers writes. */
 const MAX_SHARD_BYTES = 5e9;
+const CONFIG_FILE = "config.json";
 const TOKENIZER_FILE =
   /^(tokenizer|special_tokens_map|added_tokens|vocab|merges|spiece|chat_template|additional_chat_templates)/u;
 
@@ -72,8 +73,12 @@ export async function writeMergedFolder(folder: MergedFolder): Promise<void> {
     if (shards.length > 1 || hadIndex) await writeIndex(temporary, shards);
     await writeFile(path.join(temporary, "README.md"), folder.card, { flush: true });
     // Last: without config.json no folder passes for a model, whatever was killed when.
-    for (const [dir, names] of side.from) await copySideFiles(dir, names, temporary);
-    await writeConfig(temporary, { referenceDir, changes: folder.config });
+    const isCopied = Object.keys(folder.config).length === 0;
+    for (const [dir, names] of side.from) {
+      const copied = names.filter((name) => name !== CONFIG_FILE || isCopied);
+      await copySideFiles(dir, copied, temporary);
+    }
+    if (!isCopied) await writeConfig(temporary, { referenceDir, changes: folder.config });
   }).catch((error: unknown) => {
     // The system's own message names the call, not the folder.
     if (!(error instanceof Error && "syscall" in error)) throw error;
@@ -178,9 +183,8 @@ async function writeConfig(
   dir: string,
   { referenceDir, changes }: { referenceDir: string; changes: Readonly<Record<string, unknown>> },
 ): Promise<void> {
-  if (Object.keys(changes).length === 0) return;
-  const text = await readFile(path.join(referenceDir, "config.json"), "utf8");
+  const text = await readFile(path.join(referenceDir, CONFIG_FILE), "utf8");
   const config = { ...(JSON.parse(text.replace(/^\uFEFF/u, "")) as object), ...changes };
-  const file = path.join(dir, "config.json");
+  const file = path.join(dir, CONFIG_FILE);
   await writeFile(file, `${JSON.stringify(config, null, 2)}\n`, { flush: true });
 }

@@ -26,8 +26,7 @@ suite("the interpolation lab", { concurrency: false }, () => {
   });
 
   test("Interpolate… of a run asks for data and their roles, and its curve grows", async () => {
-    const items = await window.contextMenu("Runs", /^run-finished$/);
-    await items.filter({ hasText: "Interpolate…" }).click();
+    await window.runFromMenu("Runs", /^run-finished$/, "Interpolate…");
     await window.tick("data/other.jsonl");
     await window.acceptTicked();
     await window.answer("What is data/eval.jsonl for?", "In-distribution test");
@@ -85,26 +84,27 @@ suite("the interpolation lab", { concurrency: false }, () => {
     await window.page.locator(".quick-input-widget .quick-input-box input").waitFor();
     await window.page.keyboard.press("Enter");
     const file = path.join(session.workspace, "tiny-to-run-finished.csv");
-    await until(() => (existsSync(file) ? true : undefined), { what: () => file });
+    // It is opened when it is whole.
+    await window.tab(/^tiny-to-run-finished\.csv/).waitFor();
     const lines = readFileSync(file, "utf8").trim().split("\r\n");
     assert.match(lines[0] ?? "", /^alpha,data,role,loss,accuracy/);
     assert.equal(lines.length, 1 + 21 * 3);
-    await window.tab(/^tiny-to-run-finished\.csv/).waitFor();
   });
 
   test("after a window reload the panel is there again, with what was chosen", async () => {
     await window.tab(TITLE).click();
+    const page = window.webview();
+    // A page that is still being loaded takes the focus when it is there, and closes the palette.
+    await page.locator("h1").click();
     await window.reload();
     await window.tab(TITLE).waitFor();
-    const page = window.webview();
     await page.locator("output.chosen").getByText("0.3", { exact: true }).waitFor();
     assert.equal(await page.locator("#metric").inputValue(), "perplexity");
     assert.equal(await page.locator(".dot").count(), 21);
   });
 
   test("a failure is told in the panel; the sweep is continued or deleted from its row", async () => {
-    const items = await window.contextMenu("Runs", /^run-finished$/);
-    await items.filter({ hasText: "Interpolate…" }).click();
+    await window.runFromMenu("Runs", /^run-finished$/, "Interpolate…");
     await window.tick("broken/torn.jsonl");
     await window.acceptTicked();
     await window.answer("What is data/eval.jsonl for?", "In-distribution test");

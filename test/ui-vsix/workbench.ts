@@ -161,6 +161,21 @@ export class Workbench {
     return items;
   }
 
+  /** Runs an item of a row's menu. What a window opens just after it was loaded may not be enabled yet, and stays so. */
+  async runFromMenu(view: string, label: string | RegExp, item: string): Promise<void> {
+    const clicked = async (): Promise<true | undefined> => {
+      const items = await this.contextMenu(view, label);
+      const chosen = items.filter({ hasText: item });
+      if ((await chosen.getAttribute("aria-disabled")) !== "true") {
+        await chosen.click();
+        return true;
+      }
+      await this.page.keyboard.press("Escape");
+      return undefined;
+    };
+    await until(clicked, { what: () => `${item} of ${label}, enabled` });
+  }
+
   async openFile(name: string): Promise<void> {
     await this.page.keyboard.press("Control+P");
     await this.type(name);

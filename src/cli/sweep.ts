@@ -1,7 +1,6 @@
 /** Works on a sweep's folder: every alpha that has no point yet is mixed, evaluated and thrown away. */
 import { appendFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { controlSchema } from "../protocol/run-folder.ts";
 import {
   SWEEP_FILES,
   type SweepDefinition,
@@ -18,6 +17,7 @@ import {
   readChecked,
   takenOver,
 } from "../trainer/state-writer.ts";
+import { isStopRequested } from "../trainer/stop-request.ts";
 import { InputError, errorMessage, hasCode } from "../util/errors.ts";
 import { openEvaluator } from "./evaluate-file.ts";
 
@@ -188,10 +188,7 @@ function stopRequests(
   stop.addEventListener("abort", abort);
   if (stop.aborted) abort();
   const timer = setInterval(() => {
-    void readFile(path.join(sweepDir, SWEEP_FILES.control), "utf8")
-      .then((text) => controlSchema.parse(JSON.parse(text)))
-      .then(({ request }) => (request === "stop" ? abort() : undefined))
-      .catch(() => undefined);
+    void isStopRequested(sweepDir).then((isAsked) => (isAsked ? abort() : undefined));
   }, CONTROL_INTERVAL_MS);
   const dispose = (): void => {
     clearInterval(timer);

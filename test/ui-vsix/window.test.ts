@@ -64,15 +64,18 @@ suite("the packaged extension", { concurrency: false }, () => {
     await window.pick("data/train.jsonl");
     await window.enter("Name of the run");
     await window.pick("Start now");
-    await window.tab(/^tiny-train/).waitFor();
-    const toast = window.notification(/tiny-train finished/);
+    await window.tab(/^tiny-lora-train/).waitFor();
+    const toast = window.notification(/tiny-lora-train finished/);
     await toast.waitFor({ timeout: RUN_LIMIT_MS });
     await window.webview().getByRole("status").getByText("Finished").waitFor();
-    await window.row("Adapters", /^tiny-train$/).waitFor();
-    assert.match(await window.row("Adapters", /^tiny-train$/).innerText(), /LoRA r=8 · tiny/);
+    await window.row("Adapters", /^tiny-lora-train$/).waitFor();
+    assert.match(
+      await window.row("Adapters", /^tiny-lora-train$/).innerText(),
+      /\d\.\d+ · LoRA r=8 · \d\d:\d\d/,
+    );
     await window
-      .row("Runs", /^tiny-train$/)
-      .filter({ hasText: /eval loss \d/ })
+      .row("Runs", /^tiny-lora-train$/)
+      .filter({ hasText: /\d\.\d+ · LoRA · \d\d:\d\d/ })
       .waitFor();
     // Trees have been redrawn since; a second message would have come with that.
     assert.equal(await toast.count(), 1);
@@ -81,11 +84,11 @@ suite("the packaged extension", { concurrency: false }, () => {
 
   test("Generate… of the notification asks and streams an answer", async () => {
     await window
-      .notification(/tiny-train finished/)
+      .notification(/tiny-lora-train finished/)
       .getByRole("button", { name: "Generate…" })
       .click();
     await window.enter("What do you want to say", "Say 1");
-    await window.tab(/^tiny-train\.md/).waitFor();
+    await window.tab(/^tiny-lora-train\.md/).waitFor();
     const answer = window.page.locator(".view-line", { hasText: /^>\sSay\s1$/ });
     await answer.waitFor();
     await window.command("View: Close All Editors");

@@ -38,6 +38,12 @@ export interface TensorLeaf {
   model: ModelEntry;
   tensor: TensorRow;
 }
+export interface AdapterGroupRow {
+  kind: "adapterGroup";
+  /** What the adapters name as their base; "" where they name none. */
+  base: string;
+  adapters: readonly AdapterEntry[];
+}
 export interface AdapterRow {
   kind: "adapter";
   adapter: AdapterEntry;
@@ -51,6 +57,7 @@ type Row =
   | ModelRow
   | LayerRow
   | TensorLeaf
+  | AdapterGroupRow
   | AdapterRow;
 
 /** A command's argument as a row, when it came from one of our trees. */

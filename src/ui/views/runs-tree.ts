@@ -4,8 +4,8 @@ import { isActive, isLive } from "../../runs/run-status.ts";
 import type { RunStore } from "../../runs/run-store.ts";
 import type { SweepStore } from "../../runs/sweeps/sweep-store.ts";
 import { COMMANDS } from "../command-ids.ts";
-import { describeRun, progressOf, stepText } from "../run-text.ts";
-import { formatCount, formatLoss } from "../../util/format.ts";
+import { progressOf, runRowText, stepText } from "../run-text.ts";
+import { formatCount, formatDuration, formatLoss, shortenMiddle } from "../../util/format.ts";
 import { shortPaths } from "../short-paths.ts";
 import { factsTooltip } from "./markdown.ts";
 import type { RunGroupRow, RunRow, SweepGroupRow, SweepRow } from "./rows.ts";
@@ -18,6 +18,17 @@ import { sweepItem } from "./sweep-item.ts";
 const REDRAW_INTERVAL_MS = 2_000;
 /** A new state changes what can be done with a run: its buttons must not lag behind. */
 const NEW_STATE_DELAY_MS = 100;
+
+/** In the order of the view; a run is in one. */
+const GROUPS: readonly { label: string; holds: (run: Run) => boolean }[] = [
+  { label: "Active", holds: ({ status }) => isActive(status) },
+  { label: "Finished", holds: ({ status }) => status === "finished" },
+  { label: "Stopped", holds: ({ status }) => status === "stopped" || status === "interrupted" },
+  { label: "Failed", holds: ({ status }) => status === "failed" },
+];
+
+/** What a side bar of default width shows beside a figure, a method and a time. */
+const MAX_NAME_CHARS = 20;
 
 type Row = RunGroupRow | RunRow | SweepGroupRow | SweepRow;
 
@@ -72,10 +83,11 @@ export class RunsTree implements vscode.TreeDataProvider<Row> {
     clearTimeout(this.#whole);
     this.#whole = undefined;
     const runs = this.#store.runs();
-    const groups: RunGroupRow[] = [
-      { kind: "runGroup", label: "Active", runs: runs.filter((run) => isActive(run.status)) },
-      { kind: "runGroup", label: "Finished", runs: runs.filter((run) => !isActive(run.status)) },
-    ];
+    const groups = GROUPS.map(({ label, holds }): RunGroupRow => ({
+      kind: "runGroup",
+      label,
+      runs: runs.filter(holds),
+    }));
     const sweeps = this.#sweeps.items();
     return [
       ...groups.filter((group) => group.runs.length > 0),
@@ -140,8 +152,8 @@ function groupItem(label: string, count: number, contextValue: string): vscode.T
 }
 
 function runItem(run: Run): vscode.TreeItem {
-  const item = new vscode.TreeItem(run.name);
-  const description = shortPaths(describeRun(run));
+  const item = new vscode.TreeItem(shortenMiddle(run.name, MAX_NAME_CHARS));
+  const description = shortPaths(runRowText(run));
   item.id = run.dir;
   item.description = description;
   item.iconPath = runIcon(run);
@@ -206,6 +218,7 @@ function runTooltip(run: Run): vscode.MarkdownString {
     ["Base model", recipe?.base],
     ["Data", recipe?.data.train],
     ["Created", state && new Date(state.createdAt).toLocaleString()],
+    ["Trained for", state?.elapsedMs === undefined ? undefined : formatDuration(state.elapsedMs)],
     ["Folder", run.dir],
   ]);
 }

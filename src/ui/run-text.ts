@@ -97,10 +97,7 @@ export function describeRun(run: Run, now = Date.now()): string {
     case "starting":
       return state.phase ?? "starting";
     case "running":
-      return joined(
-        stepText(run),
-        state.loss === undefined ? state.phase : `loss ${formatLoss(state.loss)}`,
-      );
+      return joined(stepText(run), runningText(state));
     case "stopping":
       return joined(stepText(run), "stopping");
     case "finished":
@@ -117,6 +114,10 @@ export function describeRun(run: Run, now = Date.now()): string {
     case "failed":
       return state.message ?? "failed";
   }
+}
+
+function runningText({ loss, phase }: NonNullable<Run["state"]>): string | undefined {
+  return loss === undefined ? phase : `loss ${formatLoss(loss)}`;
 }
 
 function endedText(state: NonNullable<Run["state"]>, now: number): string {

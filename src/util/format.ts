@@ -73,7 +73,7 @@ const MONTHS = [
 
 /** A name of at most `most` characters: the middle goes, since names of one family differ at their end. */
 export function shortenMiddle(name: string, most: number): string {
-  const characters = [...name];
+  const characters = Array.from(new Intl.Segmenter().segment(name), ({ segment }) => segment);
   if (characters.length <= most) return name;
   const end = Math.floor((most - 1) / 2);
   return `${characters.slice(0, most - 1 - end).join("")}…${characters.slice(-end).join("")}`;

@@ -45,7 +45,7 @@ function lossText(run: Run): string | undefined {
 }
 
 /** "LoRA", in few letters: it stands in rows of a side bar. */
-export function methodWord(run: Pick<Run, "recipe">): string | undefined {
+function methodWord(run: Pick<Run, "recipe">): string | undefined {
   const method = run.recipe?.method;
   if (method === undefined) return undefined;
   return method.type === "lora" ? VARIANT_WORDS[method.variant] : METHOD_WORDS[method.type];

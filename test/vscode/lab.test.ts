@@ -95,8 +95,8 @@ suite("interpolation lab", () => {
   });
 
   test("the sweep is found in the Runs view, and one panel shows it however often it is opened", async () => {
-    const { store, sweeps } = await retune();
-    const tree = new RunsTree(store, sweeps);
+    const { store, sweeps, evaluations } = await retune();
+    const tree = new RunsTree({ store, sweeps, evaluations });
     const group = (await tree.getChildren()).at(-1);
     assert.equal(group?.kind, "sweepGroup");
     const [row] = await tree.getChildren(group);

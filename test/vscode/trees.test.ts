@@ -57,9 +57,9 @@ suite("trees", () => {
   });
 
   test("runs are grouped, newest first, each with its state", async () => {
-    const { store, sweeps } = await retune();
+    const { store, sweeps, evaluations } = await retune();
     await store.refresh();
-    const tree = new RunsTree(store, sweeps);
+    const tree = new RunsTree({ store, sweeps, evaluations });
     const lines = await print(tree, 2);
     tree.dispose();
     const groups = lines.filter((line) => !line.startsWith(" "));

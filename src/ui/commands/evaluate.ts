@@ -26,7 +26,7 @@ interface Comparison {
   adapters: Named[];
 }
 
-/** @returns what exports name the evaluation by */
+/** @returns the file that keeps the evaluation; undefined when cancelled */
 export async function evaluate(app: App, argument: unknown): Promise<string | undefined> {
   requireTrust();
   const comparisons = await comparisonsFrom(app, argument);
@@ -49,7 +49,13 @@ export async function evaluate(app: App, argument: unknown): Promise<string | un
     }
     return true;
   });
-  return done ? app.evaluations.show(results) : undefined;
+  if (!done) return undefined;
+  const folder = vscode.workspace.workspaceFolders?.find(({ uri }) => uri.scheme === "file");
+  // Without an open folder it is kept where VS Code keeps what is ours.
+  const { fsPath } = folder?.uri ?? app.context.globalStorageUri;
+  const file = await app.evaluationPanels.keep(fsPath, results);
+  app.evaluations.invalidate();
+  return file;
 }
 
 function evalArguments({ models, adapters }: Comparison, data: readonly Named[]): string[] {

@@ -1,84 +1,123 @@
-/** Evaluations that are shown, each in a tab of its own, and their export. They last as long as their tab. */
+/** Evaluations, each a file of the open folder and a tab that comes back after a reload; and their export. */
 import { randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import * as vscode from "vscode";
+import * as z from "zod";
 import { EVALUATION_COLUMNS, type EvaluationResult } from "../../protocol/evaluation.ts";
+import {
+  type EvaluationFile,
+  readSavedEvaluation,
+  saveEvaluation,
+} from "../../runs/evaluations.ts";
 import { toCsv } from "../../util/csv.ts";
-import { InputError } from "../../util/errors.ts";
+import { errorMessage, InputError } from "../../util/errors.ts";
 import { COMMANDS } from "../command-ids.ts";
+import { shortPaths } from "../short-paths.ts";
 import { evaluationHtml } from "./evaluation-html.ts";
+import { panelTitle } from "./load-page.ts";
 
+const VIEW_TYPE = "retune.evaluation";
 const FORMATS = {
   csv: (results: readonly EvaluationResult[]) => toCsv(EVALUATION_COLUMNS, results),
   json: (results: readonly EvaluationResult[]) => `${JSON.stringify({ results }, null, 2)}\n`,
 } as const;
-type ExportFormat = keyof typeof FORMATS;
 
 /** What the page's links say; `target` leaves the question out where to. */
-interface ExportRequest {
-  id: string;
-  format: ExportFormat;
-  target?: string;
-}
+const exportRequestSchema = z.object({
+  file: z.string(),
+  format: z.enum(["csv", "json"]),
+  target: z.string().optional(),
+});
+const pageStateSchema = z.object({ file: z.string() });
 
 export class EvaluationPanels implements vscode.Disposable {
-  readonly #shown = new Map<
-    string,
-    { panel: vscode.WebviewPanel; results: readonly EvaluationResult[] }
-  >();
+  readonly #open = new Map<string, vscode.WebviewPanel>();
+  readonly #serializer = vscode.window.registerWebviewPanelSerializer(VIEW_TYPE, {
+    deserializeWebviewPanel: async (panel, stored: unknown) => {
+      const state = pageStateSchema.safeParse(stored);
+      const saved = state.data && (await readSavedEvaluation(state.data.file).catch(errorMessage));
+      if (saved === undefined || typeof saved === "string") panel.dispose();
+      else this.#adopt(panel, saved);
+    },
+  });
 
-  /** @returns what exports name it by */
-  show(results: readonly EvaluationResult[]): string {
-    const id = randomBytes(8).toString("hex");
-    const panel = vscode.window.createWebviewPanel(
-      "retune.evaluation",
-      titleOf(results),
-      vscode.ViewColumn.Active,
-      {
-        enableScripts: false,
-        enableCommandUris: [COMMANDS.exportEvaluation],
-        localResourceRoots: [],
-      },
-    );
-    const link = (label: string, format: ExportFormat) => ({
-      label,
-      href: `command:${COMMANDS.exportEvaluation}?${encodeURIComponent(JSON.stringify([{ id, format }]))}`,
-    });
-    panel.webview.html = evaluationHtml({
-      results,
-      nonce: randomBytes(16).toString("hex"),
-      links: [link("Export CSV…", "csv"), link("Export JSON…", "json")],
-    });
-    this.#shown.set(id, { panel, results });
-    panel.onDidDispose(() => this.#shown.delete(id));
-    return id;
+  /**
+   * Keeps the results in the open folder and shows them.
+   * @returns the file that keeps them, by which exports name it
+   */
+  async keep(workspace: string, results: readonly EvaluationResult[]): Promise<string> {
+    const saved = await saveEvaluation(workspace, results);
+    this.#show(saved);
+    return saved.file;
   }
 
-  /** @returns the file that was written; undefined when cancelled */
+  /** @throws InputError when the file is gone or broken */
+  async open(file: string): Promise<void> {
+    this.#show(await readSavedEvaluation(file));
+  }
+
+  close(file: string): void {
+    this.#open.get(file)?.dispose();
+  }
+
+  /**
+   * @returns the file that was written; undefined when cancelled
+   * @throws InputError when the evaluation's own file is gone or broken
+   */
   async export(argument: unknown): Promise<string | undefined> {
-    const { id, format, target } = argument as ExportRequest;
-    const shown = this.#shown.get(id);
-    if (!shown || !Object.hasOwn(FORMATS, format)) {
-      throw new InputError("that evaluation is closed; run Evaluate… again to export it");
-    }
-    const file = target ?? (await askTarget(format));
-    if (file === undefined) return undefined;
-    await writeFile(file, FORMATS[format](shown.results));
-    return file;
+    const request = exportRequestSchema.safeParse(argument);
+    if (!request.success) throw new InputError("export an evaluation by the links of its tab");
+    const { file, format, target } = request.data;
+    const { results } = await readSavedEvaluation(file);
+    const written = target ?? (await askTarget(format));
+    if (written === undefined) return undefined;
+    await writeFile(written, FORMATS[format](results));
+    return written;
   }
 
   dispose(): void {
-    for (const { panel } of this.#shown.values()) panel.dispose();
+    this.#serializer.dispose();
+    for (const panel of this.#open.values()) panel.dispose();
+  }
+
+  #show(saved: EvaluationFile): void {
+    const known = this.#open.get(saved.file);
+    if (known !== undefined) return known.reveal();
+    const title = panelTitle(saved.name);
+    this.#adopt(
+      vscode.window.createWebviewPanel(VIEW_TYPE, title, vscode.ViewColumn.Active, {}),
+      saved,
+    );
+  }
+
+  #adopt(panel: vscode.WebviewPanel, saved: EvaluationFile): void {
+    const { file } = saved;
+    if (this.#open.has(file)) return panel.dispose();
+    this.#open.set(file, panel);
+    panel.onDidDispose(() => this.#open.delete(file));
+    panel.webview.options = {
+      enableScripts: true,
+      enableCommandUris: [COMMANDS.exportEvaluation],
+      localResourceRoots: [],
+    };
+    const link = (label: string, format: keyof typeof FORMATS) => ({
+      label,
+      href: `command:${COMMANDS.exportEvaluation}?${encodeURIComponent(JSON.stringify([{ file, format }]))}`,
+    });
+    panel.webview.html = evaluationHtml({
+      results: saved.results,
+      title: saved.name,
+      made: new Date(saved.createdAt).toLocaleString(),
+      state: { file },
+      nonce: randomBytes(16).toString("hex"),
+      short: shortPaths,
+      links: [link("Export CSV…", "csv"), link("Export JSON…", "json")],
+    });
   }
 }
 
-function titleOf(results: readonly EvaluationResult[]): string {
-  const models = [...new Set(results.map(({ model }) => model))];
-  return models.length === 1 ? `Evaluation: ${models[0]}` : `Evaluation of ${models.length} models`;
-}
-
-async function askTarget(format: ExportFormat): Promise<string | undefined> {
+async function askTarget(format: keyof typeof FORMATS): Promise<string | undefined> {
   const folder = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
   const uri = await vscode.window.showSaveDialog({
     title: "Export Evaluation",

@@ -1,4 +1,5 @@
 /** What the trees hand to commands: a row is one of these, and a command tells them apart by `kind`. */
+import type { EvaluationFile } from "../../runs/evaluations.ts";
 import type { Run } from "../../runs/run.ts";
 import type { Sweep } from "../../runs/sweeps/sweep.ts";
 import type { AdapterEntry } from "../catalogs/adapter-catalog.ts";
@@ -23,6 +24,14 @@ export interface SweepRow {
   kind: "sweep";
   sweepDir: string;
   sweep: Sweep;
+}
+export interface EvaluationGroupRow {
+  kind: "evaluationGroup";
+  evaluations: readonly EvaluationFile[];
+}
+export interface EvaluationRow {
+  kind: "evaluation";
+  evaluation: EvaluationFile;
 }
 export interface ModelRow {
   kind: "model";
@@ -54,6 +63,8 @@ type Row =
   | RunRow
   | SweepGroupRow
   | SweepRow
+  | EvaluationGroupRow
+  | EvaluationRow
   | ModelRow
   | LayerRow
   | TensorLeaf

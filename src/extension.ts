@@ -13,7 +13,7 @@ import { EvaluationCatalog } from "./ui/catalogs/evaluation-catalog.ts";
 import { ModelCatalog } from "./ui/catalogs/model-catalog.ts";
 import { LayerEditor } from "./ui/layers/layer-editor.ts";
 import { LayerMeasure } from "./ui/layers/layer-measure.ts";
-import { EvaluationPanels } from "./ui/panels/evaluation-panels.ts";
+import { evaluationPanels } from "./ui/panels/evaluation-panels.ts";
 import { labPanels } from "./ui/panels/lab-panels.ts";
 import { runPanels } from "./ui/panels/run-panels.ts";
 import { RecipeCodeLens } from "./ui/recipes/recipe-code-lens.ts";
@@ -45,6 +45,7 @@ export function activate(context: vscode.ExtensionContext): RetuneApi {
   const actions = runActions(bundled("trainer.cjs"), log, ended);
   const queue = startQueue(store, actions, memory);
   const layers = new LayerEditor();
+  const evaluations = new EvaluationCatalog();
   const app: App = {
     context,
     log,
@@ -61,8 +62,8 @@ export function activate(context: vscode.ExtensionContext): RetuneApi {
     models: new ModelCatalog(log),
     adapters: new AdapterCatalog(store, log),
     transcripts: new Transcripts(),
-    evaluations: new EvaluationCatalog(),
-    evaluationPanels: new EvaluationPanels(),
+    evaluations,
+    evaluationPanels: evaluationPanels(context, (file) => evaluations.nameOf(file)),
     layers,
     layerMeasure: new LayerMeasure(layers, cliPath),
     cliPath,

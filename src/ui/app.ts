@@ -10,7 +10,6 @@ import type { EvaluationCatalog } from "./catalogs/evaluation-catalog.ts";
 import type { ModelCatalog } from "./catalogs/model-catalog.ts";
 import type { LayerEditor } from "./layers/layer-editor.ts";
 import type { LayerMeasure } from "./layers/layer-measure.ts";
-import type { EvaluationPanels } from "./panels/evaluation-panels.ts";
 import type { PanelSet } from "./panels/panel-set.ts";
 import type { RunNotifications } from "./run-notifications.ts";
 import type { RunRoots } from "./run-roots.ts";
@@ -34,7 +33,7 @@ export interface App {
   adapters: AdapterCatalog;
   transcripts: Transcripts;
   evaluations: EvaluationCatalog;
-  evaluationPanels: EvaluationPanels;
+  evaluationPanels: PanelSet;
   layers: LayerEditor;
   layerMeasure: LayerMeasure;
   /** The bundled `retune` command. */

@@ -142,6 +142,17 @@ suite("the packaged extension", { concurrency: false }, () => {
     await window.row("Runs", /^long$/).waitFor();
   });
 
+  test("a run's tab that lay behind another one at a reload is the one that a click brings", async () => {
+    await window.openFile("quick.retune.json");
+    await window.reload();
+    await window.tab("long").waitFor();
+    await window.row("Runs", /^long$/).click();
+    await window.webview().getByRole("status").getByText("Running").waitFor();
+    assert.equal(await window.tab("long").count(), 1);
+    // What was chosen before is there again.
+    assert.equal(await window.webview().getByLabel("Log scale").isChecked(), true);
+  });
+
   test("the panel follows the colour theme and keeps its zoom", async () => {
     const color = () =>
       window

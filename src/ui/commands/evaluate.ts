@@ -2,6 +2,7 @@
 import path from "node:path";
 import * as vscode from "vscode";
 import { type EvaluationResult, evaluationTableSchema } from "../../protocol/evaluation.ts";
+import { saveEvaluation } from "../../runs/evaluations.ts";
 import { runCli } from "../../runs/run-cli.ts";
 import type { App } from "../app.ts";
 import type { AdapterEntry } from "../catalogs/adapter-catalog.ts";
@@ -53,8 +54,11 @@ export async function evaluate(app: App, argument: unknown): Promise<string | un
   const folder = vscode.workspace.workspaceFolders?.find(({ uri }) => uri.scheme === "file");
   // Without an open folder it is kept where VS Code keeps what is ours.
   const { fsPath } = folder?.uri ?? app.context.globalStorageUri;
-  const file = await app.evaluationPanels.keep(fsPath, results);
+  const { file } = await saveEvaluation(fsPath, results);
   app.evaluations.invalidate();
+  // The tab is called as the evaluation is.
+  await app.evaluations.entries();
+  app.evaluationPanels.open(file);
   return file;
 }
 

@@ -1,15 +1,62 @@
 /** Commands on evaluations that are kept: a row, or the file's path. */
-import { rm } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import * as vscode from "vscode";
-import type { EvaluationFile } from "../../runs/evaluations.ts";
+import * as z from "zod";
+import { EVALUATION_COLUMNS, type EvaluationResult } from "../../protocol/evaluation.ts";
+import { type EvaluationFile, readSavedEvaluation } from "../../runs/evaluations.ts";
+import { toCsv } from "../../util/csv.ts";
+import { InputError } from "../../util/errors.ts";
 import { formatWhen } from "../../util/format.ts";
 import type { App } from "../app.ts";
 import { asRow } from "../views/rows.ts";
 
+const FORMATS = {
+  csv: (results: readonly EvaluationResult[]) => toCsv(EVALUATION_COLUMNS, results),
+  json: (results: readonly EvaluationResult[]) => `${JSON.stringify({ results }, null, 2)}\n`,
+} as const;
+type Format = keyof typeof FORMATS;
+
+/** What the page's links say; `target` leaves the question out where to. */
+const exportRequestSchema = z.object({
+  file: z.string(),
+  format: z.enum(["csv", "json"]),
+  target: z.string().optional(),
+});
+
 export async function openEvaluation(app: App, argument: unknown): Promise<void> {
   const file = fileOf(argument) ?? (await pick(app, "Open which evaluation?"))?.file;
-  if (file !== undefined) await app.evaluationPanels.open(file);
+  if (file === undefined) return;
+  // One that is gone says so in a message, not in a tab.
+  await readSavedEvaluation(file);
+  app.evaluationPanels.open(file);
+}
+
+/**
+ * @returns the file that was written; undefined when cancelled
+ * @throws InputError when the evaluation's own file is gone or broken
+ */
+export async function exportEvaluation(_: App, argument: unknown): Promise<string | undefined> {
+  const request = exportRequestSchema.safeParse(argument);
+  if (!request.success) throw new InputError("export an evaluation by the links of its tab");
+  const { file, format, target } = request.data;
+  const { results } = await readSavedEvaluation(file);
+  const written = target ?? (await askTarget(format));
+  if (written === undefined) return undefined;
+  await writeFile(written, FORMATS[format](results));
+  return written;
+}
+
+async function askTarget(format: Format): Promise<string | undefined> {
+  const folder = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
+  const uri = await vscode.window.showSaveDialog({
+    title: "Export Evaluation",
+    filters: format === "csv" ? { CSV: ["csv"] } : { JSON: ["json"] },
+    ...(folder === undefined
+      ? {}
+      : { defaultUri: vscode.Uri.file(path.join(folder, `evaluation.${format}`)) }),
+  });
+  return uri?.fsPath;
 }
 
 export async function deleteEvaluation(app: App, argument: unknown): Promise<void> {

@@ -8,7 +8,7 @@ import { UntrustedError } from "../trust.ts";
 import { copyPath, copyRunId, reveal, revealRunOutput, showLog, showRecipe } from "./show.ts";
 import { freezeLayers, layerPreset, measureLayers, saveLayers } from "./freeze-layers.ts";
 import { evaluate } from "./evaluate.ts";
-import { deleteEvaluation, openEvaluation } from "./evaluation-commands.ts";
+import { deleteEvaluation, exportEvaluation, openEvaluation } from "./evaluation-commands.ts";
 import { generate } from "./generate.ts";
 import { interpolate } from "./interpolate.ts";
 import { mergeAdapter } from "./merge-adapter.ts";
@@ -58,7 +58,7 @@ const HANDLERS: Record<keyof typeof COMMANDS, Handler> = {
   deleteSweep,
   generate,
   evaluate,
-  exportEvaluation: (app, argument) => app.evaluationPanels.export(argument),
+  exportEvaluation,
   openEvaluation,
   deleteEvaluation,
   reveal,

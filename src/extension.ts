@@ -45,7 +45,6 @@ export function activate(context: vscode.ExtensionContext): RetuneApi {
   const actions = runActions(bundled("trainer.cjs"), log, ended);
   const queue = startQueue(store, actions, memory);
   const layers = new LayerEditor();
-  const evaluations = new EvaluationCatalog();
   const app: App = {
     context,
     log,
@@ -62,8 +61,8 @@ export function activate(context: vscode.ExtensionContext): RetuneApi {
     models: new ModelCatalog(log),
     adapters: new AdapterCatalog(store, log),
     transcripts: new Transcripts(),
-    evaluations,
-    evaluationPanels: evaluationPanels(context, (file) => evaluations.nameOf(file)),
+    evaluations: new EvaluationCatalog(),
+    evaluationPanels: evaluationPanels(context, (file) => app.evaluations.nameOf(file)),
     layers,
     layerMeasure: new LayerMeasure(layers, cliPath),
     cliPath,

@@ -200,9 +200,12 @@ function nodeItem(node: LayerNode, trained: ReadonlySet<string>): vscode.TreeIte
   const { Checked, Unchecked } = vscode.TreeItemCheckboxState;
   const isTicked = count === all;
   item.id = node.id;
+  const state = isTicked ? "Trained" : count > 0 ? "Trained in part" : "Frozen";
   item.checkboxState = {
     state: isTicked ? Checked : Unchecked,
-    tooltip: isTicked ? "Trained" : count > 0 ? "Trained in part" : "Frozen",
+    tooltip: state,
+    // A screen reader reaches the box without its row.
+    accessibilityInformation: { label: `Train ${node.id.replaceAll("/", ", ")}: ${state}` },
   };
   item.description = descriptionOf(node, count);
   item.contextValue = "layerNode";

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import * as vscode from "vscode";
+import type * as vscode from "vscode";
 import { type EvaluationFile, readSavedEvaluation } from "../../runs/evaluations.ts";
 import { errorMessage } from "../../util/errors.ts";
 import { COMMANDS } from "../command-ids.ts";

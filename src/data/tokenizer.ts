@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { Tokenizer as HfTokenizer } from "@huggingface/tokenizers";
 import { InputError, errorMessage, hasCode } from "../util/errors.ts";
+import { type JsonObject, readJsonObjectIfThere } from "../util/json.ts";
 import { ChatTemplate } from "./chat-template.ts";
 import { type TokenBytes, tokenBytes } from "./token-bytes.ts";
 
@@ -20,17 +21,6 @@ export interface Tokenizer {
   vocabSize: number;
 }
 
-type Json = Readonly<Record<string, unknown>>;
-
-async function readJson(file: string): Promise<Json | undefined> {
-  try {
-    return JSON.parse(await readFile(file, "utf8")) as Json;
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) return undefined;
-    throw new InputError(`${file}: ${errorMessage(error)}`, { cause: error });
-  }
-}
-
 /** A special token is text, or an object that holds it. */
 function tokenText(value: unknown): string | undefined {
   if (typeof value === "string") return value;
@@ -43,11 +33,11 @@ function tokenText(value: unknown): string | undefined {
 /** @throws InputError naming the file that is missing or broken */
 export async function loadTokenizer(modelDir: string): Promise<Tokenizer> {
   const file = path.join(modelDir, "tokenizer.json");
-  const json = await readJson(file);
+  const json = await readJsonObjectIfThere(file);
   if (!json) {
     throw new InputError(`${modelDir} has no tokenizer.json; a fast tokenizer is needed`);
   }
-  const config = (await readJson(path.join(modelDir, "tokenizer_config.json"))) ?? {};
+  const config = (await readJsonObjectIfThere(path.join(modelDir, "tokenizer_config.json"))) ?? {};
   const tokenizer = makeTokenizer(json, config, file);
   const idOf = (value: unknown): number | undefined => {
     const text = tokenText(value);
@@ -72,7 +62,7 @@ export async function loadTokenizer(modelDir: string): Promise<Tokenizer> {
   };
 }
 
-function makeTokenizer(json: Json, config: Json, file: string): HfTokenizer {
+function makeTokenizer(json: JsonObject, config: JsonObject, file: string): HfTokenizer {
   try {
     return new HfTokenizer(json, config);
   } catch (error) {
@@ -83,13 +73,16 @@ function makeTokenizer(json: Json, config: Json, file: string): HfTokenizer {
 async function eosTokenIds(modelDir: string, own: number | undefined): Promise<number[]> {
   const ids = own === undefined ? [] : [own];
   for (const name of ["generation_config.json", "config.json"]) {
-    const eos = (await readJson(path.join(modelDir, name)))?.["eos_token_id"];
+    const eos = (await readJsonObjectIfThere(path.join(modelDir, name)))?.["eos_token_id"];
     ids.push(...[eos].flat().filter((id) => typeof id === "number"));
   }
   return [...new Set(ids)];
 }
 
-async function loadChatTemplate(modelDir: string, config: Json): Promise<ChatTemplate | undefined> {
+async function loadChatTemplate(
+  modelDir: string,
+  config: JsonObject,
+): Promise<ChatTemplate | undefined> {
   const beside = await readFile(path.join(modelDir, "chat_template.jinja"), "utf8").catch(
     (error: unknown) => {
       if (hasCode(error, "ENOENT")) return undefined;

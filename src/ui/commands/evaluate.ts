@@ -3,6 +3,7 @@ import path from "node:path";
 import * as vscode from "vscode";
 import { type EvaluationResult, evaluationTableSchema } from "../../protocol/evaluation.ts";
 import { runCli } from "../../runs/run-cli.ts";
+import { parseJson } from "../../util/json.ts";
 import type { App } from "../app.ts";
 import type { AdapterEntry } from "../catalogs/adapter-catalog.ts";
 import { requireTrust } from "../trust.ts";
@@ -45,7 +46,7 @@ export async function evaluate(app: App, argument: unknown): Promise<string | un
         onProgress: report,
       });
       if (!isWhole) return false;
-      results.push(...evaluationTableSchema.parse(JSON.parse(printed)).results);
+      results.push(...evaluationTableSchema.parse(parseJson(printed, "retune's output")).results);
     }
     return true;
   });

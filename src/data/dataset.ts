@@ -1,8 +1,9 @@
 import { InputError } from "../util/errors.ts";
 import { encodeRow } from "./encode-row.ts";
 import { type Example, countedTokens } from "./example.ts";
-import { type Format, detectFormat, readConversation } from "./formats.ts";
+import type { Format } from "./formats.ts";
 import { type JsonlRow, readJsonl } from "./jsonl.ts";
+import { type RowText, renderRows } from "./templates/row-text.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 export interface DatasetOptions {
@@ -42,17 +43,22 @@ export async function loadDataset(file: string, options: DatasetOptions): Promis
   const dropped: number[] = [];
   const withoutCounted: number[] = [];
   let rows = 0;
-  for await (const row of readJsonl(file)) {
-    rows++;
-    const format = options.format === "auto" ? detectFormat(row, file) : options.format;
-    formats[format] = (formats[format] ?? 0) + 1;
-    const example = encodeExample(row, { format, file, options });
-    const fitted = fitLength(example, file, options);
-    if (fitted === undefined) dropped.push(row.line);
-    else {
-      if (fitted !== example) truncated.push(row.line);
-      if (countedTokens(fitted) > 0) examples.push(fitted);
-      else withoutCounted.push(row.line);
+  const source = { file, format: options.format, chatTemplate: options.tokenizer.chatTemplate };
+  for await (const batch of batchesOf(readJsonl(file))) {
+    const texts = await renderRows(batch, source);
+    for (const [index, row] of batch.entries()) {
+      const text = texts[index];
+      if (!text || text instanceof InputError) throw text ?? new InputError(`${file} lost a row`);
+      rows++;
+      formats[text.format] = (formats[text.format] ?? 0) + 1;
+      const example = encodeExample(row, text, { file, options });
+      const fitted = fitLength(example, file, options);
+      if (fitted === undefined) dropped.push(row.line);
+      else {
+        if (fitted !== example) truncated.push(row.line);
+        if (countedTokens(fitted) > 0) examples.push(fitted);
+        else withoutCounted.push(row.line);
+      }
     }
   }
   const report: DatasetReport = {
@@ -68,13 +74,26 @@ export async function loadDataset(file: string, options: DatasetOptions): Promis
   return { examples, report };
 }
 
+const ROWS_AT_ONCE = 256;
+
+async function* batchesOf(rows: AsyncIterable<JsonlRow>): AsyncGenerator<JsonlRow[]> {
+  let batch: JsonlRow[] = [];
+  for await (const row of rows) {
+    batch.push(row);
+    if (batch.length < ROWS_AT_ONCE) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
+}
+
 function encodeExample(
   row: JsonlRow,
-  { format, file, options }: { format: Format; file: string; options: DatasetOptions },
+  text: RowText,
+  { file, options }: { file: string; options: DatasetOptions },
 ): Example {
-  const conversation = readConversation(row, format, file);
   try {
-    const { ids, counted } = encodeRow(conversation, options.tokenizer);
+    const { ids, counted } = encodeRow(text, options.tokenizer);
     if (options.lossOn === "all") counted.fill(1);
     // The first token has nothing before it to be predicted from.
     counted[0] = 0;

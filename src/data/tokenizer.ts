@@ -4,7 +4,7 @@ import path from "node:path";
 import { Tokenizer as HfTokenizer } from "@huggingface/tokenizers";
 import { InputError, errorMessage, hasCode } from "../util/errors.ts";
 import { type JsonObject, readJsonObjectIfThere } from "../util/json.ts";
-import { ChatTemplate } from "./chat-template.ts";
+import { ChatTemplate } from "./templates/chat-template.ts";
 import { type TokenBytes, tokenBytes } from "./token-bytes.ts";
 
 export interface Tokenizer {

@@ -6,9 +6,9 @@ import path from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { encodeRow } from "../../src/data/encode-row.ts";
-import { readConversation } from "../../src/data/formats.ts";
 import { readJsonl } from "../../src/data/jsonl.ts";
 import { StreamDecoder } from "../../src/data/stream-decoder.ts";
+import { renderRows } from "../../src/data/templates/row-text.ts";
 import { loadTokenizer } from "../../src/data/tokenizer.ts";
 
 const golden = (name: string): string =>
@@ -29,8 +29,14 @@ for (const [name, results] of Object.entries(expected)) {
     let rows = 0;
     for await (const row of readJsonl(golden("rows.jsonl"))) {
       const [ids, mask] = results[row.line - 1]!;
-      const conversation = readConversation(row, "messages", "rows.jsonl");
-      const encoded = encodeRow(conversation, tokenizer);
+      const source = {
+        file: "rows.jsonl",
+        format: "messages" as const,
+        chatTemplate: tokenizer.chatTemplate,
+      };
+      const [text] = await renderRows([row], source);
+      assert.ok(text && !(text instanceof Error));
+      const encoded = encodeRow(text, tokenizer);
       assert.deepEqual(encoded.ids, ids, `line ${row.line}`);
       assert.equal(encoded.counted.join(""), mask, `line ${row.line}`);
       rows++;

@@ -16,7 +16,10 @@ interface Prompt {
   isRaw: boolean;
 }
 
-function promptIds({ prompt, system, isRaw }: Prompt, tokenizer: Tokenizer): number[] {
+async function promptIds(
+  { prompt, system, isRaw }: Prompt,
+  tokenizer: Tokenizer,
+): Promise<readonly number[]> {
   const { chatTemplate } = tokenizer;
   if (isRaw || !chatTemplate) {
     if (system !== undefined) {
@@ -77,7 +80,7 @@ export const generateCommand: Command = {
     const wish = deviceOption(values.device);
     const baseDir = await resolveBase(path.resolve(positionals[0] ?? ""), printError);
     const tokenizer = await loadTokenizer(baseDir);
-    const ids = promptIds({ prompt, system, isRaw }, tokenizer);
+    const ids = await promptIds({ prompt, system, isRaw }, tokenizer);
     const log = printError;
     const device = await openDevice(wish, { purpose: "inference", log });
     const generator = await openTextGenerator({ baseDir, adapterDir, device, log });

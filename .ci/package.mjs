@@ -6,6 +6,11 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { root } from "./install.mjs";
 
+/**
+ * What VS Code shows of an extension that is installed; the README is for who has a clone. Without
+ * pictures: on that page VS Code drops every image that does not come from the web.
+ */
+const PAGE = "docs/extension-page.md";
 const RUNTIME_BINARIES = "node_modules/onnxruntime-node/bin/napi-v6";
 
 /** Builds of the tokenizer's binding by target; a Linux package serves glibc and musl. */
@@ -56,6 +61,7 @@ export function packageExtension(target = hostTarget) {
     [
       ["node_modules/@vscode/vsce/vsce", "package", "--target", target, "--out", vsix],
       ["--ignoreFile", ignoreFile, "--allow-missing-repository", "--no-rewrite-relative-links"],
+      ["--readme-path", PAGE],
     ].flat(),
   );
   return vsix;

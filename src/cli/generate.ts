@@ -33,7 +33,7 @@ async function promptIds(
     ...(system === undefined ? [] : [{ role: "system", content: system }]),
     { role: "user", content: prompt },
   ];
-  const { text } = chatTemplate.render(messages, { addGenerationPrompt: true });
+  const text = await chatTemplate.renderPrompt(messages);
   return tokenizer.encode(text, { addSpecialTokens: false });
 }
 

@@ -3,11 +3,10 @@ import { InputError } from "../util/errors.ts";
 import { type EncodedRow, encodeTexts } from "./encode-texts.ts";
 import { ExampleStoreBuilder } from "./example-store.ts";
 import { type Example, type Examples, countedTokens } from "./example.ts";
-import { type Format, detectFormat, readConversation } from "./formats.ts";
+import type { Format } from "./formats.ts";
 import { type JsonlRow, readJsonl } from "./jsonl.ts";
-import { renderRow } from "./render-row.ts";
-import type { RenderedText } from "./rendered-text.ts";
 import { inBatches } from "./row-batches.ts";
+import { type RowText, renderRows } from "./templates/row-text.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 export interface DatasetOptions {
@@ -45,7 +44,10 @@ export async function loadDataset(file: string, options: DatasetOptions): Promis
   const dataset = new DatasetBuilder(file, options);
   const encode = (rows: readonly JsonlRow[]) => encodeRows(rows, file, options);
   for await (const batch of inBatches(readJsonl(file), encode)) {
-    for (const row of batch) dataset.add(row);
+    for (const row of batch) {
+      if (row instanceof InputError) throw row;
+      dataset.add(row);
+    }
   }
   return dataset.finish();
 }
@@ -55,36 +57,22 @@ interface Row extends EncodedRow {
   format: Format;
 }
 
+/** In order; an InputError in the place of a row that can't be used. */
 async function encodeRows(
   rows: readonly JsonlRow[],
   file: string,
-  { format: wished, tokenizer }: DatasetOptions,
-): Promise<readonly Row[]> {
-  const formats: Format[] = [];
-  const texts = rows.map((row) => {
-    const format = wished === "auto" ? detectFormat(row, file) : wished;
-    formats.push(format);
-    return rendered(row, { format, file, tokenizer });
+  { format, tokenizer }: DatasetOptions,
+): Promise<readonly (Row | InputError)[]> {
+  const { chatTemplate } = tokenizer;
+  const texts = await renderRows(rows, { file, format, chatTemplate });
+  const usable = texts.filter((text): text is RowText => !(text instanceof InputError));
+  const encoded = (await encodeTexts(usable, tokenizer)).values();
+  return texts.map((text, index) => {
+    if (text instanceof InputError) return text;
+    const row = encoded.next().value;
+    if (!row) throw new Error("internal: a row came back without tokens");
+    return { ...row, line: rows[index]?.line ?? 0, format: text.format };
   });
-  const encoded = await encodeTexts(texts, tokenizer);
-  return encoded.map((row, index) => ({
-    ...row,
-    line: rows[index]?.line ?? 0,
-    format: formats[index] ?? "text",
-  }));
-}
-
-function rendered(
-  row: JsonlRow,
-  { format, file, tokenizer }: { format: Format; file: string; tokenizer: Tokenizer },
-): RenderedText {
-  const conversation = readConversation(row, format, file);
-  try {
-    return renderRow(conversation, tokenizer);
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    throw new InputError(`${file}:${row.line}: ${error.message}`, { cause: error });
-  }
 }
 
 class DatasetBuilder {

@@ -1,7 +1,9 @@
 /** Rendered rows to tokens, and which of them count. */
-import type { RenderedText } from "./rendered-text.ts";
+import type { RowText } from "./templates/row-text.ts";
 import type { TokenisedText } from "./tokenised-text.ts";
 import type { Tokenizer } from "./tokenizer.ts";
+
+type TextToEncode = Pick<RowText, "text" | "spans" | "addSpecialTokens" | "addEos">;
 
 export interface EncodedRow {
   ids: readonly number[];
@@ -10,10 +12,10 @@ export interface EncodedRow {
 
 /** A row for each text, in order. */
 export async function encodeTexts(
-  texts: readonly RenderedText[],
+  texts: readonly TextToEncode[],
   tokenizer: Tokenizer,
 ): Promise<readonly EncodedRow[]> {
-  const encoded = new Map<RenderedText, TokenisedText>();
+  const encoded = new Map<TextToEncode, TokenisedText>();
   for (const addSpecialTokens of [false, true]) {
     const some = texts.filter((each) => each.addSpecialTokens === addSpecialTokens);
     if (some.length === 0) continue;
@@ -35,7 +37,7 @@ export async function encodeTexts(
 
 function withEnd(
   tokens: TokenisedText,
-  { text, spans, addEos }: RenderedText,
+  { text, spans, addEos }: TextToEncode,
   { eosTokenIds: [eos] }: Tokenizer,
 ): EncodedRow {
   const { ids } = tokens;

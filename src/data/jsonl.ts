@@ -6,6 +6,8 @@ export interface JsonlRow {
   /** 1-based. */
   line: number;
   value: Readonly<Record<string, unknown>>;
+  /** The line itself, in which numbers have their own digits still. */
+  json: string;
 }
 
 /**
@@ -19,7 +21,7 @@ export async function* readJsonl(file: string): AsyncGenerator<JsonlRow> {
     for await (const text of createInterface({ input, crlfDelay: Infinity })) {
       line++;
       const trimmed = (line === 1 ? text.replace(/^\uFEFF/u, "") : text).trim();
-      if (trimmed !== "") yield { line, value: parseLine(trimmed, file, line) };
+      if (trimmed !== "") yield { line, value: parseLine(trimmed, file, line), json: trimmed };
     }
   } catch (error) {
     if (hasCode(error, "ENOENT")) throw new InputError(`data file ${file} does not exist`);

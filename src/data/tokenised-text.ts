@@ -1,8 +1,6 @@
 /** The tokens of a text, and which of them make up a part of it, by the tokenizer's own offsets. */
 import type { Encoding } from "tokenizers";
-
-/** [start, end) in UTF-16 units of a text. */
-export type Span = readonly [start: number, end: number];
+import type { Span } from "./templates/row-text.ts";
 
 /** Two UTF-16 units. */
 const ASTRAL = /[\u{10000}-\u{10FFFF}]/gu;

@@ -6,8 +6,8 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { AddedToken, Tokenizer as NativeTokenizer } from "tokenizers";
 import { InputError, errorMessage, hasCode } from "../util/errors.ts";
-import { ChatTemplate } from "./chat-template.ts";
 import { type AddedTokenJson, type Json, readSpecialTokens } from "./special-tokens.ts";
+import { ChatTemplate } from "./templates/chat-template.ts";
 import { TokenisedText } from "./tokenised-text.ts";
 
 export interface EncodeOptions {

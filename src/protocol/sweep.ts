@@ -41,6 +41,8 @@ const sweepDataSchema = z.object({
   /** Absolute path of a .jsonl file. */
   file: z.string().min(1),
   role: z.enum(DATA_ROLES),
+  /** The fine-tune was trained on these very rows: they neither test nor validate it. */
+  isTrainingData: z.literal(true).optional(),
 });
 
 export const sweepSchema = z

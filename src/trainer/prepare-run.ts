@@ -14,7 +14,7 @@ import { openDevice } from "./device-check.ts";
 import { type SavingEngine, openTrainingEngine } from "./onnx-engine.ts";
 import type { ParameterRange } from "./optimizer.ts";
 import { parameterRanges } from "./parameter-ranges.ts";
-import { checkPrompts } from "./prompt-feeds.ts";
+import { checkPrompts, positionsFor } from "./prompt-feeds.ts";
 import { type TrainingPlan, planTraining } from "./training-plan.ts";
 
 export interface PreparedRun {
@@ -66,18 +66,37 @@ export async function prepareTraining(
   const { train, evaluation } = await loadData(recipe, base, log);
   const plan = planTraining(train, recipe);
   await phase("compiling the training step");
-  const { method, quantization, memory, seed, threads } = recipe;
+  const { quantization, memory, seed, threads } = recipe;
+  const method = withPositions(recipe.method, train, log);
   const { maxLength } = recipe.data;
   const device = await openDevice(recipe.device, { purpose: "training", log });
   const layers = layerChoice(recipe);
   const options = { method, layers, quantization, memory, seed, maxLength, threads, device, log };
   const engine = await openTrainingEngine({ ...options, baseDir, base });
-  if (engine.adapter?.type === "reft") checkPrompts(engine.adapter, train, recipe.data.train);
+  if (engine.adapter?.type === "reft") {
+    const isAuto = method !== recipe.method;
+    checkPrompts(isAuto ? LEAST_POSITIONS : engine.adapter.positions, train, recipe.data.train);
+  }
   const before = recipe.usedDevice?.name;
   if (before !== undefined && before !== engine.device.name) {
     log(`this run began on ${before} and goes on on ${engine.device.name}: the last digits differ`);
   }
   return { engine, plan, ranges: parameterRanges(engine.trainables, recipe), train, evaluation };
+}
+
+/** A prompt of fewer than two tokens can't be edited at all. */
+const LEAST_POSITIONS = { first: 1, last: 1 };
+
+/** Positions that the data decide, decided. */
+function withPositions(
+  method: ResolvedRecipe["method"],
+  train: Examples,
+  log: (line: string) => void,
+): ResolvedRecipe["method"] {
+  if (!("positions" in method) || method.positions !== "auto") return method;
+  const positions = positionsFor(train);
+  log(`interventions at ${positions} of each prompt, or as many as it has room for`);
+  return { ...method, positions };
 }
 
 function isFromScratch({ method }: ResolvedRecipe): boolean {

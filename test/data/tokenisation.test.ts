@@ -6,10 +6,9 @@ import path from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { encodeTexts } from "../../src/data/encode-texts.ts";
-import { readConversation } from "../../src/data/formats.ts";
 import { readJsonl } from "../../src/data/jsonl.ts";
-import { renderRow } from "../../src/data/render-row.ts";
 import { StreamDecoder } from "../../src/data/stream-decoder.ts";
+import { renderRows } from "../../src/data/templates/row-text.ts";
 import { loadTokenizer } from "../../src/data/tokenizer.ts";
 
 const golden = (name: string): string =>
@@ -30,8 +29,10 @@ for (const [name, results] of Object.entries(expected)) {
     let rows = 0;
     for await (const row of readJsonl(golden("rows.jsonl"))) {
       const [ids, mask] = results[row.line - 1]!;
-      const conversation = readConversation(row, "messages", "rows.jsonl");
-      const [encoded] = await encodeTexts([renderRow(conversation, tokenizer)], tokenizer);
+      const { chatTemplate } = tokenizer;
+      const [text] = await renderRows([row], { file: "rows.jsonl", format: "auto", chatTemplate });
+      assert.ok(text && !(text instanceof Error));
+      const [encoded] = await encodeTexts([text], tokenizer);
       assert.deepEqual(encoded?.ids, ids, `line ${row.line}`);
       assert.equal(encoded?.counted.join(""), mask, `line ${row.line}`);
       rows++;

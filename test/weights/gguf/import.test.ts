@@ -134,7 +134,7 @@ test("the tokenizer's end tokens, chat template and BOS come along", async () =>
   const byteLevel = await loadTokenizer(await importGguf(golden("byte-level.gguf"), { cacheDir }));
   assert.deepEqual(byteLevel.eosTokenIds, [2, 1]);
   assert.equal(
-    byteLevel.chatTemplate?.render([{ role: "user", content: "hi" }]).text,
+    await byteLevel.chatTemplate?.renderPrompt([{ role: "user", content: "hi" }]),
     "<|user|>hi<|end|>",
   );
   const pieces = await loadTokenizer(await importGguf(golden("sentence-piece.gguf"), { cacheDir }));

@@ -21,7 +21,7 @@ import { build, type Metafile } from "esbuild";
 const root = path.resolve(fileURLToPath(import.meta.url), "../..");
 
 const RUNTIMES = ["onnxruntime-node", "onnxruntime-common", "@tensorflow/tfjs"];
-const TOKENIZERS = ["@huggingface/tokenizers", "@huggingface/jinja"];
+const TOKENIZERS = ["tokenizers", "@huggingface/jinja"];
 /** Rows that the extension host bundles, whole or in part. */
 const HOST_ROWS = ["util", "protocol", "weights", "hub", "runs", "ui", "extension.ts"];
 
@@ -235,7 +235,7 @@ async function reachableFrom(entry: string): Promise<string[]> {
     platform: "node",
     format: "cjs",
     outdir: "out",
-    external: ["vscode", "onnxruntime-node"],
+    external: ["vscode", "onnxruntime-node", "tokenizers"],
     logLevel: "silent",
   });
   return modulesOf(metafile);
@@ -250,7 +250,7 @@ function modulesOf(metafile: Metafile): string[] {
 }
 
 const isEngine = (module: string) =>
-  /onnxruntime|@tensorflow|@huggingface\/(tokenizers|jinja)|^src\/(trainer|graph|models|adapters|onnx|merge|data)\//.test(
+  /onnxruntime|@tensorflow|^tokenizers$|@huggingface\/jinja|^src\/(trainer|graph|models|adapters|onnx|merge|data)\//.test(
     module,
   );
 

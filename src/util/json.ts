@@ -70,12 +70,15 @@ export async function readJsonObjectIfThere(file: string): Promise<JsonObject | 
 
 /** Undefined where there is no such file. @throws InputError as `readJson` */
 export async function readJsonIfThere(file: string): Promise<{ value: unknown } | undefined> {
-  const text = await readTextIfThere(file);
+  const text = await readJsonTextIfThere(file);
   return text === undefined ? undefined : { value: parseJson(text, file) };
 }
 
-/** @throws InputError naming the file that can't be read, or the byte that is not UTF-8 */
-async function readTextIfThere(file: string): Promise<string | undefined> {
+/**
+ * Undefined where there is no such file; without a byte order mark.
+ * @throws InputError naming the file that can't be read, or the byte that is not UTF-8
+ */
+export async function readJsonTextIfThere(file: string): Promise<string | undefined> {
   let bytes: Buffer;
   try {
     const found = await stat(file);

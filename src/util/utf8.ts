@@ -4,7 +4,7 @@ import { InputError } from "./errors.ts";
 
 const NEWLINE = 0x0a;
 
-export interface InvalidByte {
+interface InvalidByte {
   /** 1-based, in the bytes given. */
   line: number;
   /** 1-based, within its line. */
@@ -13,7 +13,7 @@ export interface InvalidByte {
 }
 
 /** The first byte that is not UTF-8; undefined where all are. */
-export function invalidUtf8(bytes: Uint8Array): InvalidByte | undefined {
+function invalidUtf8(bytes: Uint8Array): InvalidByte | undefined {
   if (isUtf8(bytes)) return undefined;
   let line = 1;
   let start = 0;

@@ -8,11 +8,12 @@
  * time of change, compared with that of a file just written beside it: one clock, the disk's.
  */
 import { randomUUID } from "node:crypto";
-import { link, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { link, open, rename, rm, stat, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
 import { type ProcessIdentity, processIdentitySchema } from "../protocol/run-folder.ts";
 import { hasCode } from "../util/errors.ts";
+import { readJson } from "../util/json.ts";
 import { currentProcessIdentity } from "../util/process-identity.ts";
 import { temporaryName } from "../util/temporary-name.ts";
 import { isAlive } from "./liveness.ts";
@@ -141,7 +142,7 @@ const UNREADABLE = "unreadable";
 
 async function read(file: string): Promise<Content | undefined> {
   try {
-    return contentSchema.parse(JSON.parse(await readFile(file, "utf8")));
+    return contentSchema.parse(await readJson(file));
   } catch {
     return undefined;
   }

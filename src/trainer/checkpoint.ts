@@ -3,12 +3,13 @@
  * in the data it was. A checkpoint folder appears by rename, whole or not at all.
  */
 import { createHash } from "node:crypto";
-import { readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { readdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import * as z from "zod";
 import { evaluationSchema } from "../protocol/evaluation.ts";
 import { InputError, errorMessage, hasCode, isDiskFull } from "../util/errors.ts";
 import { startHashing } from "../util/hash-files.ts";
+import { checkJson, readJson, readJsonIfThere } from "../util/json.ts";
 import { fromFloat32 } from "../weights/dtype.ts";
 import { replaceFolder } from "../weights/replace-folder.ts";
 import {
@@ -23,6 +24,11 @@ import type { AdamWState } from "./optimizer.ts";
 
 const OPTIMIZER_FILE = "optimizer.safetensors";
 const STATE_FILE = "trainer-state.json";
+/** A name that leads out of the folder is none of ours. */
+const hashesSchema = z.record(
+  z.string().refine((name) => path.basename(name) === name, "names a file outside the folder"),
+  z.string(),
+);
 /** SHA-256 in hex of every other file of the folder, by name. */
 const HASHES_FILE = "sha256.json";
 const FOLDER_NAME = /^step-(\d+)$/u;
@@ -148,12 +154,9 @@ async function writeWithHashes(
  */
 async function checkHashes(dir: string): Promise<void> {
   const file = path.join(dir, HASHES_FILE);
-  const text = await readFile(file, "utf8").catch((error: unknown) => {
-    if (hasCode(error, "ENOENT")) return undefined;
-    throw error;
-  });
-  if (text === undefined) return;
-  const expected = parseHashes(file, text);
+  const json = await readJsonIfThere(file);
+  if (!json) return;
+  const expected = checkJson(json.value, hashesSchema, file);
   const now = startHashing(Object.keys(expected).map((name) => path.join(dir, name)));
   try {
     const found = await now.hashes;
@@ -166,17 +169,6 @@ async function checkHashes(dir: string): Promise<void> {
   } finally {
     await now.stop();
   }
-}
-
-function parseHashes(file: string, text: string): Record<string, string> {
-  try {
-    const hashes = z.record(z.string(), z.string()).parse(JSON.parse(text));
-    // A name that leads out of the folder is none of ours.
-    if (Object.keys(hashes).every((name) => path.basename(name) === name)) return hashes;
-  } catch (error) {
-    throw new InputError(`${file}: ${errorMessage(error).replaceAll(/\s+/gu, " ")}`);
-  }
-  throw new InputError(`${file}: it names a file outside its folder`);
 }
 
 /** Keys that the training process writes itself, or that change nothing. */
@@ -256,16 +248,8 @@ async function readSlots(
 }
 
 async function readProgress(file: string): Promise<Progress> {
-  try {
-    const { version: _, ...progress } = trainerStateSchema.parse(
-      JSON.parse(await readFile(file, "utf8")),
-    );
-    return progress;
-  } catch (error) {
-    throw new InputError(`${file}: ${errorMessage(error).replaceAll(/\s+/gu, " ")}`, {
-      cause: error,
-    });
-  }
+  const { version: _, ...progress } = checkJson(await readJson(file), trainerStateSchema, file);
+  return progress;
 }
 
 /**

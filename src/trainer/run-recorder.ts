@@ -6,6 +6,7 @@ import { type ResolvedRecipe, resolvedRecipeSchema } from "../protocol/recipe.ts
 import { type Metric, RUN_FILES, type RunState, runStateSchema } from "../protocol/run-folder.ts";
 import { removeLeftovers } from "../run-folder/leftovers.ts";
 import { InputError, errorMessage, hasCode } from "../util/errors.ts";
+import { parseJson } from "../util/json.ts";
 import { LogWriter, StateWriter, readChecked, takeFolder } from "./state-writer.ts";
 
 const WHAT = "a run folder";
@@ -111,7 +112,7 @@ function newState({ source }: ResolvedRecipe): RunState {
 
 function isUpTo(line: string, step: number): boolean {
   try {
-    const metric: unknown = JSON.parse(line);
+    const metric = parseJson(line, RUN_FILES.metrics);
     return (
       typeof metric === "object" &&
       metric !== null &&

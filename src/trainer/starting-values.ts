@@ -161,7 +161,7 @@ async function startOfPrompt(
   }
   const ids =
     method.init === "text"
-      ? (await loadTokenizer(base.dir)).encode(method.initText ?? "")
+      ? await (await loadTokenizer(base.dir)).encode(method.initText ?? "")
       : Array.from({ length: tokens }, () => Math.floor(uniform() * vocabSize));
   if (ids.length === 0) throw new InputError("method.initText has no token");
   const start = new Float32Array(tokens * width);

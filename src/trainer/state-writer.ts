@@ -3,7 +3,7 @@
  * training run and an interpolation sweep are both told so.
  */
 import { rmSync } from "node:fs";
-import { appendFile, readFile } from "node:fs/promises";
+import { appendFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import path from "node:path";
 import type * as z from "zod";
@@ -14,9 +14,10 @@ import {
   RUN_FILES,
   type RunStatus,
 } from "../protocol/run-folder.ts";
-import { InputError, errorMessage, hasCode } from "../util/errors.ts";
 import { hasLivingProcess } from "../run-folder/liveness.ts";
 import { type Holder, Lock } from "../run-folder/lock.ts";
+import { InputError, errorMessage, hasCode } from "../util/errors.ts";
+import { checkJson, parseJson, readJsonIfThere } from "../util/json.ts";
 import { currentProcessIdentity } from "../util/process-identity.ts";
 
 /** At most this often, so that a fast run does not spend its time on it. */
@@ -34,19 +35,9 @@ interface ProcessState {
 
 /** @throws InputError naming file and key; @param what the folder should be: "a run folder" */
 export async function readChecked<T>(file: string, schema: z.ZodType<T>, what: string): Promise<T> {
-  const parsed = schema.safeParse(await readJson(file, what));
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw new InputError(`${file}: ${issue?.path.join(".")}: ${issue?.message}`);
-}
-
-async function readJson(file: string, what: string): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(file, "utf8"));
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) throw new InputError(`${file} does not exist: not ${what}`);
-    throw new InputError(`${file}: ${errorMessage(error)}`, { cause: error });
-  }
+  const json = await readJsonIfThere(file);
+  if (!json) throw new InputError(`${file} does not exist: not ${what}`);
+  return checkJson(json.value, schema, file);
 }
 
 /** What this process alone may write to, from now on. */
@@ -142,7 +133,7 @@ export class StateWriter<S extends ProcessState> {
   /** @param change fields to set; `undefined` removes one */
   async update(change: { [Key in keyof S]?: S[Key] | undefined }): Promise<void> {
     const isNewStatus = change.status !== undefined && change.status !== this.#state.status;
-    this.#state = JSON.parse(JSON.stringify({ ...this.#state, ...change })) as S;
+    this.#state = parseJson(JSON.stringify({ ...this.#state, ...change }), this.#file) as S;
     const isDue = performance.now() - this.#writtenAt >= STATE_INTERVAL_MS;
     if (isNewStatus || change.phase !== undefined || isDue) await this.write();
   }

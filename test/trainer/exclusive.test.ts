@@ -1,6 +1,7 @@
 /** One process trains a run, whoever asks, from wherever; and what a killed one left is put in order. */
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import {
   existsSync,
   mkdirSync,
@@ -36,6 +37,17 @@ async function untilStep(runDir: string, step: number): Promise<void> {
 }
 
 const log = (runDir: string): string => readFileSync(path.join(runDir, "log.txt"), "utf8");
+
+/** As rm -rf, again where a file appeared meanwhile. */
+function removeWhileWritten(dir: string): void {
+  for (let attempt = 0; existsSync(dir) && attempt < 100; attempt++) {
+    try {
+      rmSync(dir, { recursive: true, force: true });
+    } catch (error) {
+      assert.equal((error as NodeJS.ErrnoException).code, "ENOTEMPTY");
+    }
+  }
+}
 
 /** A run with checkpoints whose process was killed. */
 async function interrupted(t: TestContext, change = LONG): Promise<string> {
@@ -116,11 +128,16 @@ test("a live run of another container can be asked from here by its heartbeat al
   const runDir = await makeRun(tinyWorkspace(t), LONG);
   const trainer = await bundleSource("trainer/main.ts");
   const child = spawn("unshare", [...args, process.execPath, trainer, runDir], { stdio: "ignore" });
-  t.after(() => child.kill("SIGKILL"));
-  await untilStep(runDir, 5);
-  assert.equal((await readRun(runDir))?.status, "running");
-  const second = await (await startTrainer(runDir)).finished;
-  assert.equal(second.code, 2, second.stderr);
+  try {
+    await untilStep(runDir, 5);
+    assert.equal((await readRun(runDir))?.status, "running");
+    const second = await (await startTrainer(runDir)).finished;
+    assert.equal(second.code, 2, second.stderr);
+  } finally {
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    removeWhileWritten(runDir);
+  }
 });
 
 test("leftovers of killed processes go at resume, and an adapter that was moved aside comes back", async (t) => {
@@ -151,7 +168,8 @@ test("leftovers of killed processes go at resume, and an adapter that was moved 
   assert.match(log(runDir), new RegExp(`goes on from step ${Number(newest.slice(5))}\\n`));
   const names = [...readdirSync(runDir), ...readdirSync(checkpoints)];
   assert.ok(names.includes("adapter") && names.includes("my.notes.txt"));
-  const left = names.filter((name) => /4242|\.json\.\d|jsonl\.\d/u.test(name));
+  const planted = /4242|state\.json\.1234567|recipe\.json\.99|metrics\.jsonl\.7/u;
+  const left = names.filter((name) => planted.test(name));
   assert.deepEqual(left, []);
   child.kill("SIGTERM");
   await finished;
@@ -163,7 +181,7 @@ test("a truncated state.json does not keep a run from going on beside whole chec
   const resumed = await retune("resume", runDir);
   assert.equal(resumed.code, 0, resumed.stderr);
   assert.equal(readState(runDir).status, "finished");
-  assert.match(log(runDir), /state\.json: .*goes on by the checkpoints alone/);
+  assert.match(log(runDir), /state\.json:.*goes on by the checkpoints alone/);
   assert.match(log(runDir), /goes on from step [12]0\n/);
 });
 
@@ -172,7 +190,7 @@ test("rm -rf of a live run's folder: the process ends, and the folder does not c
   const { child, finished } = await startTrainer(runDir);
   t.after(() => child.kill("SIGKILL"));
   await untilStep(runDir, 5);
-  rmSync(runDir, { recursive: true, force: true, maxRetries: 5 });
+  removeWhileWritten(runDir);
   const { code, signal } = await finished;
   assert.equal(signal, null);
   assert.equal(code, 1);

@@ -37,7 +37,7 @@ function bundle(entry: string): Promise<string> {
     format: "cjs",
     alias: { "jsonc-parser": "jsonc-parser/lib/esm/main.js" },
     define: { "process.env.RETUNE_BUNDLED": '"1"' },
-    external: ["onnxruntime-node"],
+    external: ["onnxruntime-node", "tokenizers"],
     logLevel: "warning",
   }).then(() => path.join(bundleDir, `${name}.cjs`));
   bundles.set(entry, made);

@@ -6,6 +6,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { AddedToken, Tokenizer as NativeTokenizer } from "tokenizers";
 import { InputError, errorMessage, hasCode } from "../util/errors.ts";
+import { parseJsonObject, readJsonObjectIfThere, readJsonTextIfThere } from "../util/json.ts";
 import { type AddedTokenJson, type Json, readSpecialTokens } from "./special-tokens.ts";
 import { ChatTemplate } from "./templates/chat-template.ts";
 import { TokenisedText } from "./tokenised-text.ts";
@@ -26,11 +27,6 @@ export interface Tokenizer {
   chatTemplate: ChatTemplate | undefined;
 }
 
-async function readJson(file: string): Promise<Json | undefined> {
-  const text = await readText(file);
-  return text === undefined ? undefined : parseJson(text, file);
-}
-
 async function readText(file: string): Promise<string | undefined> {
   try {
     return await readFile(file, "utf8");
@@ -40,26 +36,19 @@ async function readText(file: string): Promise<string | undefined> {
   }
 }
 
-function parseJson(text: string, file: string): Json {
-  try {
-    return JSON.parse(text) as Json;
-  } catch (error) {
-    throw new InputError(`${file}: ${errorMessage(error)}`, { cause: error });
-  }
-}
-
 /** @throws InputError naming the file that is missing or broken */
 export async function loadTokenizer(modelDir: string): Promise<Tokenizer> {
   const file = path.join(modelDir, "tokenizer.json");
-  const text = await readText(file);
+  const text = await readJsonTextIfThere(file);
   if (text === undefined) {
     throw new InputError(`${modelDir} has no tokenizer.json; a fast tokenizer is needed`);
   }
-  const json = (name: string): Promise<Json | undefined> => readJson(path.join(modelDir, name));
+  const json = (name: string): Promise<Json | undefined> =>
+    readJsonObjectIfThere(path.join(modelDir, name));
   const config = (await json("tokenizer_config.json")) ?? {};
   const { named, added } = readSpecialTokens({
     modelDir,
-    tokenizer: parseJson(text, file),
+    tokenizer: parseJsonObject(text, file),
     config,
     map: await json("special_tokens_map.json"),
     ids: await json("added_tokens.json"),
@@ -147,7 +136,7 @@ function decodeWith(tokenizer: NativeTokenizer): (ids: readonly number[]) => str
 async function eosTokenIds(modelDir: string, own: number | undefined): Promise<number[]> {
   const ids = own === undefined ? [] : [own];
   for (const name of ["generation_config.json", "config.json"]) {
-    const eos = (await readJson(path.join(modelDir, name)))?.["eos_token_id"];
+    const eos = (await readJsonObjectIfThere(path.join(modelDir, name)))?.["eos_token_id"];
     ids.push(...[eos].flat().filter((id) => typeof id === "number"));
   }
   return [...new Set(ids)];

@@ -2,11 +2,12 @@
  * Everything a run needs to go on bit for bit: what is trained, the optimizer's moments, and where
  * in the data it was. A checkpoint folder appears by rename, whole or not at all.
  */
-import { readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { readdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import * as z from "zod";
 import { evaluationSchema } from "../protocol/evaluation.ts";
 import { InputError, errorMessage, hasCode, isDiskFull } from "../util/errors.ts";
+import { checkJson, readJson } from "../util/json.ts";
 import { fromFloat32 } from "../weights/dtype.ts";
 import { replaceFolder } from "../weights/replace-folder.ts";
 import {
@@ -174,16 +175,8 @@ async function readSlots(
 }
 
 async function readProgress(file: string): Promise<Progress> {
-  try {
-    const { version: _, ...progress } = trainerStateSchema.parse(
-      JSON.parse(await readFile(file, "utf8")),
-    );
-    return progress;
-  } catch (error) {
-    throw new InputError(`${file}: ${errorMessage(error).replaceAll(/\s+/gu, " ")}`, {
-      cause: error,
-    });
-  }
+  const { version: _, ...progress } = checkJson(await readJson(file), trainerStateSchema, file);
+  return progress;
 }
 
 /**

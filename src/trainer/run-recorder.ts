@@ -5,6 +5,7 @@ import writeFileAtomic from "write-file-atomic";
 import { type ResolvedRecipe, resolvedRecipeSchema } from "../protocol/recipe.ts";
 import { type Metric, RUN_FILES, type RunState, runStateSchema } from "../protocol/run-folder.ts";
 import { InputError, hasCode } from "../util/errors.ts";
+import { parseJson } from "../util/json.ts";
 import { LogWriter, StateWriter, livingOwner, readChecked, takenOver } from "./state-writer.ts";
 
 const WHAT = "a run folder";
@@ -81,7 +82,7 @@ export class RunRecorder {
 
 function isUpTo(line: string, step: number): boolean {
   try {
-    const metric: unknown = JSON.parse(line);
+    const metric = parseJson(line, RUN_FILES.metrics);
     return (
       typeof metric === "object" &&
       metric !== null &&

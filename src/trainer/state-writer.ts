@@ -2,7 +2,7 @@
  * What a detached process tells of itself: state.json by rename, with a heartbeat, and log.txt. A
  * training run and an interpolation sweep are both told so.
  */
-import { appendFile, readFile } from "node:fs/promises";
+import { appendFile } from "node:fs/promises";
 import type * as z from "zod";
 import writeFileAtomic from "write-file-atomic";
 import {
@@ -11,7 +11,8 @@ import {
   type ProcessIdentity,
   type RunStatus,
 } from "../protocol/run-folder.ts";
-import { InputError, errorMessage, hasCode } from "../util/errors.ts";
+import { InputError, errorMessage } from "../util/errors.ts";
+import { checkJson, parseJson, readJsonIfThere } from "../util/json.ts";
 import { currentProcessIdentity, isProcessAlive } from "../util/process-identity.ts";
 
 /** At most this often, so that a fast run does not spend its time on it. */
@@ -29,19 +30,9 @@ interface ProcessState {
 
 /** @throws InputError naming file and key; @param what the folder should be: "a run folder" */
 export async function readChecked<T>(file: string, schema: z.ZodType<T>, what: string): Promise<T> {
-  const parsed = schema.safeParse(await readJson(file, what));
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw new InputError(`${file}: ${issue?.path.join(".")}: ${issue?.message}`);
-}
-
-async function readJson(file: string, what: string): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(file, "utf8"));
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) throw new InputError(`${file} does not exist: not ${what}`);
-    throw new InputError(`${file}: ${errorMessage(error)}`, { cause: error });
-  }
+  const json = await readJsonIfThere(file);
+  if (!json) throw new InputError(`${file} does not exist: not ${what}`);
+  return checkJson(json.value, schema, file);
 }
 
 /** The process that works on it and still lives, if there is one. */
@@ -83,7 +74,7 @@ export class StateWriter<S extends ProcessState> {
   /** @param change fields to set; `undefined` removes one */
   async update(change: { [Key in keyof S]?: S[Key] | undefined }): Promise<void> {
     const isNewStatus = change.status !== undefined && change.status !== this.#state.status;
-    this.#state = JSON.parse(JSON.stringify({ ...this.#state, ...change })) as S;
+    this.#state = parseJson(JSON.stringify({ ...this.#state, ...change }), this.#file) as S;
     const isDue = performance.now() - this.#writtenAt >= STATE_INTERVAL_MS;
     if (isNewStatus || change.phase !== undefined || isDue) await this.write();
   }

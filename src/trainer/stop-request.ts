@@ -1,13 +1,13 @@
 /** Ways to ask a run, or a sweep, to end early: control.json, or a signal from the terminal or the scheduler. */
-import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { RUN_FILES, controlSchema } from "../protocol/run-folder.ts";
+import { readJson } from "../util/json.ts";
 
 /** Whether control.json asks to stop. A missing or half-readable file asks for nothing. */
 export async function isStopRequested(dir: string): Promise<boolean> {
   try {
-    const text = await readFile(path.join(dir, RUN_FILES.control), "utf8");
-    return controlSchema.parse(JSON.parse(text)).request === "stop";
+    const control = await readJson(path.join(dir, RUN_FILES.control));
+    return controlSchema.parse(control).request === "stop";
   } catch {
     return false;
   }

@@ -30,6 +30,7 @@ async function bench(t: TestContext): Promise<Bench> {
     format: "auto",
     lossOn: "auto",
     maxLength: 200,
+    vocabSize: Infinity,
     overlong: "truncate",
   };
   return {

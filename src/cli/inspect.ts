@@ -19,14 +19,15 @@ interface Inspection {
 
 async function inspectModel(model: string): Promise<Inspection> {
   const summary = await summariseModel(model);
-  const { modelType, parameters, dtype, bytes, tensors } = summary;
-  const width = Math.max(...tensors.map(({ name }) => name.length));
+  const { modelType, parameters, dtype, bytes, tensors, quantised } = summary;
+  const width = tensors.reduce((most, { name }) => Math.max(most, name.length), 0);
   return {
     kind: "model",
     facts: summary,
     lines: [
       `model ${model}`,
       `${modelType}, ${formatCount(parameters)} parameters, ${dtype}, ${formatBytes(bytes)}, ${tensors.length} tensors`,
+      ...(quantised === undefined ? [] : [quantised]),
       ...tensors.map(
         (t) => `  ${t.name.padEnd(width)}  ${t.dtype.padEnd(4)}  ${formatShape(t.shape)}`,
       ),

@@ -15,6 +15,7 @@ const MAX_HEADER_BYTES = 100_000_000;
 const LENGTH_BYTES = 8;
 /** The crate aligns the data so; readers that map the file rely on it. */
 const DATA_ALIGNMENT = 8;
+const COMPARED_BYTES = 2 ** 22;
 const MAX_TRANSFER_BYTES = 2 ** 30;
 
 export interface TensorInfo {
@@ -177,6 +178,20 @@ export async function* readTensorChunks(
   } finally {
     await handle.close();
   }
+}
+
+/** Whether two tensors are one in type, shape and bytes. */
+export async function hasSameBytes(one: TensorInfo, other: TensorInfo): Promise<boolean> {
+  if (one.dtype !== other.dtype || one.shape.join() !== other.shape.join()) return false;
+  const chunks = readTensorChunks(other, COMPARED_BYTES);
+  for await (const chunk of readTensorChunks(one, COMPARED_BYTES)) {
+    const { value } = await chunks.next();
+    if (!value || !Buffer.from(chunk.buffer).equals(value)) {
+      await chunks.return(undefined);
+      return false;
+    }
+  }
+  return true;
 }
 
 export async function readTensorBytes(info: TensorInfo): Promise<Uint8Array> {

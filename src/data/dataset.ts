@@ -7,10 +7,12 @@ import type { Format } from "./formats.ts";
 import { type JsonlRow, readJsonl } from "./jsonl.ts";
 import { inBatches } from "./row-batches.ts";
 import { type RowText, renderRows } from "./templates/row-text.ts";
-import type { Tokenizer } from "./tokenizer.ts";
+import { type Tokenizer, checkInVocabulary } from "./tokenizer.ts";
 
 export interface DatasetOptions {
   tokenizer: Tokenizer;
+  /** Of the model's embeddings. */
+  vocabSize: number;
   format: Format | "auto";
   lossOn: "auto" | "all";
   /** Longest row in tokens. */
@@ -99,6 +101,8 @@ class DatasetBuilder {
     // The first token has nothing before it to be predicted from.
     counted[0] = 0;
     const example = { ids: Int32Array.from(ids), counted, line };
+    const { vocabSize, tokenizer } = this.#options;
+    checkInVocabulary(example.ids, { vocabSize, tokenizer, place: `${this.#file}:${line}` });
     const fitted = fitLength(example, this.#file, this.#options);
     if (fitted === undefined) {
       this.#dropped.push(line);

@@ -4,7 +4,7 @@ import { InputError } from "../util/errors.ts";
 import type { Example } from "./example.ts";
 import { type JsonlRow, readJsonl } from "./jsonl.ts";
 import { inBatches } from "./row-batches.ts";
-import type { Tokenizer } from "./tokenizer.ts";
+import { type Tokenizer, checkInVocabulary } from "./tokenizer.ts";
 
 type Problem = Classification["problem"];
 
@@ -33,6 +33,8 @@ export async function readLabels(file: string, problem: Problem): Promise<string
 
 export interface LabelledOptions {
   tokenizer: Tokenizer;
+  /** Of the model's embeddings. */
+  vocabSize: number;
   problem: Problem;
   labels: readonly string[];
   /** Longest row in tokens. */
@@ -107,6 +109,8 @@ async function encodeRows(
   const encoded = await options.tokenizer.encodeBatch(texts);
   return rows.map((row, index) => {
     const ids = Int32Array.from(encoded[index]?.ids ?? []);
+    const { vocabSize, tokenizer } = options;
+    checkInVocabulary(ids, { vocabSize, tokenizer, place: `${file}:${row.line}` });
     return { row, example: labelled(row, ids, { file, ...options }) };
   });
 }

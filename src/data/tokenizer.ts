@@ -73,6 +73,24 @@ export async function loadTokenizer(modelDir: string): Promise<Tokenizer> {
 }
 
 /**
+ * A tokenizer may know tokens that the embeddings lack (a pad token behind them), as long as no text has them.
+ * @param options.place where the ids are from, for the message
+ * @throws InputError naming the first such token
+ */
+export function checkInVocabulary(
+  ids: Iterable<number>,
+  options: { vocabSize: number; tokenizer: Pick<Tokenizer, "decode">; place: string },
+): void {
+  const { vocabSize, tokenizer, place } = options;
+  for (const id of ids) {
+    if (id < vocabSize) continue;
+    throw new InputError(
+      `${place}: token ${id} (${JSON.stringify(tokenizer.decode([id]))}) is outside the model's vocabulary of ${vocabSize}: tokenizer.json and the weights do not belong together, or tokens were added and the embeddings not resized`,
+    );
+  }
+}
+
+/**
  * Trimmed offsets leave out the white space that a token begins with: a token of nothing else would
  * belong to no text at all. Ids do not depend on it. No text in the file can hold these quotes bare.
  */

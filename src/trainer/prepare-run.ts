@@ -134,8 +134,10 @@ async function loadData(
   log: (line: string) => void,
 ): Promise<{ train: Examples; evaluation: Examples }> {
   const tokenizer = await loadTokenizer(base.dir);
+  const { vocabSize } = base.architecture;
+  const labels = base.classifier?.labels ?? [];
   const load = (file: string): Promise<Pick<Dataset, "examples">> =>
-    loadRows(file, { tokenizer, objective, data, labels: base.classifier?.labels ?? [], log });
+    loadRows(file, { tokenizer, vocabSize, objective, data, labels, log });
   const { examples } = await load(data.train);
   if (data.eval !== undefined) {
     return { train: examples, evaluation: (await load(data.eval)).examples };

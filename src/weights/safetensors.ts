@@ -2,11 +2,13 @@
  * The safetensors format: 8 bytes of header length, a JSON header, then the tensors' bytes. Headers
  * are checked as strictly as the format's own crate does, before any byte of data is believed.
  */
+import type { Hash } from "node:crypto";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import path from "node:path";
 import * as z from "zod";
 import { InputError, InternalError, errorMessage, hasCode } from "../util/errors.ts";
 import { type JsonObject, issueText, parseJsonObject } from "../util/json.ts";
+import { temporaryName } from "../util/temporary-name.ts";
 import { decodeUtf8 } from "../util/utf8.ts";
 import { DTYPE_BYTES, type DType, toFloat32 } from "./dtype.ts";
 
@@ -271,19 +273,27 @@ export async function finishSafetensors(temporary: string, file: string): Promis
 
 /**
  * Writes tensors in the given order, piece by piece. The file appears by rename, whole or not at all.
+ * @param hash is given every byte of the file
  * @throws what the file system throws; nothing is left behind
  */
 export async function writeSafetensors(
   file: string,
   tensors: readonly TensorToWrite[],
   metadata: Readonly<Record<string, string>> = {},
+  hash?: Hash,
 ): Promise<void> {
-  const temporary = `${file}.${process.pid}.tmp`;
+  const temporary = temporaryName(file);
   try {
-    const handle = await open(temporary, "w");
+    const handle = await open(temporary, "wx");
     try {
-      await writeFully(handle, encodeHeader(tensors, metadata));
-      for (const tensor of tensors) await writeTensor(handle, tensor);
+      const write = (bytes: Uint8Array): Promise<void> => {
+        const written = writeFully(handle, bytes);
+        // Meanwhile: the write is another thread's.
+        hash?.update(bytes);
+        return written;
+      };
+      await write(encodeHeader(tensors, metadata));
+      for (const tensor of tensors) await writeTensor(write, tensor);
     } finally {
       await handle.close();
     }
@@ -294,18 +304,21 @@ export async function writeSafetensors(
   }
 }
 
-async function writeTensor(handle: FileHandle, tensor: TensorToWrite): Promise<void> {
+async function writeTensor(
+  write: (bytes: Uint8Array) => Promise<void>,
+  tensor: TensorToWrite,
+): Promise<void> {
   const { data } = tensor;
   const source = typeof data === "function" ? data() : data;
   let written = 0;
   if (Symbol.asyncIterator in source) {
     for await (const chunk of source) {
-      await writeFully(handle, chunk);
+      await write(chunk);
       written += chunk.byteLength;
     }
   } else {
     const bytes = await source;
-    await writeFully(handle, bytes);
+    await write(bytes);
     written = bytes.byteLength;
   }
   if (written !== bytesOf(tensor)) {

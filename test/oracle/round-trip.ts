@@ -42,6 +42,7 @@ const { examples } = await loadDataset(file, {
   format,
   lossOn: recipe.objective.lossOn,
   maxLength,
+  vocabSize: Infinity,
   overlong,
 });
 

@@ -88,6 +88,7 @@ test("the quick start's rows fit its maxLength, and exactly the answers count", 
     tokenizer,
     format,
     maxLength,
+    vocabSize: Infinity,
     lossOn: "auto",
     overlong: "error",
   });

@@ -109,8 +109,8 @@ function parseHeader(
   { file, size }: { file: string; size: number },
 ): SafetensorsHeader {
   const { __metadata__: rawMetadata, ...entries } = header;
-  const metadata = z.record(z.string(), z.string()).nullish().safeParse(rawMetadata);
-  if (!metadata.success) throw new InputError(`${file}: __metadata__ must map text to text`);
+  const metadata = rawMetadata ?? {};
+  if (!isTextMap(metadata)) throw new InputError(`${file}: __metadata__ must map text to text`);
   const tensors = Object.entries(entries)
     .map(([name, entry]) => parseEntry(name, entry, { file, dataStart }))
     // An empty tensor may be listed after the one that begins where it does.
@@ -131,8 +131,14 @@ function parseHeader(
   }
   return {
     tensors: new Map(tensors.map((info) => [info.name, info])),
-    metadata: metadata.data ?? {},
+    metadata,
   };
+}
+
+/** By hand: zod leaves out a key `__proto__`. */
+function isTextMap(json: unknown): json is Readonly<Record<string, string>> {
+  if (typeof json !== "object" || json === null || Array.isArray(json)) return false;
+  return Object.values(json).every((value) => typeof value === "string");
 }
 
 function parseEntry(

@@ -9,10 +9,11 @@ import { SweepStore } from "./runs/sweeps/sweep-store.ts";
 import type { App } from "./ui/app.ts";
 import { registerCommands } from "./ui/commands/register.ts";
 import { AdapterCatalog } from "./ui/catalogs/adapter-catalog.ts";
+import { EvaluationCatalog } from "./ui/catalogs/evaluation-catalog.ts";
 import { ModelCatalog } from "./ui/catalogs/model-catalog.ts";
 import { LayerEditor } from "./ui/layers/layer-editor.ts";
 import { LayerMeasure } from "./ui/layers/layer-measure.ts";
-import { EvaluationPanels } from "./ui/panels/evaluation-panels.ts";
+import { evaluationPanels } from "./ui/panels/evaluation-panels.ts";
 import { labPanels } from "./ui/panels/lab-panels.ts";
 import { runPanels } from "./ui/panels/run-panels.ts";
 import { RecipeCodeLens } from "./ui/recipes/recipe-code-lens.ts";
@@ -30,7 +31,7 @@ const QUEUE_KEY = "retune.queue";
 /** What tests use. */
 export type RetuneApi = Pick<
   App,
-  "store" | "sweeps" | "models" | "adapters" | "layers" | "layerMeasure"
+  "store" | "sweeps" | "evaluations" | "models" | "adapters" | "layers" | "layerMeasure"
 >;
 
 export function activate(context: vscode.ExtensionContext): RetuneApi {
@@ -60,7 +61,8 @@ export function activate(context: vscode.ExtensionContext): RetuneApi {
     models: new ModelCatalog(log),
     adapters: new AdapterCatalog(store, log),
     transcripts: new Transcripts(),
-    evaluations: new EvaluationPanels(),
+    evaluations: new EvaluationCatalog(),
+    evaluationPanels: evaluationPanels(context, (file) => app.evaluations.nameOf(file)),
     layers,
     layerMeasure: new LayerMeasure(layers, cliPath),
     cliPath,
@@ -74,6 +76,7 @@ export function activate(context: vscode.ExtensionContext): RetuneApi {
     app.panels,
     app.labs,
     app.evaluations,
+    app.evaluationPanels,
     app.sweepNotifications,
     removeLeftovers(sweeps, (error) => log.error(String(error))),
     app.notifications,

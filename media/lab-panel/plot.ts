@@ -1,5 +1,6 @@
 /** A frame with two axes, drawn as SVG to the width of its host, and a tooltip over it. */
 import { element, setHidden } from "../shared/dom.ts";
+import type { Box } from "./label-places.ts";
 import { linearTicks } from "../shared/ticks.ts";
 import { svg } from "./svg.ts";
 
@@ -22,7 +23,8 @@ export interface Scales {
   layer: SVGGElement;
   toX: (value: number) => number;
   toY: (value: number) => number;
-  width: number;
+  /** What lies between the axes, in pixels. */
+  area: Box;
 }
 
 const HEIGHT = 300;
@@ -76,7 +78,9 @@ export class Plot {
     this.picture?.remove();
     this.picture = picture;
     this.host.prepend(picture);
-    return { layer, toX, toY, width };
+    const { left, top } = MARGIN;
+    const area = { left, top: 0, right: width, bottom: top + inner.height };
+    return { layer, toX, toY, area };
   }
 
   /** Beside the place, on the side that has room. */
@@ -158,7 +162,7 @@ function axes(
 }
 
 /** About as wide as a character of the axes' font. */
-const CHARACTER_PX = 6.4;
+export const CHARACTER_PX = 6.4;
 
 /** An axis's name, cut to its room; whole in its title. */
 function fitted(

@@ -1,5 +1,5 @@
 /** Alpha × data set, in the chosen figure; a row is selected by a click or the keyboard. */
-import { element } from "../shared/dom.ts";
+import { element, table } from "../shared/dom.ts";
 import { alphaTitle, type LabContext } from "./lab-context.ts";
 import { formatFigure, valueAt } from "./measures.ts";
 
@@ -51,7 +51,7 @@ export class PointTable {
     const focused = this.frame.contains(document.activeElement);
     const { scrollTop, scrollLeft } = this.frame;
     this.frame.replaceChildren(
-      element("table", {}, [
+      table(columns.length + 1, {}, [
         element("caption", {}, [`${metric.label} by alpha and data`]),
         element("thead", {}, [element("tr", {}, head)]),
         element("tbody", {}, body),

@@ -2,7 +2,8 @@
 import { element, setHidden, setText } from "../shared/dom.ts";
 import { alphaTitle, type LabContext } from "./lab-context.ts";
 import { formatFigure, formatTick, valueAt } from "./measures.ts";
-import { Plot, rangeOf, type Scales } from "./plot.ts";
+import { placeLabels } from "./label-places.ts";
+import { CHARACTER_PX, Plot, rangeOf, type Scales } from "./plot.ts";
 import { svg } from "./svg.ts";
 
 interface Placed {
@@ -12,8 +13,8 @@ interface Placed {
 }
 
 const RADIUS = 5;
-/** Labels closer than this to one that stands already are left out; the tooltip has them. */
-const LABEL_DISTANCE_PX = 26;
+/** Whose label may be left out. */
+const LEAST_RANK = 3;
 
 export class TwoAxisView {
   private readonly hint = element("span", { class: "readout" });
@@ -81,13 +82,12 @@ export class TwoAxisView {
   }
 
   private drawPoints(placed: readonly Placed[], scales: Scales, context: LabContext): void {
-    const { layer, toX, toY, width } = scales;
+    const { layer, toX, toY } = scales;
     const path = placed.map(({ x, y }) => `${toX(x)},${toY(y)}`).join(" ");
     layer.append(svg("polyline", { class: "path", points: path }));
     this.dots = new Map();
-    const labels: { x: number; y: number }[] = [];
-    const texts: SVGElement[] = [];
-    for (const each of byImportance(placed, context)) {
+    const ordered = byImportance(placed, context);
+    for (const each of ordered) {
       const at = { x: toX(each.x), y: toY(each.y) };
       const dot = dotOf(each.alpha, context);
       dot.setAttribute("transform", `translate(${at.x} ${at.y})`);
@@ -95,30 +95,33 @@ export class TwoAxisView {
       dot.addEventListener("pointerleave", () => context.onHover(undefined));
       dot.addEventListener("click", () => context.onSelect(each.alpha));
       this.dots.set(each.alpha, { dot, placed: each, at });
-      const text = labelOf(each.alpha, context);
-      const isFree = labels.every(
-        (other) => Math.hypot(other.x - at.x, other.y - at.y) > LABEL_DISTANCE_PX,
-      );
-      if (isFree) {
-        labels.push(at);
-        const isRight = at.x > width - 90;
-        texts.push(
-          svg(
-            "text",
-            {
-              class: each.alpha === context.recommended ? "point-label strong" : "point-label",
-              x: at.x + (isRight ? -9 : 9),
-              y: at.y - 8,
-              "text-anchor": isRight ? "end" : "start",
-            },
-            [text],
-          ),
-        );
-      }
     }
     // Behind the others come those of least importance: what is drawn last is on top.
     for (const { dot } of [...this.dots.values()].toReversed()) layer.append(dot);
-    layer.append(...texts);
+    layer.append(...this.labels(ordered, placed, { scales, context }));
+  }
+
+  /** Names of the points where there is room for them; the tooltip has the others. */
+  private labels(
+    ordered: readonly Placed[],
+    placed: readonly Placed[],
+    { scales, context }: { scales: Scales; context: LabContext },
+  ): SVGElement[] {
+    const toPixels = ({ x, y }: Placed) => ({ x: scales.toX(x), y: scales.toY(y) });
+    const texts = ordered.map(({ alpha }) => labelOf(alpha, context));
+    const labels = ordered.map((each, index) => ({
+      at: toPixels(each),
+      width: (texts[index]?.length ?? 0) * CHARACTER_PX,
+      isNeeded: rankOf(each, context) < LEAST_RANK,
+    }));
+    const boxes = placeLabels(labels, placed.map(toPixels), scales.area);
+    return boxes.flatMap((box, index) => {
+      if (box === undefined) return [];
+      const isStrong = ordered[index]?.alpha === context.recommended;
+      const place = { x: (box.left + box.right) / 2, y: box.bottom - 2, "text-anchor": "middle" };
+      const kind = isStrong ? "point-label strong" : "point-label";
+      return [svg("text", { class: kind, ...place }, [texts[index] ?? ""])];
+    });
   }
 }
 
@@ -128,12 +131,13 @@ function better(isLessBetter: boolean): string {
 
 /** Recommended, ends, selected, the others in order: who comes first gets a label. */
 function byImportance(placed: readonly Placed[], context: LabContext): Placed[] {
-  const rank = ({ alpha }: Placed): number => {
-    if (alpha === context.recommended) return 0;
-    if (alpha === 0 || alpha === 1) return 1;
-    return alpha === context.selected ? 2 : 3;
-  };
-  return placed.toSorted((a, b) => rank(a) - rank(b) || a.alpha - b.alpha);
+  return placed.toSorted((a, b) => rankOf(a, context) - rankOf(b, context) || a.alpha - b.alpha);
+}
+
+function rankOf({ alpha }: Placed, { recommended, selected }: LabContext): number {
+  if (alpha === recommended) return 0;
+  if (alpha === 0 || alpha === 1) return 1;
+  return alpha === selected ? 2 : LEAST_RANK;
 }
 
 function labelOf(alpha: number, { recommended }: LabContext): string {

@@ -1,8 +1,15 @@
 import { CHART_SPECS, seriesOf, type ChartSpec, type Line } from "./chart-specs.ts";
-import { Chart } from "./chart.ts";
+import { Chart, type ChartData } from "./chart.ts";
 import { element, setHidden, setText } from "../shared/dom.ts";
 import { interpolate, nearestIndex, selectRows, type Window } from "./downsample.ts";
-import { formatCount, formatDuration, formatValue, UNKNOWN } from "../shared/format.ts";
+import {
+  formatCount,
+  formatDuration,
+  formatEpoch,
+  formatValue,
+  UNKNOWN,
+} from "../shared/format.ts";
+import type { KeptMark } from "./kept.ts";
 import type { MetricStore, ValueColumn } from "./metric-store.ts";
 import { smooth } from "./smoothing.ts";
 import type { Theme } from "../shared/theme.ts";
@@ -37,6 +44,7 @@ export class ChartGroup {
   private readonly smoothed = new Map<ValueColumn, Float64Array>();
   private smoothedWith = NaN;
   private hoverX: number | null = null;
+  private kept: KeptMark | undefined;
   private logScale: boolean;
 
   constructor(options: GroupOptions) {
@@ -49,6 +57,11 @@ export class ChartGroup {
       this.draw();
     });
     for (const card of this.cards) observer.observe(card.plotHost);
+  }
+
+  /** Which step's weights are kept, or would be. */
+  mark(mark: KeptMark | undefined): void {
+    this.kept = mark;
   }
 
   /** New rows came: averages are stale. */
@@ -112,7 +125,14 @@ export class ChartGroup {
       window,
       x: rows.map((row) => x[row] ?? NaN),
       y: columns.map((column) => rows.map((row) => drawable(column[row], log))),
+      mark: card.spec === CHART_SPECS[0] ? this.markAt(x) : null,
     });
+  }
+
+  private markAt(x: Float64Array): ChartData["mark"] {
+    const { kept } = this;
+    const at = kept === undefined ? undefined : x[this.options.store.step.indexOf(kept.step)];
+    return kept === undefined || at === undefined ? null : { x: at, label: kept.label };
   }
 
   private lineColumns(line: Line): Float64Array[] {
@@ -178,7 +198,7 @@ export class ChartGroup {
     const { store } = this.options;
     const epoch = store.value("epoch", row);
     const parts = [`Step ${formatCount(store.step[row])}`];
-    if (!Number.isNaN(epoch)) parts.push(`epoch ${epoch.toFixed(2)}`);
+    if (!Number.isNaN(epoch)) parts.push(`epoch ${formatEpoch(epoch)}`);
     parts.push(formatDuration(store.value("elapsedMs", row)));
     return parts.join(" · ");
   }

@@ -30,6 +30,8 @@ export interface ChartData {
   x: number[];
   /** One per series, null where a row has no value. */
   y: (number | null)[][];
+  /** A place on the x axis with a name; null: none. */
+  mark: { x: number; label: string } | null;
 }
 
 /** Evaluations closer than this are a line, not points. */
@@ -47,6 +49,7 @@ export class Chart {
   private readonly options: ChartOptions;
   private window: Window = { min: 0, max: 1 };
   private xAxis: XAxis = "step";
+  private mark: ChartData["mark"] = null;
   private movedByGroup = false;
 
   constructor(options: ChartOptions) {
@@ -62,6 +65,7 @@ export class Chart {
   setData(data: ChartData): void {
     this.window = data.window;
     this.xAxis = data.xAxis;
+    this.mark = data.mark;
     this.plot.setData([data.x, ...data.y]);
   }
 
@@ -109,6 +113,7 @@ export class Chart {
       hooks: {
         setCursor: [(plot) => this.reportHover(plot)],
         setSelect: [(plot) => this.reportZoom(plot)],
+        draw: [(plot) => this.drawMark(plot)],
       },
     };
   }
@@ -202,6 +207,30 @@ export class Chart {
     const pad = max > min ? (max - min) * Y_PADDING : Math.abs(max) * 0.1 || 1;
     if (this.options.fromZero && min >= 0) return [0, max + pad];
     return [min - pad, max + pad];
+  }
+
+  /** A dashed line from top to bottom, its name on the side that has room. */
+  private drawMark(plot: uPlot): void {
+    const { mark, window } = this;
+    if (mark === null || mark.x < window.min || mark.x > window.max) return;
+    const { ctx } = plot;
+    const { left, top, width, height } = plot.bbox;
+    const x = Math.round(plot.valToPos(mark.x, "x", true));
+    const ratio = devicePixelRatio;
+    ctx.save();
+    ctx.strokeStyle = ctx.fillStyle = this.options.theme.color("text");
+    ctx.lineWidth = ratio;
+    ctx.setLineDash([4 * ratio, 3 * ratio]);
+    ctx.beginPath();
+    ctx.moveTo(x, top);
+    ctx.lineTo(x, top + height);
+    ctx.stroke();
+    const isRight = x > left + width / 2;
+    ctx.textAlign = isRight ? "right" : "left";
+    ctx.textBaseline = "top";
+    ctx.font = `${11 * ratio}px ${getComputedStyle(document.body).fontFamily}`;
+    ctx.fillText(mark.label, x + (isRight ? -5 : 5) * ratio, top + 2 * ratio);
+    ctx.restore();
   }
 
   private reportHover(plot: uPlot): void {

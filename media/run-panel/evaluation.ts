@@ -1,6 +1,6 @@
 /** How a classifier labelled the evaluation rows: its figures, the confusion matrix, and each label's scores. */
 import type { ClassifierEvaluation } from "../../src/protocol/evaluation.ts";
-import { element, setHidden } from "../shared/dom.ts";
+import { element, setHidden, table } from "../shared/dom.ts";
 import { formatCount, formatShare, formatValue } from "../shared/format.ts";
 import { type Confused, mostConfused } from "./confused.ts";
 
@@ -87,11 +87,11 @@ function tables(evaluation: Labelled): Node[] {
 }
 
 /** Wide tables move inside their own frame, with the keyboard too. */
-function scrolled(label: string, table: HTMLElement): HTMLElement {
+function scrolled(label: string, content: HTMLElement): HTMLElement {
   return element(
     "div",
     { class: "table-frame", tabindex: "0", role: "region", "aria-label": label },
-    [table],
+    [content],
   );
 }
 
@@ -129,7 +129,7 @@ function confusionTable(
       }),
     ]);
   });
-  return element("table", { class: "confusion" }, [
+  return table(labels.length + 1, { class: "confusion" }, [
     element("caption", {}, [
       "Confusion matrix: rows by their label (down) and the one given (across)",
     ]),
@@ -140,7 +140,7 @@ function confusionTable(
 
 function confusedTable(labels: readonly string[], confused: readonly Confused[]): HTMLElement {
   const columns = ["Label", "Given", "Rows", "Share"];
-  return element("table", { class: "scores confused" }, [
+  return table(columns.length, { class: "scores confused" }, [
     element("caption", {}, ["Most often confused"]),
     element("thead", {}, [headRow(columns)]),
     element(
@@ -172,7 +172,7 @@ function headRow(columns: readonly string[]): HTMLElement {
 
 function scoreTable({ scores }: Labelled): HTMLElement {
   const columns = ["Label", "Precision", "Recall", "F1", "Rows"];
-  return element("table", { class: "scores" }, [
+  return table(columns.length, { class: "scores" }, [
     element("caption", {}, ["Scores of each label"]),
     element("thead", {}, [headRow(columns)]),
     element(

@@ -14,9 +14,11 @@ import { EvaluationView } from "./evaluation.ts";
 import { estimateRemainingMs } from "./eta.ts";
 import { Header } from "../shared/header.ts";
 import { headerView } from "./header-view.ts";
+import { keptMark } from "./kept.ts";
 import { LogView } from "../shared/log-view.ts";
 import { MetricStore } from "./metric-store.ts";
 import { isLive } from "../shared/status-label.ts";
+import { positionOf } from "./position.ts";
 import { progressShare, progressText } from "./status.ts";
 import { summarise } from "./summary.ts";
 import { Theme } from "../shared/theme.ts";
@@ -140,6 +142,7 @@ class RunPage {
     if (this.run === undefined) return;
     this.showProgress();
     this.figures.show(summarise(this.store, this.run));
+    this.charts.mark(keptMark(this.run));
     const hasMetrics = this.store.size > 0;
     setHidden(this.chartArea, !hasMetrics);
     setHidden(this.empty, hasMetrics || !this.metricsCame);
@@ -157,7 +160,7 @@ class RunPage {
     const remainingMs = live ? this.remainingMs(run.state?.totalSteps) : undefined;
     const facts = {
       run,
-      step: Math.max(store.step.at(-1) ?? 0, run.state?.step ?? 0),
+      ...positionOf(store, run),
       elapsedMs: knownMs === 0 && !live ? undefined : knownMs + sinceMs,
       remainingMs: remainingMs === undefined ? undefined : Math.max(0, remainingMs - sinceMs),
     };

@@ -1,5 +1,5 @@
 import type { PanelAction, RunView } from "../../src/protocol/panel-messages.ts";
-import { formatCount, formatDuration } from "../shared/format.ts";
+import { formatCount, formatDuration, formatEpoch } from "../shared/format.ts";
 import type { Banner, HeaderButton } from "../shared/header.ts";
 import { isLive } from "../shared/status-label.ts";
 
@@ -70,6 +70,8 @@ export function bannerOf(run: RunView): Banner | undefined {
 export interface ProgressFacts {
   run: RunView;
   step: number;
+  /** At that step; undefined while it is not known. */
+  epoch: number | undefined;
   elapsedMs: number | undefined;
   remainingMs: number | undefined;
 }
@@ -83,12 +85,17 @@ export function progressText(facts: ProgressFacts): string {
       return run.state?.phase ?? "The training process starts";
     case "running":
     case "stopping":
-      return joinParts([stepText(facts), epochText(run), elapsedText(facts), remainingText(facts)]);
+      return joinParts([
+        stepText(facts),
+        epochText(facts),
+        elapsedText(facts),
+        remainingText(facts),
+      ]);
     case "finished":
     case "stopped":
     case "failed":
     case "interrupted":
-      return joinParts([stepText(facts), epochText(run), elapsedText(facts), endText(run)]);
+      return joinParts([stepText(facts), epochText(facts), elapsedText(facts), endText(run)]);
   }
 }
 
@@ -112,12 +119,10 @@ function stepText({ run, step }: ProgressFacts): string {
   return `Step ${formatCount(step)}${of}`;
 }
 
-function epochText(run: RunView): string | undefined {
-  const epoch = run.state?.epoch;
+function epochText({ run, epoch }: ProgressFacts): string | undefined {
   if (epoch === undefined || epoch === 0) return undefined;
   const total = run.recipe?.epochs;
-  const shown = Number.isInteger(epoch) ? String(epoch) : epoch.toFixed(2);
-  return `epoch ${shown}${total === undefined || run.recipe?.maxSteps !== undefined ? "" : ` of ${total}`}`;
+  return `epoch ${formatEpoch(epoch)}${total === undefined || run.recipe?.maxSteps !== undefined ? "" : ` of ${total}`}`;
 }
 
 function elapsedText({ run, elapsedMs }: ProgressFacts): string | undefined {

@@ -1,8 +1,9 @@
 import type { RunView } from "../../src/protocol/panel-messages.ts";
 import type { RunState } from "../../src/protocol/run-folder.ts";
 import { formatBytes, formatChange, formatCount, formatValue } from "../shared/format.ts";
-import { formatParameters, formatShare } from "../shared/format.ts";
-import type { MetricStore } from "./metric-store.ts";
+import { formatParameters, formatShare, UNKNOWN } from "../shared/format.ts";
+import { keptMark } from "./kept.ts";
+import type { MetricStore, ValueColumn } from "./metric-store.ts";
 
 /** One of the figures under the progress bar. */
 export interface Figure {
@@ -13,72 +14,107 @@ export interface Figure {
   tone?: "good" | "bad";
 }
 
-/** The figures of a run, those that nothing is known of left out. */
-export function summarise(
-  store: MetricStore,
-  { state, recipe }: Pick<RunView, "state" | "recipe">,
-): Figure[] {
-  const isClassifier = recipe?.objective.type === "classification";
-  const ownFigures = isClassifier ? labelFigures(store) : tokenFigures(store);
-  const lossFigures = evaluationFigures(store);
-  const evalFigures = lossFigures.length > 0 ? [...lossFigures, ...ownFigures] : [];
-  const figures = evalFigures.length > 0 ? evalFigures : trainFigures(store, state);
-  return [...figures, ...sizeFigures(store, state)];
-}
-
-function evaluationFigures(store: MetricStore): Figure[] {
+/**
+ * The figures of a run: of the weights that it kept once it has ended, of the newest ones until then.
+ * What is not known yet has its place from the start, so that nothing below it moves.
+ */
+export function summarise(store: MetricStore, run: Pick<RunView, "state" | "recipe">): Figure[] {
+  const { state, recipe } = run;
   const rows = store.rowsWith("evalLoss");
-  const first = rows[0];
-  const last = rows.at(-1);
-  if (first === undefined || last === undefined) return [];
-  const lossOf = (row: number) => store.value("evalLoss", row);
-  const stepOf = (row: number) => formatCount(store.step[row]);
-  const best = rows.reduce((a, b) => (lossOf(b) < lossOf(a) ? b : a));
-  const lastLoss = lossOf(last);
-  const figures: Figure[] = [
-    { label: "Eval loss", value: formatValue(lastLoss), note: `at step ${stepOf(last)}` },
-  ];
-  if (rows.length > 1) {
-    const change = lastLoss / lossOf(first) - 1;
-    figures.push(
-      {
-        label: "Best eval loss",
-        value: formatValue(lossOf(best)),
-        note: `at step ${stepOf(best)}`,
-      },
-      {
-        label: "Change",
-        value: formatChange(change),
-        note: `from ${formatValue(lossOf(first))} at step ${stepOf(first)}`,
-        ...(change < 0 ? { tone: "good" } : change > 0 ? { tone: "bad" } : {}),
-      },
-    );
+  const evaluates = recipe?.data.eval !== undefined || recipe?.data.evalSplit !== undefined;
+  if (rows.length === 0 && !(evaluates && isLive(state))) {
+    return [...trainFigures(store, state), ...sizeFigures(store, state)];
   }
-  return figures;
-}
-
-function tokenFigures(store: MetricStore): Figure[] {
-  const loss = store.last("evalLoss");
-  if (loss === undefined) return [];
+  const mark = keptMark(run);
+  const kept =
+    mark?.label === "kept" ? rows.find((row) => store.step[row] === mark.step) : undefined;
+  const shown: Shown = { store, row: kept ?? rows.at(-1), isKept: kept !== undefined };
+  const isClassifier = recipe?.objective.type === "classification";
   return [
-    { label: "Perplexity", value: formatValue(Math.exp(loss)), note: "exp(eval loss)" },
-    ...accuracyFigures(store, "next tokens right"),
+    ...lossFigures(shown, rows, isLive(state)),
+    ...(isClassifier ? labelFigures(shown) : tokenFigures(shown)),
+    ...sizeFigures(store, state),
   ];
 }
 
-function labelFigures(store: MetricStore): Figure[] {
-  const macroF1 = store.last("evalMacroF1");
+/** The evaluation that the figures are of; no row: the first is still to come. */
+interface Shown {
+  store: MetricStore;
+  row: number | undefined;
+  isKept: boolean;
+}
+
+function isLive(state: RunState | undefined): boolean {
+  return state?.status === "starting" || state?.status === "running";
+}
+
+function valueIn({ store, row }: Shown, column: ValueColumn): number | undefined {
+  const value = row === undefined ? NaN : store.value(column, row);
+  return Number.isNaN(value) ? undefined : value;
+}
+
+function lossFigures(shown: Shown, rows: readonly number[], goesOn: boolean): Figure[] {
+  const { store, row, isKept } = shown;
+  const [first] = rows;
+  const lossOf = (each: number) => store.value("evalLoss", each);
+  const stepOf = (each: number) => `at step ${formatCount(store.step[each])}`;
+  const loss = valueIn(shown, "evalLoss");
+  const figures: Figure[] = [
+    {
+      label: "Eval loss",
+      value: formatValue(loss),
+      note: row === undefined ? "not yet" : `${stepOf(row)}${isKept ? ", kept" : ""}`,
+    },
+  ];
+  if (row === undefined || first === undefined || loss === undefined || rows.length < 2) {
+    if (!goesOn) return figures;
+    return [...figures, waiting("Best eval loss"), waiting("Change")];
+  }
+  const last = rows.at(-1) ?? row;
+  const best = rows.reduce((a, b) => (lossOf(b) < lossOf(a) ? b : a));
+  const change = loss / lossOf(first) - 1;
   return [
-    ...accuracyFigures(store, "rows labelled right"),
-    ...(macroF1 === undefined
-      ? []
-      : [{ label: "Macro-F1", value: macroF1.toFixed(3), note: "mean over labels" }]),
+    ...figures,
+    isKept && last !== row
+      ? { label: "Last eval loss", value: formatValue(lossOf(last)), note: stepOf(last) }
+      : { label: "Best eval loss", value: formatValue(lossOf(best)), note: stepOf(best) },
+    {
+      label: "Change",
+      value: formatChange(change),
+      note: `from ${formatValue(lossOf(first))} ${stepOf(first)}`,
+      ...(change < 0 ? { tone: "good" } : change > 0 ? { tone: "bad" } : {}),
+    },
   ];
 }
 
-function accuracyFigures(store: MetricStore, note: string): Figure[] {
-  const accuracy = store.last("evalAccuracy");
-  return accuracy === undefined ? [] : [{ label: "Accuracy", value: formatShare(accuracy), note }];
+function waiting(label: string): Figure {
+  return { label, value: UNKNOWN, note: "after two evaluations" };
+}
+
+function tokenFigures(shown: Shown): Figure[] {
+  const loss = valueIn(shown, "evalLoss");
+  const perplexity = loss === undefined ? UNKNOWN : formatValue(Math.exp(loss));
+  return [
+    { label: "Perplexity", value: perplexity, note: "exp(eval loss)" },
+    ...accuracyFigures(shown, "next tokens right"),
+  ];
+}
+
+function labelFigures(shown: Shown): Figure[] {
+  const accuracy = accuracyFigures(shown, "rows labelled right");
+  const macroF1 = valueIn(shown, "evalMacroF1");
+  // Regression has neither.
+  if (macroF1 === undefined && shown.row !== undefined) return accuracy;
+  const value = macroF1 === undefined ? UNKNOWN : macroF1.toFixed(3);
+  return [...accuracy, { label: "Macro-F1", value, note: "mean over labels" }];
+}
+
+function accuracyFigures(shown: Shown, note: string): Figure[] {
+  const accuracy = valueIn(shown, "evalAccuracy");
+  if (accuracy === undefined && shown.row !== undefined) return [];
+  // Digits as in the run's row and its message.
+  const value = accuracy === undefined ? UNKNOWN : `${(100 * accuracy).toFixed(1)} %`;
+  return [{ label: "Accuracy", value, note }];
 }
 
 function trainFigures(store: MetricStore, state: RunState | undefined): Figure[] {

@@ -21,3 +21,14 @@ export function setText(node: HTMLElement, text: string, title?: string): void {
 export function setHidden(node: HTMLElement, hidden: boolean): void {
   if (node.hidden !== hidden) node.hidden = hidden;
 }
+
+/** A table that knows how many columns share its width (page.css). */
+export function table(
+  columns: number,
+  attributes: Attributes,
+  children: readonly (Node | string)[],
+): HTMLElement {
+  const node = element("table", attributes, children);
+  node.style.setProperty("--columns", String(columns));
+  return node;
+}

@@ -70,6 +70,11 @@ export function formatChange(change: number | undefined): string {
   return `${sign}${Math.abs(change * 100).toFixed(1)} %`;
 }
 
+/** The same wherever an epoch stands: 6.6667 → "6.67", 8 → "8" */
+export function formatEpoch(epoch: number): string {
+  return Number.isInteger(epoch) ? String(epoch) : epoch.toFixed(2);
+}
+
 /** 8 s, 2 min 05 s, 1 h 20 min, 3 d 4 h: the two largest units. */
 export function formatDuration(ms: number | undefined): string {
   if (ms === undefined || !Number.isFinite(ms)) return UNKNOWN;

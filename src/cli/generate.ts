@@ -16,7 +16,10 @@ interface Prompt {
   isRaw: boolean;
 }
 
-function promptIds({ prompt, system, isRaw }: Prompt, tokenizer: Tokenizer): number[] {
+async function promptIds(
+  { prompt, system, isRaw }: Prompt,
+  tokenizer: Tokenizer,
+): Promise<readonly number[]> {
   const { chatTemplate } = tokenizer;
   if (isRaw || !chatTemplate) {
     if (system !== undefined) {
@@ -30,7 +33,7 @@ function promptIds({ prompt, system, isRaw }: Prompt, tokenizer: Tokenizer): num
     ...(system === undefined ? [] : [{ role: "system", content: system }]),
     { role: "user", content: prompt },
   ];
-  const { text } = chatTemplate.render(messages, { addGenerationPrompt: true });
+  const text = await chatTemplate.renderPrompt(messages);
   return tokenizer.encode(text, { addSpecialTokens: false });
 }
 
@@ -77,7 +80,7 @@ export const generateCommand: Command = {
     const wish = deviceOption(values.device);
     const baseDir = await resolveBase(path.resolve(positionals[0] ?? ""), printError);
     const tokenizer = await loadTokenizer(baseDir);
-    const ids = promptIds({ prompt, system, isRaw }, tokenizer);
+    const ids = await promptIds({ prompt, system, isRaw }, tokenizer);
     const log = printError;
     const device = await openDevice(wish, { purpose: "inference", log });
     const generator = await openTextGenerator({ baseDir, adapterDir, device, log });

@@ -43,7 +43,7 @@ export async function mergeModelsCommand(
   const outDir = path.resolve(out);
   const asked = await withFolders(await requestOf(sources, options, seed));
   const progress = new ByteProgress("merging");
-  const signal = stopOnSignals();
+  const { stop: signal } = stopOnSignals();
   const log = (line: string): void => progress.note(line);
   const onProgress = (done: number, total: number): void => progress.update(done, total);
   const merge = async (request: MergeRequest): Promise<void> => {

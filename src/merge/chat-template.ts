@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { InputError } from "../util/errors.ts";
 import { pathExists } from "../util/path-exists.ts";
-import { readJsonObject } from "../weights/json-file.ts";
+import { readJsonObject } from "../util/json.ts";
 import { type MergeRequest, modelsOf } from "./merge-request.ts";
 
 /** Read before what tokenizer_config.json says. */

@@ -2,7 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { pathExists } from "../util/path-exists.ts";
-import { readJsonObject } from "../weights/json-file.ts";
+import { readJsonObject } from "../util/json.ts";
 import { vocabularyOf } from "./alike.ts";
 import type { AddedToken, MergedVocabulary } from "./vocabulary.ts";
 

@@ -3,7 +3,7 @@ import path from "node:path";
 import type { TokenSource } from "../protocol/merge-config.ts";
 import { InputError } from "../util/errors.ts";
 import { pathExists } from "../util/path-exists.ts";
-import { readJsonObject } from "../weights/json-file.ts";
+import { readJsonObject } from "../util/json.ts";
 import { type OpenedModel, vocabularyOf } from "./alike.ts";
 import type { MergeRequest } from "./merge-request.ts";
 

@@ -81,6 +81,19 @@ export const evaluationTableSchema = z.object({ results: z.array(evaluationResul
 
 export type EvaluationResult = z.output<typeof evaluationResultSchema>;
 
+/** Where an open folder keeps its evaluations, a file each. */
+export const EVALUATIONS_FOLDER = ".retune/evaluations";
+
+/** `.retune/evaluations/<name>-<when>.json` */
+export const savedEvaluationSchema = evaluationTableSchema.extend({
+  version: z.literal(1),
+  /** What it is called in lists and in its tab. */
+  name: z.string().min(1),
+  createdAt: z.iso.datetime(),
+});
+
+export type SavedEvaluation = z.output<typeof savedEvaluationSchema>;
+
 /** Columns of the CSV in their order. */
 export const EVALUATION_COLUMNS = [
   "model",

@@ -41,6 +41,8 @@ const sweepDataSchema = z.object({
   /** Absolute path of a .jsonl file. */
   file: z.string().min(1),
   role: z.enum(DATA_ROLES),
+  /** The fine-tune was trained on these very rows: they neither test nor validate it. */
+  isTrainingData: z.literal(true).optional(),
 });
 
 export const sweepSchema = z
@@ -86,7 +88,7 @@ export const sweepPointSchema = z.object({
   results: z.record(z.string(), figuresSchema),
 });
 
-/** As a run's: a live status whose process is gone is `interrupted` (runs/run-status.ts). */
+/** As a run's: a live status whose process is gone is `interrupted` (run-folder/liveness.ts). */
 export const sweepStateSchema = z.object({
   status: z.enum(RUN_STATUSES),
   process: processIdentitySchema.optional(),

@@ -2,6 +2,7 @@ import path from "node:path";
 import type { ResolvedRecipe } from "../protocol/recipe.ts";
 import { RUN_FILES, type RunState } from "../protocol/run-folder.ts";
 import { createFolder, freeFolder } from "./new-folder.ts";
+import { freeRunName } from "./run-name.ts";
 
 export interface CreateRunOptions {
   recipe: ResolvedRecipe;
@@ -12,12 +13,15 @@ export interface CreateRunOptions {
 }
 
 /**
- * Makes a run folder with its recipe and the state `queued`. It appears by rename, whole.
+ * Makes a run folder with its recipe and the state `queued`. It appears by rename, whole. A name that
+ * another run in `runsDir` has gets a number.
  * @returns its absolute path
  * @throws InputError when runDir exists and is not empty
  */
-export async function createRun({ recipe, runsDir, runDir }: CreateRunOptions): Promise<string> {
-  const target = path.resolve(runDir ?? (await freeFolder(runsDir, recipe.name, "run")));
+export async function createRun(options: CreateRunOptions): Promise<string> {
+  const { runsDir, runDir } = options;
+  const recipe = { ...options.recipe, name: await freeRunName(runsDir, options.recipe.name) };
+  const target = path.resolve(runDir ?? (await freeFolder(runsDir, options.recipe.name, "run")));
   const createdAt = new Date().toISOString();
   const state: RunState = { status: "queued", step: 0, createdAt };
   await createFolder(target, "run", { [RUN_FILES.recipe]: recipe, [RUN_FILES.state]: state });

@@ -22,11 +22,19 @@ function timestamp(date: Date): string {
   return `${digits.slice(0, 8)}-${digits.slice(8, 14)}`;
 }
 
-/** @param kind what it is called when its name has no letter: "run" */
-export async function freeFolder(parent: string, name: string, kind: string): Promise<string> {
+/**
+ * @param kind what it is called when its name has no letter: "run"
+ * @param ending of a file in place of a folder: ".json"
+ */
+export async function freeFolder(
+  parent: string,
+  name: string,
+  kind: string,
+  ending = "",
+): Promise<string> {
   const base = path.join(parent, `${slug(name, kind)}-${timestamp(new Date())}`);
   for (let number = 1; ; number++) {
-    const candidate = number === 1 ? base : `${base}-${number}`;
+    const candidate = `${base}${number === 1 ? "" : `-${number}`}${ending}`;
     if (!(await pathExists(candidate))) return candidate;
   }
 }

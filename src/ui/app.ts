@@ -6,10 +6,10 @@ import type { StartQueue } from "../runs/start-queue.ts";
 import type { SweepActions } from "../runs/sweeps/sweep-actions.ts";
 import type { SweepStore } from "../runs/sweeps/sweep-store.ts";
 import type { AdapterCatalog } from "./catalogs/adapter-catalog.ts";
+import type { EvaluationCatalog } from "./catalogs/evaluation-catalog.ts";
 import type { ModelCatalog } from "./catalogs/model-catalog.ts";
 import type { LayerEditor } from "./layers/layer-editor.ts";
 import type { LayerMeasure } from "./layers/layer-measure.ts";
-import type { EvaluationPanels } from "./panels/evaluation-panels.ts";
 import type { PanelSet } from "./panels/panel-set.ts";
 import type { RunNotifications } from "./run-notifications.ts";
 import type { RunRoots } from "./run-roots.ts";
@@ -32,7 +32,8 @@ export interface App {
   models: ModelCatalog;
   adapters: AdapterCatalog;
   transcripts: Transcripts;
-  evaluations: EvaluationPanels;
+  evaluations: EvaluationCatalog;
+  evaluationPanels: PanelSet;
   layers: LayerEditor;
   layerMeasure: LayerMeasure;
   /** The bundled `retune` command. */

@@ -27,6 +27,8 @@ export const COMMANDS = {
   deleteSweep: "retune.deleteSweep",
   generate: "retune.generate",
   evaluate: "retune.evaluate",
+  openEvaluation: "retune.openEvaluation",
+  deleteEvaluation: "retune.deleteEvaluation",
   exportEvaluation: "retune.exportEvaluation",
   reveal: "retune.reveal",
   revealRunOutput: "retune.revealRunOutput",

@@ -1,6 +1,6 @@
 /** The words that describe a run, the same in the tree, the status bar and the notifications. */
 import type { Run } from "../runs/run.ts";
-import { formatDuration, formatLoss } from "../util/format.ts";
+import { formatDuration, formatLoss, formatWhen } from "../util/format.ts";
 
 /** "120/600", or "120" while the total is not known */
 export function stepText(run: Run): string {
@@ -21,41 +21,107 @@ function durationText(run: Run): string | undefined {
   return formatDuration(Date.parse(endedAt) - Date.parse(startedAt));
 }
 
-function lossText(run: Run): string | undefined {
-  const { loss, evalLoss, evalAccuracy, bestEvalLoss } = run.state ?? {};
-  // Of a classifier, where it says more than the loss.
-  if (evalAccuracy !== undefined) return `accuracy ${(100 * evalAccuracy).toFixed(1)} %`;
-  const evaluated = bestEvalLoss ?? evalLoss;
-  if (evaluated !== undefined) return `eval loss ${formatLoss(evaluated)}`;
-  return loss === undefined ? undefined : `loss ${formatLoss(loss)}`;
+interface RunFigure {
+  label: "accuracy" | "eval loss" | "loss";
+  value: string;
 }
 
-/** What stands behind the run's name in the tree. */
-export function describeRun(run: Run): string {
+/** The figure that a run is known by: of the weights that it kept, as its panel shows it. */
+export function figureOf({ state, recipe }: Pick<Run, "state" | "recipe">): RunFigure | undefined {
+  const { loss, evalLoss, evalAccuracy, bestEvalLoss } = state ?? {};
+  // Of a classifier, where it says more than the loss.
+  if (evalAccuracy !== undefined) {
+    return { label: "accuracy", value: `${(100 * evalAccuracy).toFixed(1)} %` };
+  }
+  const evaluated = (recipe?.keepBest === false ? undefined : bestEvalLoss) ?? evalLoss;
+  if (evaluated !== undefined) return { label: "eval loss", value: formatLoss(evaluated) };
+  return loss === undefined ? undefined : { label: "loss", value: formatLoss(loss) };
+}
+
+/** "eval loss 1.304" */
+function lossText(run: Run): string | undefined {
+  const figure = figureOf(run);
+  return figure && `${figure.label} ${figure.value}`;
+}
+
+/** "LoRA", in few letters: it stands in rows of a side bar. */
+function methodWord(run: Pick<Run, "recipe">): string | undefined {
+  const method = run.recipe?.method;
+  if (method === undefined) return undefined;
+  return method.type === "lora" ? VARIANT_WORDS[method.variant] : METHOD_WORDS[method.type];
+}
+
+type Method = NonNullable<Run["recipe"]>["method"];
+
+const VARIANT_WORDS: Record<Extract<Method, { type: "lora" }>["variant"], string> = {
+  lora: "LoRA",
+  rslora: "rsLoRA",
+  dora: "DoRA",
+};
+
+const METHOD_WORDS: Record<Exclude<Method["type"], "lora">, string> = {
+  ia3: "(IA)³",
+  "prompt-tuning": "prompt",
+  "prefix-tuning": "prefix",
+  loreft: "LoReFT",
+  direft: "DiReFT",
+  noreft: "NoReFT",
+  freeze: "freeze",
+  head: "head",
+  full: "full",
+};
+
+/** What fits behind a name in a side bar of default width: "1.304 · LoRA · 14:02" */
+export function runRowText(run: Run, now = Date.now()): string {
+  if (run.status !== "finished" || run.problem !== undefined || run.state === undefined) {
+    return describeRun(run, now);
+  }
+  return joined(figureOf(run)?.value, methodWord(run), endedText(run.state, now));
+}
+
+function joined(...parts: (string | undefined)[]): string {
+  return parts.filter(Boolean).join(" · ");
+}
+
+/**
+ * What pickers and the status bar say of a run, the most telling first: of one that has ended its
+ * figure, its method and when it ended.
+ * @param now the clock, in milliseconds
+ */
+export function describeRun(run: Run, now = Date.now()): string {
   const { state } = run;
   if (run.problem !== undefined || state === undefined) return run.problem ?? "can't be read";
-  const join = (...parts: (string | undefined)[]) => parts.filter(Boolean).join(" · ");
   switch (run.status) {
     case "queued":
       return "waiting to start";
     case "starting":
       return state.phase ?? "starting";
     case "running":
-      return join(
-        stepText(run),
-        state.loss === undefined ? state.phase : `loss ${formatLoss(state.loss)}`,
-      );
+      return joined(stepText(run), runningText(state));
     case "stopping":
-      return join(stepText(run), "stopping");
+      return joined(stepText(run), "stopping");
     case "finished":
-      return join(durationText(run), lossText(run));
+      return joined(lossText(run), methodWord(run), endedText(state, now));
     case "stopped":
-      return join(`stopped at ${stepText(run)}`, lossText(run), durationText(run));
+      return joined(
+        `stopped at ${stepText(run)}`,
+        lossText(run),
+        methodWord(run),
+        endedText(state, now),
+      );
     case "interrupted":
-      return join(`interrupted at ${stepText(run)}`, durationText(run));
+      return joined(`interrupted at ${stepText(run)}`, methodWord(run), endedText(state, now));
     case "failed":
       return state.message ?? "failed";
   }
+}
+
+function runningText({ loss, phase }: NonNullable<Run["state"]>): string | undefined {
+  return loss === undefined ? phase : `loss ${formatLoss(loss)}`;
+}
+
+function endedText(state: NonNullable<Run["state"]>, now: number): string {
+  return formatWhen(state.endedAt ?? state.heartbeatAt ?? state.createdAt, now);
 }
 
 /** One sentence for a notification when the run has ended. */

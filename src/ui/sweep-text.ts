@@ -1,26 +1,29 @@
 /** The words that describe a sweep, the same in the tree and the notifications. */
 import type { Sweep } from "../runs/sweeps/sweep.ts";
 import { summariseSweep } from "../runs/sweeps/summary.ts";
-import { formatDuration } from "../util/format.ts";
+import { formatWhen } from "../util/format.ts";
 
 /** "3/11 alphas" */
 export function pointsText({ points, definition }: Sweep): string {
   return definition ? `${points.length}/${definition.alphas.length} alphas` : "";
 }
 
-/** "alpha 0.4 recommended", or how many were measured. */
+/** "alpha 0.4", which is recommended, or how many were measured. */
 function resultText(sweep: Sweep): string {
   const { definition, points } = sweep;
   const recommended = definition && summariseSweep(definition, points).recommended;
-  return recommended ? `alpha ${recommended.alpha} recommended` : pointsText(sweep);
+  return recommended ? `alpha ${recommended.alpha}` : pointsText(sweep);
 }
 
-/** What stands behind the sweep's name in the tree. */
-export function describeSweep(sweep: Sweep): string {
+/**
+ * What stands behind the sweep's name in the tree.
+ * @param now the clock, in milliseconds
+ */
+export function describeSweep(sweep: Sweep, now = Date.now()): string {
   const { state } = sweep;
   if (sweep.problem !== undefined || state === undefined) return sweep.problem ?? "can't be read";
   const join = (...parts: (string | undefined)[]) => parts.filter(Boolean).join(" · ");
-  const duration = state.elapsedMs === undefined ? undefined : formatDuration(state.elapsedMs);
+  const ended = formatWhen(state.endedAt ?? state.createdAt, now);
   switch (sweep.status) {
     case "queued":
       return "waiting to start";
@@ -30,10 +33,10 @@ export function describeSweep(sweep: Sweep): string {
     case "stopping":
       return join(pointsText(sweep), "stopping");
     case "finished":
-      return join(resultText(sweep), duration);
+      return join(resultText(sweep), ended);
     case "stopped":
     case "interrupted":
-      return join(`${sweep.status} at ${pointsText(sweep)}`, duration);
+      return join(`${sweep.status} at ${pointsText(sweep)}`, ended);
     case "failed":
       return state.message ?? "failed";
   }

@@ -34,6 +34,51 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+const DAY_MS = 86_400_000;
+const WEEK_MS = 7 * DAY_MS;
+
+/**
+ * When something was, in few letters: "14:02" today, "Tue 14:02" within a week, "27 Nov", and the year
+ * where it is another one.
+ * @param at an ISO date, or milliseconds
+ * @param now the clock, in milliseconds
+ */
+export function formatWhen(at: string | number, now: number): string {
+  const date = new Date(at);
+  if (Number.isNaN(date.getTime())) return "";
+  const today = new Date(now);
+  const time = `${String(date.getHours()).padStart(2, "0")}:${String(date.getMinutes()).padStart(2, "0")}`;
+  if (date.toDateString() === today.toDateString()) return time;
+  const age = now - date.getTime();
+  if (age >= 0 && age < WEEK_MS - DAY_MS) return `${WEEKDAYS[date.getDay()]} ${time}`;
+  const day = `${date.getDate()} ${MONTHS[date.getMonth()]}`;
+  return date.getFullYear() === today.getFullYear() ? day : `${day} ${date.getFullYear()}`;
+}
+
+const WEEKDAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"] as const;
+const MONTHS = [
+  "Jan",
+  "Feb",
+  "Mar",
+  "Apr",
+  "May",
+  "Jun",
+  "Jul",
+  "Aug",
+  "Sep",
+  "Oct",
+  "Nov",
+  "Dec",
+] as const;
+
+/** A name of at most `most` characters: the middle goes, since names of one family differ at their end. */
+export function shortenMiddle(name: string, most: number): string {
+  const characters = Array.from(new Intl.Segmenter().segment(name), ({ segment }) => segment);
+  if (characters.length <= most) return name;
+  const end = Math.floor((most - 1) / 2);
+  return `${characters.slice(0, most - 1 - end).join("")}…${characters.slice(-end).join("")}`;
+}
+
 /** Four significant digits: 1.8324 → "1.832" */
 export function formatLoss(loss: number): string {
   if (!Number.isFinite(loss)) return String(loss);

@@ -5,10 +5,10 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { encodeRow } from "../../src/data/encode-row.ts";
-import { readConversation } from "../../src/data/formats.ts";
+import { encodeTexts } from "../../src/data/encode-texts.ts";
 import { readJsonl } from "../../src/data/jsonl.ts";
 import { StreamDecoder } from "../../src/data/stream-decoder.ts";
+import { renderRows } from "../../src/data/templates/row-text.ts";
 import { loadTokenizer } from "../../src/data/tokenizer.ts";
 
 const golden = (name: string): string =>
@@ -29,10 +29,12 @@ for (const [name, results] of Object.entries(expected)) {
     let rows = 0;
     for await (const row of readJsonl(golden("rows.jsonl"))) {
       const [ids, mask] = results[row.line - 1]!;
-      const conversation = readConversation(row, "messages", "rows.jsonl");
-      const encoded = encodeRow(conversation, tokenizer);
-      assert.deepEqual(encoded.ids, ids, `line ${row.line}`);
-      assert.equal(encoded.counted.join(""), mask, `line ${row.line}`);
+      const { chatTemplate } = tokenizer;
+      const [text] = await renderRows([row], { file: "rows.jsonl", format: "auto", chatTemplate });
+      assert.ok(text && !(text instanceof Error));
+      const [encoded] = await encodeTexts([text], tokenizer);
+      assert.deepEqual(encoded?.ids, ids, `line ${row.line}`);
+      assert.equal(encoded?.counted.join(""), mask, `line ${row.line}`);
       rows++;
     }
     assert.equal(rows, 200);
@@ -43,7 +45,7 @@ test("decoding token by token shows whole characters and loses none", async () =
   const tokenizer = await loadTokenizer(golden("tokenizer"));
   const text = "Grüße 日本 👩‍👩‍👧‍👦 مرحبا";
   const decoder = new StreamDecoder(tokenizer);
-  const parts = tokenizer.encode(text).map((id) => decoder.push(id));
+  const parts = (await tokenizer.encode(text)).map((id) => decoder.push(id));
   assert.ok(parts.every((part) => !part.includes("\uFFFD")));
   assert.equal(parts.join("") + decoder.end(), text);
 });

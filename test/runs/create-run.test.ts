@@ -77,12 +77,13 @@ test("runs of one name and second get folders of their own, each whole and queue
   const runsDir = path.join(dir, "runs");
   const made = [await createRun({ recipe, runsDir }), await createRun({ recipe, runsDir })];
   assert.equal(new Set(made).size, 2);
-  for (const runDir of made) {
+  const names = [recipe.name, `${recipe.name}-2`];
+  for (const [index, runDir] of made.entries()) {
     assert.match(path.basename(runDir), /^unicode-sohne-v2-\d{8}-\d{6}(-\d+)?$/);
     assert.deepEqual(readdirSync(runDir).toSorted(), ["recipe.json", "state.json"]);
     const run = await readRun(runDir);
     assert.equal(run?.status, "queued");
-    assert.equal(run?.name, recipe.name);
+    assert.equal(run?.name, names[index]);
     assert.equal(run?.problem, undefined);
   }
   assert.deepEqual(

@@ -47,7 +47,7 @@ suite("a classifier", { concurrency: false, skip: !hasSamples }, () => {
     assert.equal(await page.getByRole("button", { name: "Generate…" }).count(), 0);
     await window
       .row("Runs", /^topics$/)
-      .filter({ hasText: /accuracy \d+\.\d %/ })
+      .filter({ hasText: /\d+\.\d % · / })
       .waitFor();
   });
 });

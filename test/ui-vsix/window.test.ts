@@ -64,15 +64,18 @@ suite("the packaged extension", { concurrency: false }, () => {
     await window.pick("data/train.jsonl");
     await window.enter("Name of the run");
     await window.pick("Start now");
-    await window.tab(/^tiny-train/).waitFor();
-    const toast = window.notification(/tiny-train finished/);
+    await window.tab(/^tiny-lora-train/).waitFor();
+    const toast = window.notification(/tiny-lora-train finished/);
     await toast.waitFor({ timeout: RUN_LIMIT_MS });
     await window.webview().getByRole("status").getByText("Finished").waitFor();
-    await window.row("Adapters", /^tiny-train$/).waitFor();
-    assert.match(await window.row("Adapters", /^tiny-train$/).innerText(), /LoRA r=8 · tiny/);
+    await window.row("Adapters", /^tiny-lora-train$/).waitFor();
+    assert.match(
+      await window.row("Adapters", /^tiny-lora-train$/).innerText(),
+      /\d\.\d+ · LoRA r=8 · \d\d:\d\d/,
+    );
     await window
-      .row("Runs", /^tiny-train$/)
-      .filter({ hasText: /eval loss \d/ })
+      .row("Runs", /^tiny-lora-train$/)
+      .filter({ hasText: /\d\.\d+ · LoRA · \d\d:\d\d/ })
       .waitFor();
     // Trees have been redrawn since; a second message would have come with that.
     assert.equal(await toast.count(), 1);
@@ -81,11 +84,11 @@ suite("the packaged extension", { concurrency: false }, () => {
 
   test("Generate… of the notification asks and streams an answer", async () => {
     await window
-      .notification(/tiny-train finished/)
+      .notification(/tiny-lora-train finished/)
       .getByRole("button", { name: "Generate…" })
       .click();
     await window.enter("What do you want to say", "Say 1");
-    await window.tab(/^tiny-train\.md/).waitFor();
+    await window.tab(/^tiny-lora-train\.md/).waitFor();
     const answer = window.page.locator(".view-line", { hasText: /^>\sSay\s1$/ });
     await answer.waitFor();
     await window.command("View: Close All Editors");
@@ -137,6 +140,17 @@ suite("the packaged extension", { concurrency: false }, () => {
     );
     await window.statusBar().waitFor();
     await window.row("Runs", /^long$/).waitFor();
+  });
+
+  test("a run's tab that lay behind another one at a reload is the one that a click brings", async () => {
+    await window.openFile("quick.retune.json");
+    await window.reload();
+    await window.tab("long").waitFor();
+    await window.row("Runs", /^long$/).click();
+    await window.webview().getByRole("status").getByText("Running").waitFor();
+    assert.equal(await window.tab("long").count(), 1);
+    // What was chosen before is there again.
+    assert.equal(await window.webview().getByLabel("Log scale").isChecked(), true);
   });
 
   test("the panel follows the colour theme and keeps its zoom", async () => {
@@ -200,6 +214,31 @@ suite("the packaged extension", { concurrency: false }, () => {
     await dialog.getByRole("button", { name: "Delete" }).click();
     await window.row("Runs", /^long$/).waitFor({ state: "detached" });
     assert.equal(stateOf("long"), undefined);
+  });
+
+  test("the extension's page speaks to who has installed it, without a broken picture", async () => {
+    const { page } = window;
+    await window.command("Extensions: Show Installed Extensions");
+    await page.locator(".extension-list-item", { hasText: "Retune" }).first().click();
+    const text = window.webview();
+    await text.getByRole("heading", { name: "The first run" }).waitFor();
+    assert.doesNotMatch(await text.locator("body").innerText(), /npm|clone/);
+    // VS Code empties the source of every image that does not come from the web.
+    assert.equal(await text.locator("img").count(), 0);
+  });
+
+  test("the walkthrough shows the pictures that are in the package", async () => {
+    await window.command("Welcome: Open Walkthrough");
+    await window.pick("Fine-tune a language model");
+    for (const step of ["Watch the loss fall", "Use what was learnt"]) {
+      await window.page.locator(".getting-started-step", { hasText: step }).click();
+      const picture = window.page.locator(".gettingStartedContainer img").last();
+      const isDrawn = () =>
+        picture.evaluate((image: HTMLImageElement) =>
+          image.naturalWidth > 800 ? true : undefined,
+        );
+      await until(isDrawn, { what: () => `the picture of ${step}` });
+    }
   });
 
   test("an empty folder says in each view what to do", async () => {

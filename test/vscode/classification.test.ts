@@ -47,12 +47,12 @@ suite("classification", () => {
     const ended = await runThat(runDir, ({ status }) => status === "finished");
     assert.equal(ended.hasAdapter, true);
     const text = readFileSync(
-      path.join(workspaceFolder(), "tiny-train-labels.retune.json"),
+      path.join(workspaceFolder(), "tiny-lora-train-labels.retune.json"),
       "utf8",
     );
     const recipe = parse(text) as RecipeInput;
     assert.deepEqual(recipe.objective, { type: "classification" });
-    assert.ok(isWebview(await tabNamed("tiny-train-labels"), "retune.run"));
+    assert.ok(isWebview(await tabNamed("tiny-lora-train-labels"), "retune.run"));
     const file = path.join(runDir, "evaluation.json");
     const evaluation = evaluationSchema.parse(JSON.parse(readFileSync(file, "utf8")));
     assert.ok(evaluation.problem === "single-label");
@@ -62,7 +62,7 @@ suite("classification", () => {
     );
     const counted = evaluation.confusion!.flat().reduce((a, b) => a + b, 0);
     assert.equal(counted, evaluation.rows);
-    const { text: said, buttons } = await messages.next(/^tiny-train-labels finished/);
+    const { text: said, buttons } = await messages.next(/^tiny-lora-train-labels finished/);
     assert.match(said, /accuracy \d+\.\d %/);
     // A classifier writes no text.
     assert.deepEqual(buttons, ["Open"]);

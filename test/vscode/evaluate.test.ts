@@ -5,6 +5,7 @@ import path from "node:path";
 import { setup, suite, teardown, test } from "mocha";
 import * as vscode from "vscode";
 import { evaluationTableSchema, type EvaluationResult } from "../../src/protocol/evaluation.ts";
+import { RunsTree } from "../../src/ui/views/runs-tree.ts";
 import { retune, workspaceFolder } from "./support/extension.ts";
 import { Messages } from "./support/messages.ts";
 import { QuickInput } from "./support/quick-input.ts";
@@ -13,14 +14,14 @@ import { closeEverything, isWebview, tabNamed } from "./support/window.ts";
 const run = <T>(command: string, ...args: unknown[]) =>
   vscode.commands.executeCommand<T>(`retune.${command}`, ...args);
 
-async function exported(id: string, format: "csv" | "json"): Promise<string> {
+async function exported(file: string, format: "csv" | "json"): Promise<string> {
   const target = path.join(workspaceFolder(), `table.${format}`);
-  assert.equal(await run("exportEvaluation", { id, format, target }), target);
+  assert.equal(await run("exportEvaluation", { file, format, target }), target);
   return readFileSync(target, "utf8");
 }
 
-async function results(id: string): Promise<EvaluationResult[]> {
-  return evaluationTableSchema.parse(JSON.parse(await exported(id, "json"))).results;
+async function results(file: string): Promise<EvaluationResult[]> {
+  return evaluationTableSchema.parse(JSON.parse(await exported(file, "json"))).results;
 }
 
 suite("evaluate", () => {
@@ -43,9 +44,9 @@ suite("evaluate", () => {
     const evaluated = run<string>("evaluate", { kind: "adapter", adapter });
     // data/train.jsonl, data/eval.jsonl
     await input.toggle(0, 1);
-    const id = await evaluated;
-    assert.ok(isWebview(await tabNamed("Evaluation of 2 models"), "retune.evaluation"));
-    const found = await results(id);
+    const file = await evaluated;
+    assert.ok(isWebview(await tabNamed("2 models on 2 files"), "retune.evaluation"));
+    const found = await results(file);
     assert.deepEqual(
       found.map(({ model, data }) => [model, data]),
       ["tiny", "tiny + run-finished"].flatMap((model) => [
@@ -55,7 +56,7 @@ suite("evaluate", () => {
     );
     assert.equal(found[0]?.rows, 32);
     assert.notEqual(found[0]?.loss, found[2]?.loss);
-    const [head, ...lines] = (await exported(id, "csv")).trimEnd().split("\r\n");
+    const [head, ...lines] = (await exported(file, "csv")).trimEnd().split("\r\n");
     assert.match(head ?? "", /^model,data,loss,perplexity,accuracy,/);
     assert.equal(lines.length, 4);
     assert.ok(lines[3]?.startsWith(`tiny + run-finished,data/eval,${found[3]?.loss},`), lines[3]);
@@ -76,15 +77,45 @@ suite("evaluate", () => {
       found.map(({ model, data, rows }) => [model, data, rows]),
       [["tiny", "data/eval", 8]],
     );
-    await tabNamed("Evaluation: tiny");
+    await tabNamed("tiny on data/eval");
     const left = run<string>("evaluate");
     await input.cancel();
     assert.equal(await left, undefined);
   });
 
-  test("an export of an evaluation that is closed says what to do", async () => {
-    await run("exportEvaluation", { id: "gone", format: "csv" });
-    const { severity } = await messages.next(/that evaluation is closed; run Evaluate… again/);
+  test("an evaluation is kept: its row opens it after its tab was closed, and deletes it", async () => {
+    const { store, sweeps, evaluations } = await retune();
+    const tree = new RunsTree({ store, sweeps, evaluations });
+    const groups = await tree.getChildren();
+    const rows = (await Promise.all(groups.map((group) => tree.getChildren(group)))).flat();
+    const kept = rows.filter((row) => row.kind === "evaluation");
+    // Newest first.
+    assert.deepEqual(
+      kept.map(({ evaluation }) => evaluation.name),
+      ["tiny on data/eval", "2 models on 2 files"],
+    );
+    const [newest] = kept;
+    assert.ok(newest);
+    await run("openEvaluation", newest);
+    await run("openEvaluation", newest.evaluation.file);
+    assert.ok(isWebview(await tabNamed("tiny on data/eval"), "retune.evaluation"));
+    const tabs = vscode.window.tabGroups.all.flatMap((group) => group.tabs);
+    assert.equal(tabs.length, 1);
+    messages.answer(/^Delete the evaluation tiny-on-data-eval/, "Delete");
+    await run("deleteEvaluation", newest);
+    assert.deepEqual(
+      (await evaluations.entries()).map(({ name }) => name),
+      ["2 models on 2 files"],
+    );
+    tree.dispose();
+  });
+
+  test("an evaluation whose file is gone says what to do", async () => {
+    await run("exportEvaluation", {
+      file: path.join(workspaceFolder(), "gone.json"),
+      format: "csv",
+    });
+    const { severity } = await messages.next(/gone\.json: .* is missing; run Evaluate… again/);
     assert.equal(severity, "error");
   });
 });

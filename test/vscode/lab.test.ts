@@ -95,14 +95,14 @@ suite("interpolation lab", () => {
   });
 
   test("the sweep is found in the Runs view, and one panel shows it however often it is opened", async () => {
-    const { store, sweeps } = await retune();
-    const tree = new RunsTree(store, sweeps);
+    const { store, sweeps, evaluations } = await retune();
+    const tree = new RunsTree({ store, sweeps, evaluations });
     const group = (await tree.getChildren()).at(-1);
     assert.equal(group?.kind, "sweepGroup");
     const [row] = await tree.getChildren(group);
     assert.ok(row);
     const item = tree.getTreeItem(row);
-    assert.match(String(item.description), /^alpha [\d.]+ recommended/);
+    assert.match(String(item.description), /^alpha [\d.]+ · \d/);
     assert.match(item.contextValue ?? "", /^sweep\b.*\bdeletable\b.*\bhasPoints\b/);
     tree.dispose();
     await run("openSweep", row);

@@ -46,24 +46,26 @@ suite("trees", () => {
     assert.doesNotMatch(broken ?? "", /\n|undefined|Error:/);
   });
 
-  test("an adapter shows method, rank, base, parameters and the run that made it", async () => {
+  test("an adapter stands under its base with the figure of its run, method, rank and date", async () => {
     const { adapters } = await retune();
-    const lines = await print(new AdaptersTree(adapters), 1);
-    assert.equal(lines.length, 1, lines.join("\n"));
-    assert.match(lines[0] ?? "", /\| LoRA r=4 · tiny · \d+/i);
+    const lines = await print(new AdaptersTree(adapters), 2);
+    assert.equal(lines.length, 2, lines.join("\n"));
+    assert.equal(lines[0], "tiny | 1");
+    assert.match(lines[1] ?? "", /^ {2}run-finished \| 2\.75\d* · LoRA r=4 · \d+ \w+/);
     const [entry] = await adapters.entries();
     assert.equal(path.basename(entry?.runDir ?? ""), "run-finished");
   });
 
   test("runs are grouped, newest first, each with its state", async () => {
-    const { store, sweeps } = await retune();
+    const { store, sweeps, evaluations } = await retune();
     await store.refresh();
-    const tree = new RunsTree(store, sweeps);
+    const tree = new RunsTree({ store, sweeps, evaluations });
     const lines = await print(tree, 2);
     tree.dispose();
-    assert.equal(lines[0], "Finished | 3");
+    const groups = lines.filter((line) => !line.startsWith(" "));
+    assert.deepEqual(groups, ["Finished | 1", "Stopped | 1", "Failed | 1"]);
     const byName = new Map(lines.map((line) => line.trim().split(" | ") as [string, string]));
-    assert.match(byName.get("run-finished") ?? "", /1(:| ?m(in)? ?)0?1.*2\.75/);
+    assert.match(byName.get("run-finished") ?? "", /^2\.75\d* · \w+ · \d+ \w+/);
     assert.match(byName.get("run-failed") ?? "", /train\.jsonl.*line 7/);
     assert.match(byName.get("run-gone") ?? "", /interrupted at 5\/12/);
   });

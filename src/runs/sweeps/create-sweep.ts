@@ -11,6 +11,7 @@ import {
 } from "../../protocol/sweep.ts";
 import { InputError } from "../../util/errors.ts";
 import { createFolder, freeFolder } from "../new-folder.ts";
+import { withTrainingDataMarked } from "./training-data.ts";
 
 /** 0.1 + 0.2 is not 0.3; nobody means more digits. */
 const DIGITS = 6;
@@ -51,8 +52,10 @@ export async function createSweep(
   const createdAt = new Date().toISOString();
   const [first, ...rest] = sweep.alphas;
   const last = rest.pop();
+  const data = await withTrainingDataMarked(sweep.data, sweep.tuned ?? sweep.adapter ?? "");
   const parsed = sweepSchema.safeParse({
     ...sweep,
+    data,
     version: 1,
     name,
     alphas: [first, last, ...rest].filter((alpha) => alpha !== undefined),

@@ -33,7 +33,7 @@ export interface SweepSummary {
   barriers: Barrier[];
   /** One sentence: what is recommended and why, or why nothing is. */
   advice: string;
-  /** One sentence for each barrier. */
+  /** One sentence for each data set that says less than it seems to, and for each barrier. */
   warnings: string[];
 }
 
@@ -53,7 +53,10 @@ export function summariseSweep(
     ...(recommended === undefined ? {} : { recommended }),
     barriers,
     advice: advise(recommended, names, missing),
-    warnings: barriers.map(describeBarrier),
+    warnings: [
+      ...data.filter(({ isTrainingData }) => isTrainingData).map(describeTrainingData),
+      ...barriers.map(describeBarrier),
+    ],
   };
 }
 
@@ -122,6 +125,14 @@ function barrierOf(points: readonly SweepPoint[], data: string): Barrier[] {
 
 function figuresOf(point: SweepPoint | undefined, data: string): SweepFigures | undefined {
   return point?.results[data];
+}
+
+function describeTrainingData({ name, role }: SweepData): string {
+  const harm =
+    role === "validation"
+      ? "of course they prefer alpha 1, so its recommendation is worth nothing"
+      : "a test on them tells what was learnt by heart";
+  return `${name}: the fine-tune was trained on these rows; ${harm}. Take rows that it has not seen.`;
 }
 
 function describeBarrier({ data, alpha, height, isWorseThanBoth }: Barrier): string {

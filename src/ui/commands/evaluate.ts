@@ -2,7 +2,9 @@
 import path from "node:path";
 import * as vscode from "vscode";
 import { type EvaluationResult, evaluationTableSchema } from "../../protocol/evaluation.ts";
+import { saveEvaluation } from "../../runs/evaluations.ts";
 import { runCli } from "../../runs/run-cli.ts";
+import { parseJson } from "../../util/json.ts";
 import type { App } from "../app.ts";
 import type { AdapterEntry } from "../catalogs/adapter-catalog.ts";
 import { requireTrust } from "../trust.ts";
@@ -26,7 +28,7 @@ interface Comparison {
   adapters: Named[];
 }
 
-/** @returns what exports name the evaluation by */
+/** @returns the file that keeps the evaluation; undefined when cancelled */
 export async function evaluate(app: App, argument: unknown): Promise<string | undefined> {
   requireTrust();
   const comparisons = await comparisonsFrom(app, argument);
@@ -45,11 +47,20 @@ export async function evaluate(app: App, argument: unknown): Promise<string | un
         onProgress: report,
       });
       if (!isWhole) return false;
-      results.push(...evaluationTableSchema.parse(JSON.parse(printed)).results);
+      results.push(...evaluationTableSchema.parse(parseJson(printed, "retune's output")).results);
     }
     return true;
   });
-  return done ? app.evaluations.show(results) : undefined;
+  if (!done) return undefined;
+  const folder = vscode.workspace.workspaceFolders?.find(({ uri }) => uri.scheme === "file");
+  // Without an open folder it is kept where VS Code keeps what is ours.
+  const { fsPath } = folder?.uri ?? app.context.globalStorageUri;
+  const { file } = await saveEvaluation(fsPath, results);
+  app.evaluations.invalidate();
+  // The tab is called as the evaluation is.
+  await app.evaluations.entries();
+  app.evaluationPanels.open(file);
+  return file;
 }
 
 function evalArguments({ models, adapters }: Comparison, data: readonly Named[]): string[] {

@@ -8,6 +8,7 @@ import { UntrustedError } from "../trust.ts";
 import { copyPath, copyRunId, reveal, revealRunOutput, showLog, showRecipe } from "./show.ts";
 import { freezeLayers, layerPreset, measureLayers, saveLayers } from "./freeze-layers.ts";
 import { evaluate } from "./evaluate.ts";
+import { deleteEvaluation, exportEvaluation, openEvaluation } from "./evaluation-commands.ts";
 import { generate } from "./generate.ts";
 import { interpolate } from "./interpolate.ts";
 import { mergeAdapter } from "./merge-adapter.ts";
@@ -57,7 +58,9 @@ const HANDLERS: Record<keyof typeof COMMANDS, Handler> = {
   deleteSweep,
   generate,
   evaluate,
-  exportEvaluation: (app, argument) => app.evaluations.export(argument),
+  exportEvaluation,
+  openEvaluation,
+  deleteEvaluation,
   reveal,
   revealRunOutput,
   copyPath,
@@ -84,7 +87,7 @@ export function registerCommands(app: App): vscode.Disposable {
       }
     }),
   );
-  return vscode.Disposable.from(...registrations, app.evaluations);
+  return vscode.Disposable.from(...registrations);
 }
 
 async function showError(error: unknown): Promise<void> {

@@ -30,7 +30,7 @@ export async function startRecipe(app: App, recipe: vscode.Uri): Promise<string 
   await app.store.refresh();
   if (outcome === "queued") {
     void vscode.window.showInformationMessage(
-      `${resolved.name} waits: it starts when the run before it has ended.`,
+      `${app.store.get(runDir)?.name ?? resolved.name} waits: it starts when the run before it has ended.`,
     );
   }
   app.panels.open(runDir);

@@ -4,6 +4,7 @@ import path from "node:path";
 import * as vscode from "vscode";
 import { methodSchema } from "../../protocol/recipe.ts";
 import { defaultLearningRate } from "../../runs/resolve-recipe.ts";
+import { defaultRunName } from "../../runs/run-name.ts";
 import writeFileAtomic from "write-file-atomic";
 import type { App } from "../app.ts";
 import { InputError } from "../../util/errors.ts";
@@ -29,7 +30,8 @@ export async function startRun(app: App, argument: unknown): Promise<string | un
   const data = await pickData(TITLE);
   if (data === undefined) return undefined;
   const withObjective = await objectiveFor(method, data);
-  const name = await askName(`${stem(base)}-${stem(data)}`);
+  const methodType = methodSchema.parse(withObjective.method).type;
+  const name = await askName(defaultRunName({ base, method: methodType, data }));
   if (name === undefined) return undefined;
   const file = await freeFile(folder, toFileName(name));
   const choice = await askHow(path.basename(file), method);

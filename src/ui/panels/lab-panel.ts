@@ -72,10 +72,6 @@ export class LabPanel implements vscode.Disposable {
     });
   }
 
-  reveal(): void {
-    this.#options.panel.reveal();
-  }
-
   dispose(): void {
     clearTimeout(this.#sendTimer);
     this.#isReady = false;

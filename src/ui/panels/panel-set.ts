@@ -1,10 +1,7 @@
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import * as vscode from "vscode";
 import { panelTitle } from "./load-page.ts";
-
-interface FolderPanel extends vscode.Disposable {
-  reveal(): void;
-}
 
 interface PanelSetOptions {
   context: vscode.ExtensionContext;
@@ -16,15 +13,36 @@ interface PanelSetOptions {
   /** The folder in what VS Code stored of a page; undefined when it is none of ours. */
   restore: (saved: unknown) => string | undefined;
   /** Takes the page over. */
-  adopt: (panel: vscode.WebviewPanel, dir: string, mediaUri: vscode.Uri) => FolderPanel;
+  adopt: (panel: vscode.WebviewPanel, dir: string, mediaUri: vscode.Uri) => vscode.Disposable;
 }
+
+/** Where a tab stands. */
+interface DormantTab {
+  column: vscode.ViewColumn;
+  index: number;
+}
+
+/** VS Code names its first eight groups of editors so. */
+const FOCUS_GROUP = [
+  "First",
+  "Second",
+  "Third",
+  "Fourth",
+  "Fifth",
+  "Sixth",
+  "Seventh",
+  "Eighth",
+] as const;
+const WAKE_LIMIT_MS = 3_000;
+const WAKE_POLL_MS = 50;
 
 /** The open panels of one kind, one per folder at most. After a window reload VS Code brings them back. */
 export class PanelSet implements vscode.Disposable {
   readonly #options: PanelSetOptions;
   readonly #mediaUri: vscode.Uri;
   readonly #icon: { light: vscode.Uri; dark: vscode.Uri };
-  readonly #panels = new Map<string, FolderPanel>();
+  readonly #panels = new Map<string, vscode.WebviewPanel>();
+  readonly #waking = new Set<string>();
   readonly #serializer: vscode.Disposable;
 
   constructor(options: PanelSetOptions) {
@@ -48,12 +66,57 @@ export class PanelSet implements vscode.Disposable {
     const dir = path.resolve(folder);
     const known = this.#panels.get(dir);
     if (known !== undefined) return known.reveal();
-    const { viewType, nameOf } = this.#options;
-    const title = panelTitle(nameOf(dir) ?? path.basename(dir));
+    if (this.#waking.has(dir)) return;
+    const title = panelTitle(this.#options.nameOf(dir) ?? path.basename(dir));
+    const dormant = this.#dormantTab(title);
+    if (dormant === undefined) return this.#create(dir, title);
+    this.#waking.add(dir);
+    void this.#wake(dormant, dir).finally(() => {
+      this.#waking.delete(dir);
+      // It was of another folder of that name.
+      if (!this.#panels.has(dir)) this.#create(dir, title);
+    });
+  }
+
+  /**
+   * A tab from before the window was reloaded that nobody has looked at since: VS Code hands its panel
+   * over when it is shown, and until then it has nothing but its title.
+   */
+  #dormantTab(title: string): DormantTab | undefined {
+    const found = vscode.window.tabGroups.all.flatMap(({ tabs, viewColumn: column }) =>
+      tabs.flatMap((tab, index) => (this.#isOurs(tab, title) ? [{ column, index }] : [])),
+    );
+    const awake = [...this.#panels.values()].filter((panel) => panel.title === title);
+    return found.length > awake.length ? found[0] : undefined;
+  }
+
+  #isOurs({ label, input }: vscode.Tab, title: string): boolean {
+    const isWebview = input instanceof vscode.TabInputWebview;
+    return isWebview && label === title && input.viewType.endsWith(this.#options.viewType);
+  }
+
+  /** Brings the tab to the front, and waits until its panel has come. */
+  async #wake({ column, index }: DormantTab, dir: string): Promise<void> {
+    const focus = FOCUS_GROUP[column - 1];
+    if (focus === undefined) return;
+    const { executeCommand } = vscode.commands;
+    await executeCommand(`workbench.action.focus${focus}EditorGroup`);
+    await executeCommand("workbench.action.openEditorAtIndex", index);
+    const until = Date.now() + WAKE_LIMIT_MS;
+    while (!this.#panels.has(dir) && Date.now() < until) await sleep(WAKE_POLL_MS);
+  }
+
+  #create(dir: string, title: string): void {
+    const { viewType } = this.#options;
     const panel = vscode.window.createWebviewPanel(viewType, title, vscode.ViewColumn.Active, {
       enableFindWidget: true,
     });
     this.#adopt(panel, dir);
+  }
+
+  /** Closes the panel of this folder, if one is open. */
+  close(folder: string): void {
+    this.#panels.get(path.resolve(folder))?.dispose();
   }
 
   dispose(): void {
@@ -65,7 +128,7 @@ export class PanelSet implements vscode.Disposable {
   #adopt(panel: vscode.WebviewPanel, dir: string): void {
     panel.iconPath = this.#icon;
     const adopted = this.#options.adopt(panel, dir, this.#mediaUri);
-    this.#panels.set(dir, adopted);
+    this.#panels.set(dir, panel);
     panel.onDidDispose(() => {
       adopted.dispose();
       this.#panels.delete(dir);

@@ -71,10 +71,6 @@ export class RunPanel implements vscode.Disposable {
     this.#load();
   }
 
-  reveal(): void {
-    this.#options.panel.reveal();
-  }
-
   dispose(): void {
     clearTimeout(this.#sendTimer);
     this.#tail = undefined;

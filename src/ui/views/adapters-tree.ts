@@ -1,12 +1,19 @@
 import path from "node:path";
 import * as vscode from "vscode";
-import { formatBytes, formatCount } from "../../util/format.ts";
+import { formatBytes, formatCount, formatWhen, shortenMiddle } from "../../util/format.ts";
+import type { AdapterSummary } from "../../weights/model-summary.ts";
 import type { AdapterCatalog, AdapterEntry } from "../catalogs/adapter-catalog.ts";
 import { shortPaths } from "../short-paths.ts";
 import { factsTooltip } from "./markdown.ts";
-import type { AdapterRow } from "./rows.ts";
+import type { AdapterGroupRow, AdapterRow } from "./rows.ts";
 
-export class AdaptersTree implements vscode.TreeDataProvider<AdapterRow> {
+/** What a side bar of default width shows beside a method, a figure and a time. */
+const MAX_NAME_CHARS = 20;
+
+type Row = AdapterGroupRow | AdapterRow;
+
+/** Adapters by the base that they belong to; the group with the newest one first, the newest first in each. */
+export class AdaptersTree implements vscode.TreeDataProvider<Row> {
   readonly #catalog: AdapterCatalog;
   readonly onDidChangeTreeData: vscode.Event<void>;
 
@@ -15,41 +22,76 @@ export class AdaptersTree implements vscode.TreeDataProvider<AdapterRow> {
     this.onDidChangeTreeData = catalog.onDidChange;
   }
 
-  async getChildren(row?: AdapterRow): Promise<AdapterRow[]> {
+  async getChildren(row?: Row): Promise<Row[]> {
+    if (row?.kind === "adapterGroup") {
+      return row.adapters.map((adapter) => ({ kind: "adapter", adapter }));
+    }
     if (row !== undefined) return [];
-    const adapters = await this.#catalog.entries();
-    return adapters.map((adapter) => ({ kind: "adapter", adapter }));
+    const groups = new Map<string, AdapterEntry[]>();
+    for (const adapter of await this.#catalog.entries()) {
+      const { base = "" } = adapter;
+      groups.set(base, [...(groups.get(base) ?? []), adapter]);
+    }
+    return [...groups].map(([base, adapters]) => ({ kind: "adapterGroup", base, adapters }));
   }
 
-  getTreeItem({ adapter }: AdapterRow): vscode.TreeItem {
-    const item = new vscode.TreeItem(adapter.label);
-    const description = describeAdapter(adapter);
-    item.id = adapter.path;
-    item.description = description;
-    item.iconPath = adapter.summary
-      ? new vscode.ThemeIcon("extensions")
-      : new vscode.ThemeIcon("warning", new vscode.ThemeColor("list.warningForeground"));
-    item.contextValue = [
-      "adapter",
-      ...(adapter.summary ? ["usable"] : []),
-      ...(adapter.runDir === undefined ? [] : ["fromRun"]),
-    ].join(" ");
-    item.tooltip = adapterTooltip(adapter);
-    item.accessibilityInformation = { label: `${adapter.label}, ${description}` };
-    return item;
+  getTreeItem(row: Row): vscode.TreeItem {
+    return row.kind === "adapterGroup" ? groupItem(row) : adapterItem(row.adapter);
   }
 }
 
-/** "LoRA r=8 · SmolLM2-135M · 2.44M" */
+function groupItem({ base, adapters }: AdapterGroupRow): vscode.TreeItem {
+  const label = base === "" ? "Base not named" : path.basename(base);
+  const item = new vscode.TreeItem(label, vscode.TreeItemCollapsibleState.Expanded);
+  item.id = `base:${base}`;
+  item.description = String(adapters.length);
+  item.contextValue = "adapterGroup";
+  item.tooltip = factsTooltip(label, [["Base model", base]]);
+  return item;
+}
+
+function adapterItem(adapter: AdapterEntry): vscode.TreeItem {
+  const item = new vscode.TreeItem(shortenMiddle(adapter.label, MAX_NAME_CHARS));
+  const description = adapterRowText(adapter);
+  item.id = adapter.path;
+  item.description = description;
+  item.iconPath = adapter.summary
+    ? new vscode.ThemeIcon("extensions")
+    : new vscode.ThemeIcon("warning", new vscode.ThemeColor("list.warningForeground"));
+  item.contextValue = [
+    "adapter",
+    ...(adapter.summary ? ["usable"] : []),
+    ...(adapter.runDir === undefined ? [] : ["fromRun"]),
+  ].join(" ");
+  item.tooltip = adapterTooltip(adapter);
+  item.accessibilityInformation = { label: `${adapter.label}, ${description}` };
+  return item;
+}
+
+/** Below its base: "0.7824 · LoRA r=8 · 14:02" */
+function adapterRowText(adapter: AdapterEntry): string {
+  const { summary, figure, madeAt } = adapter;
+  if (summary === undefined) return describeAdapter(adapter);
+  return [figure, methodText(summary), formatWhen(madeAt, Date.now())].filter(Boolean).join(" · ");
+}
+
+function methodText({ method, rank }: AdapterSummary): string {
+  return rank === undefined ? method : `${method} r=${rank}`;
+}
+
+/** In a picker: "0.7824 · LoRA r=8 · SmolLM2-135M · 2.44M · 14:02" */
 export function describeAdapter(adapter: AdapterEntry): string {
-  const { path: place, summary, problem, basePath } = adapter;
+  const { path: place, summary, problem, base, figure, madeAt } = adapter;
   if (summary === undefined) return problem?.replaceAll(place + path.sep, "") ?? "";
-  const base = basePath ?? summary.base;
   return [
-    summary.rank === undefined ? summary.method : `${summary.method} r=${summary.rank}`,
-    ...(base === undefined ? [] : [path.basename(base)]),
+    figure,
+    methodText(summary),
+    base === undefined ? undefined : path.basename(base),
     formatCount(summary.parameters),
-  ].join(" · ");
+    formatWhen(madeAt, Date.now()),
+  ]
+    .filter(Boolean)
+    .join(" · ");
 }
 
 function adapterTooltip(adapter: AdapterEntry): vscode.MarkdownString {
@@ -63,7 +105,8 @@ function adapterTooltip(adapter: AdapterEntry): vscode.MarkdownString {
     ["Virtual tokens", summary?.virtualTokens?.toString()],
     ["Parameters", summary && formatCount(summary.parameters)],
     ["Size on disk", summary && formatBytes(summary.bytes)],
-    ["Base model", adapter.basePath ?? summary?.base],
+    ["Base model", adapter.base],
+    ["Made", new Date(adapter.madeAt).toLocaleString()],
     ["Made by run", adapter.runName],
     ["Path", adapter.path],
   ]);

@@ -14,7 +14,7 @@ const FILES_PAUSE_MS = 1_000;
 
 export function registerViews(app: App): vscode.Disposable {
   const { window } = vscode;
-  const runs = new RunsTree(app.store, app.sweeps, () => app.roots.applied);
+  const runs = new RunsTree(app, () => app.roots.applied);
   const runsView = window.createTreeView(VIEWS.runs, { treeDataProvider: runs });
   const models = new ModelsTree(app.models);
   const modelsView = window.createTreeView(VIEWS.models, {
@@ -36,10 +36,12 @@ export function registerViews(app: App): vscode.Disposable {
     vscode.workspace.onDidGrantWorkspaceTrust(() => {
       app.models.invalidate();
       app.adapters.invalidate();
+      app.evaluations.invalidate();
     }),
     vscode.workspace.onDidChangeWorkspaceFolders(() => {
       app.models.invalidate();
       app.adapters.invalidate();
+      app.evaluations.invalidate();
     }),
   );
 }

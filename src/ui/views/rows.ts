@@ -1,4 +1,5 @@
 /** What the trees hand to commands: a row is one of these, and a command tells them apart by `kind`. */
+import type { EvaluationFile } from "../../runs/evaluations.ts";
 import type { Run } from "../../runs/run.ts";
 import type { Sweep } from "../../runs/sweeps/sweep.ts";
 import type { AdapterEntry } from "../catalogs/adapter-catalog.ts";
@@ -24,6 +25,14 @@ export interface SweepRow {
   sweepDir: string;
   sweep: Sweep;
 }
+export interface EvaluationGroupRow {
+  kind: "evaluationGroup";
+  evaluations: readonly EvaluationFile[];
+}
+export interface EvaluationRow {
+  kind: "evaluation";
+  evaluation: EvaluationFile;
+}
 export interface ModelRow {
   kind: "model";
   model: ModelEntry;
@@ -38,6 +47,12 @@ export interface TensorLeaf {
   model: ModelEntry;
   tensor: TensorRow;
 }
+export interface AdapterGroupRow {
+  kind: "adapterGroup";
+  /** What the adapters name as their base; "" where they name none. */
+  base: string;
+  adapters: readonly AdapterEntry[];
+}
 export interface AdapterRow {
   kind: "adapter";
   adapter: AdapterEntry;
@@ -48,9 +63,12 @@ type Row =
   | RunRow
   | SweepGroupRow
   | SweepRow
+  | EvaluationGroupRow
+  | EvaluationRow
   | ModelRow
   | LayerRow
   | TensorLeaf
+  | AdapterGroupRow
   | AdapterRow;
 
 /** A command's argument as a row, when it came from one of our trees. */

@@ -3,12 +3,21 @@ import type { Run } from "../../runs/run.ts";
 import { isActive, isLive } from "../../runs/run-status.ts";
 import type { RunStore } from "../../runs/run-store.ts";
 import type { SweepStore } from "../../runs/sweeps/sweep-store.ts";
+import type { EvaluationCatalog } from "../catalogs/evaluation-catalog.ts";
 import { COMMANDS } from "../command-ids.ts";
-import { describeRun, progressOf, stepText } from "../run-text.ts";
-import { formatCount, formatLoss } from "../../util/format.ts";
+import { progressOf, runRowText, stepText } from "../run-text.ts";
+import { formatCount, formatDuration, formatLoss, shortenMiddle } from "../../util/format.ts";
 import { shortPaths } from "../short-paths.ts";
 import { factsTooltip } from "./markdown.ts";
-import type { RunGroupRow, RunRow, SweepGroupRow, SweepRow } from "./rows.ts";
+import { evaluationItem } from "./evaluation-item.ts";
+import type {
+  EvaluationGroupRow,
+  EvaluationRow,
+  RunGroupRow,
+  RunRow,
+  SweepGroupRow,
+  SweepRow,
+} from "./rows.ts";
 import { sweepItem } from "./sweep-item.ts";
 
 /**
@@ -19,13 +28,32 @@ const REDRAW_INTERVAL_MS = 2_000;
 /** A new state changes what can be done with a run: its buttons must not lag behind. */
 const NEW_STATE_DELAY_MS = 100;
 
-type Row = RunGroupRow | RunRow | SweepGroupRow | SweepRow;
+/** In the order of the view; a run is in one. */
+const GROUPS: readonly { label: string; holds: (run: Run) => boolean }[] = [
+  { label: "Active", holds: ({ status }) => isActive(status) },
+  { label: "Finished", holds: ({ status }) => status === "finished" },
+  { label: "Stopped", holds: ({ status }) => status === "stopped" || status === "interrupted" },
+  { label: "Failed", holds: ({ status }) => status === "failed" },
+];
+
+/** What a side bar of default width shows beside a figure, a method and a time. */
+const MAX_NAME_CHARS = 20;
+
+type Row = RunGroupRow | RunRow | SweepGroupRow | SweepRow | EvaluationGroupRow | EvaluationRow;
+
+/** What the view shows; it changes when one of them does. */
+interface Shown {
+  store: RunStore;
+  sweeps: SweepStore;
+  evaluations: EvaluationCatalog;
+}
 
 export class RunsTree implements vscode.TreeDataProvider<Row> {
   readonly #changed = new vscode.EventEmitter<Row[] | undefined>();
   readonly onDidChangeTreeData = this.#changed.event;
   readonly #store: RunStore;
   readonly #sweeps: SweepStore;
+  readonly #evaluations: EvaluationCatalog;
   readonly #ready: () => Promise<void>;
   readonly #subscriptions: vscode.Disposable[];
   /** Rows are kept, so that one can be drawn anew without the others. */
@@ -36,9 +64,10 @@ export class RunsTree implements vscode.TreeDataProvider<Row> {
   #progress: NodeJS.Timeout | undefined;
 
   /** @param ready settles when the store has been filled: until then "no run" is not known */
-  constructor(store: RunStore, sweeps: SweepStore, ready = () => Promise.resolve()) {
+  constructor({ store, sweeps, evaluations }: Shown, ready = () => Promise.resolve()) {
     this.#store = store;
     this.#sweeps = sweeps;
+    this.#evaluations = evaluations;
     this.#ready = ready;
     const ofSweeps = sweeps.onDidChangeItem(({ type }) => {
       // They change every few seconds, a point at a time.
@@ -55,7 +84,8 @@ export class RunsTree implements vscode.TreeDataProvider<Row> {
       row.run = run;
       this.#redrawRowSoon(row);
     });
-    this.#subscriptions = [ofRuns, ofSweeps];
+    const ofEvaluations = evaluations.onDidChange(() => this.#redrawSoon());
+    this.#subscriptions = [ofRuns, ofSweeps, ofEvaluations];
   }
 
   async getChildren(row?: Row): Promise<Row[]> {
@@ -65,21 +95,29 @@ export class RunsTree implements vscode.TreeDataProvider<Row> {
     if (row?.kind === "sweepGroup") {
       return row.sweeps.map((sweep): SweepRow => ({ kind: "sweep", sweepDir: sweep.dir, sweep }));
     }
+    if (row?.kind === "evaluationGroup") {
+      return row.evaluations.map((evaluation) => ({ kind: "evaluation", evaluation }));
+    }
     if (row !== undefined) return [];
     await this.#ready().catch(() => undefined);
+    const evaluations = await this.#evaluations.entries();
     // What is returned now is what a redraw would show. VS Code forgets its rows at a redraw, and a
     // click that comes meanwhile is a command without a run.
     clearTimeout(this.#whole);
     this.#whole = undefined;
     const runs = this.#store.runs();
-    const groups: RunGroupRow[] = [
-      { kind: "runGroup", label: "Active", runs: runs.filter((run) => isActive(run.status)) },
-      { kind: "runGroup", label: "Finished", runs: runs.filter((run) => !isActive(run.status)) },
-    ];
+    const groups = GROUPS.map(({ label, holds }): RunGroupRow => ({
+      kind: "runGroup",
+      label,
+      runs: runs.filter(holds),
+    }));
     const sweeps = this.#sweeps.items();
     return [
       ...groups.filter((group) => group.runs.length > 0),
       ...(sweeps.length > 0 ? [{ kind: "sweepGroup", sweeps } satisfies SweepGroupRow] : []),
+      ...(evaluations.length > 0
+        ? [{ kind: "evaluationGroup", evaluations } satisfies EvaluationGroupRow]
+        : []),
     ];
   }
 
@@ -93,6 +131,10 @@ export class RunsTree implements vscode.TreeDataProvider<Row> {
         return groupItem(row.label, row.runs.length, row.kind);
       case "sweepGroup":
         return groupItem("Interpolations", row.sweeps.length, row.kind);
+      case "evaluation":
+        return evaluationItem(row.evaluation);
+      case "evaluationGroup":
+        return groupItem("Evaluations", row.evaluations.length, row.kind);
     }
   }
 
@@ -140,8 +182,8 @@ function groupItem(label: string, count: number, contextValue: string): vscode.T
 }
 
 function runItem(run: Run): vscode.TreeItem {
-  const item = new vscode.TreeItem(run.name);
-  const description = shortPaths(describeRun(run));
+  const item = new vscode.TreeItem(shortenMiddle(run.name, MAX_NAME_CHARS));
+  const description = shortPaths(runRowText(run));
   item.id = run.dir;
   item.description = description;
   item.iconPath = runIcon(run);
@@ -206,6 +248,7 @@ function runTooltip(run: Run): vscode.MarkdownString {
     ["Base model", recipe?.base],
     ["Data", recipe?.data.train],
     ["Created", state && new Date(state.createdAt).toLocaleString()],
+    ["Trained for", state?.elapsedMs === undefined ? undefined : formatDuration(state.elapsedMs)],
     ["Folder", run.dir],
   ]);
 }

@@ -2,13 +2,17 @@
 import * as vscode from "vscode";
 import { isLive } from "../../runs/run-status.ts";
 import type { Sweep } from "../../runs/sweeps/sweep.ts";
+import { formatDuration, shortenMiddle } from "../../util/format.ts";
 import { COMMANDS } from "../command-ids.ts";
 import { shortPaths } from "../short-paths.ts";
 import { describeSweep, pointsText } from "../sweep-text.ts";
 import { factsTooltip } from "./markdown.ts";
 
+/** What a side bar of default width shows beside an alpha and a time. */
+const MAX_NAME_CHARS = 22;
+
 export function sweepItem(sweep: Sweep): vscode.TreeItem {
-  const item = new vscode.TreeItem(sweep.name);
+  const item = new vscode.TreeItem(shortenMiddle(sweep.name, MAX_NAME_CHARS));
   const description = shortPaths(describeSweep(sweep));
   item.id = sweep.dir;
   item.description = description;
@@ -64,6 +68,7 @@ function sweepTooltip(sweep: Sweep): vscode.MarkdownString {
     ["Fine-tune (alpha 1)", definition?.tuned],
     ["Adapter", definition?.adapter],
     ["Data", definition?.data.map(({ name, role }) => `${name} (${role})`).join(", ")],
+    ["Computed for", state?.elapsedMs === undefined ? undefined : formatDuration(state.elapsedMs)],
     ["Created", definition && new Date(definition.createdAt).toLocaleString()],
     ["Folder", sweep.dir],
   ]);

@@ -64,7 +64,7 @@ test("a healthy run has no banner", () => {
 });
 
 test("the progress line tells steps, epochs and time", () => {
-  const facts = { run: runView(), step: 120, elapsedMs: 50_000, remainingMs: 75_000 };
+  const facts = { run: runView(), step: 120, epoch: 1.2, elapsedMs: 50_000, remainingMs: 75_000 };
   assert.equal(
     progressText(facts),
     "Step 120 of 300 · epoch 1.20 of 3 · 50 s elapsed · about 1 min 15 s left",
@@ -77,12 +77,12 @@ test("while it starts the phase is shown and the bar claims nothing", () => {
     status: "starting",
     state: state({ status: "starting", step: 0, phase: "tokenising data" }),
   });
-  const facts = { run, step: 0, elapsedMs: undefined, remainingMs: undefined };
+  const facts = { run, step: 0, epoch: undefined, elapsedMs: undefined, remainingMs: undefined };
   assert.equal(progressText(facts), "tokenising data");
   assert.equal(progressShare(facts), undefined);
 });
 
 test("an early stop still fills the bar of a finished run", () => {
   const run = runView({ status: "finished" });
-  assert.equal(progressShare({ run, step: 80, elapsedMs: 1, remainingMs: undefined }), 1);
+  assert.equal(progressShare({ run, step: 80, epoch: 1, elapsedMs: 1, remainingMs: undefined }), 1);
 });

@@ -77,3 +77,19 @@ test("a sweep under way says so, and tells no barrier before it has both ends", 
   assert.match(advice, /with 2 still to come/);
   assert.match(summariseSweep(sweep, []).advice, /still to come/);
 });
+
+test("data that the fine-tune was trained on are named, and what they spoil", () => {
+  const [valid, test] = data("validation", "in-distribution");
+  assert.ok(valid && test);
+  const trained = [
+    { ...valid, isTrainingData: true as const },
+    { ...test, isTrainingData: true as const },
+  ];
+  const { warnings } = summariseSweep({ alphas: ALPHAS, data: trained }, []);
+  assert.match(
+    warnings[0] ?? "",
+    /^validation: the fine-tune was trained on these rows; .*nothing/,
+  );
+  assert.match(warnings[1] ?? "", /^in-distribution: .* by heart/);
+  assert.deepEqual(summariseSweep({ alphas: ALPHAS, data: [valid, test] }, []).warnings, []);
+});

@@ -3,8 +3,8 @@
  * lstrip_blocks (the library adds `raise_exception` and `strftime_now`), and the tokenizer's special tokens in scope.
  */
 import { Template } from "@huggingface/jinja";
-import { InputError, errorMessage } from "../util/errors.ts";
-import type { Message } from "./formats.ts";
+import { InputError, errorMessage } from "../../util/errors.ts";
+import type { Message } from "../formats.ts";
 
 export interface Rendered {
   text: string;
@@ -73,6 +73,17 @@ export class ChatTemplate {
     }
     return this.#marks ? takeSpans(text) : { text, spans: undefined };
   }
+
+  /**
+   * What a model is asked to go on from: the messages and the start of an answer.
+   * @throws InputError with what the template itself complains about
+   */
+  async renderPrompt(messages: readonly Message[], tools?: unknown): Promise<string> {
+    return this.render(messages, { tools, addGenerationPrompt: true }).text;
+  }
+
+  /** Ends the thread that renders; the next rendering starts another. */
+  async close(): Promise<void> {}
 }
 
 function takeSpans(marked: string): Rendered {

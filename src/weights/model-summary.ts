@@ -13,6 +13,7 @@ import { loraAdapterOf } from "./peft-adapter.ts";
 import { type PeftFolder, readPeftFolder } from "./peft-folder.ts";
 import { ia3Tensors, peftScore, promptEmbeddings } from "./peft-others.ts";
 import type { TensorInfo } from "./safetensors.ts";
+import { largest } from "../util/largest.ts";
 
 export interface TensorSummary {
   /** The checkpoint's own name, verbatim. */
@@ -117,7 +118,7 @@ async function summariseReft(dir: string): Promise<AdapterSummary> {
   const layers = [...new Set(interventions.map(({ layer }) => layer))];
   return {
     method: REFT[first?.type ?? "loreft"],
-    rank: Math.max(...interventions.map(({ rank }) => rank)),
+    rank: largest(interventions.map(({ rank }) => rank)),
     positions: config.positions + (config.tied ? ", tied" : ""),
     parameters: interventions.reduce(
       (sum, { rotate, weight, bias }) => sum + rotate.length + weight.length + bias.length,

@@ -10,7 +10,7 @@ import { type PeftConfig, writePeftFolder } from "../weights/peft-folder.ts";
 import { type TensorInfo, type TensorToWrite, readTensor } from "../weights/safetensors.ts";
 import { classifierFiles, readClassifierFile } from "../weights/classifier-head.ts";
 import { readModelWeights } from "../weights/model-weights.ts";
-import { readJsonObject } from "../weights/json-file.ts";
+import { readJsonObject } from "../util/json.ts";
 import { sourceOf } from "../weights/vocabulary-tensors.ts";
 import { type FittedMerge, fitAdapters } from "./fitted-merge.ts";
 import { type Change, type MergeAdapter, readMergeAdapter } from "./adapter-changes.ts";

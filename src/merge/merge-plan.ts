@@ -35,28 +35,20 @@ export type MergeBase = VocabularyBase;
 const MAX_LISTED = 5;
 
 /** @throws InputError naming every tensor of an adapter that the base has no place for */
-export function planMerge({ base, original, adapters, untiesHead }: FittedMerge): MergePlan {
-  const merged = new Map<string, MergedTensor>();
+export function planMerge(fitted: FittedMerge): MergePlan {
+  const { base, adapters, untiesHead } = fitted;
+  const { merged, vocabSize } = withoutChanges(fitted);
   const problems: string[] = [];
-  let vocabSize: number | undefined;
-  for (const [name, source] of base.weights) {
-    if (original.weights.get(name) === source) continue;
-    const own = sourceOf(original, name);
-    merged.set(name, { source, dtype: own?.dtype ?? source.dtype, changes: [] });
-    if (own?.shape[0] !== source.shape[0]) vocabSize = source.shape[0];
-  }
-  for (const { changes } of adapters) {
-    for (const named of changes) {
-      const { name, change } = named;
-      const known = merged.get(name);
-      const source = known?.source ?? base.weights.get(name);
-      const before = known?.changes ?? [];
-      const problem = problemOf(named, { base, source, before });
-      if (problem !== undefined) problems.push(problem);
-      if (problem !== undefined || !source) continue;
-      const dtype = known?.dtype ?? source.dtype;
-      merged.set(name, { source, dtype, changes: [...before, change] });
-    }
+  for (const named of adapters.flatMap(({ changes }) => changes)) {
+    const { name, change } = named;
+    const known = merged.get(name);
+    const source = known?.source ?? base.weights.get(name);
+    const before = known?.changes ?? [];
+    const problem = problemOf(named, { base, source, before });
+    if (problem !== undefined) problems.push(problem);
+    if (problem !== undefined || !source) continue;
+    const dtype = known?.dtype ?? source.dtype;
+    merged.set(name, { source, dtype, changes: [...before, change] });
   }
   if (problems.length > 0) {
     const more = problems.length - MAX_LISTED;
@@ -64,6 +56,22 @@ export function planMerge({ base, original, adapters, untiesHead }: FittedMerge)
     throw new InputError(`${shown}${more > 0 ? `; and ${more} more` : ""}`);
   }
   return { merged, untiesHead, vocabSize };
+}
+
+/** What is written another way than the base has it, before any change: a head apart, a larger vocabulary. */
+function withoutChanges({ base, original }: FittedMerge): {
+  merged: Map<string, MergedTensor>;
+  vocabSize: number | undefined;
+} {
+  const merged = new Map<string, MergedTensor>();
+  let vocabSize: number | undefined;
+  for (const [name, source] of base.weights) {
+    if (original.weights.get(name) === source) continue;
+    const own = sourceOf(original, name);
+    merged.set(name, { source, dtype: own?.dtype ?? source.dtype, changes: [] });
+    if (own?.shape[0] !== source.shape[0]) vocabSize = source.shape[0];
+  }
+  return { merged, vocabSize };
 }
 
 /** @throws InputError for weights in a form of bitsandbytes', GPTQ's, AWQ's … */

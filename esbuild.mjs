@@ -37,7 +37,7 @@ const targets = [
     },
     outdir: "dist",
     outExtension: { ".js": ".cjs" },
-    external: ["onnxruntime-node"],
+    external: ["onnxruntime-node", "tokenizers"],
   },
   {
     ...shared,

@@ -19,7 +19,7 @@ interface Prompt {
 async function promptIds(
   { prompt, system, isRaw }: Prompt,
   tokenizer: Tokenizer,
-): Promise<number[]> {
+): Promise<readonly number[]> {
   const { chatTemplate } = tokenizer;
   if (isRaw || !chatTemplate) {
     if (system !== undefined) {

@@ -35,7 +35,7 @@ export async function mergeModelsCommand(
   const outDir = path.resolve(out);
   const request = await withFolders(await requestOf(sources, options, seed));
   const progress = new ByteProgress("merging");
-  const signal = stopOnSignals();
+  const { stop: signal } = stopOnSignals();
   const merge: MethodMerge = {
     request,
     outDir,

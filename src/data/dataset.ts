@@ -1,13 +1,18 @@
+/** From a data file to rows of tokens. */
 import { InputError } from "../util/errors.ts";
-import { encodeRow } from "./encode-row.ts";
-import { type Example, countedTokens } from "./example.ts";
+import { type EncodedRow, encodeTexts } from "./encode-texts.ts";
+import { ExampleStoreBuilder } from "./example-store.ts";
+import { type Example, type Examples, countedTokens } from "./example.ts";
 import type { Format } from "./formats.ts";
 import { type JsonlRow, readJsonl } from "./jsonl.ts";
+import { inBatches } from "./row-batches.ts";
 import { type RowText, renderRows } from "./templates/row-text.ts";
-import type { Tokenizer } from "./tokenizer.ts";
+import { type Tokenizer, checkInVocabulary } from "./tokenizer.ts";
 
 export interface DatasetOptions {
   tokenizer: Tokenizer;
+  /** Of the model's embeddings. */
+  vocabSize: number;
   format: Format | "auto";
   lossOn: "auto" | "all";
   /** Longest row in tokens. */
@@ -27,80 +32,105 @@ export interface DatasetReport {
 }
 
 export interface Dataset {
-  examples: readonly Example[];
+  examples: Examples;
   report: DatasetReport;
 }
 
 /**
  * Reads, tokenises and masks a data file. Rows in which no token counts are left out and reported.
+ * The thread stays free: the tokenizer has threads of its own.
  * @throws InputError naming file and line for a row that can't be used, and for a file in which
  *   nothing is left to train on
  */
 export async function loadDataset(file: string, options: DatasetOptions): Promise<Dataset> {
-  const examples: Example[] = [];
-  const formats: Partial<Record<Format, number>> = {};
-  const truncated: number[] = [];
-  const dropped: number[] = [];
-  const withoutCounted: number[] = [];
-  let rows = 0;
-  const source = { file, format: options.format, chatTemplate: options.tokenizer.chatTemplate };
-  for await (const batch of batchesOf(readJsonl(file))) {
-    const texts = await renderRows(batch, source);
-    for (const [index, row] of batch.entries()) {
-      const text = texts[index];
-      if (!text || text instanceof InputError) throw text ?? new InputError(`${file} lost a row`);
-      rows++;
-      formats[text.format] = (formats[text.format] ?? 0) + 1;
-      const example = encodeExample(row, text, { file, options });
-      const fitted = fitLength(example, file, options);
-      if (fitted === undefined) dropped.push(row.line);
-      else {
-        if (fitted !== example) truncated.push(row.line);
-        if (countedTokens(fitted) > 0) examples.push(fitted);
-        else withoutCounted.push(row.line);
-      }
+  const dataset = new DatasetBuilder(file, options);
+  const encode = (rows: readonly JsonlRow[]) => encodeRows(rows, file, options);
+  for await (const batch of inBatches(readJsonl(file), encode)) {
+    for (const row of batch) {
+      if (row instanceof InputError) throw row;
+      dataset.add(row);
     }
   }
-  const report: DatasetReport = {
-    rows,
-    formats,
-    truncated,
-    dropped,
-    withoutCounted,
-    tokens: examples.reduce((sum, { ids }) => sum + ids.length, 0),
-    countedTokens: examples.reduce((sum, example) => sum + countedTokens(example), 0),
-  };
-  checkNotEmpty(file, report, options);
-  return { examples, report };
+  return dataset.finish();
 }
 
-const ROWS_AT_ONCE = 256;
+interface Row extends EncodedRow {
+  line: number;
+  format: Format;
+}
 
-async function* batchesOf(rows: AsyncIterable<JsonlRow>): AsyncGenerator<JsonlRow[]> {
-  let batch: JsonlRow[] = [];
-  for await (const row of rows) {
-    batch.push(row);
-    if (batch.length < ROWS_AT_ONCE) continue;
-    yield batch;
-    batch = [];
+/** In order; an InputError in the place of a row that can't be used. */
+async function encodeRows(
+  rows: readonly JsonlRow[],
+  file: string,
+  { format, tokenizer }: DatasetOptions,
+): Promise<readonly (Row | InputError)[]> {
+  const { chatTemplate } = tokenizer;
+  const texts = await renderRows(rows, { file, format, chatTemplate });
+  const usable = texts.filter((text): text is RowText => !(text instanceof InputError));
+  const encoded = (await encodeTexts(usable, tokenizer)).values();
+  return texts.map((text, index) => {
+    if (text instanceof InputError) return text;
+    const row = encoded.next().value;
+    if (!row) throw new Error("internal: a row came back without tokens");
+    return { ...row, line: rows[index]?.line ?? 0, format: text.format };
+  });
+}
+
+class DatasetBuilder {
+  readonly #file: string;
+  readonly #options: DatasetOptions;
+  readonly #store = new ExampleStoreBuilder();
+  readonly #formats: Partial<Record<Format, number>> = {};
+  readonly #truncated: number[] = [];
+  readonly #dropped: number[] = [];
+  readonly #withoutCounted: number[] = [];
+  #rows = 0;
+  #tokens = 0;
+  #counted = 0;
+
+  constructor(file: string, options: DatasetOptions) {
+    this.#file = file;
+    this.#options = options;
   }
-  if (batch.length > 0) yield batch;
-}
 
-function encodeExample(
-  row: JsonlRow,
-  text: RowText,
-  { file, options }: { file: string; options: DatasetOptions },
-): Example {
-  try {
-    const { ids, counted } = encodeRow(text, options.tokenizer);
-    if (options.lossOn === "all") counted.fill(1);
+  add({ ids, counted, line, format }: Row): void {
+    this.#rows++;
+    this.#formats[format] = (this.#formats[format] ?? 0) + 1;
+    if (this.#options.lossOn === "all") counted.fill(1);
     // The first token has nothing before it to be predicted from.
     counted[0] = 0;
-    return { ids: Int32Array.from(ids), counted, line: row.line };
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    throw new InputError(`${file}:${row.line}: ${error.message}`, { cause: error });
+    const example = { ids: Int32Array.from(ids), counted, line };
+    const { vocabSize, tokenizer } = this.#options;
+    checkInVocabulary(example.ids, { vocabSize, tokenizer, place: `${this.#file}:${line}` });
+    const fitted = fitLength(example, this.#file, this.#options);
+    if (fitted === undefined) {
+      this.#dropped.push(line);
+      return;
+    }
+    if (fitted !== example) this.#truncated.push(line);
+    const learnt = countedTokens(fitted);
+    if (learnt === 0) {
+      this.#withoutCounted.push(line);
+      return;
+    }
+    this.#store.add(fitted);
+    this.#tokens += fitted.ids.length;
+    this.#counted += learnt;
+  }
+
+  finish(): Dataset {
+    const report: DatasetReport = {
+      rows: this.#rows,
+      formats: this.#formats,
+      truncated: this.#truncated,
+      dropped: this.#dropped,
+      withoutCounted: this.#withoutCounted,
+      tokens: this.#tokens,
+      countedTokens: this.#counted,
+    };
+    checkNotEmpty(this.#file, report, this.#options);
+    return { examples: this.#store.finish(), report };
   }
 }
 

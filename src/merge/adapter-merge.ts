@@ -5,7 +5,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { InputError, hasCode } from "../util/errors.ts";
-import { readJsonObject } from "../weights/json-file.ts";
+import { readJsonObject } from "../util/json.ts";
 import { INDEX_FILE, readModelWeights } from "../weights/model-weights.ts";
 import { replaceFolder } from "../weights/replace-folder.ts";
 import { copySideFiles, sideFiles } from "../weights/side-files.ts";

@@ -5,7 +5,7 @@ import path from "node:path";
 import { InputError } from "../util/errors.ts";
 import { pathExists } from "../util/path-exists.ts";
 import { isFloatDType } from "../weights/dtype.ts";
-import { readJsonObject } from "../weights/json-file.ts";
+import { readJsonObject } from "../util/json.ts";
 import { readModelWeights } from "../weights/model-weights.ts";
 import type { TensorInfo } from "../weights/safetensors.ts";
 

@@ -1,7 +1,8 @@
 /** Writes a merged model's folder: its files, their index, config and card. It appears whole or not at all. */
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { InputError, InternalError } from "../util/errors.ts";
+import { readJsonObject } from "../util/json.ts";
 import { pathExists } from "../util/path-exists.ts";
 import { DTYPE_BYTES } from "../weights/dtype.ts";
 import { INDEX_FILE } from "../weights/model-weights.ts";
@@ -183,8 +184,7 @@ async function writeConfig(
   dir: string,
   { referenceDir, changes }: { referenceDir: string; changes: Readonly<Record<string, unknown>> },
 ): Promise<void> {
-  const text = await readFile(path.join(referenceDir, CONFIG_FILE), "utf8");
-  const config = { ...(JSON.parse(text.replace(/^\uFEFF/u, "")) as object), ...changes };
+  const config = { ...(await readJsonObject(path.join(referenceDir, CONFIG_FILE))), ...changes };
   const file = path.join(dir, CONFIG_FILE);
   await writeFile(file, `${JSON.stringify(config, null, 2)}\n`, { flush: true });
 }

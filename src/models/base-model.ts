@@ -1,10 +1,11 @@
 /** A base model on disk: its architecture, and where each of its tensors is. */
-import { readFile, realpath, stat } from "node:fs/promises";
+import { realpath, stat } from "node:fs/promises";
 import path from "node:path";
 import type { CausalLm } from "../graph/causal-lm.ts";
 import type { ElementType } from "../graph/ops.ts";
 import type { ExternalLocation } from "../onnx/model-writer.ts";
-import { InputError, errorMessage, hasCode } from "../util/errors.ts";
+import { InputError, hasCode } from "../util/errors.ts";
+import { type JsonObject, readJsonObjectIfThere } from "../util/json.ts";
 import type { DType } from "../weights/dtype.ts";
 import { importGguf } from "../weights/gguf/import.ts";
 import { readModelWeights } from "../weights/model-weights.ts";
@@ -55,20 +56,11 @@ export async function resolveBase(
   throw new InputError(`base model ${base} is neither a Hugging Face folder nor a .gguf file`);
 }
 
-async function readConfig(dir: string): Promise<{ file: string; config: Record<string, unknown> }> {
+async function readConfig(dir: string): Promise<{ file: string; config: JsonObject }> {
   const file = path.join(dir, "config.json");
-  try {
-    const config: unknown = JSON.parse(await readFile(file, "utf8"));
-    if (typeof config !== "object" || config === null || Array.isArray(config)) {
-      throw new Error("not a JSON object");
-    }
-    return { file, config: config as Record<string, unknown> };
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) {
-      throw new InputError(`${dir} has no config.json; a base model is a Hugging Face folder`);
-    }
-    throw new InputError(`${file}: ${errorMessage(error)}`, { cause: error });
-  }
+  const config = await readJsonObjectIfThere(file);
+  if (config) return { file, config };
+  throw new InputError(`${dir} has no config.json; a base model is a Hugging Face folder`);
 }
 
 /**

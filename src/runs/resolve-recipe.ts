@@ -1,7 +1,7 @@
 /** From the recipe a person wrote to one in which nothing is left open. */
 import { access, readFile } from "node:fs/promises";
 import path from "node:path";
-import { type ParseError, getNodeValue, parseTree, printParseErrorCode } from "jsonc-parser";
+import { getNodeValue } from "jsonc-parser";
 import type * as z from "zod";
 import {
   QUANTIZATION_NEEDS_LORA,
@@ -10,8 +10,9 @@ import {
   recipeSchema,
 } from "../protocol/recipe.ts";
 import { InputError, hasCode } from "../util/errors.ts";
+import { parseJsonc } from "../util/jsonc.ts";
 import { defaultLearningRate } from "./default-settings.ts";
-import { type LineOf, lineAt, lineFinder } from "./recipe-lines.ts";
+import { type LineOf, lineFinder } from "./recipe-lines.ts";
 import { RETUNE_VERSION } from "../util/version.ts";
 
 type Optimizer = Recipe["optimizer"];
@@ -64,13 +65,7 @@ function ratesOfParts({ method, objective, optimizer }: Recipe): Pick<Optimizer,
 
 /** @throws InputError */
 function parseRecipe(text: string, file: string): { recipe: Recipe; lineOf: LineOf } {
-  const errors: ParseError[] = [];
-  const root = parseTree(text, errors, { allowTrailingComma: true });
-  const [error] = errors;
-  if (error || !root) {
-    const what = error ? printParseErrorCode(error.error) : "the file is empty";
-    throw new InputError(`${file}:${lineAt(text, error?.offset ?? 0)}: not valid JSON: ${what}`);
-  }
+  const root = parseJsonc(text, file);
   const lineOf = lineFinder(root, text);
   const parsed = recipeSchema.safeParse(getNodeValue(root));
   if (!parsed.success) throw describeIssue(parsed.error, file, lineOf);

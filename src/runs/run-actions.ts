@@ -1,11 +1,11 @@
 /** What a person can do to a run. Its process goes on from the newest whole checkpoint, if any. */
 import { RUN_FILES } from "../protocol/run-folder.ts";
+import type { LivenessOptions } from "../run-folder/liveness.ts";
 import { FolderActions } from "./folder-actions.ts";
 import { readRun, type Run } from "./run.ts";
-import type { StatusOptions } from "./run-status.ts";
 import { type ExitStatus, spawnDetached } from "./spawn-detached.ts";
 
-export interface RunActionsOptions extends StatusOptions {
+export interface RunActionsOptions extends LivenessOptions {
   /** The bundled training process. */
   trainerPath: string;
   /** Called when a process started here ends, with the run as it was left. */

@@ -1,6 +1,6 @@
 /** Where each trained tensor starts: in the checkpoint, drawn, or made from the base's own weights. */
 import type { Adapter } from "../adapters/adapter.ts";
-import { loadTokenizer } from "../data/tokenizer.ts";
+import { checkInVocabulary, loadTokenizer } from "../data/tokenizer.ts";
 import { type ReftKind, orthonormaliseColumns } from "../adapters/reft.ts";
 import { elementCount } from "../graph/dim.ts";
 import type { NamedShape } from "../graph/causal-lm.ts";
@@ -161,7 +161,7 @@ async function startOfPrompt(
   }
   const ids =
     method.init === "text"
-      ? (await loadTokenizer(base.dir)).encode(method.initText ?? "")
+      ? await idsOfText(method.initText ?? "", base)
       : Array.from({ length: tokens }, () => Math.floor(uniform() * vocabSize));
   if (ids.length === 0) throw new InputError("method.initText has no token");
   const start = new Float32Array(tokens * width);
@@ -170,4 +170,12 @@ async function startOfPrompt(
     start.set(table.subarray(id * width, (id + 1) * width), token * width);
   }
   return start;
+}
+
+async function idsOfText(text: string, base: BaseModel): Promise<readonly number[]> {
+  const tokenizer = await loadTokenizer(base.dir);
+  const ids = await tokenizer.encode(text);
+  const { vocabSize } = base.architecture;
+  checkInVocabulary(ids, { vocabSize, tokenizer, place: "method.initText" });
+  return ids;
 }

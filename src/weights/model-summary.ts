@@ -6,7 +6,7 @@ import { stat } from "node:fs/promises";
 import path from "node:path";
 import { InputError } from "../util/errors.ts";
 import { readGgufHeader } from "./gguf/header.ts";
-import { readJsonObject } from "./json-file.ts";
+import { readJsonObject } from "../util/json.ts";
 import { readModelWeights } from "./model-weights.ts";
 import { isReftAdapter, readReftAdapter } from "./reft/reft-adapter.ts";
 import { loraAdapterOf } from "./peft-adapter.ts";

@@ -3,7 +3,7 @@ import path from "node:path";
 import * as z from "zod";
 import { InputError } from "../util/errors.ts";
 import { pathExists } from "../util/path-exists.ts";
-import { readJsonObject } from "./json-file.ts";
+import { checkJson, readJsonObject } from "../util/json.ts";
 import { type TensorInfo, readSafetensorsHeader } from "./safetensors.ts";
 
 const SINGLE_FILE = "model.safetensors";
@@ -64,12 +64,8 @@ async function readShards(dir: string, index: string): Promise<ReadonlyMap<strin
 
 /** @returns the shard of each tensor */
 async function readIndex(index: string): Promise<ReadonlyMap<string, string>> {
-  const parsed = indexSchema.safeParse(await readJsonObject(index));
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw new InputError(`${index}: ${issue?.path.join(".")}: ${issue?.message}`);
-  }
-  const map = new Map(Object.entries(parsed.data.weight_map));
+  const { weight_map: weightMap } = checkJson(await readJsonObject(index), indexSchema, index);
+  const map = new Map(Object.entries(weightMap));
   if (map.size === 0) throw new InputError(`${index}: weight_map names no tensor`);
   for (const [name, shard] of map) {
     if (!SHARD_NAME.test(shard)) {

@@ -3,7 +3,7 @@ import { readdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { InputError } from "../util/errors.ts";
 import { pathExists } from "../util/path-exists.ts";
-import { readJsonObject } from "./json-file.ts";
+import { readJsonObject } from "../util/json.ts";
 import { peftModelCard } from "./peft-card.ts";
 import { replaceFolder } from "./replace-folder.ts";
 import {

@@ -4,10 +4,9 @@ import { type Method, methodSchema } from "../../src/protocol/recipe.ts";
 import { defaultLearningRate, defaultSchedule } from "../../src/runs/default-settings.ts";
 
 const method = (type: string, more: object = {}): Method => methodSchema.parse({ type, ...more });
-const TYPES = [
-  ...["lora", "ia3", "loreft", "direft", "noreft", "prompt-tuning", "prefix-tuning"],
-  ...["freeze", "head", "full"],
-];
+const TYPES = "lora ia3 loreft direft noreft prompt-tuning prefix-tuning freeze head full".split(
+  " ",
+);
 
 test("a large base, and one of unknown size, takes its library's rate", () => {
   assert.equal(defaultLearningRate(method("lora")), 2e-4);

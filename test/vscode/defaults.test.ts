@@ -81,7 +81,9 @@ suite("defaults", () => {
           ),
           "generate",
           path.join(workspaceFolder(), "models/retune-tiny"),
-          ...["--prompt", "What is a river?", "--max-tokens", "40", ...more],
+          "--prompt=What is a river?",
+          "--max-tokens=40",
+          ...more,
         ],
         { encoding: "utf8", env: { ...process.env, ELECTRON_RUN_AS_NODE: "1" } },
       );

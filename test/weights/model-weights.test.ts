@@ -80,7 +80,7 @@ test("an index that leads out of its folder is refused", async () => {
 
 test("an index of another form is refused in one line", async () => {
   const cases: [unknown, RegExp][] = [
-    ["{\n", /index\.json is not JSON/],
+    ["{\n", /index\.json:2:1: not valid JSON/],
     [[], /expected an object/],
     [{}, /weight_map/],
     [{ weight_map: { a: 3 } }, /weight_map\.a/],

@@ -160,7 +160,7 @@ suite("a broken adapter", () => {
       [{ ...PLAIN, alpha_pattern: { "(": 1 } }, /pattern "\(" is not a regular expression/],
       [{ r: 2 }, /has no peft_type/],
       ["[]", /expected an object/],
-      ["{\n", /is not JSON/],
+      ["{\n", /:2:1: not valid JSON/],
     ];
     for (const [config, message] of cases) {
       await refuses(readPeftAdapter(await adapter(config)), message);

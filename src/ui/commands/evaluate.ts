@@ -4,6 +4,7 @@ import * as vscode from "vscode";
 import { type EvaluationResult, evaluationTableSchema } from "../../protocol/evaluation.ts";
 import { saveEvaluation } from "../../runs/evaluations.ts";
 import { runCli } from "../../runs/run-cli.ts";
+import { parseJson } from "../../util/json.ts";
 import type { App } from "../app.ts";
 import type { AdapterEntry } from "../catalogs/adapter-catalog.ts";
 import { requireTrust } from "../trust.ts";
@@ -46,7 +47,7 @@ export async function evaluate(app: App, argument: unknown): Promise<string | un
         onProgress: report,
       });
       if (!isWhole) return false;
-      results.push(...evaluationTableSchema.parse(JSON.parse(printed)).results);
+      results.push(...evaluationTableSchema.parse(parseJson(printed, "retune's output")).results);
     }
     return true;
   });

@@ -1,7 +1,7 @@
 /** The tensors of a base model that training can change, by the names that recipes use. */
 import path from "node:path";
 import { checkpointName } from "../../weights/gguf/llama-tensors.ts";
-import { readJsonObject } from "../../weights/json-file.ts";
+import { readJsonObject } from "../../util/json.ts";
 import { summariseModel } from "../../weights/model-summary.ts";
 
 export interface BaseTensor {

@@ -1,19 +1,14 @@
 /** What the files that a new recipe names say about good settings for it. */
-import { open, readdir, readFile } from "node:fs/promises";
+import { open, readdir } from "node:fs/promises";
 import path from "node:path";
 import type { Classification } from "../../protocol/objective.ts";
+import { type JsonObject, parseJson, readJsonObject } from "../../util/json.ts";
 
 /** The most positions that a base model knows, or undefined where its folder does not say. */
 export async function maxPositions(base: string): Promise<number | undefined> {
-  const text = await readFile(path.join(base, "config.json"), "utf8").catch(() => "{}");
-  try {
-    const config: unknown = JSON.parse(text);
-    if (typeof config !== "object" || config === null) return undefined;
-    const value = "max_position_embeddings" in config ? config.max_position_embeddings : undefined;
-    return typeof value === "number" && Number.isInteger(value) && value > 0 ? value : undefined;
-  } catch {
-    return undefined;
-  }
+  const config: JsonObject = await readJsonObject(path.join(base, "config.json")).catch(() => ({}));
+  const value = config["max_position_embeddings"];
+  return typeof value === "number" && Number.isInteger(value) && value > 0 ? value : undefined;
 }
 
 /** train.jsonl, train-large.jsonl, mails-train.jsonl */
@@ -78,7 +73,7 @@ type Problem = Classification["problem"];
 export async function labelProblem(file: string): Promise<Problem | undefined> {
   const rows = (await firstLines(file)).flatMap((line): object[] => {
     try {
-      const row: unknown = JSON.parse(line);
+      const row = parseJson(line, file);
       return typeof row === "object" && row !== null ? [row] : [];
     } catch {
       return [];

@@ -18,7 +18,7 @@ import { readdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { InputError, InternalError } from "../../util/errors.ts";
 import { isFloatDType, toFloat32 } from "../dtype.ts";
-import { readJsonObject } from "../json-file.ts";
+import { readJsonObject } from "../../util/json.ts";
 import { replaceFolder } from "../replace-folder.ts";
 import type { ReftHead, ReftWeights } from "./intervention.ts";
 import { orthogonalParameters, orthogonalWeight } from "./orthogonal.ts";

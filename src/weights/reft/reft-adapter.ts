@@ -10,7 +10,7 @@ import * as z from "zod";
 import { InputError, InternalError } from "../../util/errors.ts";
 import { pathExists } from "../../util/path-exists.ts";
 import { isFloatDType } from "../dtype.ts";
-import { readJsonObject } from "../json-file.ts";
+import { readJsonObject } from "../../util/json.ts";
 import { replaceFolder } from "../replace-folder.ts";
 import {
   type TensorInfo,

@@ -13,9 +13,12 @@ import {
   readSafetensorsHeader,
 } from "../weights/safetensors.ts";
 import { copySideFiles, sideFiles } from "../weights/side-files.ts";
+import { TEMPLATE_FILE } from "./chat-template.ts";
+import { changeTokenizer } from "./merged-tokenizer.ts";
 import { runTensorJobs } from "./merge-threads.ts";
 import type { PlannedTensor } from "./method-plan.ts";
 import { checkFreeSpace } from "./output-folder.ts";
+import type { MergedVocabulary } from "./vocabulary.ts";
 import type { TensorJob } from "./tensor-job.ts";
 
 /** Of the files of a model whose layers are rearranged; what transformers writes. */
@@ -30,6 +33,10 @@ export interface MergedFolder {
   referenceDir: string;
   /** Whose tokenizer is copied. */
   tokenizerDir: string;
+  /** By which its tokenizer is changed, if at all. */
+  vocabulary: MergedVocabulary | undefined;
+  /** In place of the tokenizer's own. */
+  template: string | undefined;
   tensors: readonly PlannedTensor[];
   /** Keys of config.json that are not the reference's. */
   config: Readonly<Record<string, unknown>>;
@@ -78,6 +85,10 @@ export async function writeMergedFolder(folder: MergedFolder): Promise<void> {
     for (const [dir, names] of side.from) {
       const copied = names.filter((name) => name !== CONFIG_FILE || isCopied);
       await copySideFiles(dir, copied, temporary);
+    }
+    if (folder.vocabulary) await changeTokenizer(temporary, folder.vocabulary);
+    if (folder.template !== undefined) {
+      await writeFile(path.join(temporary, TEMPLATE_FILE), folder.template, { flush: true });
     }
     if (!isCopied) await writeConfig(temporary, { referenceDir, changes: folder.config });
   }).catch((error: unknown) => {

@@ -6,7 +6,8 @@
 import { realpath, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { InputError } from "../../util/errors.ts";
-import { cacheFolder, checkRoom, defaultCacheDir, removeAbandoned } from "../cache-folder.ts";
+import { defaultCacheDir } from "../../util/cache-root.ts";
+import { cacheFolder, checkRoom, removeAbandoned } from "../cache-folder.ts";
 import { DTYPE_BYTES } from "../dtype.ts";
 import { replaceFolder } from "../replace-folder.ts";
 import { type TensorToWrite, writeSafetensors } from "../safetensors.ts";

@@ -32,7 +32,7 @@ export function isEmbedding(name: string): boolean {
 }
 
 /** Whether the head is the embedding; a classifier has no language head. */
-export function isTied({ config, weights }: Omit<VocabularyBase, "dir">): boolean {
+function isTied({ config, weights }: Omit<VocabularyBase, "dir">): boolean {
   return !weights.has(HEAD) && config["tie_word_embeddings"] !== false;
 }
 

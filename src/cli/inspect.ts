@@ -9,6 +9,7 @@ import { pathExists } from "../util/path-exists.ts";
 import { summariseAdapter, summariseModel } from "../weights/model-summary.ts";
 import { type Command, parseArguments, print } from "./command.ts";
 import { inspectRecipe } from "./inspect-recipe.ts";
+import { largest } from "../util/largest.ts";
 
 interface Inspection {
   kind: "model" | "adapter" | "dataset" | "run";
@@ -20,7 +21,7 @@ interface Inspection {
 async function inspectModel(model: string): Promise<Inspection> {
   const summary = await summariseModel(model);
   const { modelType, parameters, dtype, bytes, tensors, quantised } = summary;
-  const width = tensors.reduce((most, { name }) => Math.max(most, name.length), 0);
+  const width = largest(tensors.map(({ name }) => name.length));
   return {
     kind: "model",
     facts: summary,

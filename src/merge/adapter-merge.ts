@@ -12,6 +12,8 @@ import { CONFIG_FILE, writeChangedConfig } from "../weights/side-config.ts";
 import { withTrueTie } from "../weights/tied-head.ts";
 import { INDEX_FILE, indexedNames, readModelWeights } from "../weights/model-weights.ts";
 import { replaceFolder } from "../weights/replace-folder.ts";
+import { DTYPE_BYTES, type DType } from "../weights/dtype.ts";
+import { HEAD } from "../weights/vocabulary-tensors.ts";
 import { copySideFiles, sideFiles } from "../weights/side-files.ts";
 import {
   type TensorInfo,
@@ -23,16 +25,10 @@ import {
 import { baseNameOf, otherBase } from "./base-name.ts";
 import { type MergeAdapter, readMergeAdapter } from "./adapter-changes.ts";
 import { mergeModelCard } from "./merge-card.ts";
-import { placeHead } from "./merged-head.ts";
+import { fitAdapters } from "./fitted-merge.ts";
+import { type HeadedMerge, placeHead } from "./merged-head.ts";
 import { mergedChunks } from "./merged-tensor.ts";
-import {
-  HEAD,
-  type MergeBase,
-  type MergePlan,
-  checkBaseCopies,
-  checkChanges,
-  planMerge,
-} from "./merge-plan.ts";
+import { type MergeBase, type MergePlan, checkChanges, planMerge } from "./merge-plan.ts";
 import { checkFreeSpace, checkOutput } from "./output-folder.ts";
 import { asUnmerge, lossOfUnmerge } from "./unmerge.ts";
 
@@ -64,12 +60,11 @@ export async function mergeAdapters(options: AdapterMerge): Promise<void> {
     await readBase(baseDir, log),
     options.unmerge ? await asUnmerge(given) : given,
   );
-  const { base, adapters, newHead } = placed;
   await checkOutput(outDir, [baseDir, ...adapterDirs]);
-  const plan = planMerge(base, adapters);
-  // Taken out of a merged model, whose tensors are no longer those that PEFT copied.
-  const copying = options.unmerge ? [] : adapters;
-  for (const { lora } of copying) if (lora) await checkBaseCopies(base, lora);
+  const { newHead } = placed;
+  const fitted = await fitAdapters(placed.base, placed.adapters);
+  const plan = planMerge(fitted);
+  const { original: base, adapters } = fitted;
   for (const idle of await checkChanges(adapters)) {
     log(
       `${idle} changes nothing: its factors are zero, so the merge would return the base unchanged`,
@@ -79,6 +74,11 @@ export async function mergeAdapters(options: AdapterMerge): Promise<void> {
   if (plan.untiesHead) {
     log(
       `an adapter changes head or embedding, which the base holds as one: they are written apart`,
+    );
+  }
+  if (plan.vocabSize !== undefined) {
+    log(
+      `the adapter was trained with ${plan.vocabSize} tokens: embedding and head have as many rows`,
     );
   }
   const name = await baseNameOf(baseDir);
@@ -98,13 +98,12 @@ export async function mergeAdapters(options: AdapterMerge): Promise<void> {
     let done = 0;
     const onBytes = (count: number): void => onProgress((done += count), bytes);
     await writeShards(temporary, { shards, plan, log, signal: options.signal, onBytes });
-    const isOther = newHead !== undefined || (plan.untiesHead && !base.weights.has(HEAD));
+    const isOther = newHead !== undefined || plan.untiesHead || plan.vocabSize !== undefined;
     await writeIndex(temporary, { base, shards, isOther });
     const card = mergeModelCard({ base: name, adapters, untiesHead: plan.untiesHead, newHead });
     await writeFile(path.join(temporary, "README.md"), card, { flush: true });
     // Last: without config.json no folder passes for a model, whatever was killed when.
-    const untied = { ...base.config, tie_word_embeddings: false };
-    const config = placed.config ?? (plan.untiesHead ? untied : undefined);
+    const config = configOf(placed, plan);
     const others = side.files.filter((file) => file !== CONFIG_FILE || !config);
     await copySideFiles(baseDir, others, temporary);
     if (config) await writeChangedConfig(baseDir, temporary, config);
@@ -142,10 +141,24 @@ async function readAdapters(
   return adapters;
 }
 
+/** What config.json must say; undefined where the base's own says it. */
+function configOf(
+  { config, base }: HeadedMerge,
+  { untiesHead, vocabSize }: MergePlan,
+): Record<string, unknown> | undefined {
+  const changed = {
+    ...(untiesHead ? { tie_word_embeddings: false } : {}),
+    ...(vocabSize === undefined ? {} : { vocab_size: vocabSize }),
+  };
+  return Object.keys(changed).length > 0 ? { ...(config ?? base.config), ...changed } : config;
+}
+
 /** A tensor of the output; `from` is where its bytes, or the base's part of them, are. */
 interface OutputTensor {
   name: string;
   from: TensorInfo;
+  dtype: DType;
+  shape: readonly number[];
   byteLength: number;
 }
 
@@ -156,20 +169,21 @@ function planShards(
   newHead: TensorInfo | undefined,
 ): ReadonlyMap<string, OutputTensor[]> {
   const shards = new Map<string, OutputTensor[]>();
+  const output = (name: string, from: TensorInfo): OutputTensor => {
+    const { dtype, source } = plan.merged.get(name) ?? { ...from, source: from };
+    const { shape } = source;
+    const byteLength = shape.reduce((product, size) => product * size, DTYPE_BYTES[dtype]);
+    return { name, from, dtype, shape, byteLength };
+  };
   for (const from of weights.values()) {
-    const { name, file, byteLength } = from;
-    const tensors = shards.get(file) ?? [];
-    tensors.push({ name, from, byteLength });
-    shards.set(file, tensors);
+    const tensors = shards.get(from.file) ?? [];
+    tensors.push(output(from.name, from));
+    shards.set(from.file, tensors);
   }
   const head = plan.merged.get(HEAD);
   const last = [...shards.values()].at(-1);
-  if (head && last && !weights.has(HEAD)) {
-    last.push({ name: HEAD, from: head.source, byteLength: head.source.byteLength });
-  }
-  if (newHead && last) {
-    last.push({ name: newHead.name, from: newHead, byteLength: newHead.byteLength });
-  }
+  if (head && last && !weights.has(HEAD)) last.push(output(HEAD, head.source));
+  if (newHead && last) last.push(output(newHead.name, newHead));
   return shards;
 }
 
@@ -188,14 +202,14 @@ async function writeShards(
 ): Promise<void> {
   for (const [file, tensors] of shards) {
     const { metadata } = await readSafetensorsHeader(file);
-    const outputs = tensors.map(({ name, from }): TensorToWrite => {
+    const outputs = tensors.map(({ name, from, dtype, shape }): TensorToWrite => {
       const merged = plan.merged.get(name);
       const chunks = () =>
         merged ? mergedChunks(name, merged) : readTensorChunks(from, COPY_BYTES);
       return {
         name,
-        dtype: from.dtype,
-        shape: from.shape,
+        dtype,
+        shape,
         data: () => counted(chunks(), { signal, onBytes }),
       };
     });
@@ -241,7 +255,7 @@ async function writeIndex(
   );
   const count = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1);
   const metadata = {
-    total_parameters: tensors.reduce((sum, { from }) => sum + count(from.shape), 0),
+    total_parameters: tensors.reduce((sum, { shape }) => sum + count(shape), 0),
     total_size: tensors.reduce((sum, { byteLength }) => sum + byteLength, 0),
   };
   const weight_map = Object.fromEntries(

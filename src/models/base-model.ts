@@ -114,6 +114,19 @@ function checkLayerCount(
   );
 }
 
+/**
+ * The base under a config that differs from its own.
+ * @throws InputError where the tensors do not fit it
+ */
+export function withConfig(base: BaseModel, config: Readonly<Record<string, unknown>>): BaseModel {
+  const file = path.join(base.dir, "config.json");
+  const { classifier, weights } = base;
+  const causalLm = causalLmOf(config, file);
+  const architecture = classifier ? withScore(causalLm, classifier) : causalLm;
+  checkWeights(architecture, weights, file);
+  return { ...base, config, architecture };
+}
+
 function checkWeights(
   architecture: CausalLm,
   weights: ReadonlyMap<string, TensorInfo>,

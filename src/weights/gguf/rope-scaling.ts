@@ -4,6 +4,7 @@ import type { GgufHeader } from "./header.ts";
 import { ROPE_FACTORS } from "./llama-tensors.ts";
 import { optionalNumber, optionalText, shortestDecimal } from "./metadata.ts";
 import { readFloats } from "./read-tensor.ts";
+import { largest } from "../../util/largest.ts";
 
 type RopeScaling = Readonly<Record<string, number | string>>;
 
@@ -93,7 +94,7 @@ async function factorScaling(
   if (!tensor) return null;
   const factors = await readFloats(header.file, tensor);
   if (factors.every((each) => each === 1)) return null;
-  const factor = shortestDecimal(Math.max(...factors));
+  const factor = shortestDecimal(largest(factors));
   const expected = Array.from({ length: headSize / 2 }, (_, i) =>
     llama3Divisor(theta ** ((-2 * i) / headSize), factor),
   );

@@ -1,5 +1,6 @@
 /** One model on data files: what `eval` prints and `interpolate` plots. */
-import { describeReport, loadDataset } from "../data/dataset.ts";
+import { describeReport } from "../data/dataset-report.ts";
+import { loadDataset } from "../data/dataset.ts";
 import { loadTokenizer } from "../data/tokenizer.ts";
 import { openBaseModel } from "../models/base-model.ts";
 import type { DeviceWish } from "../protocol/recipe.ts";

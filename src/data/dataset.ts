@@ -1,5 +1,7 @@
 /** From a data file to rows of tokens. */
 import { InputError } from "../util/errors.ts";
+import type { StoredDataset } from "./dataset-file.ts";
+import type { DatasetReport } from "./dataset-report.ts";
 import { type EncodedRow, encodeTexts } from "./encode-texts.ts";
 import { ExampleStoreBuilder } from "./example-store.ts";
 import { type Example, type Examples, countedTokens } from "./example.ts";
@@ -7,6 +9,7 @@ import type { Format } from "./formats.ts";
 import { type JsonlRow, readJsonl } from "./jsonl.ts";
 import { inBatches } from "./row-batches.ts";
 import { type RowText, renderRows } from "./templates/row-text.ts";
+import { cachedDataset } from "./token-cache.ts";
 import { type Tokenizer, checkInVocabulary } from "./tokenizer.ts";
 
 export interface DatasetOptions {
@@ -20,29 +23,24 @@ export interface DatasetOptions {
   overlong: "truncate" | "drop" | "error";
 }
 
-export interface DatasetReport {
-  rows: number;
-  formats: Readonly<Partial<Record<Format, number>>>;
-  /** Line numbers. */
-  truncated: readonly number[];
-  dropped: readonly number[];
-  withoutCounted: readonly number[];
-  tokens: number;
-  countedTokens: number;
-}
-
 export interface Dataset {
   examples: Examples;
   report: DatasetReport;
 }
 
 /**
- * Reads, tokenises and masks a data file. Rows in which no token counts are left out and reported.
+ * Reads, tokenises and masks a data file, or finds it in the cache. Rows in which no token counts are left out and reported.
  * The thread stays free: the tokenizer has threads of its own.
  * @throws InputError naming file and line for a row that can't be used, and for a file in which
  *   nothing is left to train on
  */
 export async function loadDataset(file: string, options: DatasetOptions): Promise<Dataset> {
+  const { tokenizer, ...others } = options;
+  const sources = { data: file, tokenizer: tokenizer.sources, options: others };
+  return cachedDataset(sources, () => tokenise(file, options));
+}
+
+async function tokenise(file: string, options: DatasetOptions): Promise<StoredDataset> {
   const dataset = new DatasetBuilder(file, options);
   const encode = (rows: readonly JsonlRow[]) => encodeRows(rows, file, options);
   for await (const batch of inBatches(readJsonl(file), encode)) {
@@ -100,7 +98,7 @@ class DatasetBuilder {
     if (this.#options.lossOn === "all") counted.fill(1);
     // The first token has nothing before it to be predicted from.
     counted[0] = 0;
-    const example = { ids: Int32Array.from(ids), counted, line };
+    const example = { ids: new Int32Array(ids), counted, line };
     const { vocabSize, tokenizer } = this.#options;
     checkInVocabulary(example.ids, { vocabSize, tokenizer, place: `${this.#file}:${line}` });
     const fitted = fitLength(example, this.#file, this.#options);
@@ -119,7 +117,7 @@ class DatasetBuilder {
     this.#counted += learnt;
   }
 
-  finish(): Dataset {
+  finish(): StoredDataset {
     const report: DatasetReport = {
       rows: this.#rows,
       formats: this.#formats,
@@ -167,26 +165,4 @@ function checkNotEmpty(file: string, report: DatasetReport, { maxLength }: Datas
   throw new InputError(
     `${file}: no token counts in any of its ${report.rows} rows${cut}, so there is nothing to learn; rows need an assistant turn or a completion (first such line: ${withoutCounted[0]})`,
   );
-}
-
-const MAX_LINES_LISTED = 10;
-
-function listLines(lines: readonly number[]): string {
-  const more = lines.length - MAX_LINES_LISTED;
-  const listed = lines.slice(0, MAX_LINES_LISTED).join(", ");
-  return more > 0 ? `${listed} and ${more} more` : listed;
-}
-
-/** The report in words, for the log. */
-export function describeReport(file: string, report: DatasetReport): string[] {
-  const formats = Object.entries(report.formats).map(([format, count]) => `${count} ${format}`);
-  const share = ((100 * report.countedTokens) / Math.max(report.tokens, 1)).toFixed(1);
-  const note = (what: string, lines: readonly number[]): string[] =>
-    lines.length === 0 ? [] : [`  ${lines.length} rows ${what}: lines ${listLines(lines)}`];
-  return [
-    `${file}: ${report.rows} rows (${formats.join(", ")}), ${report.tokens} tokens, ${report.countedTokens} count (${share} %)`,
-    ...note("cut to data.maxLength", report.truncated),
-    ...note("dropped as longer than data.maxLength", report.dropped),
-    ...note("left out because no token counts", report.withoutCounted),
-  ];
 }

@@ -25,7 +25,19 @@ export interface Tokenizer {
   /** The tokens that end an answer, from config files; the first is the tokenizer's own. */
   eosTokenIds: readonly number[];
   chatTemplate: ChatTemplate | undefined;
+  /** Files that all of it is made of; some may be missing. */
+  sources: readonly string[];
 }
+
+const SOURCES = [
+  "tokenizer.json",
+  "tokenizer_config.json",
+  "special_tokens_map.json",
+  "added_tokens.json",
+  "chat_template.jinja",
+  "generation_config.json",
+  "config.json",
+];
 
 async function readText(file: string): Promise<string | undefined> {
   try {
@@ -69,6 +81,7 @@ export async function loadTokenizer(modelDir: string): Promise<Tokenizer> {
     bosTokenId: idOf("bos_token"),
     eosTokenIds: await eosTokenIds(modelDir, idOf("eos_token")),
     chatTemplate: await loadChatTemplate(modelDir, config, named),
+    sources: SOURCES.map((name) => path.join(modelDir, name)),
   };
 }
 
@@ -137,7 +150,7 @@ async function eosTokenIds(modelDir: string, own: number | undefined): Promise<n
   const ids = own === undefined ? [] : [own];
   for (const name of ["generation_config.json", "config.json"]) {
     const eos = (await readJsonObjectIfThere(path.join(modelDir, name)))?.["eos_token_id"];
-    ids.push(...[eos].flat().filter((id) => typeof id === "number"));
+    for (const id of [eos].flat()) if (typeof id === "number") ids.push(id);
   }
   return [...new Set(ids)];
 }

@@ -1,5 +1,6 @@
 /** What a recipe's objective makes of its base and its data. */
-import { type Dataset, describeReport, loadDataset } from "../../data/dataset.ts";
+import { describeReport } from "../../data/dataset-report.ts";
+import { type Dataset, loadDataset } from "../../data/dataset.ts";
 import { loadLabelledRows, readLabels } from "../../data/labelled-rows.ts";
 import type { Tokenizer } from "../../data/tokenizer.ts";
 import { type BaseModel, asClassifier } from "../../models/base-model.ts";

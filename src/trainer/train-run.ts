@@ -212,6 +212,7 @@ class RunTraining {
     );
     this.#hasBegun = true;
     const end = await loop.run();
+    if (loop.collapse !== undefined) this.#tell(loop.collapse);
     return { end, result: await this.#writeResult(loop.progress) };
   }
 
@@ -244,7 +245,12 @@ class RunTraining {
       (key) => before[key] !== now[key],
     );
     if (keys.length === 0) return;
-    const note = `recipe.json was edited since its last checkpoint (${keys.join(", ")}): it goes on by what is written now`;
+    this.#tell(
+      `recipe.json was edited since its last checkpoint (${keys.join(", ")}): it goes on by what is written now`,
+    );
+  }
+
+  #tell(note: string): void {
     this.notes.push(note);
     this.#options.onNote?.(note);
     this.#recorder.log(note).catch(() => {});

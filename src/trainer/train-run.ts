@@ -5,9 +5,10 @@ import writeFileAtomic from "write-file-atomic";
 import { type ResolvedRecipe, type UsedDevice, trainsBase } from "../protocol/recipe.ts";
 import type { ClassifierEvaluation } from "../protocol/evaluation.ts";
 import { type Metric, RUN_FILES, type RunState } from "../protocol/run-folder.ts";
-import { InputError, errorMessage, isDiskFull } from "../util/errors.ts";
+import { InputError, errorMessage } from "../util/errors.ts";
 import { formatDuration } from "../util/format.ts";
 import { RETUNE_VERSION } from "../util/version.ts";
+import { describeFailure } from "./failure-text.ts";
 import {
   type Progress,
   type Trained,
@@ -116,13 +117,6 @@ const BEST_BY = {
   accuracy: "evaluation accuracy",
   macroF1: "macro-F1",
 } as const;
-
-function describeFailure(error: unknown): string {
-  if (isDiskFull(error) && !(error instanceof InputError)) {
-    return `no space left on the disk (${errorMessage(error)}); free some, then resume`;
-  }
-  return errorMessage(error).replaceAll(/\s*\n\s*/gu, " ");
-}
 
 class RunTraining {
   readonly #dir: string;

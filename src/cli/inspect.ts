@@ -20,7 +20,7 @@ interface Inspection {
 
 async function inspectModel(model: string): Promise<Inspection> {
   const summary = await summariseModel(model);
-  const { modelType, parameters, dtype, bytes, tensors } = summary;
+  const { modelType, parameters, dtype, bytes, tensors, quantised } = summary;
   const width = largest(tensors.map(({ name }) => name.length));
   return {
     kind: "model",
@@ -28,6 +28,7 @@ async function inspectModel(model: string): Promise<Inspection> {
     lines: [
       `model ${model}`,
       `${modelType}, ${formatCount(parameters)} parameters, ${dtype}, ${formatBytes(bytes)}, ${tensors.length} tensors`,
+      ...(quantised === undefined ? [] : [quantised]),
       ...tensors.map(
         (t) => `  ${t.name.padEnd(width)}  ${t.dtype.padEnd(4)}  ${formatShape(t.shape)}`,
       ),

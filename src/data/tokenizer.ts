@@ -66,17 +66,23 @@ export async function loadTokenizer(modelDir: string): Promise<Tokenizer> {
     ids: await json("added_tokens.json"),
   });
   const tokenizer = makeTokenizer(text, added, file);
+  const encodeBatch: Tokenizer["encodeBatch"] = async (texts, options = {}) => {
+    const { addSpecialTokens = true } = options;
+    try {
+      const encodings = await tokenizer.encodeBatch([...texts], { addSpecialTokens });
+      return encodings.map((encoding, index) => new TokenisedText(texts[index] ?? "", encoding));
+    } catch (error) {
+      // A text for which it has no token, not even one for unknown ones.
+      throw new InputError(`${file}: ${errorMessage(error)}`, { cause: error });
+    }
+  };
   const idOf = (name: string): number | undefined => {
     const token = named[name];
     return token === undefined ? undefined : (tokenizer.tokenToId(token) ?? undefined);
   };
   return {
-    encode: async (one, { addSpecialTokens = true } = {}) =>
-      (await tokenizer.encode(one, null, { addSpecialTokens })).getIds(),
-    encodeBatch: async (texts, { addSpecialTokens = true } = {}) => {
-      const encodings = await tokenizer.encodeBatch([...texts], { addSpecialTokens });
-      return encodings.map((encoding, index) => new TokenisedText(texts[index] ?? "", encoding));
-    },
+    encode: async (one, options) => (await encodeBatch([one], options))[0]?.ids ?? [],
+    encodeBatch,
     decode: decodeWith(tokenizer),
     bosTokenId: idOf("bos_token"),
     eosTokenIds: await eosTokenIds(modelDir, idOf("eos_token")),
@@ -150,7 +156,7 @@ async function eosTokenIds(modelDir: string, own: number | undefined): Promise<n
   const ids = own === undefined ? [] : [own];
   for (const name of ["generation_config.json", "config.json"]) {
     const eos = (await readJsonObjectIfThere(path.join(modelDir, name)))?.["eos_token_id"];
-    ids.push(...[eos].flat().filter((id) => typeof id === "number"));
+    for (const id of [eos].flat()) if (typeof id === "number") ids.push(id);
   }
   return [...new Set(ids)];
 }

@@ -1,4 +1,5 @@
 /** The chat template that a merge's configuration asks for. */
+import { largest } from "../util/largest.ts";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { InputError } from "../util/errors.ts";
@@ -31,7 +32,7 @@ export async function chosenTemplate({ config, where }: MergeRequest): Promise<s
     const template = (await templateOf(dir))?.trim();
     if (template) counts.set(template, (counts.get(template) ?? 0) + 1);
   }
-  const most = Math.max(0, ...counts.values());
+  const most = largest(counts.values(), 0);
   return [...counts].find(([, count]) => count === most)?.[0];
 }
 

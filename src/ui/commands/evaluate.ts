@@ -48,7 +48,8 @@ export async function evaluate(app: App, argument: unknown): Promise<string | un
         onProgress: report,
       });
       if (!isWhole) return false;
-      results.push(...evaluationTableSchema.parse(parseJson(printed, "retune's output")).results);
+      const table = evaluationTableSchema.parse(parseJson(printed, "retune's output"));
+      for (const result of table.results) results.push(result);
     }
     return true;
   });
@@ -172,8 +173,8 @@ async function pickDataFiles(): Promise<Named[] | undefined> {
     canPickMany: true,
   });
   if (chosen === undefined) return undefined;
-  const files = chosen.flatMap(({ file }) => file ?? []);
-  if (chosen.some(({ file }) => file === undefined)) files.push(...(await browse()));
+  const browsed = chosen.some(({ file }) => file === undefined) ? await browse() : [];
+  const files = [...chosen.flatMap(({ file }) => file ?? []), ...browsed];
   if (files.length === 0) return undefined;
   return [...new Set(files)].map((file) => ({
     name: dataName(vscode.workspace.asRelativePath(file)),

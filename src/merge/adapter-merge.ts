@@ -10,6 +10,12 @@ import { INDEX_FILE, readModelWeights } from "../weights/model-weights.ts";
 import { replaceFolder } from "../weights/replace-folder.ts";
 import { DTYPE_BYTES, type DType } from "../weights/dtype.ts";
 import { HEAD } from "../weights/vocabulary-tensors.ts";
+import {
+  type TokenizerPlace,
+  copyTokenizer,
+  isTokenizerFile,
+  tokenizerPlace,
+} from "../weights/tokenizer-place.ts";
 import { copySideFiles, sideFiles } from "../weights/side-files.ts";
 import {
   type TensorInfo,
@@ -93,6 +99,7 @@ export async function mergeAdapters(options: AdapterMerge): Promise<void> {
       );
     }
   }
+  const tokenizer = options.unmerge ? undefined : await tokenizerOf(baseDir, adapters, log);
   const side = await sideFiles(baseDir);
   const shards = planShards(base, plan, newHead);
   const bytes = [...shards.values()].flat().reduce((sum, info) => sum + info.byteLength, 0);
@@ -108,7 +115,9 @@ export async function mergeAdapters(options: AdapterMerge): Promise<void> {
     // Last: without config.json no folder passes for a model, whatever was killed when.
     const config = configOf(placed, plan);
     const others = side.files.filter((file) => file !== CONFIG || !config);
-    await copySideFiles(baseDir, others, temporary);
+    const kept = tokenizer ? others.filter((file) => !isTokenizerFile(file)) : others;
+    await copySideFiles(baseDir, kept, temporary);
+    if (tokenizer) await copyTokenizer(tokenizer, temporary);
     if (config) await writeConfig(temporary, config);
   }).catch((error: unknown) => {
     // The system's own message names the call, not the folder.
@@ -142,6 +151,23 @@ async function readAdapters(
     adapters.push(await readMergeAdapter(dir, weights[index] ?? 1));
   }
   return adapters;
+}
+
+/** The last adapter's that has one of its own; undefined where none differs from the base's. */
+async function tokenizerOf(
+  baseDir: string,
+  adapters: readonly MergeAdapter[],
+  log: (line: string) => void,
+): Promise<TokenizerPlace | undefined> {
+  let found: TokenizerPlace | undefined;
+  for (const { dir } of adapters) {
+    const place = await tokenizerPlace(baseDir, dir);
+    if (place.note === undefined) continue;
+    if (found) log(`more than one adapter has its own: the last one's goes into the merged folder`);
+    log(place.note);
+    found = place;
+  }
+  return found;
 }
 
 /** What config.json must say; undefined where the base's own says it. */

@@ -1,9 +1,6 @@
 /** The chat template that a merge's configuration asks for. */
-import { readFile } from "node:fs/promises";
-import path from "node:path";
 import { InputError } from "../util/errors.ts";
-import { pathExists } from "../util/path-exists.ts";
-import { readJsonObject } from "../util/json.ts";
+import { chatTemplateOf } from "../weights/tokenizer-place.ts";
 import { type MergeRequest, modelsOf } from "./merge-request.ts";
 
 /** Read before what tokenizer_config.json says. */
@@ -28,22 +25,9 @@ export async function chosenTemplate({ config, where }: MergeRequest): Promise<s
   }
   const counts = new Map<string, number>();
   for (const dir of modelsOf(config)) {
-    const template = (await templateOf(dir))?.trim();
+    const template = (await chatTemplateOf(dir))?.trim();
     if (template) counts.set(template, (counts.get(template) ?? 0) + 1);
   }
   const most = Math.max(0, ...counts.values());
   return [...counts].find(([, count]) => count === most)?.[0];
-}
-
-async function templateOf(dir: string): Promise<string | undefined> {
-  const file = path.join(dir, TEMPLATE_FILE);
-  if (await pathExists(file)) return readFile(file, "utf8");
-  const configFile = path.join(dir, "tokenizer_config.json");
-  if (!(await pathExists(configFile))) return undefined;
-  const { chat_template: found } = await readJsonObject(configFile);
-  if (typeof found === "string") return found;
-  if (!Array.isArray(found)) return undefined;
-  const named = found as { name?: unknown; template?: unknown }[];
-  const { template } = named.find(({ name }) => name === "default") ?? {};
-  return typeof template === "string" ? template : undefined;
 }

@@ -13,6 +13,7 @@ import {
   promptEmbedded,
   promptTensors,
 } from "./virtual-tokens.ts";
+import { largest } from "../util/largest.ts";
 
 export type Adapter =
   | LoraAdapter
@@ -111,7 +112,10 @@ export function dropoutOf(
   if (adapter.type === "reft") {
     return { rate, sites: adapter.interventions.length, width: adapter.width };
   }
-  const width = Math.max(0, ...adapter.sites.map(({ layer }) => layer.inFeatures));
+  const width = largest(
+    adapter.sites.map(({ layer }) => layer.inFeatures),
+    0,
+  );
   return { rate, sites: adapter.sites.length, width };
 }
 

@@ -150,7 +150,7 @@ async function eosTokenIds(modelDir: string, own: number | undefined): Promise<n
   const ids = own === undefined ? [] : [own];
   for (const name of ["generation_config.json", "config.json"]) {
     const eos = (await readJsonObjectIfThere(path.join(modelDir, name)))?.["eos_token_id"];
-    ids.push(...[eos].flat().filter((id) => typeof id === "number"));
+    for (const id of [eos].flat()) if (typeof id === "number") ids.push(id);
   }
   return [...new Set(ids)];
 }

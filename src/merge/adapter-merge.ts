@@ -2,11 +2,15 @@
  * Merges PEFT adapters into a Hugging Face folder: same files, same names, same number format
  * as the base. Everything is checked first; the result appears by rename, whole or not at all.
  */
-import { readFile, writeFile } from "node:fs/promises";
+import { copyFile, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { InputError, hasCode } from "../util/errors.ts";
+import { InputError } from "../util/errors.ts";
+import { pathExists } from "../util/path-exists.ts";
 import { readJsonObject } from "../util/json.ts";
-import { INDEX_FILE, readModelWeights } from "../weights/model-weights.ts";
+import { refuseForeignQuantisation } from "../weights/foreign-quantisation.ts";
+import { CONFIG_FILE, writeChangedConfig } from "../weights/side-config.ts";
+import { withTrueTie } from "../weights/tied-head.ts";
+import { INDEX_FILE, indexedNames, readModelWeights } from "../weights/model-weights.ts";
 import { replaceFolder } from "../weights/replace-folder.ts";
 import { DTYPE_BYTES, type DType } from "../weights/dtype.ts";
 import { HEAD } from "../weights/vocabulary-tensors.ts";
@@ -30,18 +34,11 @@ import { mergeModelCard } from "./merge-card.ts";
 import { fitAdapters } from "./fitted-merge.ts";
 import { type HeadedMerge, placeHead } from "./merged-head.ts";
 import { mergedChunks } from "./merged-tensor.ts";
-import {
-  type MergeBase,
-  type MergePlan,
-  checkChanges,
-  checkNotQuantised,
-  planMerge,
-} from "./merge-plan.ts";
+import { type MergeBase, type MergePlan, checkChanges, planMerge } from "./merge-plan.ts";
 import { checkFreeSpace, checkOutput } from "./output-folder.ts";
 import { asUnmerge, lossOfUnmerge } from "./unmerge.ts";
 
 const COPY_BYTES = 2 ** 24;
-const CONFIG = "config.json";
 
 export interface AdapterMerge {
   /** A Hugging Face folder. */
@@ -66,7 +63,7 @@ export async function mergeAdapters(options: AdapterMerge): Promise<void> {
   const { baseDir, adapterDirs, outDir, log = () => {}, onProgress = () => {} } = options;
   const given = await readAdapters(adapterDirs, options.weights);
   const placed = await placeHead(
-    await readBase(baseDir),
+    await readBase(baseDir, log),
     options.unmerge ? await asUnmerge(given) : given,
   );
   await checkOutput(outDir, [baseDir, ...adapterDirs]);
@@ -108,17 +105,21 @@ export async function mergeAdapters(options: AdapterMerge): Promise<void> {
     let done = 0;
     const onBytes = (count: number): void => onProgress((done += count), bytes);
     await writeShards(temporary, { shards, plan, log, signal: options.signal, onBytes });
-    const isOther = newHead !== undefined || plan.untiesHead || plan.vocabSize !== undefined;
+    const isOther =
+      newHead !== undefined ||
+      plan.untiesHead ||
+      plan.vocabSize !== undefined ||
+      base.weights.size !== placed.base.weights.size;
     await writeIndex(temporary, { base, shards, isOther });
     const card = mergeModelCard({ base: name, adapters, untiesHead: plan.untiesHead, newHead });
     await writeFile(path.join(temporary, "README.md"), card, { flush: true });
     // Last: without config.json no folder passes for a model, whatever was killed when.
     const config = configOf(placed, plan);
-    const others = side.files.filter((file) => file !== CONFIG || !config);
+    const others = side.files.filter((file) => file !== CONFIG_FILE || !config);
     const kept = tokenizer ? others.filter((file) => !isTokenizerFile(file)) : others;
     await copySideFiles(baseDir, kept, temporary);
     if (tokenizer) await copyTokenizer(tokenizer, temporary);
-    if (config) await writeConfig(temporary, config);
+    if (config) await writeChangedConfig(baseDir, temporary, config);
   }).catch((error: unknown) => {
     // The system's own message names the call, not the folder.
     if (!(error instanceof Error && "syscall" in error)) throw error;
@@ -126,11 +127,11 @@ export async function mergeAdapters(options: AdapterMerge): Promise<void> {
   });
 }
 
-async function readBase(dir: string): Promise<MergeBase> {
-  const file = path.join(dir, CONFIG);
-  const config = await readJsonObject(file);
-  checkNotQuantised(config, file);
-  return { dir, config, weights: await readModelWeights(dir) };
+async function readBase(dir: string, log: (line: string) => void): Promise<MergeBase> {
+  const config = await readJsonObject(path.join(dir, CONFIG_FILE));
+  await refuseForeignQuantisation(dir, config);
+  const weights = await readModelWeights(dir, log);
+  return { dir, config: await withTrueTie(config, weights), weights };
 }
 
 async function readAdapters(
@@ -273,14 +274,10 @@ async function writeIndex(
   },
 ): Promise<void> {
   const index = path.join(base.dir, INDEX_FILE);
-  const text = await readFile(index, "utf8").catch((error: unknown) => {
-    if (hasCode(error, "ENOENT")) return undefined;
-    throw error;
-  });
-  if (text === undefined) return;
+  if (!(await pathExists(index))) return;
   const out = path.join(dir, INDEX_FILE);
-  if (!isOther) {
-    await writeFile(out, text, { flush: true });
+  if (!isOther && (await indexedNames(index)) === [...base.weights.keys()].toSorted().join("\n")) {
+    await copyFile(index, out);
     return;
   }
   const tensors = [...shards].flatMap(([file, each]) =>
@@ -297,9 +294,4 @@ async function writeIndex(
       .toSorted(([a], [b]) => (a < b ? -1 : 1)),
   );
   await writeFile(out, `${JSON.stringify({ metadata, weight_map }, null, 2)}\n`, { flush: true });
-}
-
-async function writeConfig(dir: string, config: Readonly<Record<string, unknown>>): Promise<void> {
-  const file = path.join(dir, CONFIG);
-  await writeFile(file, `${JSON.stringify(config, null, 2)}\n`, { flush: true });
 }

@@ -1,4 +1,5 @@
 /** The chat template that a merge's configuration asks for. */
+import { largest } from "../util/largest.ts";
 import { InputError } from "../util/errors.ts";
 import { chatTemplateOf } from "../weights/tokenizer-place.ts";
 import { type MergeRequest, modelsOf } from "./merge-request.ts";
@@ -28,6 +29,6 @@ export async function chosenTemplate({ config, where }: MergeRequest): Promise<s
     const template = (await chatTemplateOf(dir))?.trim();
     if (template) counts.set(template, (counts.get(template) ?? 0) + 1);
   }
-  const most = Math.max(0, ...counts.values());
+  const most = largest(counts.values(), 0);
   return [...counts].find(([, count]) => count === most)?.[0];
 }

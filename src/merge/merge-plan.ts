@@ -74,18 +74,6 @@ function withoutChanges({ base, original }: FittedMerge): {
   return { merged, vocabSize };
 }
 
-/** @throws InputError for weights in a form of bitsandbytes', GPTQ's, AWQ's … */
-export function checkNotQuantised(
-  { quantization_config: found }: Readonly<Record<string, unknown>>,
-  file: string,
-): void {
-  if (typeof found !== "object" || found === null) return;
-  const { quant_method: method } = found as { quant_method?: unknown };
-  throw new InputError(
-    `${file}: the base is quantised (quantization_config: ${typeof method === "string" ? method : "no quant_method"}); merge into the model it was quantised from, and quantise the result`,
-  );
-}
-
 function problemOf(
   { name, change, isOptional = false }: NamedChange,
   {

@@ -8,6 +8,7 @@ import { InputError } from "../util/errors.ts";
 import { checkIsNoAdapter, readGgufAdapter } from "./gguf/adapter.ts";
 import { readGgufHeader } from "./gguf/header.ts";
 import { readJsonObject } from "../util/json.ts";
+import { foreignQuantisation } from "./foreign-quantisation.ts";
 import { readModelWeights } from "./model-weights.ts";
 import { isReftAdapter, readReftAdapter } from "./reft/reft-adapter.ts";
 import { loraAdapterOf } from "./peft-adapter.ts";
@@ -16,6 +17,7 @@ import { unsupportedType } from "./peft-types.ts";
 import { type PeftFolder, readPeftFolder } from "./peft-folder.ts";
 import { ia3Tensors, peftScore, promptEmbeddings } from "./peft-others.ts";
 import type { TensorInfo } from "./safetensors.ts";
+import { largest } from "../util/largest.ts";
 
 export interface TensorSummary {
   /** The checkpoint's own name, verbatim. */
@@ -36,6 +38,8 @@ export interface ModelSummary {
   /** Size of the weight files. */
   readonly bytes: number;
   readonly tensors: readonly TensorSummary[];
+  /** Why it can't be trained or merged: another tool stored it quantised. */
+  readonly quantised?: string;
 }
 
 export interface AdapterSummary {
@@ -66,15 +70,27 @@ export async function summariseModel(model: string): Promise<ModelSummary> {
     return summariseGguf(model);
   }
   const file = path.join(model, "config.json");
-  const { model_type: modelType } = await readJsonObject(file);
+  const config = await readJsonObject(file);
+  const { model_type: modelType } = config;
   if (typeof modelType !== "string" || modelType === "") {
     throw new InputError(`${file} has no model_type: it is not a transformers model`);
   }
-  const weights = await readModelWeights(model);
+  const quantised = await foreignQuantisation(model, config);
+  const weights = await readModelWeights(model).catch((error: unknown) => {
+    // Of packed types the header alone can't be read.
+    throw quantised === undefined ? error : new InputError(quantised, { cause: error });
+  });
   const tensors = [...weights.values()].map(({ name, dtype, shape }) => ({ name, dtype, shape }));
   const files = new Set([...weights.values()].map((info) => info.file));
   const bytes = await totalBytes([...files]);
-  return { modelType, bytes, ...countParameters(tensors, model), tensors };
+  const counted = countParameters(tensors, model);
+  return {
+    modelType,
+    bytes,
+    ...counted,
+    tensors,
+    ...(quantised === undefined ? {} : { quantised }),
+  };
 }
 
 async function summariseGguf(file: string): Promise<ModelSummary> {
@@ -137,7 +153,7 @@ async function summariseReft(dir: string): Promise<AdapterSummary> {
   const layers = [...new Set(interventions.map(({ layer }) => layer))];
   return {
     method: REFT[first?.type ?? "loreft"],
-    rank: Math.max(...interventions.map(({ rank }) => rank)),
+    rank: largest(interventions.map(({ rank }) => rank)),
     positions: config.positions + (config.tied ? ", tied" : ""),
     parameters: interventions.reduce(
       (sum, { rotate, weight, bias }) => sum + rotate.length + weight.length + bias.length,

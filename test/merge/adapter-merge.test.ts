@@ -301,7 +301,7 @@ suite("a merge that must not happen", () => {
     await writeFile(file, JSON.stringify(quantised));
     await refusesMerge(
       path.join(half, "plain"),
-      /config\.json: the base is quantised \(quantization_config: bitsandbytes\); merge into/,
+      /config\.json: the model is quantised \(quantization_config: bitsandbytes\), and Retune needs/,
       baseDir,
     );
   });

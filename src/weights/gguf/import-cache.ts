@@ -5,7 +5,7 @@ import { readJsonObject } from "../../util/json.ts";
 import type { GgufHeader } from "./header.ts";
 
 /** Rises whenever an import of the same file would come out differently. */
-const IMPORT_VERSION = 1;
+const IMPORT_VERSION = 2;
 const ORIGIN = "origin.json";
 
 interface Origin {

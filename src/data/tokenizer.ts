@@ -64,17 +64,23 @@ export async function loadTokenizer(
     ids: await json("added_tokens.json"),
   });
   const tokenizer = makeTokenizer(text, added, file);
+  const encodeBatch: Tokenizer["encodeBatch"] = async (texts, options = {}) => {
+    const { addSpecialTokens = true } = options;
+    try {
+      const encodings = await tokenizer.encodeBatch([...texts], { addSpecialTokens });
+      return encodings.map((encoding, index) => new TokenisedText(texts[index] ?? "", encoding));
+    } catch (error) {
+      // A text for which it has no token, not even one for unknown ones.
+      throw new InputError(`${file}: ${errorMessage(error)}`, { cause: error });
+    }
+  };
   const idOf = (name: string): number | undefined => {
     const token = named[name];
     return token === undefined ? undefined : (tokenizer.tokenToId(token) ?? undefined);
   };
   return {
-    encode: async (one, { addSpecialTokens = true } = {}) =>
-      (await tokenizer.encode(one, null, { addSpecialTokens })).getIds(),
-    encodeBatch: async (texts, { addSpecialTokens = true } = {}) => {
-      const encodings = await tokenizer.encodeBatch([...texts], { addSpecialTokens });
-      return encodings.map((encoding, index) => new TokenisedText(texts[index] ?? "", encoding));
-    },
+    encode: async (one, options) => (await encodeBatch([one], options))[0]?.ids ?? [],
+    encodeBatch,
     decode: decodeWith(tokenizer),
     bosTokenId: idOf("bos_token"),
     eosTokenIds: await eosTokenIds(modelDir, idOf("eos_token")),

@@ -6,7 +6,7 @@ import path from "node:path";
 import { AddedToken, Tokenizer as NativeTokenizer } from "tokenizers";
 import { InputError, errorMessage } from "../util/errors.ts";
 import { parseJsonObject, readJsonObjectIfThere, readJsonTextIfThere } from "../util/json.ts";
-import { type TokenizerPlace, chatTemplateOf } from "../weights/tokenizer-place.ts";
+import { chatTemplateOf } from "../util/chat-template-file.ts";
 import { type AddedTokenJson, type Json, readSpecialTokens } from "./special-tokens.ts";
 import { ChatTemplate } from "./templates/chat-template.ts";
 import { TokenisedText } from "./tokenised-text.ts";
@@ -40,12 +40,12 @@ const SOURCES = [
 ];
 
 /**
- * @param place where tokenizer and template are, if not in the model's folder (tokenizer-place.ts)
+ * @param place where tokenizer and template are, if not in the model's folder (weights/tokenizer-place.ts)
  * @throws InputError naming the file that is missing or broken
  */
 export async function loadTokenizer(
   modelDir: string,
-  place?: Pick<TokenizerPlace, "tokenizerDir" | "templateDir">,
+  place?: { tokenizerDir: string; templateDir: string },
 ): Promise<Tokenizer> {
   const { tokenizerDir = modelDir, templateDir = modelDir } = place ?? {};
   const file = path.join(tokenizerDir, "tokenizer.json");

@@ -1,11 +1,8 @@
 /** The chat template that a merge's configuration asks for. */
 import { largest } from "../util/largest.ts";
 import { InputError } from "../util/errors.ts";
-import { chatTemplateOf } from "../weights/tokenizer-place.ts";
+import { chatTemplateOf } from "../util/chat-template-file.ts";
 import { type MergeRequest, modelsOf } from "./merge-request.ts";
-
-/** Read before what tokenizer_config.json says. */
-export const TEMPLATE_FILE = "chat_template.jinja";
 
 const CHATML = `{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}`;
 

@@ -2,15 +2,13 @@
  * Whose tokenizer and chat template belong to a base with an adapter. TRL, Unsloth and Axolotl save them in the
  * adapter's folder, as they were in training: those go before the base's.
  */
-import { copyFile, readFile, readdir, writeFile } from "node:fs/promises";
+import { copyFile, readdir, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { parseJsonObject, readJsonObjectIfThere, readJsonTextIfThere } from "../util/json.ts";
-import { hasCode } from "../util/errors.ts";
+import { TEMPLATE_FILE, chatTemplateOf } from "../util/chat-template-file.ts";
+import { parseJsonObject, readJsonTextIfThere } from "../util/json.ts";
 import { adapterFolder } from "./peft-folder.ts";
 
 const TOKENIZER = "tokenizer.json";
-const CONFIG = "tokenizer_config.json";
-const TEMPLATE = "chat_template.jinja";
 /** What a tokenizer is made of, and what older libraries read of it. */
 const TOKENIZER_FILE =
   /^(tokenizer\.json|tokenizer_config\.json|special_tokens_map\.json|added_tokens\.json|tokenizer\.model|vocab\.json|merges\.txt)$/;
@@ -47,25 +45,6 @@ export async function tokenizerPlace(
   };
 }
 
-/** The folder's chat template; of several by name the one called "default". */
-export async function chatTemplateOf(dir: string): Promise<string | undefined> {
-  const beside = await readFile(path.join(dir, TEMPLATE), "utf8").catch((error: unknown) => {
-    if (hasCode(error, "ENOENT") || hasCode(error, "ENOTDIR")) return undefined;
-    throw error;
-  });
-  if (beside !== undefined) return beside;
-  const { chat_template: found } = (await readJsonObjectIfThere(path.join(dir, CONFIG))) ?? {};
-  if (typeof found === "string") return found;
-  const named: unknown[] = Array.isArray(found) ? found : [];
-  for (const each of named) {
-    if (typeof each !== "object" || each === null || !("template" in each)) continue;
-    if ("name" in each && each.name === "default" && typeof each.template === "string") {
-      return each.template;
-    }
-  }
-  return undefined;
-}
-
 /** What decides over tokens, in one spelling: not how a run cut or padded its rows. */
 async function tokenizerOf(dir: string): Promise<string | undefined> {
   const file = path.join(dir, TOKENIZER);
@@ -84,16 +63,16 @@ export async function copyTokenizer(
   outDir: string,
 ): Promise<void> {
   for (const name of await readdir(tokenizerDir)) {
-    if (TOKENIZER_FILE.test(name) || name === TEMPLATE) {
+    if (TOKENIZER_FILE.test(name) || name === TEMPLATE_FILE) {
       await copyFile(path.join(tokenizerDir, name), path.join(outDir, name));
     }
   }
   const template = await chatTemplateOf(templateDir);
   if (template === undefined || template === (await chatTemplateOf(outDir))) return;
-  await writeFile(path.join(outDir, TEMPLATE), template, { flush: true });
+  await writeFile(path.join(outDir, TEMPLATE_FILE), template, { flush: true });
 }
 
 /** Whether a file of the base gives way to the adapter's tokenizer. */
 export function isTokenizerFile(name: string): boolean {
-  return TOKENIZER_FILE.test(name) || name === TEMPLATE;
+  return TOKENIZER_FILE.test(name) || name === TEMPLATE_FILE;
 }

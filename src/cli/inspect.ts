@@ -8,6 +8,9 @@ import { InputError } from "../util/errors.ts";
 import { formatBytes, formatCount, formatLoss, formatShape } from "../util/format.ts";
 import { pathExists } from "../util/path-exists.ts";
 import { summariseAdapter, summariseModel } from "../weights/model-summary.ts";
+import { isGgufAdapter } from "../weights/gguf/adapter.ts";
+import { readGgufHeader } from "../weights/gguf/header.ts";
+import { adapterFolder } from "../weights/peft-folder.ts";
 import { type Command, parseArguments, print } from "./command.ts";
 import { inspectRecipe } from "./inspect-recipe.ts";
 import { largest } from "../util/largest.ts";
@@ -102,7 +105,11 @@ async function inspect(target: string): Promise<Inspection> {
   if (!found) throw new InputError(`${target} does not exist`);
   const has = (name: string): Promise<boolean> => pathExists(path.join(target, name));
   if (found.isFile()) {
-    if (/\.gguf$/iu.test(target)) return inspectModel(target);
+    if (/\.gguf$/iu.test(target)) {
+      const isAdapter = isGgufAdapter(await readGgufHeader(target));
+      return isAdapter ? inspectAdapter(target) : inspectModel(target);
+    }
+    if (adapterFolder(target) !== target) return inspectAdapter(adapterFolder(target));
     if (isDataFile(target)) return inspectDataset(target);
   } else {
     if ((await has("adapter_config.json")) || (await has("reft_config.json")))

@@ -5,7 +5,7 @@ import { blockOf } from "../util/tensor-patterns.ts";
 import { type FloatDType, isFloatDType } from "../weights/dtype.ts";
 import type { TensorInfo } from "../weights/safetensors.ts";
 import { type OpenedModel, refuseProblems, tensorProblem } from "./alike.ts";
-import { HEAD } from "./merge-plan.ts";
+import { HEAD } from "../weights/vocabulary-tensors.ts";
 import { type Planning, type Slice, type Source, slicesOf } from "./merge-slices.ts";
 import { alignedRows } from "./vocabulary-alignment.ts";
 import { type ParameterScopes, parameterNotes, tensorParameters } from "./tensor-parameters.ts";

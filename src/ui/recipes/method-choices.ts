@@ -7,7 +7,7 @@ export interface MethodChoice {
   detail: string;
   /** What is trained, said short. */
   description: string;
-  recipe: Pick<RecipeInput, "method" | "trainLast" | "freeze" | "objective" | "epochs">;
+  recipe: Pick<RecipeInput, "method" | "trainLast" | "freeze" | "objective">;
 }
 
 export const METHOD_CHOICES: readonly MethodChoice[] = [
@@ -83,7 +83,7 @@ export const METHOD_CHOICES: readonly MethodChoice[] = [
     description: "linear probe: labels rows",
     detail:
       "Trains a new head that labels rows, on the untouched base: seconds, and the figure to beat.",
-    recipe: { method: { type: "head" }, objective: { type: "classification" }, epochs: 20 },
+    recipe: { method: { type: "head" }, objective: { type: "classification" } },
   },
   {
     label: "LP-FT",

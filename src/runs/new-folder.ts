@@ -40,7 +40,7 @@ export async function freeFolder(
   }
 }
 
-export class FolderTakenError extends InputError {}
+class FolderTakenError extends InputError {}
 
 /**
  * @param files name → what is written as JSON

@@ -1,14 +1,16 @@
 // Bundles one file per process into dist/: the extension host, the command line, the training
 // process and the webviews. `node esbuild.mjs --watch` rebuilds on change.
 import { build, context } from "esbuild";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
 
 const shared = {
   bundle: true,
   sourcemap: true,
   logLevel: "warning",
-  define: { "process.env.RETUNE_BUNDLED": '"1"' },
+  define: { "process.env.RETUNE_BUNDLED": '"1"', "import.meta.dirname": "__dirname" },
 };
 const node = {
   ...shared,
@@ -34,6 +36,7 @@ const targets = [
       cli: "src/cli.ts",
       trainer: "src/trainer/main.ts",
       "merge-thread": "src/merge/merge-thread.ts",
+      "template-thread": "src/data/templates/template-thread.ts",
     },
     outdir: "dist",
     outExtension: { ".js": ".cjs" },
@@ -66,9 +69,26 @@ async function writeRecipeSchema() {
   writeFileSync("dist/recipe.schema.json", JSON.stringify(recipeJsonSchema(), null, 2));
 }
 
+/** The memory of a Python that is ready to render: src/data/templates/python.ts. */
+async function writePythonSnapshot() {
+  await build({
+    ...node,
+    entryPoints: ["src/data/templates/python.ts"],
+    outfile: "dist/python.cjs",
+    sourcemap: false,
+  });
+  const { writeSnapshot } = createRequire(import.meta.url)("./dist/python.cjs");
+  const current = await writeSnapshot();
+  for (const name of readdirSync("dist")) {
+    const isOld = name.endsWith(".snapshot") && name !== basename(current);
+    if (isOld || name === "python.cjs") rmSync(join("dist", name));
+  }
+}
+
 mkdirSync("dist", { recursive: true });
 const present = targets.filter((target) => Object.values(target.entryPoints).every(existsSync));
 await writeRecipeSchema();
+await writePythonSnapshot();
 if (process.argv.includes("--watch")) {
   for (const target of present) await (await context(target)).watch();
 } else {

@@ -40,7 +40,7 @@ const targets = [
     },
     outdir: "dist",
     outExtension: { ".js": ".cjs" },
-    external: ["onnxruntime-node"],
+    external: ["onnxruntime-node", "tokenizers"],
   },
   {
     ...shared,

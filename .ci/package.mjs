@@ -6,7 +6,22 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { root } from "./install.mjs";
 
+/**
+ * What VS Code shows of an extension that is installed; the README is for who has a clone. Without
+ * pictures: on that page VS Code drops every image that does not come from the web.
+ */
+const PAGE = "docs/extension-page.md";
 const RUNTIME_BINARIES = "node_modules/onnxruntime-node/bin/napi-v6";
+
+/** Builds of the tokenizer's binding by target; a Linux package serves glibc and musl. */
+const TOKENIZER_BUILDS = {
+  "linux-x64": ["linux-x64-gnu", "linux-x64-musl"],
+  "linux-arm64": ["linux-arm64-gnu", "linux-arm64-musl"],
+  "darwin-x64": ["darwin-x64"],
+  "darwin-arm64": ["darwin-arm64"],
+  "win32-x64": ["win32-x64-msvc"],
+  "win32-arm64": ["win32-arm64-msvc"],
+};
 
 export const hostTarget = `${process.platform}-${process.arch}`;
 
@@ -17,23 +32,36 @@ function node(args) {
   throw new Error(`${args[0]} ended with code ${run.status}\n${run.stdout}${run.stderr}`);
 }
 
+/** Of the repository's files, those that run on `target` only. */
+function binariesFor(target) {
+  const runtime = `${RUNTIME_BINARIES}/${target.replace("-", "/")}`;
+  const builds = TOKENIZER_BUILDS[target] ?? [];
+  const binaries = [
+    runtime,
+    ...builds.map((build) => `node_modules/tokenizers/tokenizers.${build}.node`),
+  ];
+  const missing = binaries.filter((file) => !existsSync(path.join(root, file)));
+  if (builds.length === 0) missing.push("a tokenizers binding");
+  if (missing.length > 0)
+    throw new Error(`no binaries for ${target}: ${missing.join(", ")} missing`);
+  return [`${runtime}/**`, ...binaries.slice(1)];
+}
+
 /** @returns the path of the .vsix */
 export function packageExtension(target = hostTarget) {
-  const binaries = `${RUNTIME_BINARIES}/${target.replace("-", "/")}`;
-  if (!existsSync(path.join(root, binaries))) {
-    throw new Error(`ONNX Runtime has no binaries for ${target}: ${binaries} is missing`);
-  }
+  const binaries = binariesFor(target);
   const out = path.join(root, "out");
   mkdirSync(out, { recursive: true });
   const allowed = readFileSync(path.join(root, ".vscodeignore"), "utf8");
   const ignoreFile = path.join(out, `vscodeignore-${target}`);
-  writeFileSync(ignoreFile, `${allowed}!${binaries}/**\n`);
+  writeFileSync(ignoreFile, `${allowed}${binaries.map((file) => `!${file}\n`).join("")}`);
   const vsix = path.join(out, `retune-${target}.vsix`);
   node(["esbuild.mjs"]);
   node(
     [
       ["node_modules/@vscode/vsce/vsce", "package", "--target", target, "--out", vsix],
       ["--ignoreFile", ignoreFile, "--allow-missing-repository", "--no-rewrite-relative-links"],
+      ["--readme-path", PAGE],
     ].flat(),
   );
   return vsix;

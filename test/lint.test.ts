@@ -21,7 +21,7 @@ import { build, type Metafile } from "esbuild";
 const root = path.resolve(fileURLToPath(import.meta.url), "../..");
 
 const RUNTIMES = ["onnxruntime-node", "onnxruntime-common", "@tensorflow/tfjs"];
-const TOKENIZERS = ["@huggingface/tokenizers", "@huggingface/jinja"];
+const TOKENIZERS = ["tokenizers", "@huggingface/jinja"];
 /** Rows that the extension host bundles, whole or in part. */
 const HOST_ROWS = ["util", "protocol", "weights", "hub", "runs", "ui", "extension.ts"];
 
@@ -166,6 +166,43 @@ test("every import that the table allows passes", () => {
   );
 });
 
+test("JSON.parse is reported everywhere but in the one reader of JSON", () => {
+  const planted = ["src/data/planted.ts", "src/ui/views/planted.ts", "media/run-panel/planted.ts"];
+  const reader = ["src/util/json.ts", "src/util/json-parser.ts"];
+  const folder = mkdtempSync(path.join(tmpdir(), "retune-lint-"));
+  try {
+    cpSync(path.join(root, ".oxlintrc.json"), path.join(folder, ".oxlintrc.json"));
+    for (const file of [...planted, ...reader]) {
+      mkdirSync(path.dirname(path.join(folder, file)), { recursive: true });
+      writeFileSync(path.join(folder, file), 'export const a: unknown = JSON.parse("1");\n');
+    }
+    const oxlint = path.join(root, "node_modules/oxlint/bin/oxlint");
+    const { stdout } = spawnSync(process.execPath, [oxlint, "--format=json", "."], {
+      cwd: folder,
+      encoding: "utf8",
+    });
+    const { diagnostics } = JSON.parse(stdout) as {
+      diagnostics: { code: string; filename: string }[];
+    };
+    const found = diagnostics.filter(({ code }) => code === "eslint(no-restricted-properties)");
+    assert.deepEqual(found.map(({ filename }) => filename).toSorted(), planted.toSorted());
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test("recipes are parsed by src/util/jsonc.ts alone, which knows how deep they may be", () => {
+  const sources = readdirSync(path.join(root, "src"), { recursive: true, encoding: "utf8" });
+  const users = sources.filter(
+    (file) =>
+      file.endsWith(".ts") &&
+      /\b(?:parseTree|visit|parse)\b[^;]*from "jsonc-parser"/u.test(
+        readFileSync(path.join(root, "src", file), "utf8"),
+      ),
+  );
+  assert.deepEqual(users, [path.join("util", "jsonc.ts")]);
+});
+
 test("a webview may not import a value from protocol", () => {
   const planted = importOf("media/*", "protocol", "value");
   assert.match(lintImports([planted]).get(planted) ?? "", /types from protocol only/);
@@ -198,7 +235,7 @@ async function reachableFrom(entry: string): Promise<string[]> {
     platform: "node",
     format: "cjs",
     outdir: "out",
-    external: ["vscode", "onnxruntime-node"],
+    external: ["vscode", "onnxruntime-node", "tokenizers"],
     logLevel: "silent",
   });
   return modulesOf(metafile);
@@ -213,7 +250,7 @@ function modulesOf(metafile: Metafile): string[] {
 }
 
 const isEngine = (module: string) =>
-  /onnxruntime|@tensorflow|@huggingface\/(tokenizers|jinja)|^src\/(trainer|graph|models|adapters|onnx|merge|data)\//.test(
+  /onnxruntime|@tensorflow|^tokenizers$|@huggingface\/jinja|^src\/(trainer|graph|models|adapters|onnx|merge|data)\//.test(
     module,
   );
 
@@ -227,4 +264,35 @@ test("the same look at the training process finds the engine", async () => {
   const modules = await reachableFrom("src/trainer/main.ts");
   assert.ok(modules.includes("onnxruntime-node"));
   assert.ok(modules.filter(isEngine).length > 5);
+});
+
+/** A list that is spread into arguments lies on the stack, which ends at some 120,000 of them. */
+const SPREAD =
+  /(?:Math\.(?:max|min|hypot)|\.(?:push|unshift|append|prepend|replaceChildren)|from(?:CharCode|CodePoint))\((?:[^(){}]*, )?\.\.\./u;
+
+/** Where a list is short whatever the user brings. */
+const SHORT = new Set([
+  // Symbols of one product of sizes.
+  "src/graph/dim.ts",
+  // Losses of three fixed steps.
+  "src/trainer/device-check.ts",
+  // The two factors of one matrix.
+  "src/merge/combined-adapter.ts",
+  // One row of each curve.
+  "media/run-panel/downsample.ts",
+]);
+
+test("no list whose length the user decides is spread into arguments", () => {
+  const files = ["src", "media"].flatMap((folder) =>
+    readdirSync(path.join(root, folder), { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".ts"))
+      .map((name) => path.posix.join(folder, ...name.split(path.sep))),
+  );
+  assert.ok(files.length > 200);
+  const found = files.flatMap((file) => {
+    const lines = readFileSync(path.join(root, file), "utf8").split("\n");
+    const spreads = lines.filter((line) => SPREAD.test(line) && !/^\s*(?:\*|\/)/u.test(line));
+    return spreads.length > 0 && !SHORT.has(file) ? [`${file}: ${spreads.join(" ")}`] : [];
+  });
+  assert.deepEqual(found, []);
 });

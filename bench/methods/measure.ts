@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { type RecipeInput, methodSchema } from "../../src/protocol/recipe.ts";
-import { defaultLearningRate } from "../../src/runs/resolve-recipe.ts";
+import { defaultLearningRate } from "../../src/runs/default-settings.ts";
 
 const ROOT = path.join(import.meta.dirname, "../..");
 export const SAMPLES = path.join(ROOT, "samples");

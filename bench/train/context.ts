@@ -43,7 +43,7 @@ export async function bundleWorkers({ outDir }: Context): Promise<void> {
     format: "cjs",
     define: { "process.env.RETUNE_BUNDLED": '"1"' },
     alias: { "jsonc-parser": "jsonc-parser/lib/esm/main.js" },
-    external: ["onnxruntime-node"],
+    external: ["onnxruntime-node", "tokenizers"],
     logLevel: "warning",
   });
 }

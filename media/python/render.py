@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import lru_cache
 
 import jinja2
+import jinja2.debug
 import jinja2.ext
 import jinja2.sandbox
 
@@ -131,7 +132,7 @@ class Template:
                 f"the chat template does not parse: {error.message} (its line {error.lineno})"
             ) from error
         except (RecursionError, MemoryError) as error:
-            raise UnusableRow(f"the chat template does not parse: {told(error)}") from error
+            raise UnusableRow(f"the chat template does not parse: {type(error).__name__}") from error
         self.marks = GENERATION.search(source) is not None
         self._variables = {**variables, "tools": tools, "documents": None}
 

@@ -25,6 +25,7 @@ interface EvalClassifierOptions {
   maxLength: number;
   classifier: Classifier;
   tokenizer: Tokenizer;
+  vocabSize: number;
   dataFile: string;
   batchSize: number;
   /** A base to tell how far the features have moved from. */
@@ -39,6 +40,7 @@ export async function evalClassifier(
   const { classifier, tokenizer, dataFile, batchSize, maxLength, featuresFrom, log } = options;
   const { examples, report } = await loadLabelledRows(dataFile, {
     tokenizer,
+    vocabSize: options.vocabSize,
     ...classifier,
     maxLength,
     overlong: "truncate",

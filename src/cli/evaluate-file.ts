@@ -1,5 +1,6 @@
 /** One model on data files: what `eval` prints and `interpolate` plots. */
-import { describeReport, loadDataset } from "../data/dataset.ts";
+import { describeReport } from "../data/dataset-report.ts";
+import { loadDataset } from "../data/dataset.ts";
 import { loadTokenizer } from "../data/tokenizer.ts";
 import { openBaseModel } from "../models/base-model.ts";
 import type { DeviceWish } from "../protocol/recipe.ts";
@@ -13,6 +14,9 @@ import { evalClassifier } from "./eval-classifier.ts";
 
 /** A recipe's own default, so that a run's evaluation loss is found again. */
 export const DEFAULT_MAX_LENGTH = 512;
+
+/** As many rows of a file as can be. */
+const EVALUATED = { format: "auto", overlong: "truncate" } as const;
 
 export interface EvaluatorOptions {
   /** A Hugging Face folder. */
@@ -53,7 +57,8 @@ export async function openEvaluator(options: EvaluatorOptions): Promise<Evaluato
   const tokenizer = await loadTokenizer(baseDir);
   const device = await openDevice(options.device, { purpose: "inference", log });
   const engine = await openEvaluationEngine({ baseDir, adapterDir, maxLength, device, log });
-  const shared = { engine, tokenizer, maxLength, batchSize, log };
+  const { vocabSize } = architecture;
+  const shared = { engine, tokenizer, vocabSize, maxLength, batchSize, log };
   return {
     evaluate: async (dataFile) => {
       if (classifier) {
@@ -61,7 +66,7 @@ export async function openEvaluator(options: EvaluatorOptions): Promise<Evaluato
         const evaluation = await evalClassifier(labelled);
         return { figures: checked(labelFigures(evaluation), dataFile), classifier: evaluation };
       }
-      const rows = { tokenizer, format: "auto", lossOn, maxLength, overlong: "truncate" } as const;
+      const rows = { tokenizer, vocabSize, lossOn, maxLength, ...EVALUATED };
       const { examples, report } = await loadDataset(dataFile, rows);
       for (const line of describeReport(dataFile, report)) log(line);
       const evaluation = await evaluateExamples(engine, examples, batchSize);

@@ -19,7 +19,7 @@ interface Prompt {
 async function promptIds(
   { prompt, system, isRaw }: Prompt,
   tokenizer: Tokenizer,
-): Promise<number[]> {
+): Promise<readonly number[]> {
   const { chatTemplate } = tokenizer;
   if (isRaw || !chatTemplate) {
     if (system !== undefined) {
@@ -34,6 +34,7 @@ async function promptIds(
     { role: "user", content: prompt },
   ];
   const text = await chatTemplate.renderPrompt(messages);
+  await chatTemplate.close();
   return tokenizer.encode(text, { addSpecialTokens: false });
 }
 

@@ -9,6 +9,7 @@ import { pathExists } from "../util/path-exists.ts";
 import { summariseAdapter, summariseModel } from "../weights/model-summary.ts";
 import { type Command, parseArguments, print } from "./command.ts";
 import { inspectRecipe } from "./inspect-recipe.ts";
+import { largest } from "../util/largest.ts";
 
 interface Inspection {
   kind: "model" | "adapter" | "dataset" | "run";
@@ -19,14 +20,15 @@ interface Inspection {
 
 async function inspectModel(model: string): Promise<Inspection> {
   const summary = await summariseModel(model);
-  const { modelType, parameters, dtype, bytes, tensors } = summary;
-  const width = Math.max(...tensors.map(({ name }) => name.length));
+  const { modelType, parameters, dtype, bytes, tensors, quantised } = summary;
+  const width = largest(tensors.map(({ name }) => name.length));
   return {
     kind: "model",
     facts: summary,
     lines: [
       `model ${model}`,
       `${modelType}, ${formatCount(parameters)} parameters, ${dtype}, ${formatBytes(bytes)}, ${tensors.length} tensors`,
+      ...(quantised === undefined ? [] : [quantised]),
       ...tensors.map(
         (t) => `  ${t.name.padEnd(width)}  ${t.dtype.padEnd(4)}  ${formatShape(t.shape)}`,
       ),

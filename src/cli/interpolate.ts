@@ -93,7 +93,7 @@ Ctrl+C stops a sweep; no model that it mixed is left behind.`,
     }
     if (values.out === undefined) throw new InputError("--out DIR is missing");
     const outDir = path.resolve(values.out);
-    const stop = stopOnSignals();
+    const { stop } = stopOnSignals();
     const mix = await mixOf(ends);
     await mix(alpha, outDir, stop).catch((error: unknown) => {
       throw stop.aborted ? new InputError("stopped; nothing was written") : error;
@@ -160,7 +160,7 @@ async function runFolder(
 ): Promise<number> {
   const outcome = await runSweep(sweepDir, {
     mixOf,
-    stop: stopOnSignals(),
+    signals: stopOnSignals(),
     onPoint: (point) => (json ? print(JSON.stringify(point)) : undefined),
     onNote: quiet ? () => {} : printError,
   });

@@ -34,7 +34,7 @@ export async function mergeAdaptersCommand(base: string, options: AdapterOptions
     );
   }
   const outDir = path.resolve(out);
-  const signal = stopOnSignals();
+  const { stop: signal } = stopOnSignals();
   const progress = new ByteProgress(unmerge ? "unmerging" : "merging");
   try {
     await mergeAdapters({

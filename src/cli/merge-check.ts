@@ -89,7 +89,7 @@ async function tokenLogits(model: Model, tokenizer: Tokenizer): Promise<Logits> 
     const parts: Float32Array[] = [];
     let tokens = 0;
     for (const text of SAMPLES) {
-      const ids = [...tokenizer.encode(text)].slice(0, Math.min(MAX_TOKENS, maxPositions - 1));
+      const ids = (await tokenizer.encode(text)).slice(0, Math.min(MAX_TOKENS, maxPositions - 1));
       if (ids.length === 0) continue;
       parts.push(await generator.logits(ids));
       tokens += ids.length;
@@ -107,8 +107,9 @@ async function labelLogits(model: Model, tokenizer: Tokenizer): Promise<Logits> 
   const engine = await openEvaluationEngine({ ...model, maxLength: MAX_TOKENS });
   try {
     const isMulti = engine.classifier?.problem === "multi-label";
-    const examples = SAMPLES.map((text, index): Example => {
-      const ids = Int32Array.from(tokenizer.encode(text)).subarray(0, MAX_TOKENS);
+    const texts = await tokenizer.encodeBatch(SAMPLES);
+    const examples = texts.map((text, index): Example => {
+      const ids = Int32Array.from(text.ids.slice(0, MAX_TOKENS));
       const counted = Uint8Array.from(ids, (_, at) => Number(at === ids.length - 1));
       return { ids, counted, line: index + 1, label: isMulti ? [] : 0 };
     });

@@ -1,6 +1,13 @@
 /** Merges models by a method, from a YAML file or from options. */
 import path from "node:path";
-import { type MergeRequest, mapModels, modelsOf, readMergeConfig } from "../merge/merge-request.ts";
+import { withMergedAdapters } from "../merge/adapted-models.ts";
+import {
+  type AdaptedModel,
+  type MergeRequest,
+  mapModels,
+  modelsOf,
+} from "../merge/merge-request.ts";
+import { readMergeConfig } from "../merge/merge-yaml.ts";
 import { type MethodMerge, mergeByMethod } from "../merge/method-merge.ts";
 import { resolveBase } from "../models/base-model.ts";
 import { stopOnSignals } from "../trainer/stop-request.ts";
@@ -13,6 +20,7 @@ import { greedySoup } from "./merge-soup.ts";
 interface OutputOptions {
   out?: string | undefined;
   seed?: string | undefined;
+  allowOtherRope?: boolean | undefined;
 }
 
 const CONFIG_FILE = /\.ya?ml$/iu;
@@ -29,23 +37,23 @@ export function isMergeConfig(file: string | undefined): boolean {
 export async function mergeModelsCommand(
   sources: readonly string[],
   options: ModelOptions,
-  { out, seed }: OutputOptions,
+  { out, seed, allowOtherRope = false }: OutputOptions,
 ): Promise<number> {
   if (out === undefined) throw new InputError("--out DIR is missing");
   const outDir = path.resolve(out);
-  const request = await withFolders(await requestOf(sources, options, seed));
+  const asked = await withFolders(await requestOf(sources, options, seed));
   const progress = new ByteProgress("merging");
-  const signal = stopOnSignals();
-  const merge: MethodMerge = {
-    request,
-    outDir,
-    log: (line) => progress.note(line),
-    onProgress: (done, total) => progress.update(done, total),
-    signal,
+  const { stop: signal } = stopOnSignals();
+  const log = (line: string): void => progress.note(line);
+  const onProgress = (done: number, total: number): void => progress.update(done, total);
+  const merge = async (request: MergeRequest): Promise<void> => {
+    const whole: MethodMerge = { request, outDir, log, onProgress, signal };
+    const isGreedy = request.config.evaluate_on !== undefined;
+    await mergeByMethod(isGreedy ? { ...whole, request: await greedySoup(whole) } : whole);
   };
   try {
-    const isGreedy = request.config.evaluate_on !== undefined;
-    await mergeByMethod(isGreedy ? { ...merge, request: await greedySoup(merge) } : merge);
+    const request = { ...asked, allowsOtherRope: allowOtherRope };
+    await withMergedAdapters(request, { outDir, log, signal }, merge);
   } catch (error) {
     if (!signal.aborted) throw error;
     progress.end();
@@ -78,8 +86,13 @@ async function requestOf(
 /** A .gguf is replaced by its dequantised folder. */
 async function withFolders(request: MergeRequest): Promise<MergeRequest> {
   const folders = new Map<string, string>();
+  const adapters = new Map<string, AdaptedModel>();
   for (const model of modelsOf(request.config)) {
-    folders.set(model, await resolveBase(model, printError));
+    const adapted = request.adapters?.get(model);
+    const base = await resolveBase(adapted?.base ?? model, printError);
+    if (adapted) adapters.set(model, { ...adapted, base });
+    else folders.set(model, base);
   }
-  return { ...request, config: mapModels(request.config, (model) => folders.get(model) ?? model) };
+  const config = mapModels(request.config, (model) => folders.get(model) ?? model);
+  return { ...request, config, adapters };
 }

@@ -7,6 +7,13 @@ import {
   mergeConfigSchema,
   methodNameSchema,
 } from "../protocol/merge-config.ts";
+import {
+  MERGE_PARAMETERS,
+  METHOD_NAMES,
+  type MergeParameterName,
+  type MethodName,
+  methodWords,
+} from "../protocol/merge-methods.ts";
 import { InputError } from "../util/errors.ts";
 
 export const MODEL_OPTIONS = {
@@ -16,6 +23,7 @@ export const MODEL_OPTIONS = {
   density: { type: "string", multiple: true },
   t: { type: "string" },
   lambda: { type: "string" },
+  set: { type: "string", multiple: true },
   normalize: { type: "boolean" },
   "no-normalize": { type: "boolean" },
   rescale: { type: "boolean" },
@@ -31,6 +39,8 @@ export interface ModelOptions {
   density?: readonly string[] | undefined;
   t?: string | undefined;
   lambda?: string | undefined;
+  /** NAME=VALUE, of the other parameters. */
+  set?: readonly string[] | undefined;
   normalize?: boolean | undefined;
   "no-normalize"?: boolean | undefined;
   rescale?: boolean | undefined;
@@ -57,14 +67,13 @@ export function configOf(models: readonly string[], options: ModelOptions): Merg
   const method = methodNameSchema.safeParse(options.method?.replaceAll("_", "-"));
   if (!method.success) {
     throw new InputError(
-      `--method must be one of ${methodNameSchema.options.join(", ")}, found "${options.method ?? ""}"`,
+      `--method must be one of ${METHOD_NAMES.join(", ")}, found "${options.method ?? ""}"`,
     );
   }
   const dirs = models.map((model) => path.resolve(model));
-  // The first is the end at t = 0, as with "retune interpolate".
-  const slerpBase = method.data === "slerp" ? dirs[0] : undefined;
-  const base = options.base === undefined ? slerpBase : path.resolve(options.base);
-  const tuned = method.data === "linear" ? dirs : dirs.filter((dir) => dir !== base);
+  checkRead(method.data, options);
+  const base = baseOf(method.data, dirs, options);
+  const tuned = dirs.filter((dir) => dir !== base);
   const weights = perModel("weight", options.weight, tuned.length) ?? defaultWeights(method.data);
   const densities = perModel("density", options.density, tuned.length);
   const config = {
@@ -77,7 +86,7 @@ export function configOf(models: readonly string[], options: ModelOptions): Merg
       };
       return { model, ...(Object.keys(parameters).length > 0 ? { parameters } : {}) };
     }),
-    parameters: sharedParameters(options),
+    parameters: sharedParameters(method.data, options),
     ...(options.dtype === undefined ? {} : { out_dtype: options.dtype }),
     ...(options["evaluate-on"] === undefined
       ? {}
@@ -89,14 +98,34 @@ export function configOf(models: readonly string[], options: ModelOptions): Merg
   throw new InputError(`${optionOf(issue?.path ?? [])}: ${issue?.message}`);
 }
 
-/** What the methods with weights take where none is given: as much of each. */
-function defaultWeights(method: MergeConfig["merge_method"]): (number | number[])[] | undefined {
-  return method === "slerp" || method === "passthrough" || method === "model-soup"
-    ? undefined
-    : [1];
+function baseOf(
+  method: MethodName,
+  [first]: readonly string[],
+  { base }: ModelOptions,
+): string | undefined {
+  // The first is the end at t = 0, as with "retune interpolate".
+  if (base === undefined) return method === "slerp" ? first : undefined;
+  if (methodWords(method).base !== "none") return path.resolve(base);
+  throw new InputError(`--base: ${method} has no base; leave it out`);
 }
 
-function sharedParameters(options: ModelOptions): MergeParameters {
+/** @throws InputError for a parameter that the method does not read */
+function checkRead(method: MethodName, options: ModelOptions): void {
+  const names = Object.keys(methodWords(method).parameters);
+  for (const [option, value] of Object.entries(options)) {
+    const name = option.replace(/^no-/u, "");
+    if (value === undefined || !(name in MERGE_PARAMETERS) || names.includes(name)) continue;
+    const known = names.length > 0 ? `it reads ${names.join(", ")}` : "it reads none";
+    throw new InputError(`--${option}: ${method} does not read ${name}; ${known}`);
+  }
+}
+
+/** What the methods with weights take where none is given: as much of each. */
+function defaultWeights(method: MethodName): (number | number[])[] | undefined {
+  return methodWords(method).parameters.weight === undefined ? undefined : [1];
+}
+
+function sharedParameters(method: MethodName, options: ModelOptions): MergeParameters {
   const t = options.t === undefined ? undefined : gradient("t", options.t);
   const lambda = options.lambda === undefined ? undefined : gradient("lambda", options.lambda);
   const flag = (name: "normalize" | "rescale"): MergeParameters => {
@@ -109,7 +138,25 @@ function sharedParameters(options: ModelOptions): MergeParameters {
     ...(lambda === undefined ? {} : { lambda }),
     ...flag("normalize"),
     ...flag("rescale"),
+    ...Object.assign({}, ...(options.set ?? []).map((text) => setParameter(method, text))),
   };
+}
+
+/** "gamma=0.02", "filter_wise=true". */
+function setParameter(method: MethodName, text: string): MergeParameters {
+  const [name = "", value = "", ...more] = text.split("=");
+  const names = Object.keys(methodWords(method).parameters);
+  if (!names.includes(name) || more.length > 0) {
+    const known = names.length > 0 ? `it reads ${names.join(", ")}` : "it reads none";
+    throw new InputError(`--set: ${method} has no parameter "${name}"; ${known}`);
+  }
+  if (MERGE_PARAMETERS[name as MergeParameterName].kind === "number") {
+    return { [name]: gradient(`set ${name}`, value) };
+  }
+  if (value !== "true" && value !== "false") {
+    throw new InputError(`--set ${name} must be true or false, found "${value}"`);
+  }
+  return { [name]: value === "true" };
 }
 
 /** One for each model in their order, or one for all. */

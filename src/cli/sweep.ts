@@ -10,19 +10,12 @@ import {
   sweepStateSchema,
 } from "../protocol/sweep.ts";
 import { readPoints } from "../runs/sweeps/points.ts";
-import {
-  LogWriter,
-  StateWriter,
-  livingOwner,
-  readChecked,
-  takenOver,
-} from "../trainer/state-writer.ts";
-import { isStopRequested } from "../trainer/stop-request.ts";
+import { LogWriter, StateWriter, readChecked, takeFolder } from "../trainer/state-writer.ts";
+import { type StopSignals, watchStopRequests, whenAborted } from "../trainer/stop-request.ts";
 import { InputError, errorMessage, hasCode } from "../util/errors.ts";
 import { openEvaluator } from "./evaluate-file.ts";
 
 const WHAT = "a sweep folder";
-const CONTROL_INTERVAL_MS = 500;
 
 /** Writes the model that lies `alpha` of the way from the base to what it was tuned to. */
 export type Mix = (alpha: number, outDir: string, signal?: AbortSignal) => Promise<void>;
@@ -31,7 +24,7 @@ export interface SweepOptions {
   /** From the ends that the definition names. */
   mixOf: (definition: SweepDefinition) => Promise<Mix>;
   /** SIGINT and the like; control.json is looked at besides. */
-  stop: AbortSignal;
+  signals: StopSignals;
   onPoint: (point: SweepPoint) => void;
   onNote: (note: string) => void;
 }
@@ -58,7 +51,10 @@ export async function runSweep(sweepDir: string, options: SweepOptions): Promise
     options.onNote(line);
     log.log(line).catch(() => undefined);
   };
-  const abort = stopRequests(sweepDir, options.stop);
+  const abort = watchStopRequests(sweepDir, options.signals.stop);
+  options.signals.atOnce.addEventListener("abort", () => {
+    writer.closeNow({ status: "stopped", message: "ended at once; its points are kept" });
+  });
   const startedAt = performance.now();
   const before = writer.state.elapsedMs ?? 0;
   const mixing: { now?: Promise<void> } = {};
@@ -94,10 +90,9 @@ export async function runSweep(sweepDir: string, options: SweepOptions): Promise
 
 async function takeOver(sweepDir: string): Promise<StateWriter<SweepState>> {
   const file = path.join(sweepDir, SWEEP_FILES.state);
-  const state = await readChecked(file, sweepStateSchema, WHAT);
-  const owner = await livingOwner(state);
-  if (owner) throw new InputError(`${sweepDir}: process ${owner.pid} works on this sweep already`);
-  const writer = new StateWriter<SweepState>(file, await takenOver(state));
+  const read = (): Promise<SweepState> => readChecked(file, sweepStateSchema, WHAT);
+  const taken = await takeFolder(sweepDir, { read, busy: "works on this sweep already" });
+  const writer = new StateWriter<SweepState>(file, taken);
   await writer.write();
   return writer;
 }
@@ -175,32 +170,5 @@ async function removeWork(sweepDir: string, note: (line: string) => void): Promi
   // Windows keeps files that are mapped: the next start removes them then.
   await rm(work, { recursive: true, force: true, maxRetries: 3 }).catch((error: unknown) => {
     note(`${work} could not be removed: ${errorMessage(error)}`);
-  });
-}
-
-/** Aborts at a signal of the terminal or when control.json asks for it. */
-function stopRequests(
-  sweepDir: string,
-  stop: AbortSignal,
-): { signal: AbortSignal; dispose: () => void } {
-  const controller = new AbortController();
-  const abort = (): void => controller.abort();
-  stop.addEventListener("abort", abort);
-  if (stop.aborted) abort();
-  const timer = setInterval(() => {
-    void isStopRequested(sweepDir).then((isAsked) => (isAsked ? abort() : undefined));
-  }, CONTROL_INTERVAL_MS);
-  const dispose = (): void => {
-    clearInterval(timer);
-    stop.removeEventListener("abort", abort);
-  };
-  return { signal: controller.signal, dispose };
-}
-
-function whenAborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    const fail = (): void => reject(new Error("stopped"));
-    if (signal.aborted) fail();
-    else signal.addEventListener("abort", fail, { once: true });
   });
 }

@@ -44,7 +44,7 @@ async function removeEmpty(dir: string, top: string): Promise<void> {
 async function train(runDir: string, isJson: boolean): Promise<TrainOutcome> {
   const progress = new ProgressLine();
   const outcome = await trainRun(runDir, {
-    stop: stopOnSignals(),
+    signals: stopOnSignals(),
     onPhase: (phase) => progress.phase(phase),
     onNote: (note) => progress.note(note),
     onMetric: (metric, state) => {
@@ -56,7 +56,11 @@ async function train(runDir: string, isJson: boolean): Promise<TrainOutcome> {
   return outcome;
 }
 
-function report(runDir: string, { state, result }: TrainOutcome, isJson: boolean): number {
+function report(
+  runDir: string,
+  { state, result, isAbandoned }: TrainOutcome,
+  isJson: boolean,
+): number {
   const { status, message, step } = state;
   if (status === "failed") {
     printError(message ?? "failed");
@@ -65,6 +69,8 @@ function report(runDir: string, { state, result }: TrainOutcome, isJson: boolean
   // With --json, standard output is for metrics alone.
   const say = isJson ? printError : print;
   say(`${message ?? status} at step ${step}: ${result ?? runDir}`);
+  // What it was preparing would keep the process, perhaps for ever.
+  if (isAbandoned) process.stdout.write("", () => process.exit(1));
   return status === "finished" ? 0 : 1;
 }
 
@@ -74,7 +80,8 @@ export const trainCommand: Command = {
   help: `  RECIPE         a *.retune.json file
   --run-dir DIR  the run's folder (default: .retune/runs/<id> of the workspace)
   --json         metrics as JSON lines on standard output
-Ctrl+C finishes the step, saves, and ends; "retune resume" goes on.`,
+Ctrl+C finishes the step, saves, and ends; a second Ctrl+C ends at once.
+"retune resume" goes on.`,
   run: async (args) => {
     const { values, positionals } = parseArguments(args, {
       options: { "run-dir": { type: "string" }, json: { type: "boolean", default: false } },

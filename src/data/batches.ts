@@ -2,7 +2,8 @@
 import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import type { Packing } from "../protocol/recipe.ts";
-import type { Example } from "./example.ts";
+import { ChosenExamples } from "./example-store.ts";
+import type { Example, Examples } from "./example.ts";
 
 /** Micro-batches' worth of rows among which lengths decide who shares one; beyond, chance does. */
 const WINDOW_BATCHES = 16;
@@ -35,12 +36,13 @@ function mix(seed: number, salt: number): number {
  * arguments, so that an interrupted run finds its place again.
  */
 export function epochBatches(
-  examples: readonly Example[],
+  examples: Examples,
   { packing, batchSize, maxLength, seed, epoch }: BatchOptions & { epoch: number },
 ): readonly (readonly number[])[] {
   const order = [...shuffled(examples.length, mix(seed, epoch))];
   if (packing === false) return chunks(order, batchSize);
-  const lengthOf = (row: number): number => examples[row]?.ids.length ?? 0;
+  const lengths = lengthsOf(examples);
+  const lengthOf = (row: number): number => lengths[row] ?? 0;
   const batches =
     packing === "auto"
       ? groupByLength(order, lengthOf, batchSize)
@@ -50,9 +52,14 @@ export function epochBatches(
   return [...batchOrder].map((index) => batches[index] ?? []);
 }
 
+/** Tokens of each row. */
+function lengthsOf(examples: Examples): Int32Array {
+  return Int32Array.from(examples, ({ ids }) => ids.length);
+}
+
 /** How many micro-batches an epoch has; only packed epochs differ from one another. */
 export function countBatches(
-  examples: readonly Example[],
+  examples: Examples,
   options: BatchOptions & { epoch: number },
 ): number {
   if (options.packing === true) return epochBatches(examples, options).length;
@@ -80,7 +87,7 @@ function packToBudget(order: readonly number[], lengthOf: LengthOf, budget: numb
     if (tokens < budget * WINDOW_BATCHES) continue;
     const bins = fitDecreasing(window, lengthOf, budget).toSorted((a, b) => b.tokens - a.tokens);
     const emptiest = bins.pop();
-    batches.push(...bins.map(({ rows }) => rows));
+    for (const { rows } of bins) batches.push(rows);
     window = emptiest?.rows ?? [];
     tokens = emptiest?.tokens ?? 0;
   }
@@ -115,13 +122,19 @@ function chunks<Item>(items: readonly Item[], size: number): readonly (readonly 
   );
 }
 
-/** Rows of like length together, in a fixed order, for evaluation. */
-export function evaluationBatches(
-  examples: readonly Example[],
+/** Rows of like length together, in a fixed order, for evaluation; one batch exists at a time. */
+export function* evaluationBatches(
+  examples: Examples,
   batchSize: number,
-): readonly (readonly Example[])[] {
-  const sorted = examples.toSorted((a, b) => a.ids.length - b.ids.length || a.line - b.line);
-  return chunks(sorted, batchSize);
+): Generator<readonly Example[]> {
+  const lengths = lengthsOf(examples);
+  const lines = Int32Array.from(examples, ({ line }) => line);
+  const order = Int32Array.from(lengths, (_, row) => row);
+  const difference = (of: Int32Array, a: number, b: number): number => (of[a] ?? 0) - (of[b] ?? 0);
+  order.sort((a, b) => difference(lengths, a, b) || difference(lines, a, b));
+  for (let start = 0; start < order.length; start += batchSize) {
+    yield [...order.subarray(start, start + batchSize)].flatMap((row) => examples.at(row) ?? []);
+  }
 }
 
 /**
@@ -129,13 +142,20 @@ export function evaluationBatches(
  * @param examples at least two
  */
 export function splitExamples(
-  examples: readonly Example[],
+  examples: Examples,
   { share, seed }: { share: number; seed: number },
-): { train: readonly Example[]; evaluation: readonly Example[] } {
+): { train: Examples; evaluation: Examples } {
   const count = Math.min(Math.max(Math.round(examples.length * share), 1), examples.length - 1);
   const chosen = new Set(shuffled(examples.length, mix(seed, -2)).subarray(0, count));
+  const rows = Int32Array.from({ length: examples.length }, (_, row) => row);
   return {
-    train: examples.filter((_, row) => !chosen.has(row)),
-    evaluation: examples.filter((_, row) => chosen.has(row)),
+    train: new ChosenExamples(
+      examples,
+      rows.filter((row) => !chosen.has(row)),
+    ),
+    evaluation: new ChosenExamples(
+      examples,
+      rows.filter((row) => chosen.has(row)),
+    ),
   };
 }

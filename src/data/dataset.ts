@@ -1,13 +1,21 @@
+/** From a data file to rows of tokens. */
 import { InputError } from "../util/errors.ts";
-import { encodeRow } from "./encode-row.ts";
-import { type Example, countedTokens } from "./example.ts";
+import type { StoredDataset } from "./dataset-file.ts";
+import type { DatasetReport } from "./dataset-report.ts";
+import { type EncodedRow, encodeTexts } from "./encode-texts.ts";
+import { ExampleStoreBuilder } from "./example-store.ts";
+import { type Example, type Examples, countedTokens } from "./example.ts";
 import type { Format } from "./formats.ts";
 import { type JsonlRow, readJsonl } from "./jsonl.ts";
+import { inBatches } from "./row-batches.ts";
 import { type RowText, renderRows } from "./templates/row-text.ts";
-import type { Tokenizer } from "./tokenizer.ts";
+import { cachedDataset } from "./token-cache.ts";
+import { type Tokenizer, checkInVocabulary } from "./tokenizer.ts";
 
 export interface DatasetOptions {
   tokenizer: Tokenizer;
+  /** Of the model's embeddings. */
+  vocabSize: number;
   format: Format | "auto";
   lossOn: "auto" | "all";
   /** Longest row in tokens. */
@@ -15,92 +23,126 @@ export interface DatasetOptions {
   overlong: "truncate" | "drop" | "error";
 }
 
-export interface DatasetReport {
-  rows: number;
-  formats: Readonly<Partial<Record<Format, number>>>;
-  /** Line numbers. */
-  truncated: readonly number[];
-  dropped: readonly number[];
-  withoutCounted: readonly number[];
-  tokens: number;
-  countedTokens: number;
-}
-
 export interface Dataset {
-  examples: readonly Example[];
+  examples: Examples;
   report: DatasetReport;
 }
 
 /**
- * Reads, tokenises and masks a data file. Rows in which no token counts are left out and reported.
+ * Reads, tokenises and masks a data file, or finds it in the cache. Rows in which no token counts are left out and reported.
+ * The thread stays free: the tokenizer has threads of its own.
  * @throws InputError naming file and line for a row that can't be used, and for a file in which
  *   nothing is left to train on
  */
 export async function loadDataset(file: string, options: DatasetOptions): Promise<Dataset> {
-  const examples: Example[] = [];
-  const formats: Partial<Record<Format, number>> = {};
-  const truncated: number[] = [];
-  const dropped: number[] = [];
-  const withoutCounted: number[] = [];
-  let rows = 0;
-  const source = { file, format: options.format, chatTemplate: options.tokenizer.chatTemplate };
-  for await (const batch of batchesOf(readJsonl(file))) {
-    const texts = await renderRows(batch, source);
-    for (const [index, row] of batch.entries()) {
-      const text = texts[index];
-      if (!text || text instanceof InputError) throw text ?? new InputError(`${file} lost a row`);
-      rows++;
-      formats[text.format] = (formats[text.format] ?? 0) + 1;
-      const example = encodeExample(row, text, { file, options });
-      const fitted = fitLength(example, file, options);
-      if (fitted === undefined) dropped.push(row.line);
-      else {
-        if (fitted !== example) truncated.push(row.line);
-        if (countedTokens(fitted) > 0) examples.push(fitted);
-        else withoutCounted.push(row.line);
+  const { tokenizer, ...others } = options;
+  const sources = { data: file, tokenizer: tokenizer.sources, options: others };
+  return cachedDataset(sources, () => tokenise(file, options));
+}
+
+async function tokenise(file: string, options: DatasetOptions): Promise<StoredDataset> {
+  const dataset = new DatasetBuilder(file, options);
+  const encode = (rows: readonly JsonlRow[]) => encodeRows(rows, file, options);
+  try {
+    for await (const batch of inBatches(readJsonl(file), encode)) {
+      for (const row of batch) {
+        if (row instanceof InputError) throw row;
+        dataset.add(row);
       }
     }
+  } finally {
+    // Its memory is needed for what comes next.
+    await options.tokenizer.chatTemplate?.close();
   }
-  const report: DatasetReport = {
-    rows,
-    formats,
-    truncated,
-    dropped,
-    withoutCounted,
-    tokens: examples.reduce((sum, { ids }) => sum + ids.length, 0),
-    countedTokens: examples.reduce((sum, example) => sum + countedTokens(example), 0),
-  };
-  checkNotEmpty(file, report, options);
-  return { examples, report };
+  return dataset.finish();
 }
 
-const ROWS_AT_ONCE = 256;
-
-async function* batchesOf(rows: AsyncIterable<JsonlRow>): AsyncGenerator<JsonlRow[]> {
-  let batch: JsonlRow[] = [];
-  for await (const row of rows) {
-    batch.push(row);
-    if (batch.length < ROWS_AT_ONCE) continue;
-    yield batch;
-    batch = [];
-  }
-  if (batch.length > 0) yield batch;
+interface Row extends EncodedRow {
+  line: number;
+  format: Format;
+  unplacedTurns: number;
 }
 
-function encodeExample(
-  row: JsonlRow,
-  text: RowText,
-  { file, options }: { file: string; options: DatasetOptions },
-): Example {
-  try {
-    const { ids, counted } = encodeRow(text, options.tokenizer);
-    if (options.lossOn === "all") counted.fill(1);
+/** In order; an InputError in the place of a row that can't be used. */
+async function encodeRows(
+  rows: readonly JsonlRow[],
+  file: string,
+  { format, tokenizer }: DatasetOptions,
+): Promise<readonly (Row | InputError)[]> {
+  const { chatTemplate } = tokenizer;
+  const texts = await renderRows(rows, { file, format, chatTemplate });
+  const usable = texts.filter((text): text is RowText => !(text instanceof InputError));
+  const encoded = (await encodeTexts(usable, tokenizer)).values();
+  return texts.map((text, index) => {
+    if (text instanceof InputError) return text;
+    const row = encoded.next().value;
+    if (!row) throw new Error("internal: a row came back without tokens");
+    return {
+      ...row,
+      line: rows[index]?.line ?? 0,
+      format: text.format,
+      unplacedTurns: text.unplacedTurns,
+    };
+  });
+}
+
+class DatasetBuilder {
+  readonly #file: string;
+  readonly #options: DatasetOptions;
+  readonly #store = new ExampleStoreBuilder();
+  readonly #formats: Partial<Record<Format, number>> = {};
+  readonly #truncated: number[] = [];
+  readonly #dropped: number[] = [];
+  readonly #withoutCounted: number[] = [];
+  readonly #unplaced: number[] = [];
+  #rows = 0;
+  #tokens = 0;
+  #counted = 0;
+
+  constructor(file: string, options: DatasetOptions) {
+    this.#file = file;
+    this.#options = options;
+  }
+
+  add({ ids, counted, line, format, unplacedTurns }: Row): void {
+    this.#rows++;
+    this.#formats[format] = (this.#formats[format] ?? 0) + 1;
+    if (this.#options.lossOn === "all") counted.fill(1);
+    else if (unplacedTurns > 0) this.#unplaced.push(line);
     // The first token has nothing before it to be predicted from.
     counted[0] = 0;
-    return { ids: Int32Array.from(ids), counted, line: row.line };
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    throw new InputError(`${file}:${row.line}: ${error.message}`, { cause: error });
+    const example = { ids: new Int32Array(ids), counted, line };
+    const { vocabSize, tokenizer } = this.#options;
+    checkInVocabulary(example.ids, { vocabSize, tokenizer, place: `${this.#file}:${line}` });
+    const fitted = fitLength(example, this.#file, this.#options);
+    if (fitted === undefined) {
+      this.#dropped.push(line);
+      return;
+    }
+    if (fitted !== example) this.#truncated.push(line);
+    const learnt = countedTokens(fitted);
+    if (learnt === 0) {
+      this.#withoutCounted.push(line);
+      return;
+    }
+    this.#store.add(fitted);
+    this.#tokens += fitted.ids.length;
+    this.#counted += learnt;
+  }
+
+  finish(): StoredDataset {
+    const report: DatasetReport = {
+      rows: this.#rows,
+      formats: this.#formats,
+      truncated: this.#truncated,
+      dropped: this.#dropped,
+      withoutCounted: this.#withoutCounted,
+      unplaced: this.#unplaced,
+      tokens: this.#tokens,
+      countedTokens: this.#counted,
+    };
+    checkNotEmpty(this.#file, report, this.#options);
+    return { examples: this.#store.finish(), report };
   }
 }
 
@@ -127,36 +169,19 @@ function fitLength(
 function checkNotEmpty(file: string, report: DatasetReport, { maxLength }: DatasetOptions): void {
   if (report.rows === 0) throw new InputError(`${file} has no rows`);
   if (report.countedTokens > 0) return;
-  const { withoutCounted, dropped, truncated } = report;
+  const { withoutCounted, dropped, truncated, unplaced } = report;
   if (dropped.length === report.rows) {
     throw new InputError(
       `${file}: all ${report.rows} rows are longer than data.maxLength ${maxLength} and were dropped`,
+    );
+  }
+  if (unplaced.length === report.rows) {
+    throw new InputError(
+      `${file}: the chat template renders the answers of all ${report.rows} rows otherwise once later turns follow, so nobody can tell which tokens are theirs; use a template with {% generation %} marks, or end each row with its answer (first such line: ${unplaced[0]})`,
     );
   }
   const cut = truncated.length > 0 ? ` (${truncated.length} were cut at ${maxLength} tokens)` : "";
   throw new InputError(
     `${file}: no token counts in any of its ${report.rows} rows${cut}, so there is nothing to learn; rows need an assistant turn or a completion (first such line: ${withoutCounted[0]})`,
   );
-}
-
-const MAX_LINES_LISTED = 10;
-
-function listLines(lines: readonly number[]): string {
-  const more = lines.length - MAX_LINES_LISTED;
-  const listed = lines.slice(0, MAX_LINES_LISTED).join(", ");
-  return more > 0 ? `${listed} and ${more} more` : listed;
-}
-
-/** The report in words, for the log. */
-export function describeReport(file: string, report: DatasetReport): string[] {
-  const formats = Object.entries(report.formats).map(([format, count]) => `${count} ${format}`);
-  const share = ((100 * report.countedTokens) / Math.max(report.tokens, 1)).toFixed(1);
-  const note = (what: string, lines: readonly number[]): string[] =>
-    lines.length === 0 ? [] : [`  ${lines.length} rows ${what}: lines ${listLines(lines)}`];
-  return [
-    `${file}: ${report.rows} rows (${formats.join(", ")}), ${report.tokens} tokens, ${report.countedTokens} count (${share} %)`,
-    ...note("cut to data.maxLength", report.truncated),
-    ...note("dropped as longer than data.maxLength", report.dropped),
-    ...note("left out because no token counts", report.withoutCounted),
-  ];
 }

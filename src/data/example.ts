@@ -13,7 +13,10 @@ export interface Example {
   label?: number | readonly number[];
 }
 
+/** Rows by number; a row may be made anew each time it is asked for. An array of rows is one. */
+export type Examples = Pick<readonly Example[], "length" | "at" | typeof Symbol.iterator>;
+
 /** Tokens that add to the loss. */
-export function countedTokens({ counted }: Example): number {
+export function countedTokens({ counted }: Pick<Example, "counted">): number {
   return counted.reduce((sum, flag) => sum + flag, 0);
 }

@@ -5,19 +5,24 @@ import type { JsonlRow } from "./jsonl.ts";
 export const FORMATS = ["messages", "prompt-completion", "alpaca", "text"] as const;
 export type Format = (typeof FORMATS)[number];
 
-export interface Message {
-  role: string;
-  content: string;
-  /** Tool calls and whatever else a chat template may read. */
-  [key: string]: unknown;
-}
-
 /** What a row says, whatever its keys are called. */
 export type Conversation =
-  | { kind: "messages"; messages: readonly Message[]; tools?: unknown }
+  /** The row as it stands, for the chat template. */
+  | { kind: "chat" }
   | { kind: "completion"; prompt: string; completion: string }
-  | { kind: "instruction"; system?: string; prompt: string; answer: string; input: string }
+  | ({ kind: "instruction" } & Instruction)
   | { kind: "text"; text: string };
+
+export interface Instruction {
+  /** Empty when there is none. */
+  system: string;
+  prompt: string;
+  /** Empty when there is none. */
+  input: string;
+  answer: string;
+  /** Earlier turns: what was asked, and the answer. */
+  history: readonly (readonly [prompt: string, answer: string])[];
+}
 
 const KEYS: Readonly<Record<Format, readonly string[]>> = {
   messages: ["messages"],
@@ -53,32 +58,24 @@ export function readConversation(
   const optional = (key: string): string => (value[key] == null ? "" : text(key));
   switch (format) {
     case "messages":
-      return {
-        kind: "messages",
-        messages: readMessages(value["messages"], "messages", place),
-        ...(value["tools"] == null ? {} : { tools: value["tools"] }),
-      };
+      checkMessages(value["messages"], "messages", place);
+      return { kind: "chat" };
     case "prompt-completion":
       if (Array.isArray(value["prompt"])) {
-        return {
-          kind: "messages",
-          messages: [
-            ...readMessages(value["prompt"], "prompt", place),
-            ...readMessages(value["completion"], "completion", place),
-          ],
-        };
+        checkMessages(value["prompt"], "prompt", place);
+        checkMessages(value["completion"], "completion", place);
+        return { kind: "chat" };
       }
       return { kind: "completion", prompt: text("prompt"), completion: text("completion") };
-    case "alpaca": {
-      const system = optional("system");
+    case "alpaca":
       return {
         kind: "instruction",
+        system: optional("system"),
         prompt: text("instruction"),
         input: optional("input"),
         answer: text("output"),
-        ...(system === "" ? {} : { system }),
+        history: readHistory(value["history"], place),
       };
-    }
     case "text":
       return { kind: "text", text: text("text") };
   }
@@ -91,23 +88,28 @@ function requireText(value: unknown, key: string, { file, line }: Place): string
   );
 }
 
-function readMessages(value: unknown, key: string, place: Place): Message[] {
+function readHistory(value: unknown, { file, line }: Place): [string, string][] {
+  if (value == null) return [];
+  const isTurn = (turn: unknown): turn is [string, string] =>
+    Array.isArray(turn) && turn.length === 2 && turn.every((text) => typeof text === "string");
+  if (Array.isArray(value) && value.every(isTurn)) return value;
+  throw new InputError(`${file}:${line}: "history" must be a list of pairs of prompt and answer`);
+}
+
+function checkMessages(value: unknown, key: string, place: Place): void {
   const { file, line } = place;
   if (!Array.isArray(value) || value.length === 0) {
     throw new InputError(`${file}:${line}: "${key}" must be a list of messages with at least one`);
   }
-  return value.map((message: unknown, index): Message => {
+  value.forEach((message: unknown, index) => {
     const at = `${key}[${index}]`;
     if (typeof message !== "object" || message === null) {
       throw new InputError(`${file}:${line}: ${at} must be an object with role and content`);
     }
     const fields = message as Record<string, unknown>;
-    const role = requireText(fields["role"], `${at}.role`, place);
+    requireText(fields["role"], `${at}.role`, place);
     // An assistant turn that only calls tools has no content of its own.
-    const content =
-      fields["content"] == null && fields["tool_calls"] != null
-        ? ""
-        : requireText(fields["content"], `${at}.content`, place);
-    return { ...fields, role, content };
+    if (fields["content"] == null && fields["tool_calls"] != null) return;
+    requireText(fields["content"], `${at}.content`, place);
   });
 }

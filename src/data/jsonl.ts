@@ -1,6 +1,7 @@
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { InputError, errorMessage, hasCode } from "../util/errors.ts";
+import { parseJson } from "../util/json.ts";
 
 export interface JsonlRow {
   /** 1-based. */
@@ -35,13 +36,13 @@ export async function* readJsonl(file: string): AsyncGenerator<JsonlRow> {
 function parseLine(text: string, file: string, line: number): Record<string, unknown> {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text, file, { firstLine: line });
   } catch (error) {
     const hint =
       line === 1 && text.startsWith("[")
         ? "; the file looks like a JSON array: write one row per line"
         : "";
-    throw new InputError(`${file}:${line}: not valid JSON: ${errorMessage(error)}${hint}`);
+    throw new InputError(`${errorMessage(error)}${hint}`);
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new InputError(`${file}:${line}: expected a JSON object, found ${describe(value)}`);

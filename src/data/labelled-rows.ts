@@ -3,7 +3,8 @@ import type { Classification } from "../protocol/objective.ts";
 import { InputError } from "../util/errors.ts";
 import type { Example } from "./example.ts";
 import { type JsonlRow, readJsonl } from "./jsonl.ts";
-import type { Tokenizer } from "./tokenizer.ts";
+import { inBatches } from "./row-batches.ts";
+import { type Tokenizer, checkInVocabulary } from "./tokenizer.ts";
 
 type Problem = Classification["problem"];
 
@@ -32,6 +33,8 @@ export async function readLabels(file: string, problem: Problem): Promise<string
 
 export interface LabelledOptions {
   tokenizer: Tokenizer;
+  /** Of the model's embeddings. */
+  vocabSize: number;
   problem: Problem;
   labels: readonly string[];
   /** Longest row in tokens. */
@@ -53,9 +56,9 @@ export async function loadLabelledRows(
   const examples: Example[] = [];
   const counts = new Map<string, number>();
   let [rows, cut, dropped] = [0, 0, 0];
-  for await (const row of readJsonl(file)) {
+  const encode = (batch: readonly JsonlRow[]) => encodeRows(batch, file, options);
+  for await (const { row, example } of flat(inBatches(readJsonl(file), encode))) {
     rows++;
-    const example = labelled(row, file, options);
     for (const label of options.problem === "regression"
       ? []
       : namesOf(row, file, options.problem)) {
@@ -90,13 +93,33 @@ export async function loadLabelledRows(
   };
 }
 
-function labelled(row: JsonlRow, file: string, options: LabelledOptions): Example {
-  const { tokenizer, problem, labels } = options;
-  const { text } = row.value;
-  if (typeof text !== "string" || text === "") {
-    throw new InputError(`${file}:${row.line}: "text" is missing or empty; expected a text`);
-  }
-  const ids = Int32Array.from(tokenizer.encode(text));
+async function* flat<Item>(batches: AsyncIterable<readonly Item[]>): AsyncGenerator<Item> {
+  for await (const batch of batches) yield* batch;
+}
+
+async function encodeRows(
+  rows: readonly JsonlRow[],
+  file: string,
+  options: LabelledOptions,
+): Promise<readonly { row: JsonlRow; example: Example }[]> {
+  const texts = rows.map(({ value: { text }, line }) => {
+    if (typeof text === "string" && text !== "") return text;
+    throw new InputError(`${file}:${line}: "text" is missing or empty; expected a text`);
+  });
+  const encoded = await options.tokenizer.encodeBatch(texts);
+  return rows.map((row, index) => {
+    const ids = Int32Array.from(encoded[index]?.ids ?? []);
+    const { vocabSize, tokenizer } = options;
+    checkInVocabulary(ids, { vocabSize, tokenizer, place: `${file}:${row.line}` });
+    return { row, example: labelled(row, ids, { file, ...options }) };
+  });
+}
+
+function labelled(
+  row: JsonlRow,
+  ids: Int32Array,
+  { file, problem, labels }: LabelledOptions & { file: string },
+): Example {
   if (ids.length === 0) throw new InputError(`${file}:${row.line}: "text" has no token`);
   const counted = new Uint8Array(ids.length);
   if (problem === "regression") return { ids, counted, line: row.line, label: numberOf(row, file) };

@@ -1,117 +1,156 @@
-/** A model folder's tokenizer: tokenizer.json and tokenizer_config.json as transformers 4 and 5 write them. */
-import { readFile } from "node:fs/promises";
+/**
+ * A model folder's tokenizer: tokenizer.json by the library that defines it, and the files beside it as
+ * transformers 4 and 5 write them.
+ */
 import path from "node:path";
-import { Tokenizer as HfTokenizer } from "@huggingface/tokenizers";
-import { InputError, errorMessage, hasCode } from "../util/errors.ts";
-import { ChatTemplate } from "./templates/chat-template.ts";
-import { type TokenBytes, tokenBytes } from "./token-bytes.ts";
+import { AddedToken, Tokenizer as NativeTokenizer } from "tokenizers";
+import { InputError, errorMessage } from "../util/errors.ts";
+import { parseJsonObject, readJsonObjectIfThere, readJsonTextIfThere } from "../util/json.ts";
+import { type AddedTokenJson, type Json, readSpecialTokens } from "./special-tokens.ts";
+import { ChatTemplate, readTemplateSources } from "./templates/chat-template.ts";
+import { TokenisedText } from "./tokenised-text.ts";
+
+export interface EncodeOptions {
+  /** Whether BOS and the like are added as the tokenizer is set up to; default true. */
+  addSpecialTokens?: boolean;
+}
 
 export interface Tokenizer {
-  /** @param options.addSpecialTokens whether BOS and the like are added as the tokenizer is set up to; default true */
-  encode(text: string, options?: { addSpecialTokens?: boolean }): number[];
-  decode(ids: readonly number[], options?: { skipSpecialTokens?: boolean }): string;
-  /** The UTF-8 bytes a token stands for; undefined when this kind of tokenizer does not tell. */
-  bytesOf: TokenBytes | undefined;
+  encode(text: string, options?: EncodeOptions): Promise<readonly number[]>;
+  /** On all cores, and not on the thread that asks. */
+  encodeBatch(texts: readonly string[], options?: EncodeOptions): Promise<readonly TokenisedText[]>;
+  decode(ids: readonly number[]): string;
   bosTokenId: number | undefined;
   /** The tokens that end an answer, from config files; the first is the tokenizer's own. */
   eosTokenIds: readonly number[];
   chatTemplate: ChatTemplate | undefined;
-  /** Ids are below this. */
-  vocabSize: number;
+  /** Files that all of it is made of; some may be missing. */
+  sources: readonly string[];
 }
 
-type Json = Readonly<Record<string, unknown>>;
-
-async function readJson(file: string): Promise<Json | undefined> {
-  try {
-    return JSON.parse(await readFile(file, "utf8")) as Json;
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) return undefined;
-    throw new InputError(`${file}: ${errorMessage(error)}`, { cause: error });
-  }
-}
-
-/** A special token is text, or an object that holds it. */
-function tokenText(value: unknown): string | undefined {
-  if (typeof value === "string") return value;
-  if (typeof value === "object" && value !== null && "content" in value) {
-    return typeof value.content === "string" ? value.content : undefined;
-  }
-  return undefined;
-}
+const SOURCES = [
+  "tokenizer.json",
+  "tokenizer_config.json",
+  "special_tokens_map.json",
+  "added_tokens.json",
+  "chat_template.jinja",
+  "additional_chat_templates/tool_use.jinja",
+  "generation_config.json",
+  "config.json",
+];
 
 /** @throws InputError naming the file that is missing or broken */
 export async function loadTokenizer(modelDir: string): Promise<Tokenizer> {
   const file = path.join(modelDir, "tokenizer.json");
-  const json = await readJson(file);
-  if (!json) {
+  const text = await readJsonTextIfThere(file);
+  if (text === undefined) {
     throw new InputError(`${modelDir} has no tokenizer.json; a fast tokenizer is needed`);
   }
-  const config = (await readJson(path.join(modelDir, "tokenizer_config.json"))) ?? {};
-  const tokenizer = makeTokenizer(json, config, file);
-  const idOf = (value: unknown): number | undefined => {
-    const text = tokenText(value);
-    return text === undefined ? undefined : tokenizer.token_to_id(text);
+  const json = (name: string): Promise<Json | undefined> =>
+    readJsonObjectIfThere(path.join(modelDir, name));
+  const config = (await json("tokenizer_config.json")) ?? {};
+  const { named, added } = readSpecialTokens({
+    modelDir,
+    tokenizer: parseJsonObject(text, file),
+    config,
+    map: await json("special_tokens_map.json"),
+    ids: await json("added_tokens.json"),
+  });
+  const tokenizer = makeTokenizer(text, added, file);
+  const idOf = (name: string): number | undefined => {
+    const token = named[name];
+    return token === undefined ? undefined : (tokenizer.tokenToId(token) ?? undefined);
   };
-  const vocabulary = tokenizer.get_vocab(true);
   return {
-    encode: (text, { addSpecialTokens = true } = {}) =>
-      tokenizer.encode(text, { add_special_tokens: addSpecialTokens }).ids,
-    decode: (ids, { skipSpecialTokens = false } = {}) =>
-      ids.length === 0
-        ? ""
-        : tokenizer.decode([...ids], {
-            skip_special_tokens: skipSpecialTokens,
-            clean_up_tokenization_spaces: false,
-          }),
-    bytesOf: tokenBytes(json, tokenizer),
-    bosTokenId: idOf(config["bos_token"]),
-    eosTokenIds: await eosTokenIds(modelDir, idOf(config["eos_token"])),
-    chatTemplate: await loadChatTemplate(modelDir, config),
-    vocabSize: Math.max(...vocabulary.values()) + 1,
+    encode: async (one, { addSpecialTokens = true } = {}) =>
+      (await tokenizer.encode(one, null, { addSpecialTokens })).getIds(),
+    encodeBatch: async (texts, { addSpecialTokens = true } = {}) => {
+      const encodings = await tokenizer.encodeBatch([...texts], { addSpecialTokens });
+      return encodings.map((encoding, index) => new TokenisedText(texts[index] ?? "", encoding));
+    },
+    decode: decodeWith(tokenizer),
+    bosTokenId: idOf("bos_token"),
+    eosTokenIds: await eosTokenIds(modelDir, idOf("eos_token")),
+    chatTemplate: await loadChatTemplate(modelDir, config, named),
+    sources: SOURCES.map((name) => path.join(modelDir, name)),
   };
 }
 
-function makeTokenizer(json: Json, config: Json, file: string): HfTokenizer {
+/**
+ * A tokenizer may know tokens that the embeddings lack (a pad token behind them), as long as no text has them.
+ * @param options.place where the ids are from, for the message
+ * @throws InputError naming the first such token
+ */
+export function checkInVocabulary(
+  ids: Iterable<number>,
+  options: { vocabSize: number; tokenizer: Pick<Tokenizer, "decode">; place: string },
+): void {
+  const { vocabSize, tokenizer, place } = options;
+  for (const id of ids) {
+    if (id < vocabSize) continue;
+    throw new InputError(
+      `${place}: token ${id} (${JSON.stringify(tokenizer.decode([id]))}) is outside the model's vocabulary of ${vocabSize}: tokenizer.json and the weights do not belong together, or tokens were added and the embeddings not resized`,
+    );
+  }
+}
+
+/**
+ * Trimmed offsets leave out the white space that a token begins with: a token of nothing else would
+ * belong to no text at all. Ids do not depend on it. No text in the file can hold these quotes bare.
+ */
+const TRIMS_OFFSETS = /(?<!\\)"trim_offsets"\s*:\s*true/gu;
+
+function makeTokenizer(
+  text: string,
+  added: readonly AddedTokenJson[],
+  file: string,
+): NativeTokenizer {
   try {
-    return new HfTokenizer(json, config);
+    const tokenizer = NativeTokenizer.fromString(
+      text.replace(TRIMS_OFFSETS, '"trim_offsets":false'),
+    );
+    // Rows are cut by data.maxLength, and never padded.
+    tokenizer.disableTruncation();
+    tokenizer.disablePadding();
+    tokenizer.addAddedTokens(added.map(nativeToken));
+    return tokenizer;
   } catch (error) {
     throw new InputError(`${file}: ${errorMessage(error)}`, { cause: error });
   }
+}
+
+function nativeToken(token: AddedTokenJson): AddedToken {
+  return new AddedToken(token.content, token.special, {
+    singleWord: token.single_word,
+    leftStrip: token.lstrip,
+    rightStrip: token.rstrip,
+    normalized: token.normalized,
+  });
+}
+
+/** The library's own `decode`, special tokens kept, without its detour through a thread. */
+function decodeWith(tokenizer: NativeTokenizer): (ids: readonly number[]) => string {
+  const decoder = tokenizer.getDecoder();
+  return (ids) => {
+    const tokens = ids.flatMap((id) => tokenizer.idToToken(id) ?? []);
+    return decoder ? decoder.decode(tokens) : tokens.join(" ");
+  };
 }
 
 async function eosTokenIds(modelDir: string, own: number | undefined): Promise<number[]> {
   const ids = own === undefined ? [] : [own];
   for (const name of ["generation_config.json", "config.json"]) {
-    const eos = (await readJson(path.join(modelDir, name)))?.["eos_token_id"];
-    ids.push(...[eos].flat().filter((id) => typeof id === "number"));
+    const eos = (await readJsonObjectIfThere(path.join(modelDir, name)))?.["eos_token_id"];
+    for (const id of [eos].flat()) if (typeof id === "number") ids.push(id);
   }
   return [...new Set(ids)];
 }
 
-async function loadChatTemplate(modelDir: string, config: Json): Promise<ChatTemplate | undefined> {
-  const beside = await readFile(path.join(modelDir, "chat_template.jinja"), "utf8").catch(
-    (error: unknown) => {
-      if (hasCode(error, "ENOENT")) return undefined;
-      throw error;
-    },
-  );
-  const source = beside ?? templateOf(config["chat_template"]);
-  if (source === undefined) return undefined;
-  const special = Object.entries(config).flatMap(([key, value]): [string, string][] => {
-    const text = key.endsWith("_token") ? tokenText(value) : undefined;
-    return text === undefined ? [] : [[key, text]];
-  });
-  return new ChatTemplate(source, Object.fromEntries(special));
-}
-
-/** A config holds one template, or several by name of which "default" is meant. */
-function templateOf(value: unknown): string | undefined {
-  if (typeof value === "string") return value;
-  if (!Array.isArray(value)) return undefined;
-  const named = value.find(
-    (each: unknown): each is { template: string } =>
-      typeof each === "object" && each !== null && "name" in each && each.name === "default",
-  );
-  return named?.template;
+async function loadChatTemplate(
+  modelDir: string,
+  config: Json,
+  specialTokens: Readonly<Record<string, string>>,
+): Promise<ChatTemplate | undefined> {
+  const sources = await readTemplateSources(modelDir, config);
+  return sources && new ChatTemplate(sources, specialTokens);
 }

@@ -5,7 +5,10 @@ import path from "node:path";
 import { InputError } from "../util/errors.ts";
 import { pathExists } from "../util/path-exists.ts";
 import { isFloatDType } from "../weights/dtype.ts";
-import { readJsonObject } from "../weights/json-file.ts";
+import { readJsonObject } from "../util/json.ts";
+import { refuseForeignQuantisation } from "../weights/foreign-quantisation.ts";
+import { ropeValues } from "../weights/rope-values.ts";
+import { withTrueTie } from "../weights/tied-head.ts";
 import { readModelWeights } from "../weights/model-weights.ts";
 import type { TensorInfo } from "../weights/safetensors.ts";
 
@@ -15,27 +18,28 @@ export interface OpenedModel {
   tensors: ReadonlyMap<string, TensorInfo>;
 }
 
+/** What some versions stored though it is computed: mergekit leaves it out too. */
+const COMPUTED = /(?:^|\.)(?:rotary_emb\.inv_freq|masked_bias)$/u;
+
 export async function openModel(dir: string): Promise<OpenedModel> {
   const config = await readJsonObject(path.join(dir, "config.json"));
-  return { dir, config, tensors: await readModelWeights(dir) };
+  await refuseForeignQuantisation(dir, config);
+  const all = await readModelWeights(dir);
+  const tensors = new Map([...all].filter(([name]) => !COMPUTED.test(name)));
+  return { dir, config: await withTrueTie(config, tensors), tensors };
 }
 
 const MAX_LISTED = 5;
-/** What decides what the tensors mean. */
-const CONFIG_KEYS = [
-  "model_type",
-  "vocab_size",
-  "tie_word_embeddings",
-  "num_attention_heads",
-  "num_key_value_heads",
-  "id2label",
-];
+/**
+ * What decides what the tensors mean, beside their shapes. Where a config leaves one out its class has a default,
+ * which the other may say: the shapes then tell whether they agree.
+ */
+const CONFIG_KEYS = ["model_type", "num_attention_heads", "num_key_value_heads", "id2label"];
 const DEFAULT_ROPE_THETA = 10_000;
 
 /** One form for what transformers 4 and 5 write differently. */
 function ropeOf(config: Readonly<Record<string, unknown>>): string {
-  const either = config["rope_parameters"] ?? config["rope_scaling"] ?? {};
-  const { rope_theta, rope_type, type, ...rest } = either as Record<string, unknown>;
+  const { rope_theta, rope_type, type, ...rest } = ropeValues<Record<string, unknown>>(config);
   const theta = rope_theta ?? config["rope_theta"] ?? DEFAULT_ROPE_THETA;
   const sorted = Object.entries(rest).toSorted(([a], [b]) => (a < b ? -1 : 1));
   return JSON.stringify({
@@ -46,14 +50,18 @@ function ropeOf(config: Readonly<Record<string, unknown>>): string {
 }
 
 export function configProblems(first: OpenedModel, other: OpenedModel): string[] {
-  const problems: string[] = [];
-  for (const key of CONFIG_KEYS) {
-    const [a, b] = [JSON.stringify(first.config[key]), JSON.stringify(other.config[key])];
-    if (a !== b) problems.push(`${key} is ${a ?? "not set"} and ${b ?? "not set"}`);
-  }
+  return CONFIG_KEYS.flatMap((key) => {
+    const [a, b] = [first.config[key], other.config[key]];
+    if (a === undefined || b === undefined || a === null || b === null) return [];
+    const [one, two] = [JSON.stringify(a), JSON.stringify(b)];
+    return one === two ? [] : `${key} is ${one} and ${two}`;
+  });
+}
+
+/** Positions that turn at other rates: mergekit mixes such models, and what comes out is seldom of use. */
+export function ropeProblem(first: OpenedModel, other: OpenedModel): string | undefined {
   const [a, b] = [ropeOf(first.config), ropeOf(other.config)];
-  if (a !== b) problems.push(`rope is ${a} and ${b}`);
-  return problems;
+  return a === b ? undefined : `rope is ${a} and ${b}`;
 }
 
 /** Of two tensors that are to be mixed. */
@@ -65,10 +73,16 @@ export function tensorProblem(a: TensorInfo, b: TensorInfo): string | undefined 
   return `tensor ${a.name} is ${a.dtype} and ${b.dtype}, expected F32, F16 or BF16`;
 }
 
-export function tensorProblems(first: OpenedModel, other: OpenedModel): string[] {
+/** @param isFree whether the rows of a tensor may be other ones, or the tensor missing */
+export function tensorProblems(
+  first: OpenedModel,
+  other: OpenedModel,
+  isFree: (name: string) => boolean,
+): string[] {
   const names = new Set([...first.tensors.keys(), ...other.tensors.keys()]);
   return [...names].flatMap((name) => {
     const [a, b] = [first.tensors.get(name), other.tensors.get(name)];
+    if (isFree(name)) return [];
     if (a && b) return tensorProblem(a, b) ?? [];
     return `tensor ${name} is in ${a ? first.dir : other.dir} only`;
   });
@@ -93,7 +107,7 @@ export async function vocabularyProblems(
   const [a, b] = [path.join(first.dir, TOKENIZER), path.join(other.dir, TOKENIZER)];
   if (!(await pathExists(a)) || !(await pathExists(b))) return [];
   if ((await hashOf(a)) === (await hashOf(b))) return [];
-  const [ours, theirs] = [await vocabularyOf(a), await vocabularyOf(b)];
+  const [ours, theirs] = [await vocabularyIn(a), await vocabularyIn(b)];
   for (const [token, id] of ours) {
     const otherId = theirs.get(token);
     if (otherId === id) continue;
@@ -111,10 +125,13 @@ async function hashOf(file: string): Promise<string> {
   return hash.digest("hex");
 }
 
-/** BPE and WordPiece map tokens to ids; Unigram lists [token, score]. */
-async function vocabularyOf(file: string): Promise<ReadonlyMap<string, number>> {
-  const { model } = await readJsonObject(file);
-  const { vocab = {} } = (model ?? {}) as { vocab?: unknown };
+async function vocabularyIn(file: string): Promise<ReadonlyMap<string, number>> {
+  return vocabularyOf((await readJsonObject(file))["model"]);
+}
+
+/** BPE and WordPiece map tokens to ids; Unigram lists [token, score]. @param core the tokenizer's `model` */
+export function vocabularyOf(core: unknown): Map<string, number> {
+  const { vocab = {} } = (core ?? {}) as { vocab?: unknown };
   if (!Array.isArray(vocab)) return new Map(Object.entries(vocab as Record<string, number>));
   return new Map(vocab.map((entry, id): [string, number] => [String((entry as unknown[])[0]), id]));
 }

@@ -1,6 +1,6 @@
 /** What a base model is called: never a path, for cards travel. */
-import { readFile } from "node:fs/promises";
 import path from "node:path";
+import { readJsonObject } from "../util/json.ts";
 import type { MergeAdapter } from "./adapter-changes.ts";
 
 /** The repository's name for a snapshot of Hugging Face's cache, a .gguf's for its import, else the folder's own. */
@@ -14,8 +14,7 @@ export async function baseNameOf(dir: string): Promise<string> {
 /** Of a dequantised copy in the cache (weights/gguf/import-cache.ts). */
 async function importedFrom(dir: string): Promise<string | undefined> {
   try {
-    const origin: unknown = JSON.parse(await readFile(path.join(dir, "origin.json"), "utf8"));
-    const source = (origin as { source?: unknown } | null)?.source;
+    const { source } = await readJsonObject(path.join(dir, "origin.json"));
     return typeof source === "string" ? source : undefined;
   } catch {
     return undefined;

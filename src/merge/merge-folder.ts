@@ -1,7 +1,8 @@
 /** Writes a merged model's folder: its files, their index, config and card. It appears whole or not at all. */
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { InputError, InternalError } from "../util/errors.ts";
+import { readJsonObject } from "../util/json.ts";
 import { pathExists } from "../util/path-exists.ts";
 import { DTYPE_BYTES } from "../weights/dtype.ts";
 import { INDEX_FILE } from "../weights/model-weights.ts";
@@ -11,15 +12,18 @@ import {
   finishSafetensors,
   readSafetensorsHeader,
 } from "../weights/safetensors.ts";
+import { CONFIG_FILE, writeChangedConfig } from "../weights/side-config.ts";
 import { copySideFiles, sideFiles } from "../weights/side-files.ts";
+import { TEMPLATE_FILE } from "./chat-template.ts";
+import { changeTokenizer } from "./merged-tokenizer.ts";
 import { runTensorJobs } from "./merge-threads.ts";
 import type { PlannedTensor } from "./method-plan.ts";
 import { checkFreeSpace } from "./output-folder.ts";
+import type { MergedVocabulary } from "./vocabulary.ts";
 import type { TensorJob } from "./tensor-job.ts";
 
 /** Of the files of a model whose layers are rearranged; what transformers writes. */
 const MAX_SHARD_BYTES = 5e9;
-const CONFIG_FILE = "config.json";
 const TOKENIZER_FILE =
   /^(tokenizer|special_tokens_map|added_tokens|vocab|merges|spiece|chat_template|additional_chat_templates)/u;
 
@@ -29,6 +33,10 @@ export interface MergedFolder {
   referenceDir: string;
   /** Whose tokenizer is copied. */
   tokenizerDir: string;
+  /** By which its tokenizer is changed, if at all. */
+  vocabulary: MergedVocabulary | undefined;
+  /** In place of the tokenizer's own. */
+  template: string | undefined;
   tensors: readonly PlannedTensor[];
   /** Keys of config.json that are not the reference's. */
   config: Readonly<Record<string, unknown>>;
@@ -78,7 +86,13 @@ export async function writeMergedFolder(folder: MergedFolder): Promise<void> {
       const copied = names.filter((name) => name !== CONFIG_FILE || isCopied);
       await copySideFiles(dir, copied, temporary);
     }
-    if (!isCopied) await writeConfig(temporary, { referenceDir, changes: folder.config });
+    if (folder.vocabulary) await changeTokenizer(temporary, folder.vocabulary);
+    if (folder.template !== undefined) {
+      await writeFile(path.join(temporary, TEMPLATE_FILE), folder.template, { flush: true });
+    }
+    if (isCopied) return;
+    const own = await readJsonObject(path.join(referenceDir, CONFIG_FILE));
+    await writeChangedConfig(referenceDir, temporary, { ...own, ...folder.config });
   }).catch((error: unknown) => {
     // The system's own message names the call, not the folder.
     if (!(error instanceof Error && "syscall" in error)) throw error;
@@ -177,14 +191,4 @@ async function writeIndex(dir: string, shards: readonly Shard[]): Promise<void> 
   );
   const text = `${JSON.stringify({ metadata, weight_map }, null, 2)}\n`;
   await writeFile(path.join(dir, INDEX_FILE), text, { flush: true });
-}
-
-async function writeConfig(
-  dir: string,
-  { referenceDir, changes }: { referenceDir: string; changes: Readonly<Record<string, unknown>> },
-): Promise<void> {
-  const text = await readFile(path.join(referenceDir, CONFIG_FILE), "utf8");
-  const config = { ...(JSON.parse(text.replace(/^\uFEFF/u, "")) as object), ...changes };
-  const file = path.join(dir, CONFIG_FILE);
-  await writeFile(file, `${JSON.stringify(config, null, 2)}\n`, { flush: true });
 }

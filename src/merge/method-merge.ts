@@ -2,22 +2,25 @@
 import path from "node:path";
 import { stringify } from "yaml";
 import type { MergeConfig } from "../protocol/merge-config.ts";
-import { InputError } from "../util/errors.ts";
-import { pathExists } from "../util/path-exists.ts";
+import { methodWords } from "../protocol/merge-methods.ts";
 import {
   type OpenedModel,
   configProblems,
   openModel,
   refuseProblems,
+  ropeProblem,
   tensorProblems,
   vocabularyProblems,
 } from "./alike.ts";
+import { chosenTemplate } from "./chat-template.ts";
 import { baseName, methodMergeCard } from "./merge-card.ts";
 import { writeMergedFolder } from "./merge-folder.ts";
+import { HEAD } from "../weights/vocabulary-tensors.ts";
 import { type MergeRequest, mapModels, modelsOf } from "./merge-request.ts";
 import { type MethodPlan, planMethodMerge } from "./method-plan.ts";
-import { METHODS } from "./methods/registry.ts";
 import { checkOutput } from "./output-folder.ts";
+import { isVocabularyTensor } from "./vocabulary-alignment.ts";
+import { type MergedVocabulary, mergedVocabulary } from "./vocabulary.ts";
 
 export interface MethodMerge {
   request: MergeRequest;
@@ -33,77 +36,86 @@ export interface MethodMerge {
 /** @throws InputError naming what does not fit, in the configuration or the models; nothing is left behind */
 export async function mergeByMethod(options: MethodMerge): Promise<void> {
   const { request, outDir, log = () => {}, onProgress, signal } = options;
-  const { config } = request;
-  const { models, plan } = await prepareMerge(request);
+  const { models, plan, vocabulary } = await prepareMerge(request);
+  const template = await chosenTemplate(request);
   await checkOutput(outDir, [...models.keys()]);
   for (const note of plan.notes) log(note);
   await writeMergedFolder({
     outDir,
     referenceDir: plan.reference.dir,
-    tokenizerDir: await tokenizerDir(request, plan, models),
+    tokenizerDir: vocabulary?.tokenizerDir ?? plan.reference.dir,
+    vocabulary,
+    template,
     tensors: plan.tensors,
-    config: changedConfig(config, plan),
+    config: changedConfig(request.config, { plan, vocabulary }),
     card: card(request, models),
     onProgress,
     signal,
   });
 }
 
+interface PreparedMerge {
+  models: ReadonlyMap<string, OpenedModel>;
+  plan: MethodPlan;
+  vocabulary: MergedVocabulary | undefined;
+}
+
 /** Opens the models and plans their merge. @throws InputError naming what does not fit */
-export async function prepareMerge(
-  request: MergeRequest,
-): Promise<{ models: ReadonlyMap<string, OpenedModel>; plan: MethodPlan }> {
+export async function prepareMerge(request: MergeRequest): Promise<PreparedMerge> {
   const models = new Map<string, OpenedModel>();
   for (const dir of modelsOf(request.config)) models.set(dir, await openModel(dir));
-  await checkAlike(request, models);
-  return { models, plan: planMethodMerge(request, models) };
+  const vocabulary = await mergedVocabulary(request, models);
+  const notes = await checkAlike(request, { models, vocabulary });
+  const told = { ...request, notes: [...(request.notes ?? []), ...notes] };
+  return { models, vocabulary, plan: planMethodMerge({ ...told, models, vocabulary }) };
 }
 
-/** @throws InputError where models of one merge differ in kind, shapes or vocabulary */
+/**
+ * @returns lines to tell
+ * @throws InputError where models of one merge differ in kind, shapes or vocabulary
+ */
 async function checkAlike(
-  { config }: MergeRequest,
-  models: ReadonlyMap<string, OpenedModel>,
-): Promise<void> {
+  { config, allowsOtherRope = false }: MergeRequest,
+  { models, vocabulary }: Pick<PreparedMerge, "models" | "vocabulary">,
+): Promise<string[]> {
+  const notes: string[] = [];
   const first = models.get(config.base_model ?? "") ?? [...models.values()][0];
-  if (!first) return;
+  if (!first) return notes;
+  const isFree = (name: string): boolean =>
+    name === HEAD || (vocabulary !== undefined && isVocabularyTensor(name));
   for (const other of models.values()) {
     if (other === first) continue;
+    const rope = ropeProblem(first, other);
     const problems = [
       ...configProblems(first, other),
+      ...(rope === undefined || allowsOtherRope ? [] : [`${rope} (--allow-other-rope mixes them)`]),
       // With slices only some of the layers are used, which may be more or fewer.
-      ...(config.models ? tensorProblems(first, other) : []),
-      ...(await vocabularyProblems(first, other)),
+      ...(config.models ? tensorProblems(first, other, isFree) : []),
+      ...(vocabulary ? [] : await vocabularyProblems(first, other)),
     ];
     refuseProblems(first.dir, other.dir, problems);
+    if (rope !== undefined) {
+      notes.push(`${first.dir} and ${other.dir}: ${rope}; the merged model has the former`);
+    }
   }
-}
-
-async function tokenizerDir(
-  { config, where }: MergeRequest,
-  { reference }: MethodPlan,
-  models: ReadonlyMap<string, OpenedModel>,
-): Promise<string> {
-  const { tokenizer_source: source } = config;
-  // All models have one vocabulary, so that their union is any of them.
-  if (source === undefined || source === "base" || source === "union") return reference.dir;
-  const place = where(["tokenizer_source"]);
-  if (!models.has(source)) {
-    throw new InputError(`${place}: ${source} is none of the models; name one, or "base"`);
-  }
-  if (!(await pathExists(path.join(source, "tokenizer.json")))) {
-    throw new InputError(`${place}: ${source} has no tokenizer.json`);
-  }
-  return source;
+  return notes;
 }
 
 function changedConfig(
   { out_dtype, dtype }: MergeConfig,
-  { reference, layers }: MethodPlan,
+  { plan, vocabulary }: Pick<PreparedMerge, "plan" | "vocabulary">,
 ): Record<string, unknown> {
+  const { reference, layers, tensors } = plan;
   const changes: Record<string, unknown> = {};
   const written = out_dtype ?? dtype;
   if (written !== undefined)
     changes["dtype" in reference.config ? "dtype" : "torch_dtype"] = written;
+  if (vocabulary && vocabulary.size !== reference.config["vocab_size"]) {
+    changes["vocab_size"] = vocabulary.size;
+  }
+  // A head of its own that the config calls the embedding is one that older versions of transformers drop.
+  const hasHead = tensors.some(({ name }) => name === HEAD);
+  if (hasHead && !reference.tensors.has(HEAD)) changes["tie_word_embeddings"] = false;
   if (!layers) return changes;
   changes["num_hidden_layers"] = layers.length;
   const types: unknown = reference.config["layer_types"];
@@ -114,17 +126,26 @@ function changedConfig(
 }
 
 function card({ config, seed }: MergeRequest, models: ReadonlyMap<string, OpenedModel>): string {
-  const { title, paper } = METHODS[config.merge_method];
+  const { title, paper, base, isRandom } = methodWords(config.merge_method);
   // Never a path of this machine.
-  const named = mapModels(config, baseName);
-  const { evaluate_on: data } = named;
-  const shown = data === undefined ? named : { ...named, evaluate_on: path.basename(data) };
+  const { modules, ...named } = mapModels(config, baseName);
+  const { evaluate_on: data, models: listed, slices } = named;
+  const inputs = { ...(listed ? { models: listed } : {}), ...(slices ? { slices } : {}) };
+  const parameters = modules?.default?.parameters;
+  const { models: _, slices: __, ...rest } = named;
+  const shown = parameters
+    ? { ...rest, modules: { default: { ...inputs, parameters } } }
+    : { ...rest, ...inputs };
   return methodMergeCard({
     models: [...models.keys()],
-    base: METHODS[config.merge_method].base === "needed" ? config.base_model : undefined,
+    base: base === "none" ? undefined : config.base_model,
     title,
     paper,
-    seed: config.merge_method.startsWith("dare") ? seed : undefined,
-    yaml: stringify({ ...shown, merge_method: config.merge_method.replaceAll("-", "_") }),
+    seed: isRandom === true ? seed : undefined,
+    yaml: stringify({
+      ...shown,
+      merge_method: config.merge_method.replaceAll("-", "_"),
+      ...(data === undefined ? {} : { evaluate_on: path.basename(data) }),
+    }),
   });
 }

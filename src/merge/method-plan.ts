@@ -1,14 +1,16 @@
 /** From a configuration to the tensors of the merged model: where each comes from, and with which numbers. */
-import type { MergeConfig, MethodName } from "../protocol/merge-config.ts";
+import type { MethodName } from "../protocol/merge-methods.ts";
 import { InputError } from "../util/errors.ts";
 import { blockOf } from "../util/tensor-patterns.ts";
-import { DTYPE_BYTES, type FloatDType, isFloatDType } from "../weights/dtype.ts";
+import { type FloatDType, isFloatDType } from "../weights/dtype.ts";
 import type { TensorInfo } from "../weights/safetensors.ts";
 import { type OpenedModel, refuseProblems, tensorProblem } from "./alike.ts";
-import type { Keys, MergeRequest, Where } from "./merge-request.ts";
-import { METHODS } from "./methods/registry.ts";
-import { type Scope, checkParameterNames, tensorParameters } from "./tensor-parameters.ts";
+import { HEAD } from "../weights/vocabulary-tensors.ts";
+import { type Planning, type Slice, type Source, slicesOf } from "./merge-slices.ts";
+import { alignedRows } from "./vocabulary-alignment.ts";
+import { type ParameterScopes, parameterNotes, tensorParameters } from "./tensor-parameters.ts";
 import type { TensorJob } from "./tensor-job.ts";
+import type { FloatSource, TensorSource } from "./tensor-reader.ts";
 
 export interface PlannedTensor {
   name: string;
@@ -30,40 +32,32 @@ export interface MethodPlan {
   notes: readonly string[];
 }
 
-interface Source {
-  model: OpenedModel;
-  firstLayer: number;
-  /** Of this model alone. */
-  scope: Scope;
-}
-
-interface Slice {
-  base: Source | undefined;
-  models: readonly Source[];
-  layers: number;
-  shared: readonly Scope[];
-}
-
 const DTYPES = { float32: "F32", float16: "F16", bfloat16: "BF16" } as const;
 const LAYER = /((?:^|\.)(?:layers|layer|h|blocks)\.)\d+(?=\.|$)/u;
+/** What a head that is tied to the embedding is stored as. */
+const EMBEDDINGS = [
+  "model.embed_tokens.weight",
+  "transformer.wte.weight",
+  "gpt_neox.embed_in.weight",
+];
 /** What stands before the layers; last norm and head stand behind them. */
 const BEFORE_LAYERS = /embed|wte|wpe/u;
 
 /**
- * @param models every model of the configuration, by its folder
+ * @param planning its models are every one of the configuration, by its folder
  * @throws InputError naming the place in the configuration, or the tensors that do not fit
  */
-export function planMethodMerge(
-  request: MergeRequest,
-  models: ReadonlyMap<string, OpenedModel>,
-): MethodPlan {
-  const { config, where } = request;
-  const slices = slicesOf(request, models);
+export function planMethodMerge(planning: Planning): MethodPlan {
+  const { config, where, models } = planning;
+  const slices = slicesOf(planning);
   const scopes = slices.flatMap((slice) => [
     ...slice.models.map(({ scope }) => scope),
     ...slice.shared,
   ]);
-  const notes = checkParameterNames(config.merge_method, [...new Set(scopes)], where);
+  const notes = [
+    ...(planning.notes ?? []),
+    ...parameterNotes(config.merge_method, [...new Set(scopes)], where),
+  ];
   for (const { base } of slices) {
     if (!base?.scope.parameters) continue;
     notes.push(`${where(base.scope.keys)}: parameters of the base change nothing`);
@@ -74,137 +68,42 @@ export function planMethodMerge(
   if (!first || !reference) throw new InputError(`${where([])}: no model is given`);
   const planned = { method: config.merge_method, reference, notes: [...new Set(notes)] };
   if (config.models) {
-    const tensors = [...reference.tensors.values()].map((info) =>
-      plan(request, first, { from: info.name, layer: blockOf(info.name), own: info }),
+    const names = new Set([...reference.tensors.keys(), ...headOf(first)]);
+    const tensors = [...names].map((from) =>
+      plan(planning, first, { from, layer: blockOf(from), own: reference.tensors.get(from) }),
     );
-    return { ...planned, tensors, layers: undefined };
+    return { ...planned, tensors: withFiles(tensors), layers: undefined };
   }
   return {
     ...planned,
-    tensors: rearranged(request, slices),
+    tensors: rearranged(planning, slices),
     layers: slices.flatMap(({ base, models: [model], layers }) =>
       Array.from({ length: layers }, (_, i) => (base ?? model)!.firstLayer + i),
     ),
   };
 }
 
-function slicesOf(request: MergeRequest, models: ReadonlyMap<string, OpenedModel>): Slice[] {
-  const { config, where } = request;
-  if (Boolean(config.models) === Boolean(config.slices)) {
-    throw new InputError(`${where([])}: give either models or slices`);
-  }
-  const file: Scope = { parameters: config.parameters, keys: ["parameters"] };
-  if (config.models) {
-    const sources = config.models.map(({ model, parameters }, i): Source => {
-      const scope = { parameters, keys: ["models", i, "parameters"], isOfModel: true };
-      return { model: models.get(model)!, firstLayer: 0, scope };
-    });
-    const base = config.base_model === undefined ? undefined : models.get(config.base_model);
-    const [first] = sources;
-    const slice = { layers: layerCount(first!.model), shared: [file] };
-    return [split(sources, { slice, base, config, where, keys: ["models"] })];
-  }
-  return (config.slices ?? []).map(({ sources, parameters }, i) => {
-    const keys = ["slices", i];
-    const opened = sources.map(({ model, layer_range: [from, end], ...own }, j): Source => {
-      const place = [...keys, "sources", j];
-      checkRange([from, end], models.get(model)!, where([...place, "layer_range"]));
-      const scope = { ...own, parameters: own.parameters, keys: [...place, "parameters"] };
-      return { model: models.get(model)!, firstLayer: from, scope: { ...scope, isOfModel: true } };
-    });
-    const counts = new Set(sources.map(({ layer_range: [from, end] }) => end - from));
-    if (counts.size > 1) {
-      throw new InputError(
-        `${where(keys)}: the sources of a slice have ${[...counts].join(" and ")} layers; give all as many`,
-      );
-    }
-    const [layers = 0] = counts;
-    const slice = { layers, shared: [{ parameters, keys: [...keys, "parameters"] }, file] };
-    return split(opened, { slice, base: undefined, config, where, keys });
-  });
+/** The head, where one of the models has one of its own: the embedding stands for the others'. */
+function headOf({ base, models }: Slice): string[] {
+  const all = [...(base ? [base] : []), ...models];
+  return all.some(({ model }) => model.tensors.has(HEAD)) ? [HEAD] : [];
 }
 
-function layerCount({ tensors }: OpenedModel): number {
-  return Math.max(-1, ...[...tensors.keys()].map((name) => blockOf(name) ?? -1)) + 1;
-}
-
-function checkRange(
-  [from, end]: readonly [number, number],
-  model: OpenedModel,
-  place: string,
-): void {
-  const count = layerCount(model);
-  if (from < end && end <= count) return;
-  throw new InputError(
-    `${place}: layer_range [${from}, ${end}] is not within the ${count} layers of ${model.dir}; the last one possible is [${count - 1}, ${count}]`,
-  );
-}
-
-/** Base and models apart, as the method wants them. */
-function split(
-  sources: readonly Source[],
-  {
-    slice,
-    base,
-    config,
-    where,
-    keys,
-  }: {
-    slice: Pick<Slice, "layers" | "shared">;
-    /** Used where the sources have none. */
-    base: OpenedModel | undefined;
-    config: MergeConfig;
-    where: Where;
-    keys: Keys;
-  },
-): Slice {
-  const { merge_method: name, base_model } = config;
-  const method = METHODS[name];
-  const isBase = ({ model }: Source): boolean =>
-    method.base === "needed" && model.dir === base_model;
-  const listed = sources.find(isBase);
-  const outside: Source | undefined = base && {
-    model: base,
-    firstLayer: 0,
-    scope: { parameters: undefined, keys: ["base_model"] },
-  };
-  const models = sources.filter((source) => !isBase(source));
-  const found = method.base === "needed" ? (listed ?? outside) : undefined;
-  if (method.base === "needed" && !found) {
-    throw new InputError(
-      base_model === undefined
-        ? `${where(["merge_method"])}: ${name} needs a base: name it with base_model`
-        : `${where(keys)}: base_model is not among the sources of this slice; give its layers too`,
-    );
-  }
-  if (
-    name === "linear" &&
-    base_model !== undefined &&
-    !sources.some(({ model }) => model.dir === base_model)
-  ) {
-    throw new InputError(
-      `${where(["base_model"])}: linear has no base; list it under models with a weight, or leave it out`,
-    );
-  }
-  const { min, max } = method.models;
-  if (models.length < min || models.length > max) {
-    const wanted = min === max ? String(min) : `${min} or more`;
-    throw new InputError(
-      `${where(keys)}: ${name} takes ${wanted} model${wanted === "1" ? "" : "s"}${found ? " besides the base" : ""}, ${models.length} are given`,
-    );
-  }
-  return { ...slice, base: found, models };
+/** A tensor that the reference does not have goes into its last file. */
+function withFiles(tensors: readonly PlannedTensor[]): PlannedTensor[] {
+  const last = tensors.findLast(({ file }) => file !== undefined)?.file;
+  return tensors.map((tensor) => ({ ...tensor, file: tensor.file ?? last }));
 }
 
 /** The tensors of a model whose layers come from the slices, in the order in which they are used. */
-function rearranged(request: MergeRequest, slices: readonly Slice[]): PlannedTensor[] {
-  const namesOf = ({ base, models: [model] }: Slice): string[] => [
-    ...(base ?? model)!.model.tensors.keys(),
+function rearranged(planning: Planning, slices: readonly Slice[]): PlannedTensor[] {
+  const namesOf = (slice: Slice): string[] => [
+    ...new Set([...(slice.base ?? slice.models[0])!.model.tensors.keys(), ...headOf(slice)]),
   ];
   const outside = (slice: Slice, isBefore: boolean): PlannedTensor[] =>
     namesOf(slice)
       .filter((from) => blockOf(from) === undefined && BEFORE_LAYERS.test(from) === isBefore)
-      .map((from) => plan(request, slice, { from, layer: undefined }));
+      .map((from) => plan(planning, slice, { from, layer: undefined }));
   const tensors = outside(slices[0]!, true);
   let to = 0;
   for (const slice of slices) {
@@ -212,7 +111,7 @@ function rearranged(request: MergeRequest, slices: readonly Slice[]): PlannedTen
     for (let i = 0; i < slice.layers; i++, to++) {
       for (const from of namesOf(slice)) {
         if (blockOf(from) !== firstLayer + i) continue;
-        tensors.push(plan(request, slice, { from, layer: i, to }));
+        tensors.push(plan(planning, slice, { from, layer: i, to }));
       }
     }
   }
@@ -225,53 +124,80 @@ interface Place {
   /** Within the slice. */
   layer: number | undefined;
   /** The reference model's tensor, which gives file and number format; else the first source's format. */
-  own?: TensorInfo;
+  own?: TensorInfo | undefined;
   /** The layer's number in the output, where it is another. */
   to?: number;
 }
 
-function plan(request: MergeRequest, slice: Slice, { from, layer, own, to }: Place): PlannedTensor {
-  const { config, where, seed } = request;
-  const renamed = (number: number | undefined): string =>
-    number === undefined ? from : from.replace(LAYER, `$1${number}`);
-  const infoOf = ({ model, firstLayer }: Source): TensorInfo => {
-    const name = renamed(layer === undefined ? undefined : firstLayer + layer);
-    const info = model.tensors.get(name);
-    if (info) return info;
-    throw new InputError(`${model.dir} has no tensor ${name}, which the others have`);
-  };
-  const sources = slice.models.map(infoOf);
-  const base = slice.base && infoOf(slice.base);
-  const [first = base!] = base ? [base] : sources;
-  for (const [index, info] of sources.entries()) {
-    const problem = tensorProblem(first, info);
-    const other = slice.models[index]!.model.dir;
-    if (problem) refuseProblems((slice.base ?? slice.models[0])!.model.dir, other, [problem]);
-  }
+function renamed(from: string, layer: number | undefined): string {
+  return layer === undefined ? from : from.replace(LAYER, `$1${layer}`);
+}
+
+/** @throws InputError where a model has no such tensor */
+function infoOf({ model, firstLayer }: Source, { from, layer }: Place): TensorInfo {
+  const name = renamed(from, layer === undefined ? undefined : firstLayer + layer);
+  const tied = name === HEAD ? EMBEDDINGS.find((each) => model.tensors.has(each)) : undefined;
+  const info = model.tensors.get(name) ?? model.tensors.get(tied ?? "");
+  if (info) return info;
+  throw new InputError(`${model.dir} has no tensor ${name}, which the others have`);
+}
+
+function plan(planning: Planning, slice: Slice, place: Place): PlannedTensor {
+  const { config } = planning;
+  const { from, layer, own, to } = place;
+  const { sources, shape, first } = inputsOf(planning, slice, place);
   const asked = config.out_dtype ?? config.dtype;
   const dtype = asked === undefined ? (own ?? first).dtype : DTYPES[asked];
   if (!isFloatDType(dtype)) {
     throw new InputError(`${first.file}: tensor ${from} is ${dtype}, expected F32, F16 or BF16`);
   }
-  const name = renamed(to ?? layer);
-  const scopes = {
+  const name = renamed(from, to ?? layer);
+  const depth = layer === undefined ? 0 : slice.layers < 2 ? 1 : layer / (slice.layers - 1);
+  const scopes = scopesOf(planning, slice, place);
+  const elements = shape.reduce((count, size) => count * size, 1);
+  const tensor = { elements, shape, parameters: tensorParameters(scopes, { name, depth }) };
+  const [base, models] = slice.base ? [sources[0], sources.slice(1)] : [undefined, sources];
+  const job = { method: config.merge_method, tensor, base, models };
+  return { name, shape, dtype, file: own?.file, job };
+}
+
+interface Inputs {
+  /** Base first where there is one. */
+  sources: readonly TensorSource[];
+  shape: readonly number[];
+  first: TensorInfo;
+}
+
+/** @throws InputError where a model has no such tensor, or one of another shape */
+function inputsOf({ where, vocabulary }: Planning, slice: Slice, place: Place): Inputs {
+  const all = [...(slice.base ? [slice.base] : []), ...slice.models];
+  const dirs = all.map(({ model }) => model.dir);
+  const infos = all.map((source) => infoOf(source, place));
+  const [first] = infos;
+  if (!first) throw new InputError(`${where([])}: no model is given`);
+  const aligned = alignedRows(infos, { dirs, vocabulary });
+  if (aligned) return { ...aligned, first };
+  for (const [index, info] of infos.entries()) {
+    const problem = tensorProblem(first, info);
+    if (problem) refuseProblems(dirs[0]!, dirs[index]!, [problem]);
+  }
+  return { sources: infos as readonly (TensorInfo & FloatSource)[], shape: first.shape, first };
+}
+
+function scopesOf(
+  { config, where, seed }: Planning,
+  { models, shared }: Slice,
+  { from, layer }: Place,
+): ParameterScopes {
+  return {
     method: config.merge_method,
-    models: slice.models.map(({ model, scope }) => ({
+    models: models.map(({ model, firstLayer, scope }) => ({
       dir: model.dir,
-      scopes: [scope, ...slice.shared],
+      tensor: renamed(from, layer === undefined ? undefined : firstLayer + layer),
+      scopes: [scope, ...shared],
     })),
-    shared: slice.shared,
+    shared,
     where,
     seed,
-  };
-  const depth = layer === undefined || slice.layers < 2 ? 0 : layer / (slice.layers - 1);
-  const parameters = tensorParameters(scopes, { name, sourceName: first.name, depth });
-  const elements = first.byteLength / DTYPE_BYTES[first.dtype];
-  return {
-    name,
-    shape: first.shape,
-    dtype,
-    file: own?.file,
-    job: { method: config.merge_method, tensor: { elements, parameters }, base, models: sources },
   };
 }

@@ -51,6 +51,7 @@ export function sumBfloat16(
 ): boolean {
   const [first, second] = models;
   if (!first || !second || models.length > 2) return false;
+  if ("runs" in first || "runs" in second) return false;
   if ([first, second, output].some(({ dtype }) => dtype !== "BF16")) return false;
   const elements = first.byteLength / 2;
   const [a, b] = [piece(elements), piece(elements)];

@@ -4,19 +4,21 @@
  * of its own can do it (merge-thread.ts).
  */
 import { InputError } from "../util/errors.ts";
+import type { MethodName } from "../protocol/merge-methods.ts";
 import { DTYPE_BYTES, type FloatDType, narrow, toFloat32, widen } from "../weights/dtype.ts";
 import {
   type Figures,
   type MergeTensor,
   STRETCH_ALIGNMENT,
   type Stretch,
+  columnsOf,
 } from "./methods/method.ts";
-import type { MethodName } from "../protocol/merge-config.ts";
 import { METHODS } from "./methods/registry.ts";
-import { type OpenFiles, type Source, readFully, writeFully } from "./tensor-bytes.ts";
+import { type OpenFiles, readFully, writeFully } from "./tensor-bytes.ts";
+import { type FloatSource, type TensorSource, damaged, openReader } from "./tensor-reader.ts";
 import { sumBfloat16 } from "./sum-bfloat16.ts";
 
-/** What is read of each model at a time: enough that the disk is read at full speed. */
+/** What is written at a time. */
 const PIECE_ELEMENTS = 2 ** 19;
 /** What is computed at a time: two models' values and their sum stay in the processor's cache. */
 const STRETCH_ELEMENTS = 2 * STRETCH_ALIGNMENT;
@@ -26,8 +28,8 @@ const COPY_BYTES = 2 ** 22;
 export interface TensorJob {
   method: MethodName;
   tensor: MergeTensor;
-  base: Source | undefined;
-  models: readonly Source[];
+  base: TensorSource | undefined;
+  models: readonly TensorSource[];
   /** The file is there already, of its whole length. */
   output: { name: string; file: string; byteOffset: number; dtype: FloatDType };
 }
@@ -43,27 +45,41 @@ export function runTensorJob(
 ): void {
   const { tensor, base, models, output } = job;
   const method = METHODS[job.method];
-  const copied = method.copies(tensor.parameters);
+  const copied = method.copies?.(tensor.parameters);
   const only = copied === "base" ? base : models[copied ?? -1];
-  if (only?.dtype === output.dtype) return copyTensor(only, { output, files, onBytes });
+  if (only && "dtype" in only && only.dtype === output.dtype) {
+    return copyTensor(only, { output, files, onBytes });
+  }
   const factors = method.factors?.(tensor.parameters);
   if (factors && sumBfloat16(job, factors, { files, onBytes })) return;
-  let figures: Figures = {};
-  for (const pass of method.passes(tensor)) {
-    if (pass.isNeedless?.(figures)) continue;
-    const sums = new Float64Array(pass.size(tensor));
-    for (const stretch of stretches(job, files)) pass.add(sums, stretch, tensor, figures);
-    figures = pass.finish(sums, tensor, figures);
-  }
-  const writer = new TensorWriter(output, files, onBytes);
+  const figures = figuresOf(job, files);
+  const writer = new TensorWriter(output, { files, onBytes, stretch: stretchOf(job) });
   for (const stretch of stretches(job, files)) {
     writer.write(method.combine(stretch, tensor, figures), stretch.start);
   }
   writer.flush();
 }
 
+function figuresOf(job: TensorJob, files: OpenFiles): Figures {
+  const { method, tensor, output } = job;
+  let figures: Figures = {};
+  try {
+    for (const pass of METHODS[method].passes?.(tensor) ?? []) {
+      if (pass.isNeedless?.(figures)) continue;
+      const sums = new Float64Array(pass.size(tensor, figures));
+      for (const stretch of stretches(job, files)) pass.add(sums, stretch, tensor, figures);
+      figures = pass.finish(sums, tensor, figures);
+    }
+  } catch (error) {
+    // A method knows no tensor's name; what a file holds is named already.
+    if (!(error instanceof InputError) || error.message.includes(": tensor ")) throw error;
+    throw new InputError(`${output.name}: ${error.message}`, { cause: error });
+  }
+  return figures;
+}
+
 function copyTensor(
-  from: Source,
+  from: FloatSource,
   {
     output,
     files,
@@ -86,12 +102,14 @@ function copyTensor(
 }
 
 /** The values are good until the next stretch is asked for. */
-function* stretches({ tensor, base, models }: TensorJob, files: OpenFiles): Generator<Stretch> {
+function* stretches(job: TensorJob, files: OpenFiles): Generator<Stretch> {
+  const { tensor, base, models } = job;
   const { elements } = tensor;
-  const readers = models.map((source) => new TensorReader(source, files));
-  const baseReader = base && new TensorReader(base, files);
-  for (let start = 0; start < elements; start += STRETCH_ELEMENTS) {
-    const count = Math.min(STRETCH_ELEMENTS, elements - start);
+  const size = stretchOf(job);
+  const readers = models.map((source) => openReader(source, files, size));
+  const baseReader = base && openReader(base, files, size);
+  for (let start = 0; start < elements; start += size) {
+    const count = Math.min(size, elements - start);
     yield {
       start,
       base: baseReader?.next(count),
@@ -100,47 +118,10 @@ function* stretches({ tensor, base, models }: TensorJob, files: OpenFiles): Gene
   }
 }
 
-/** One tensor's values from front to back. */
-class TensorReader {
-  readonly #source: Source;
-  readonly #files: OpenFiles;
-  readonly #piece: Uint8Array;
-  readonly #values = new Float32Array(STRETCH_ELEMENTS);
-  #readBytes = 0;
-  #at = 0;
-  #end = 0;
-
-  constructor(source: Source, files: OpenFiles) {
-    this.#source = source;
-    this.#files = files;
-    const pieceBytes = PIECE_ELEMENTS * DTYPE_BYTES[source.dtype];
-    this.#piece = new Uint8Array(Math.min(pieceBytes, source.byteLength));
-  }
-
-  /** @param count STRETCH_ELEMENTS, or what is left */
-  next(count: number): Float32Array {
-    const { dtype, byteLength } = this.#source;
-    const size = DTYPE_BYTES[dtype];
-    if (this.#at === this.#end) {
-      this.#at = 0;
-      this.#end = Math.min(this.#piece.byteLength, byteLength - this.#readBytes);
-      const whole = this.#piece.subarray(0, this.#end);
-      readFully(this.#source, whole, { files: this.#files, start: this.#readBytes });
-      this.#readBytes += this.#end;
-    }
-    const values = count === STRETCH_ELEMENTS ? this.#values : this.#values.subarray(0, count);
-    const bytes = this.#piece.subarray(this.#at, this.#at + count * size);
-    if (!widen(bytes, dtype, values)) throw damaged(this.#source, values);
-    this.#at += count * size;
-    return values;
-  }
-}
-
-function damaged({ file, name }: Source, values: Float32Array): InputError {
-  const found = values.find((value) => !Number.isFinite(value));
-  return new InputError(
-    `${file}: tensor ${name} holds ${found}: the model is damaged, and a merge would hide it`,
-  );
+function stretchOf({ method, tensor }: TensorJob): number {
+  if (!METHODS[method].needsRows) return STRETCH_ELEMENTS;
+  const columns = columnsOf(tensor);
+  return Math.max(1, Math.floor(STRETCH_ELEMENTS / columns)) * columns;
 }
 
 /** Rounds stretches to the output's type and writes them in pieces. */
@@ -148,16 +129,26 @@ class TensorWriter {
   readonly #output: TensorJob["output"];
   readonly #files: OpenFiles;
   readonly #onBytes: (bytes: number) => void;
-  readonly #single = new Float32Array(STRETCH_ELEMENTS);
+  readonly #single: Float32Array;
   readonly #piece: Uint8Array;
   #filled = 0;
   #written = 0;
 
-  constructor(output: TensorJob["output"], files: OpenFiles, onBytes: (bytes: number) => void) {
+  /** @param options.stretch values at a time, but for the last ones */
+  constructor(
+    output: TensorJob["output"],
+    {
+      files,
+      onBytes,
+      stretch,
+    }: { files: OpenFiles; onBytes: (bytes: number) => void; stretch: number },
+  ) {
     this.#output = output;
     this.#files = files;
     this.#onBytes = onBytes;
-    this.#piece = new Uint8Array(PIECE_ELEMENTS * DTYPE_BYTES[output.dtype]);
+    this.#single = new Float32Array(stretch);
+    const elements = Math.max(1, Math.floor(PIECE_ELEMENTS / stretch)) * stretch;
+    this.#piece = new Uint8Array(elements * DTYPE_BYTES[output.dtype]);
   }
 
   write(values: Float32Array | Float64Array, start: number): void {

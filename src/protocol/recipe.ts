@@ -138,9 +138,14 @@ const reftMethodSchema = z.strictObject({
     .describe("Blocks after which to intervene, 0-based."),
   positions: z
     .string()
-    .regex(/^(f[1-9]\d*|l[1-9]\d*|f[1-9]\d*\+l[1-9]\d*)$/u, 'expected e.g. "f7+l7", "f1" or "l1"')
-    .default("f7+l7")
-    .describe("Tokens of the prompt to edit: so many first and so many last ones."),
+    .regex(
+      /^(auto|f[1-9]\d*|l[1-9]\d*|f[1-9]\d*\+l[1-9]\d*)$/u,
+      'expected "auto", or e.g. "f7+l7", "f1" or "l1"',
+    )
+    .default("auto")
+    .describe(
+      'Tokens of the prompt to edit: so many first and so many last ones. "auto": seven of each, or what half of the training data\'s prompts have room for; shorter ones take what they have.',
+    ),
   tied: z
     .boolean()
     .default(true)

@@ -3,10 +3,11 @@
  * process: no pipe, no socket. Who writes what:
  *
  *   recipe.json     written once by whoever creates the run; the training process adds hashes, versions, device
- *   state.json      training process only (atomic rename); `queued` by the creator
+ *   state.json      training process only (atomic rename); `queued` by the creator, `stopped` by whoever had to kill it
  *   metrics.jsonl   training process only, append only; a resume cuts it back to the checkpoint's step
  *   log.txt         training process only, append only
  *   evaluation.json training process only (atomic rename); of classification runs
+ *   lock            training process only, as long as it lives: one process trains a run (run-folder/lock.ts)
  *   control.json    extension host or CLI only (atomic rename); read by the training process each step
  *   checkpoints/    training process only; a folder appears by atomic rename, whole or not at all
  *   adapter/        training process only; appears by atomic rename when the run ends
@@ -19,6 +20,7 @@ export const RUN_FILES = {
   metrics: "metrics.jsonl",
   log: "log.txt",
   control: "control.json",
+  lock: "lock",
   checkpoints: "checkpoints",
   adapter: "adapter",
   /** Method `full` writes a whole model here in place of an adapter. */
@@ -36,6 +38,8 @@ export const processIdentitySchema = z.object({
   /** Opaque string that is equal exactly when the process is the same (util/process-identity.ts). */
   startedAt: z.string(),
   hostname: z.string(),
+  /** Opaque string that is equal exactly where pids mean the same: a machine's, or a container's. */
+  pidSpace: z.string().optional(),
 });
 
 export const RUN_STATUSES = [

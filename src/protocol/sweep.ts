@@ -88,7 +88,7 @@ export const sweepPointSchema = z.object({
   results: z.record(z.string(), figuresSchema),
 });
 
-/** As a run's: a live status whose process is gone is `interrupted` (runs/run-status.ts). */
+/** As a run's: a live status whose process is gone is `interrupted` (run-folder/liveness.ts). */
 export const sweepStateSchema = z.object({
   status: z.enum(RUN_STATUSES),
   process: processIdentitySchema.optional(),

@@ -6,6 +6,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { type Metric, metricSchema } from "../protocol/run-folder.ts";
 import { hasCode } from "../util/errors.ts";
+import { parseJson } from "../util/json.ts";
 
 export interface MetricsBatch {
   /** True when what was read before no longer holds (and on the first read). */
@@ -88,7 +89,7 @@ function parseLines(text: string): Metric[] {
   for (const line of text.split("\n")) {
     if (line === "") continue;
     try {
-      const result = metricSchema.safeParse(JSON.parse(line));
+      const result = metricSchema.safeParse(parseJson(line, "metrics.jsonl"));
       if (result.success) metrics.push(result.data);
     } catch {
       // Torn by a crash; the resume has written its successor.

@@ -1,32 +1,20 @@
 /** A JSON file of a folder of ours, read without throwing: what can't be used becomes a problem, in one line. */
-import { readFile } from "node:fs/promises";
 import path from "node:path";
 import type * as z from "zod";
-import { errorMessage, hasCode } from "../util/errors.ts";
+import { errorMessage } from "../util/errors.ts";
+import { checkJson, readJsonIfThere } from "../util/json.ts";
 
 /** undefined: there is no such file. */
 export type Read<T> = { value: T } | { problem: string } | undefined;
 
 export async function readJson<T>(file: string, schema: z.ZodType<T>): Promise<Read<T>> {
-  let text: string;
   try {
-    text = await readFile(file, "utf8");
+    const json = await readJsonIfThere(file);
+    return json && { value: checkJson(json.value, schema, file) };
   } catch (error) {
-    if (hasCode(error, "ENOENT") || hasCode(error, "ENOTDIR")) return undefined;
-    return { problem: `${path.basename(file)} can't be read: ${errorMessage(error)}` };
+    // The folder is known to whoever reads this.
+    return { problem: errorMessage(error).replace(file, path.basename(file)) };
   }
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    return { problem: `${path.basename(file)} is not JSON: ${errorMessage(error)}` };
-  }
-  const result = schema.safeParse(json);
-  if (result.success) return { value: result.data };
-  const [issue] = result.error.issues;
-  const place = issue?.path.map(String).join(".") ?? "";
-  const at = place === "" ? "" : ` at ${place}`;
-  return { problem: `${path.basename(file)} does not fit${at}: ${issue?.message ?? "unknown"}` };
 }
 
 export function problemOf(name: string, read: Read<unknown>): string | undefined {

@@ -1,6 +1,7 @@
 /** Where in a recipe's text a key stands, for messages about it. */
 import { readFile } from "node:fs/promises";
-import { type Node, findNodeAtLocation, parseTree } from "jsonc-parser";
+import { type Node, findNodeAtLocation } from "jsonc-parser";
+import { jsoncTree } from "../util/jsonc.ts";
 
 /** 1-based line of a key path, or of the nearest thing around it that the text has. */
 export type LineOf = (keys: readonly PropertyKey[]) => number;
@@ -9,7 +10,7 @@ export function lineFinder(root: Node, text: string): LineOf {
   return (keys) => lineAt(text, nearestNode(root, keys).offset);
 }
 
-export function lineAt(text: string, offset: number): number {
+function lineAt(text: string, offset: number): number {
   return text.slice(0, offset).split("\n").length;
 }
 
@@ -33,7 +34,7 @@ const KEY =
 export async function placedInRecipe(message: string, recipePath: string): Promise<string> {
   const [key] = KEY.exec(message) ?? [];
   const text = key === undefined ? undefined : await readFile(recipePath, "utf8").catch(() => {});
-  const root = text && parseTree(text, [], { allowTrailingComma: true });
+  const root = text && jsoncTree(text);
   if (!root || key === undefined) return message;
   return `${recipePath}:${lineFinder(root, text)(key.split("."))}: ${message}`;
 }

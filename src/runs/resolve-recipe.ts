@@ -1,36 +1,21 @@
 /** From the recipe a person wrote to one in which nothing is left open. */
 import { access, readFile } from "node:fs/promises";
 import path from "node:path";
-import { type ParseError, getNodeValue, parseTree, printParseErrorCode } from "jsonc-parser";
+import { getNodeValue } from "jsonc-parser";
 import type * as z from "zod";
 import {
-  type Method,
   QUANTIZATION_NEEDS_LORA,
   type Recipe,
   type ResolvedRecipe,
   recipeSchema,
 } from "../protocol/recipe.ts";
 import { InputError, hasCode } from "../util/errors.ts";
-import { type LineOf, lineAt, lineFinder } from "./recipe-lines.ts";
+import { parseJsonc } from "../util/jsonc.ts";
+import { defaultLearningRate } from "./default-settings.ts";
+import { type LineOf, lineFinder } from "./recipe-lines.ts";
 import { RETUNE_VERSION } from "../util/version.ts";
 
-/** Learning rates at which each method learns; the defaults of one do nothing for the other. */
-const LEARNING_RATES: Readonly<Record<Method["type"], number>> = {
-  lora: 2e-4,
-  ia3: 5e-3,
-  loreft: 9e-4,
-  direft: 9e-4,
-  noreft: 9e-4,
-  "prompt-tuning": 1e-2,
-  "prefix-tuning": 1e-2,
-  freeze: 2e-5,
-  head: 1e-3,
-  full: 2e-5,
-};
 type Optimizer = Recipe["optimizer"];
-
-/** A model drawn at random takes, and needs, far larger steps than one that has been trained. */
-const FROM_SCRATCH_LEARNING_RATE = 1e-3;
 
 /**
  * @returns the recipe with absolute paths and every default filled in
@@ -68,29 +53,19 @@ export async function resolveRecipe(recipeFile: string): Promise<ResolvedRecipe>
   return resolved;
 }
 
-/** The rate at which a method learns where the recipe names none. */
-export function defaultLearningRate(method: Method): number {
-  if (method.type === "full" && method.init === "random") return FROM_SCRATCH_LEARNING_RATE;
-  return LEARNING_RATES[method.type];
-}
-
 /** Virtual tokens need steps in which a head that is trained beside them never settles. */
 function ratesOfParts({ method, objective, optimizer }: Recipe): Pick<Optimizer, "learningRates"> {
   const isVirtual = method.type === "prompt-tuning" || method.type === "prefix-tuning";
   if (!isVirtual || objective.type !== "classification") return {};
   // The last pattern that matches counts: the recipe's own come after.
-  return { learningRates: { score: LEARNING_RATES.head, ...optimizer.learningRates } };
+  return {
+    learningRates: { score: defaultLearningRate({ type: "head" }), ...optimizer.learningRates },
+  };
 }
 
 /** @throws InputError */
 function parseRecipe(text: string, file: string): { recipe: Recipe; lineOf: LineOf } {
-  const errors: ParseError[] = [];
-  const root = parseTree(text, errors, { allowTrailingComma: true });
-  const [error] = errors;
-  if (error || !root) {
-    const what = error ? printParseErrorCode(error.error) : "the file is empty";
-    throw new InputError(`${file}:${lineAt(text, error?.offset ?? 0)}: not valid JSON: ${what}`);
-  }
+  const root = parseJsonc(text, file);
   const lineOf = lineFinder(root, text);
   const parsed = recipeSchema.safeParse(getNodeValue(root));
   if (!parsed.success) throw describeIssue(parsed.error, file, lineOf);

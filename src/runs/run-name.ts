@@ -1,7 +1,8 @@
 /** What runs are called: by what they are, and no two of a workspace alike. */
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { RUN_FILES } from "../protocol/run-folder.ts";
+import { readJsonObject } from "../util/json.ts";
 
 /** Of a default name; a person may choose a longer one. */
 const MAX_PART_CHARS = 24;
@@ -30,12 +31,8 @@ export async function freeRunName(runsDir: string, name: string): Promise<string
   async function nameIn(folder: string): Promise<unknown> {
     const file = path.join(runsDir, folder, RUN_FILES.recipe);
     // What can't be read has no name to clash with.
-    const text = await readFile(file, "utf8").catch(() => "{}");
-    try {
-      return (JSON.parse(text) as { name?: unknown } | null)?.name;
-    } catch {
-      return undefined;
-    }
+    const recipe = await readJsonObject(file).catch(() => undefined);
+    return recipe?.["name"];
   }
   for (let number = 1; ; number++) {
     const candidate = number === 1 ? name : `${name}-${number}`;

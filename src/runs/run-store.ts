@@ -1,8 +1,8 @@
 /** Every run below the given `runs` folders, kept up to date. */
 import { RUN_FILES } from "../protocol/run-folder.ts";
+import type { LivenessOptions } from "../run-folder/liveness.ts";
 import { FolderStore, type PollOptions } from "./folder-store.ts";
 import { readRun, type Run } from "./run.ts";
-import type { StatusOptions } from "./run-status.ts";
 
 /**
  * added, changed, removed: the run as such (state, recipe, results). metrics, log: that file grew
@@ -13,7 +13,7 @@ export interface RunEvent {
   readonly run: Run;
 }
 
-export interface RunStoreOptions extends Pick<StatusOptions, "isAlive" | "host">, PollOptions {}
+export interface RunStoreOptions extends Pick<LivenessOptions, "fateOf">, PollOptions {}
 
 const { state, recipe, adapter, model, checkpoints, metrics, log } = RUN_FILES;
 

@@ -9,9 +9,9 @@ import {
   type RunStatus,
   runStateSchema,
 } from "../protocol/run-folder.ts";
+import { type LivenessOptions, deriveStatus } from "../run-folder/liveness.ts";
 import { pathExists } from "../util/path-exists.ts";
 import { problemOf, readJson, valueOf } from "./read-json.ts";
-import { deriveStatus, type StatusOptions } from "./run-status.ts";
 
 export interface Run {
   /** Absolute path of the folder; what identifies a run. */
@@ -41,7 +41,10 @@ async function hasCheckpoint(dir: string): Promise<boolean> {
 }
 
 /** The run in `dir`, or undefined when the folder is none (or not yet). */
-export async function readRun(dir: string, options: StatusOptions = {}): Promise<Run | undefined> {
+export async function readRun(
+  dir: string,
+  options: LivenessOptions = {},
+): Promise<Run | undefined> {
   const [state, recipe] = await Promise.all([
     readJson(path.join(dir, RUN_FILES.state), runStateSchema),
     readJson(path.join(dir, RUN_FILES.recipe), resolvedRecipeSchema),

@@ -2,11 +2,14 @@
  * Everything a run needs to go on bit for bit: what is trained, the optimizer's moments, and where
  * in the data it was. A checkpoint folder appears by rename, whole or not at all.
  */
-import { readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { readdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import * as z from "zod";
 import { evaluationSchema } from "../protocol/evaluation.ts";
 import { InputError, errorMessage, hasCode, isDiskFull } from "../util/errors.ts";
+import { startHashing } from "../util/hash-files.ts";
+import { checkJson, readJson, readJsonIfThere } from "../util/json.ts";
 import { fromFloat32 } from "../weights/dtype.ts";
 import { replaceFolder } from "../weights/replace-folder.ts";
 import {
@@ -21,6 +24,13 @@ import type { AdamWState } from "./optimizer.ts";
 
 const OPTIMIZER_FILE = "optimizer.safetensors";
 const STATE_FILE = "trainer-state.json";
+/** A name that leads out of the folder is none of ours. */
+const hashesSchema = z.record(
+  z.string().refine((name) => path.basename(name) === name, "names a file outside the folder"),
+  z.string(),
+);
+/** SHA-256 in hex of every other file of the folder, by name. */
+const HASHES_FILE = "sha256.json";
 const FOLDER_NAME = /^step-(\d+)$/u;
 const STEP_DIGITS = 6;
 
@@ -45,6 +55,8 @@ const trainerStateSchema = z.object({
   evaluationsSinceBest: z.int().min(0),
   /** Of a classifier: how the evaluation rows were labelled the last time. */
   labelled: evaluationSchema.optional(),
+  /** Of each key of the recipe, so that an edited one is told. */
+  recipe: z.record(z.string(), z.string()).optional(),
 });
 
 /** Where a run stands between two steps. */
@@ -97,12 +109,9 @@ export async function writeCheckpoint(
     await replaceFolder(folder, async (temporary) => {
       // The adapter first: it makes its folder anew.
       await engine.saveResult(temporary, engine.parameters, { baseModel });
-      const file = path.join(temporary, OPTIMIZER_FILE);
-      await writeSafetensors(file, optimizerTensors(engine, optimizer), {
-        step: String(optimizer.step),
-      });
       const state = JSON.stringify({ version: 1, ...progress }, null, 2);
-      await writeFile(path.join(temporary, STATE_FILE), state);
+      await writeFile(path.join(temporary, STATE_FILE), state, { flush: true });
+      await writeWithHashes(temporary, engine, optimizer);
     });
   } catch (error) {
     if (!isDiskFull(error)) throw error;
@@ -111,6 +120,70 @@ export async function writeCheckpoint(
       { cause: error },
     );
   }
+}
+
+/** The optimizer's file, by far the largest, is hashed as it is written; the others meanwhile by a thread. */
+async function writeWithHashes(
+  dir: string,
+  engine: SavingEngine,
+  optimizer: AdamWState,
+): Promise<void> {
+  const names = await readdir(dir);
+  const others = startHashing(names.map((name) => path.join(dir, name)));
+  try {
+    const hash = createHash("sha256");
+    const metadata = { step: String(optimizer.step) };
+    const tensors = optimizerTensors(engine, optimizer);
+    await writeSafetensors(path.join(dir, OPTIMIZER_FILE), tensors, metadata, hash);
+    const found = await others.hashes;
+    const hashes: Record<string, string> = { [OPTIMIZER_FILE]: hash.digest("hex") };
+    for (const name of names) {
+      const known = found[path.join(dir, name)];
+      if (known !== undefined) hashes[name] = known;
+    }
+    const text = JSON.stringify(hashes, null, 2);
+    await writeFile(path.join(dir, HASHES_FILE), text, { flush: true });
+  } finally {
+    await others.stop();
+  }
+}
+
+/**
+ * A disk, a copy or an editor may change bytes that every parser takes for numbers.
+ * @throws InputError naming the file; checkpoints of versions that kept no hashes pass
+ */
+async function checkHashes(dir: string): Promise<void> {
+  const file = path.join(dir, HASHES_FILE);
+  const json = await readJsonIfThere(file);
+  if (!json) return;
+  const expected = checkJson(json.value, hashesSchema, file);
+  const now = startHashing(Object.keys(expected).map((name) => path.join(dir, name)));
+  try {
+    const found = await now.hashes;
+    for (const [name, hash] of Object.entries(expected)) {
+      const actual = found[path.join(dir, name)];
+      if (actual === hash) continue;
+      const what = actual === undefined ? "is missing" : "has changed since it was written";
+      throw new InputError(`${path.join(dir, name)} ${what} (SHA-256)`);
+    }
+  } finally {
+    await now.stop();
+  }
+}
+
+/** Keys that the training process writes itself, or that change nothing. */
+const NOT_COMPARED = new Set(["hashes", "versions", "usedDevice", "usedMemory", "source", "name"]);
+
+export function recipeHashes(recipe: object): Record<string, string> {
+  const entries = Object.entries(recipe).filter(
+    ([key, value]) => value !== undefined && !NOT_COMPARED.has(key),
+  );
+  return Object.fromEntries(
+    entries.map(([key, value]) => [
+      key,
+      createHash("sha256").update(JSON.stringify(value)).digest("hex"),
+    ]),
+  );
 }
 
 function optimizerTensors(engine: SavingEngine, optimizer: AdamWState): TensorToWrite[] {
@@ -149,6 +222,7 @@ async function readSlots(
   trainables: readonly Trainable[],
   targets: Partial<Record<(typeof SLOTS)[number], Float32Array>>,
 ): Promise<{ progress: Progress; updates: number }> {
+  await checkHashes(dir);
   const progress = await readProgress(path.join(dir, STATE_FILE));
   const file = path.join(dir, OPTIMIZER_FILE);
   const { tensors, metadata } = await readSafetensorsHeader(file);
@@ -174,16 +248,8 @@ async function readSlots(
 }
 
 async function readProgress(file: string): Promise<Progress> {
-  try {
-    const { version: _, ...progress } = trainerStateSchema.parse(
-      JSON.parse(await readFile(file, "utf8")),
-    );
-    return progress;
-  } catch (error) {
-    throw new InputError(`${file}: ${errorMessage(error).replaceAll(/\s+/gu, " ")}`, {
-      cause: error,
-    });
-  }
+  const { version: _, ...progress } = checkJson(await readJson(file), trainerStateSchema, file);
+  return progress;
 }
 
 /**

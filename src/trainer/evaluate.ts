@@ -1,5 +1,5 @@
 import { evaluationBatches } from "../data/batches.ts";
-import type { Example } from "../data/example.ts";
+import type { Examples } from "../data/example.ts";
 import type { TrainingEngine } from "./engine.ts";
 import type { Answer } from "./objectives/classification.ts";
 
@@ -27,7 +27,7 @@ export const EVALUATION_ROWS = 64;
 /** Loss over a whole set: every counted token weighs the same, whatever batch it falls in. */
 export async function evaluateExamples(
   engine: Pick<TrainingEngine, "evaluate">,
-  examples: readonly Example[],
+  examples: Examples,
   batchSize = EVALUATION_ROWS,
 ): Promise<Evaluation> {
   let [lossSum, correct, exact, tokens, rows] = [0, 0, 0, 0, 0];
@@ -39,7 +39,7 @@ export async function evaluateExamples(
     exact += sums.exact;
     rows += sums.rows;
     tokens += sums.counted;
-    answers.push(...(sums.answers ?? []));
+    for (const answer of sums.answers ?? []) answers.push(answer);
   }
   return {
     loss: lossSum / tokens,

@@ -9,8 +9,11 @@ async function main(runDir: string | undefined): Promise<number> {
     return 2;
   }
   try {
-    const { state } = await trainRun(runDir, { stop: stopOnSignals() });
-    return state.status === "finished" ? 0 : 1;
+    const { state, isAbandoned } = await trainRun(runDir, { signals: stopOnSignals() });
+    const code = state.status === "finished" ? 0 : 1;
+    // What it was preparing would keep the process, perhaps for ever.
+    if (isAbandoned) process.exit(code);
+    return code;
   } catch (error) {
     process.stderr.write(`${errorMessage(error)}\n`);
     return 2;

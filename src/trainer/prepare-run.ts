@@ -3,8 +3,8 @@ import path from "node:path";
 import { readdir } from "node:fs/promises";
 import { splitExamples } from "../data/batches.ts";
 import type { Dataset } from "../data/dataset.ts";
-import type { Example } from "../data/example.ts";
-import { type Tokenizer, loadTokenizer } from "../data/tokenizer.ts";
+import type { Examples } from "../data/example.ts";
+import { loadTokenizer } from "../data/tokenizer.ts";
 import { type BaseModel, openBaseModel, resolveBase } from "../models/base-model.ts";
 import { type ResolvedRecipe, layerChoice } from "../protocol/recipe.ts";
 import { InputError } from "../util/errors.ts";
@@ -14,7 +14,7 @@ import { openDevice } from "./device-check.ts";
 import { type SavingEngine, openTrainingEngine } from "./onnx-engine.ts";
 import type { ParameterRange } from "./optimizer.ts";
 import { parameterRanges } from "./parameter-ranges.ts";
-import { checkPrompts } from "./prompt-feeds.ts";
+import { checkPrompts, positionsFor } from "./prompt-feeds.ts";
 import { type TrainingPlan, planTraining } from "./training-plan.ts";
 
 export interface PreparedRun {
@@ -22,9 +22,9 @@ export interface PreparedRun {
   plan: TrainingPlan;
   /** What the optimizer does with each part of the engine's parameters. */
   ranges: readonly ParameterRange[];
-  train: readonly Example[];
+  train: Examples;
   /** Empty when there is nothing to evaluate on. */
-  evaluation: readonly Example[];
+  evaluation: Examples;
   /** Of the files that the run depends on; of a new run still under way when training begins. */
   hashing: Hashing;
 }
@@ -66,18 +66,37 @@ export async function prepareTraining(
   const { train, evaluation } = await loadData(recipe, base, log);
   const plan = planTraining(train, recipe);
   await phase("compiling the training step");
-  const { method, quantization, memory, seed, threads } = recipe;
+  const { quantization, memory, seed, threads } = recipe;
+  const method = withPositions(recipe.method, train, log);
   const { maxLength } = recipe.data;
   const device = await openDevice(recipe.device, { purpose: "training", log });
   const layers = layerChoice(recipe);
   const options = { method, layers, quantization, memory, seed, maxLength, threads, device, log };
   const engine = await openTrainingEngine({ ...options, baseDir, base });
-  if (engine.adapter?.type === "reft") checkPrompts(engine.adapter, train, recipe.data.train);
+  if (engine.adapter?.type === "reft") {
+    const isAuto = method !== recipe.method;
+    checkPrompts(isAuto ? LEAST_POSITIONS : engine.adapter.positions, train, recipe.data.train);
+  }
   const before = recipe.usedDevice?.name;
   if (before !== undefined && before !== engine.device.name) {
     log(`this run began on ${before} and goes on on ${engine.device.name}: the last digits differ`);
   }
   return { engine, plan, ranges: parameterRanges(engine.trainables, recipe), train, evaluation };
+}
+
+/** A prompt of fewer than two tokens can't be edited at all. */
+const LEAST_POSITIONS = { first: 1, last: 1 };
+
+/** Positions that the data decide, decided. */
+function withPositions(
+  method: ResolvedRecipe["method"],
+  train: Examples,
+  log: (line: string) => void,
+): ResolvedRecipe["method"] {
+  if (!("positions" in method) || method.positions !== "auto") return method;
+  const positions = positionsFor(train);
+  log(`interventions at ${positions} of each prompt, or as many as it has room for`);
+  return { ...method, positions };
 }
 
 function isFromScratch({ method }: ResolvedRecipe): boolean {
@@ -113,11 +132,12 @@ async function loadData(
   { data, objective, seed }: ResolvedRecipe,
   base: BaseModel,
   log: (line: string) => void,
-): Promise<{ train: readonly Example[]; evaluation: readonly Example[] }> {
+): Promise<{ train: Examples; evaluation: Examples }> {
   const tokenizer = await loadTokenizer(base.dir);
-  checkTokenizer(tokenizer, base.architecture.vocabSize, base.dir);
+  const { vocabSize } = base.architecture;
+  const labels = base.classifier?.labels ?? [];
   const load = (file: string): Promise<Pick<Dataset, "examples">> =>
-    loadRows(file, { tokenizer, objective, data, labels: base.classifier?.labels ?? [], log });
+    loadRows(file, { tokenizer, vocabSize, objective, data, labels, log });
   const { examples } = await load(data.train);
   if (data.eval !== undefined) {
     return { train: examples, evaluation: (await load(data.eval)).examples };
@@ -131,11 +151,4 @@ async function loadData(
   const split = splitExamples(examples, { share: data.evalSplit, seed });
   log(`held out ${split.evaluation.length} of ${examples.length} rows for evaluation`);
   return split;
-}
-
-function checkTokenizer({ vocabSize }: Tokenizer, ofModel: number, baseDir: string): void {
-  if (vocabSize <= ofModel) return;
-  throw new InputError(
-    `${path.join(baseDir, "tokenizer.json")} has ids up to ${vocabSize - 1}, but the model's vocab_size is ${ofModel}: they do not belong together`,
-  );
 }

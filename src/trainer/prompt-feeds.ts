@@ -1,7 +1,7 @@
 /** Where in the flat sequence the prompts' first and last tokens stand, for interventions on them. */
 import { interventionPositions } from "../weights/reft/positions.ts";
 import type { ReftAdapter, ReftEnd } from "../adapters/reft.ts";
-import type { Example } from "../data/example.ts";
+import type { Example, Examples } from "../data/example.ts";
 import { InputError } from "../util/errors.ts";
 import type { Feed } from "./ort-session.ts";
 
@@ -42,24 +42,42 @@ export function promptFeeds(
   return { feeds, sizes };
 }
 
+/** As pyreft's examples for instructions have it. */
+const USUAL_POSITIONS = 7;
+
 /**
+ * What `positions: "auto"` comes to on these rows: "f5+l5" where half of the prompts have at most 11
+ * tokens. Shorter ones take what they have, as pyreft's do.
+ */
+export function positionsFor(rows: Examples): string {
+  const lengths = Int32Array.from(rows, promptLength).sort();
+  const median = lengths[Math.floor(lengths.length / 2)] ?? 0;
+  const count = Math.max(1, Math.min(USUAL_POSITIONS, Math.floor(median / 2)));
+  return `f${count}+l${count}`;
+}
+
+/**
+ * @param positions that every prompt must have room for
  * @param file that the rows are from, for messages
  * @throws InputError for a row whose prompt is shorter than the positions ask for
  */
 export function checkPrompts(
-  { positions: { first, last } }: ReftAdapter,
-  rows: readonly Example[],
+  { first, last }: ReftAdapter["positions"],
+  rows: Examples,
   file: string,
 ): void {
-  const [shortest] = rows.toSorted((a, b) => promptLength(a) - promptLength(b));
-  if (!shortest || promptLength(shortest) >= Math.max(first + last, 2 * first, 2 * last)) return;
-  const found = promptLength(shortest);
+  let [found, line] = [Infinity, 0];
+  for (const example of rows) {
+    const length = promptLength(example);
+    if (length < found) [found, line] = [length, example.line];
+  }
+  if (found >= Math.max(first + last, 2 * first, 2 * last)) return;
   const half = Math.floor(found / 2);
   const remedy =
     half === 0
       ? "representation fine-tuning edits prompts: rows need one"
-      : `shorten method.positions to f${half}+l${half} or less`;
+      : `shorten method.positions to f${half}+l${half} or less, or set it to "auto"`;
   throw new InputError(
-    `${file}:${shortest.line}: its prompt has ${found} tokens, but method.positions take ${first} at its start and ${last} at its end, at most half of it each; ${remedy}`,
+    `${file}:${line}: its prompt has ${found} tokens, but method.positions take ${first} at its start and ${last} at its end, at most half of it each; ${remedy}`,
   );
 }

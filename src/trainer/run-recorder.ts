@@ -4,8 +4,10 @@ import path from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import { type ResolvedRecipe, resolvedRecipeSchema } from "../protocol/recipe.ts";
 import { type Metric, RUN_FILES, type RunState, runStateSchema } from "../protocol/run-folder.ts";
-import { InputError, hasCode } from "../util/errors.ts";
-import { LogWriter, StateWriter, livingOwner, readChecked, takenOver } from "./state-writer.ts";
+import { removeLeftovers } from "../run-folder/leftovers.ts";
+import { InputError, errorMessage, hasCode } from "../util/errors.ts";
+import { parseJson } from "../util/json.ts";
+import { LogWriter, StateWriter, readChecked, takeFolder } from "./state-writer.ts";
 
 const WHAT = "a run folder";
 
@@ -26,22 +28,32 @@ export class RunRecorder {
   }
 
   /**
-   * Takes the run over for this process.
+   * Takes the run over for this process, and puts its folder in order.
+   * @param recipe of the run: what is known of it when its state can't be read
    * @throws InputError when another process trains it or when it has finished
    */
-  static async open(runDir: string): Promise<RunRecorder> {
+  static async open(runDir: string, recipe: ResolvedRecipe): Promise<RunRecorder> {
     const file = path.join(runDir, RUN_FILES.state);
-    const state = await readChecked(file, runStateSchema, WHAT);
-    if (state.status === "finished") {
-      throw new InputError(`${runDir}: this run has finished; start a new one from its recipe`);
-    }
-    const owner = await livingOwner(state);
-    if (owner) {
-      throw new InputError(`${runDir}: process ${owner.pid} is training this run already`);
-    }
-    const writer = new StateWriter<RunState>(file, await takenOver(state));
+    const notes = new Set<string>();
+    const taken = await takeFolder<RunState>(runDir, {
+      busy: "is training this run already",
+      read: async () => {
+        // It says how far the run was, which its checkpoints say too.
+        const state = await readChecked(file, runStateSchema, WHAT).catch((error: unknown) => {
+          notes.add(`${errorMessage(error)}: goes on by the checkpoints alone`);
+          return newState(recipe);
+        });
+        if (state.status === "finished") {
+          throw new InputError(`${runDir}: this run has finished; start a new one from its recipe`);
+        }
+        return state;
+      },
+    });
+    const writer = new StateWriter<RunState>(file, taken);
     await writer.write();
-    return new RunRecorder(runDir, writer);
+    const recorder = new RunRecorder(runDir, writer);
+    for (const line of [...notes, ...(await removeLeftovers(runDir))]) await recorder.log(line);
+    return recorder;
   }
 
   get state(): Readonly<RunState> {
@@ -53,9 +65,24 @@ export class RunRecorder {
     return this.#state.update(change);
   }
 
-  /** The last word: stops the heartbeat and writes the state as it is. */
+  /** The last word: stops the heartbeat, writes the state, and lets go of the run. */
   close(change: Partial<RunState>): Promise<void> {
     return this.#state.close(change);
+  }
+
+  /** The same, without another turn of the loop. */
+  closeNow(change: Partial<RunState>): void {
+    this.#state.closeNow(change);
+  }
+
+  /** Aborted when the run's folder is no longer this process's. */
+  get lost(): AbortSignal {
+    return this.#state.lost;
+  }
+
+  /** @throws InputError when the run's folder was removed or taken over */
+  checkHeld(): Promise<void> {
+    return this.#state.checkHeld();
   }
 
   async metric(metric: Metric): Promise<void> {
@@ -79,9 +106,13 @@ export class RunRecorder {
   }
 }
 
+function newState({ source }: ResolvedRecipe): RunState {
+  return { status: "queued", step: 0, createdAt: source.createdAt };
+}
+
 function isUpTo(line: string, step: number): boolean {
   try {
-    const metric: unknown = JSON.parse(line);
+    const metric = parseJson(line, RUN_FILES.metrics);
     return (
       typeof metric === "object" &&
       metric !== null &&

@@ -1,6 +1,6 @@
 /** Where each trained tensor starts: in the checkpoint, drawn, or made from the base's own weights. */
 import type { Adapter } from "../adapters/adapter.ts";
-import { loadTokenizer } from "../data/tokenizer.ts";
+import { checkInVocabulary, loadTokenizer } from "../data/tokenizer.ts";
 import { type ReftKind, orthonormaliseColumns } from "../adapters/reft.ts";
 import { elementCount } from "../graph/dim.ts";
 import type { NamedShape } from "../graph/causal-lm.ts";
@@ -12,7 +12,7 @@ import { type TensorInfo, readTensor } from "../weights/safetensors.ts";
 import type { Trainable } from "./engine.ts";
 import { startName } from "./ort-graphs.ts";
 import { principalFactors } from "./pissa.ts";
-import { embeddingWidth } from "./tuning-of.ts";
+import { embeddingTensor, embeddingWidth } from "./tuning-of.ts";
 import { initialValues, normalSource, uniformSource } from "./initial-values.ts";
 
 /** A tensor of the base that is trained itself. */
@@ -87,7 +87,11 @@ async function startOfAdapter(
 ): Promise<Float32Array> {
   const { initializerRange } = base.architecture;
   const [, module] = /^base_model\.model\.(.+)\.lora_magnitude_vector$/u.exec(tensor.name) ?? [];
-  if (module !== undefined) return rowNorms(storedWeight(base, `${module}.weight`));
+  if (module !== undefined) {
+    const weight = storedWeight(base, `${module}.weight`);
+    const isTable = `${module}.weight` === embeddingTensor(base.architecture).name;
+    return isTable ? columnNorms(weight) : rowNorms(weight);
+  }
   if (method.type === "prompt-tuning") return startOfPrompt(tensor, base, { seed, method });
   if (isReft(method)) {
     return startOfIntervention(tensor, {
@@ -141,6 +145,15 @@ async function rowNorms(weight: TensorInfo): Promise<Float32Array> {
   });
 }
 
+/** ‖E[:,c]‖₂: of embeddings PEFT takes the lengths of columns. */
+async function columnNorms(weight: TensorInfo): Promise<Float32Array> {
+  const values = await readTensor(weight);
+  const [, columns = 0] = weight.shape;
+  const sums = new Float64Array(columns);
+  values.forEach((value, i) => (sums[i % columns] = (sums[i % columns] ?? 0) + value * value));
+  return Float32Array.from(sums, Math.sqrt);
+}
+
 /** @throws InputError when a text to start from has no token */
 async function startOfPrompt(
   { name, shape }: NamedShape,
@@ -161,7 +174,7 @@ async function startOfPrompt(
   }
   const ids =
     method.init === "text"
-      ? (await loadTokenizer(base.dir)).encode(method.initText ?? "")
+      ? await idsOfText(method.initText ?? "", base)
       : Array.from({ length: tokens }, () => Math.floor(uniform() * vocabSize));
   if (ids.length === 0) throw new InputError("method.initText has no token");
   const start = new Float32Array(tokens * width);
@@ -170,4 +183,12 @@ async function startOfPrompt(
     start.set(table.subarray(id * width, (id + 1) * width), token * width);
   }
   return start;
+}
+
+async function idsOfText(text: string, base: BaseModel): Promise<readonly number[]> {
+  const tokenizer = await loadTokenizer(base.dir);
+  const ids = await tokenizer.encode(text);
+  const { vocabSize } = base.architecture;
+  checkInVocabulary(ids, { vocabSize, tokenizer, place: "method.initText" });
+  return ids;
 }

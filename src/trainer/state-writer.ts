@@ -2,20 +2,29 @@
  * What a detached process tells of itself: state.json by rename, with a heartbeat, and log.txt. A
  * training run and an interpolation sweep are both told so.
  */
-import { appendFile, readFile } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { appendFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type * as z from "zod";
 import writeFileAtomic from "write-file-atomic";
 import {
   HEARTBEAT_INTERVAL_MS,
-  LIVE_STATUSES,
   type ProcessIdentity,
+  RUN_FILES,
   type RunStatus,
 } from "../protocol/run-folder.ts";
+import { hasLivingProcess } from "../run-folder/liveness.ts";
+import { type Holder, Lock } from "../run-folder/lock.ts";
 import { InputError, errorMessage, hasCode } from "../util/errors.ts";
-import { currentProcessIdentity, isProcessAlive } from "../util/process-identity.ts";
+import { checkJson, parseJson, readJsonIfThere } from "../util/json.ts";
+import { currentProcessIdentity } from "../util/process-identity.ts";
 
 /** At most this often, so that a fast run does not spend its time on it. */
 const STATE_INTERVAL_MS = 250;
+const TIDY_LIMIT_MS = 3_000;
+const TIDY_LOOK_MS = 50;
 
 interface ProcessState {
   status: Exclude<RunStatus, "interrupted">;
@@ -29,30 +38,69 @@ interface ProcessState {
 
 /** @throws InputError naming file and key; @param what the folder should be: "a run folder" */
 export async function readChecked<T>(file: string, schema: z.ZodType<T>, what: string): Promise<T> {
-  const parsed = schema.safeParse(await readJson(file, what));
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw new InputError(`${file}: ${issue?.path.join(".")}: ${issue?.message}`);
+  const json = await readJsonIfThere(file);
+  if (!json) throw new InputError(`${file} does not exist: not ${what}`);
+  return checkJson(json.value, schema, file);
 }
 
-async function readJson(file: string, what: string): Promise<unknown> {
+/** What this process alone may write to, from now on. */
+interface Taken<S> {
+  state: S;
+  lock: Lock;
+}
+
+/**
+ * Takes a folder over for this process: the lock first, then what its state says.
+ * @param options.busy the message's end, e.g. "is training this run already"
+ * @throws InputError when another process works on it, or when it can't be read
+ */
+export async function takeFolder<S extends ProcessState>(
+  dir: string,
+  { read, busy }: { read: () => Promise<S>; busy: string },
+): Promise<Taken<S>> {
+  const lock = await takeLock(dir, read);
+  if (!(lock instanceof Lock)) throw new InputError(`${dir}: ${describeHolder(lock)} ${busy}`);
   try {
-    return JSON.parse(await readFile(file, "utf8"));
+    const state = await read();
+    // Other programs that write run folders take no lock.
+    if (await hasLivingProcess(state)) {
+      const silentMs = Date.now() - Date.parse(state.heartbeatAt ?? "");
+      const holder = { process: state.process, silentMs };
+      throw new InputError(`${dir}: ${describeHolder(holder)} ${busy}`);
+    }
+    return { state: await takenOver(state), lock };
   } catch (error) {
-    if (hasCode(error, "ENOENT")) throw new InputError(`${file} does not exist: not ${what}`);
-    throw new InputError(`${file}: ${errorMessage(error)}`, { cause: error });
+    await lock.release();
+    throw error;
   }
 }
 
-/** The process that works on it and still lives, if there is one. */
-export async function livingOwner(state: ProcessState): Promise<ProcessIdentity | undefined> {
-  const { process: owner, status } = state;
-  const isLive = owner && LIVE_STATUSES.includes(status) && (await isProcessAlive(owner));
-  return isLive ? owner : undefined;
+/** A window that tidies up after a killed process has the lock for a moment, and the state then names no live one. */
+async function takeLock<S extends ProcessState>(
+  dir: string,
+  read: () => Promise<S>,
+): Promise<Lock | Holder> {
+  const deadline = performance.now() + TIDY_LIMIT_MS;
+  for (;;) {
+    const lock = await Lock.take(path.join(dir, RUN_FILES.lock)).catch((error: unknown) => {
+      if (hasCode(error, "ENOENT")) throw new InputError(`${dir} does not exist`);
+      throw error;
+    });
+    if (lock instanceof Lock || performance.now() > deadline) return lock;
+    if (await hasLivingProcess(await read())) return lock;
+    await sleep(TIDY_LOOK_MS);
+  }
+}
+
+function describeHolder({ process: owner, silentMs }: Holder): string {
+  if (owner === undefined) return "another process";
+  if (owner.hostname === hostname()) return `process ${owner.pid}`;
+  const seconds = Math.round(silentMs / 1000);
+  return `process ${owner.pid} of ${owner.hostname} (last heard of ${seconds} s ago)`;
 }
 
 /** A state of last time, as this process begins with it. */
-export async function takenOver<S extends ProcessState>(state: S): Promise<S> {
+async function takenOver<S extends ProcessState>(state: S): Promise<S> {
   const { message: _, endedAt: __, phase: ___, ...kept } = state;
   return {
     ...kept,
@@ -62,15 +110,21 @@ export async function takenOver<S extends ProcessState>(state: S): Promise<S> {
   } as S;
 }
 
+/** Writes only as long as the folder is this process's: a folder that was removed does not come back. */
 export class StateWriter<S extends ProcessState> {
   readonly #file: string;
+  readonly #lock: Lock;
+  readonly #lost = new AbortController();
   #state: S;
   readonly #heartbeat: NodeJS.Timeout;
   #writing: Promise<void> = Promise.resolve();
   #writtenAt = 0;
+  #hasEnded = false;
+  #isClosed = false;
 
-  constructor(file: string, state: S) {
+  constructor(file: string, { state, lock }: Taken<S>) {
     this.#file = file;
+    this.#lock = lock;
     this.#state = state;
     this.#heartbeat = setInterval(() => void this.write(), HEARTBEAT_INTERVAL_MS);
     this.#heartbeat.unref();
@@ -80,32 +134,71 @@ export class StateWriter<S extends ProcessState> {
     return this.#state;
   }
 
+  /** Aborted when the folder was removed, or taken by another process that held this one for dead. */
+  get lost(): AbortSignal {
+    return this.#lost.signal;
+  }
+
+  /** @throws InputError when the folder is no longer this process's: nothing may be written there */
+  async checkHeld(): Promise<void> {
+    if (!(await this.#lock.isHeld())) this.#lost.abort();
+    if (!this.#lost.signal.aborted) return;
+    throw new InputError(
+      `${path.dirname(this.#file)} was removed, or taken by another process, while this one worked on it; nothing more was saved`,
+    );
+  }
+
   /** @param change fields to set; `undefined` removes one */
   async update(change: { [Key in keyof S]?: S[Key] | undefined }): Promise<void> {
+    // A request to stop that comes while the last word is written.
+    if (this.#hasEnded) return;
     const isNewStatus = change.status !== undefined && change.status !== this.#state.status;
-    this.#state = JSON.parse(JSON.stringify({ ...this.#state, ...change })) as S;
+    this.#state = parseJson(JSON.stringify({ ...this.#state, ...change }), this.#file) as S;
     const isDue = performance.now() - this.#writtenAt >= STATE_INTERVAL_MS;
     if (isNewStatus || change.phase !== undefined || isDue) await this.write();
   }
 
-  /** The last word: stops the heartbeat and writes the state as it is. */
+  /** The last word: stops the heartbeat, writes the state as it is, and lets go of the folder. */
   async close(change: Partial<S>): Promise<void> {
     clearInterval(this.#heartbeat);
+    this.#end(change);
+    await this.write();
+    this.#isClosed = true;
+    await this.#lock.release();
+  }
+
+  /** The same for a process that has no time for another turn of its loop. */
+  closeNow(change: Partial<S>): void {
+    if (this.#isClosed || this.#lost.signal.aborted) return;
+    clearInterval(this.#heartbeat);
+    this.#end(change);
+    this.#isClosed = true;
+    writeFileAtomic.sync(this.#file, JSON.stringify(this.#state, null, 2));
+    rmSync(this.#lock.file, { force: true });
+  }
+
+  #end(change: Partial<S>): void {
+    this.#hasEnded = true;
     const { phase: _, ...kept } = this.#state;
     this.#state = { ...kept, ...change, endedAt: new Date().toISOString() } as S;
-    await this.write();
   }
 
   write(): Promise<void> {
     this.#writtenAt = performance.now();
-    const state: S = { ...this.#state, heartbeatAt: new Date().toISOString() };
     // One after the other, and a failure (a full disk) is no reason to stop working: the heartbeat tries again.
     this.#writing = this.#writing
-      .then(() => writeFileAtomic(this.#file, JSON.stringify(state, null, 2)))
+      .then(() => this.#writeHeld())
       .catch((error: unknown) => {
         process.stderr.write(`${this.#file}: ${errorMessage(error)}\n`);
       });
     return this.#writing;
+  }
+
+  async #writeHeld(): Promise<void> {
+    if (this.#isClosed || this.#lost.signal.aborted) return;
+    if (!(await this.#lock.beat())) return this.#lost.abort();
+    const state: S = { ...this.#state, heartbeatAt: new Date().toISOString() };
+    await writeFileAtomic(this.#file, JSON.stringify(state, null, 2));
   }
 }
 

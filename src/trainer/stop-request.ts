@@ -1,29 +1,72 @@
 /** Ways to ask a run, or a sweep, to end early: control.json, or a signal from the terminal or the scheduler. */
-import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { RUN_FILES, controlSchema } from "../protocol/run-folder.ts";
+import { readJson } from "../util/json.ts";
+
+const CONTROL_INTERVAL_MS = 500;
 
 /** Whether control.json asks to stop. A missing or half-readable file asks for nothing. */
 export async function isStopRequested(dir: string): Promise<boolean> {
   try {
-    const text = await readFile(path.join(dir, RUN_FILES.control), "utf8");
-    return controlSchema.parse(JSON.parse(text)).request === "stop";
+    const control = await readJson(path.join(dir, RUN_FILES.control));
+    return controlSchema.parse(control).request === "stop";
   } catch {
     return false;
   }
 }
 
+export interface StopSignals {
+  /** Aborted at the first SIGINT, SIGTERM or SIGHUP: it asks for an orderly end. */
+  stop: AbortSignal;
+  /** Aborted at the second one. The process ends when its listeners, which must not wait, are through. */
+  atOnce: AbortSignal;
+}
+
 /**
- * The first SIGINT, SIGTERM or SIGHUP asks for an orderly end; a second one ends the process as
- * if nobody listened.
+ * The listener stays when the first signal has come: libraries that tidy up at a signal
+ * (write-file-atomic's) end the process where they find that nobody else listens.
  */
-export function stopOnSignals(): AbortSignal {
-  const controller = new AbortController();
+export function stopOnSignals(): StopSignals {
+  const [stop, atOnce] = [new AbortController(), new AbortController()];
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-  const stop = (): void => {
-    for (const signal of signals) process.removeListener(signal, stop);
-    controller.abort();
+  const listen = (signal: NodeJS.Signals): void => {
+    if (!stop.signal.aborted) return stop.abort();
+    atOnce.abort();
+    for (const each of signals) process.removeAllListeners(each);
+    process.kill(process.pid, signal);
   };
-  for (const signal of signals) process.on(signal, stop);
-  return controller.signal;
+  for (const signal of signals) process.on(signal, listen);
+  return { stop: stop.signal, atOnce: atOnce.signal };
+}
+
+/** Aborts at a signal of the terminal or when control.json asks for it. */
+export function watchStopRequests(
+  dir: string,
+  stop: AbortSignal,
+): { signal: AbortSignal; dispose: () => void } {
+  const controller = new AbortController();
+  const abort = (): void => controller.abort();
+  stop.addEventListener("abort", abort);
+  if (stop.aborted) abort();
+  const timer = setInterval(() => {
+    void isStopRequested(dir).then((isAsked) => (isAsked ? abort() : undefined));
+  }, CONTROL_INTERVAL_MS);
+  const dispose = (): void => {
+    clearInterval(timer);
+    stop.removeEventListener("abort", abort);
+  };
+  return { signal: controller.signal, dispose };
+}
+
+/** What `whenAborted` rejects with. */
+export class StoppedError extends Error {
+  override readonly name = "StoppedError";
+}
+
+export function whenAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const fail = (): void => reject(new StoppedError("stopped"));
+    if (signal.aborted) fail();
+    else signal.addEventListener("abort", fail, { once: true });
+  });
 }

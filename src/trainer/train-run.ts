@@ -1,5 +1,4 @@
 /** A run from its folder to its end: prepare or restore, train, write the result, say how it went. */
-import { readdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { env } from "onnxruntime-node";
 import writeFileAtomic from "write-file-atomic";
@@ -16,6 +15,7 @@ import {
   pruneCheckpoints,
   hasCheckpoint,
   readCheckpointWeights,
+  recipeHashes,
   restoreNewest,
   writeCheckpoint,
 } from "./checkpoint.ts";
@@ -26,12 +26,18 @@ import { budgetLines } from "./budget-text.ts";
 import { initAdamW } from "./optimizer.ts";
 import { type PreparedRun, prepareRun } from "./prepare-run.ts";
 import { RunRecorder, readRunRecipe } from "./run-recorder.ts";
-import { isStopRequested } from "./stop-request.ts";
+import {
+  StoppedError,
+  type StopSignals,
+  isStopRequested,
+  watchStopRequests,
+  whenAborted,
+} from "./stop-request.ts";
 import { type LoopEnd, TrainingLoop } from "./training-loop.ts";
 
 export interface TrainRunOptions {
-  /** Aborted: finish the step, save, and end. */
-  stop: AbortSignal;
+  /** The first: finish the step, save, and end. The second: say so and end. */
+  signals: StopSignals;
   onMetric?: (metric: Metric, state: Readonly<RunState>) => void;
   onPhase?: (phase: string) => void;
   /** Something to know that is no failure: the device that was wished is not used. */
@@ -45,6 +51,8 @@ export interface TrainOutcome {
   result?: string;
   /** It failed before its first step over what it was given: data, base model, recipe. */
   refused: boolean;
+  /** It was stopped while it prepared, and what it was doing still goes on in this process. */
+  isAbandoned: boolean;
 }
 
 /**
@@ -53,26 +61,53 @@ export interface TrainOutcome {
  */
 export async function trainRun(runDir: string, options: TrainRunOptions): Promise<TrainOutcome> {
   const recipe = await readRunRecipe(runDir);
-  const recorder = await RunRecorder.open(runDir);
-  const training = new RunTraining(runDir, recipe, recorder, options);
+  const recorder = await RunRecorder.open(runDir, recipe);
+  const { stop, atOnce } = options.signals;
+  const requests = watchStopRequests(runDir, stop);
+  requests.signal.addEventListener("abort", () => void recorder.update({ status: "stopping" }));
+  atOnce.addEventListener("abort", () => {
+    recorder.closeNow({ status: "stopped", message: "ended at once, without saving" });
+  });
+  const training = new RunTraining(recipe, {
+    dir: runDir,
+    recorder,
+    options,
+    stopped: requests.signal,
+  });
+  try {
+    return await outcomeOf(training, recorder);
+  } finally {
+    requests.dispose();
+    await training.dispose();
+  }
+}
+
+async function outcomeOf(training: RunTraining, recorder: RunRecorder): Promise<TrainOutcome> {
   try {
     const { end, result } = await training.train();
     await recorder.log(`${end} at step ${recorder.state.step}; wrote ${result}`);
     const status = end === "stopped" ? "stopped" : "finished";
-    await recorder.close({
-      status,
-      ...(end === "stopped early" ? { message: stoppedEarly(recipe) } : {}),
-    });
-    return { state: recorder.state, result, refused: false };
+    const notes = [...(end === "stopped early" ? [training.stoppedEarly] : []), ...training.notes];
+    await recorder.checkHeld();
+    await recorder.close({ status, ...(notes.length > 0 ? { message: notes.join("; ") } : {}) });
+    return { state: recorder.state, result, refused: false, isAbandoned: false };
   } catch (error) {
-    const message = describeFailure(error);
-    const detail = error instanceof InputError ? message : String((error as Error).stack ?? error);
+    if (error instanceof StoppedError && !recorder.lost.aborted) {
+      const message = `stopped before its first step, while ${recorder.state.phase ?? "starting"}`;
+      await recorder.log(message);
+      await recorder.close({ status: "stopped", message });
+      return { state: recorder.state, refused: false, isAbandoned: true };
+    }
+    const cause = await recorder.checkHeld().then(
+      () => error,
+      (lost: unknown) => lost,
+    );
+    const message = describeFailure(cause);
+    const detail = cause instanceof InputError ? message : String((cause as Error).stack ?? cause);
     await recorder.log(`failed: ${detail}`).catch(() => {});
     await recorder.close({ status: "failed", message });
-    const refused = error instanceof InputError && !training.hasBegun;
-    return { state: recorder.state, refused };
-  } finally {
-    await training.dispose();
+    const refused = cause instanceof InputError && !training.hasBegun && cause === error;
+    return { state: recorder.state, refused, isAbandoned: error instanceof StoppedError };
   }
 }
 
@@ -81,10 +116,6 @@ const BEST_BY = {
   accuracy: "evaluation accuracy",
   macroF1: "macro-F1",
 } as const;
-
-function stoppedEarly({ bestBy }: ResolvedRecipe): string {
-  return `stopped early: the ${BEST_BY[bestBy]} no longer improved`;
-}
 
 function describeFailure(error: unknown): string {
   if (isDiskFull(error) && !(error instanceof InputError)) {
@@ -98,6 +129,9 @@ class RunTraining {
   readonly #recipe: ResolvedRecipe;
   readonly #recorder: RunRecorder;
   readonly #options: TrainRunOptions;
+  readonly #stopped: AbortSignal;
+  /** What whoever looks at the run when it has ended should know. */
+  readonly notes: string[] = [];
   #prepared: PreparedRun | undefined;
   #hashesRecorded: Promise<void> = Promise.resolve();
   #hasBegun = false;
@@ -105,46 +139,53 @@ class RunTraining {
   #firstStepEndedAt = 0;
 
   constructor(
-    dir: string,
     recipe: ResolvedRecipe,
-    recorder: RunRecorder,
-    options: TrainRunOptions,
+    run: {
+      dir: string;
+      recorder: RunRecorder;
+      options: TrainRunOptions;
+      /** By a signal or by control.json. */
+      stopped: AbortSignal;
+    },
   ) {
-    this.#dir = dir;
+    this.#dir = run.dir;
     this.#recipe = recipe;
-    this.#recorder = recorder;
-    this.#options = options;
+    this.#recorder = run.recorder;
+    this.#options = run.options;
+    this.#stopped = run.stopped;
+  }
+
+  get stoppedEarly(): string {
+    return `stopped early: the ${BEST_BY[this.#recipe.bestBy]} no longer improved`;
   }
 
   async train(): Promise<{ end: LoopEnd; result: string }> {
     const recorder = this.#recorder;
     const log = (line: string): void => void recorder.log(line).catch(() => {});
-    await removeLeftovers(this.#checkpoints);
-    const prepared = await prepareRun(this.#recipe, {
-      phase: async (phase) => {
-        this.#options.onPhase?.(phase);
-        await recorder.update({ phase });
-      },
-      log,
-    });
+    const phase = async (now: string): Promise<void> => {
+      this.#options.onPhase?.(now);
+      await recorder.update({ phase: now });
+    };
+    // Nothing is lost when it ends here, so that it need not wait for what is under way.
+    const ended = Promise.race([whenAborted(this.#stopped), whenAborted(recorder.lost)]);
+    ended.catch(() => {});
+    const prepared = await Promise.race([prepareRun(this.#recipe, { phase, log }), ended]);
     this.#prepared = prepared;
     await this.#recordInputs(prepared);
     const { engine, plan } = prepared;
     const optimizer = initAdamW(engine.parameters.length);
     const trained: Trained = { parameters: engine.parameters, optimizer };
-    const baseFeatures = await this.#beforeFirstStep(prepared, log);
+    const baseFeatures = await Promise.race([this.#beforeFirstStep(prepared, log), ended]);
     const restored = await restoreNewest(this.#checkpoints, engine.trainables, {
       into: trained,
       log,
     });
     await recorder.cutMetrics(restored?.step ?? -1);
     log(restored ? `goes on from step ${restored.step}` : `${plan.totalSteps} steps to go`);
-    const progress: Progress = restored ?? {
-      step: 0,
-      tokens: 0,
-      elapsedMs: 0,
-      evaluationsSinceBest: 0,
-    };
+    const recipe = recipeHashes(this.#recipe);
+    if (restored?.recipe) this.#tellEdits(restored.recipe, recipe);
+    const start = { step: 0, tokens: 0, elapsedMs: 0, evaluationsSinceBest: 0 };
+    const progress: Progress = { ...start, ...restored, recipe };
     await recorder.update({
       status: "running",
       phase: undefined,
@@ -196,6 +237,17 @@ class RunTraining {
     await this.#recorder.update({ phase: "probing the head" });
     await probeHead(engine, train, { probe, seed, log, isStopped: () => this.#shouldStop() });
     return features;
+  }
+
+  #tellEdits(before: Record<string, string>, now: Record<string, string>): void {
+    const keys = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter(
+      (key) => before[key] !== now[key],
+    );
+    if (keys.length === 0) return;
+    const note = `recipe.json was edited since its last checkpoint (${keys.join(", ")}): it goes on by what is written now`;
+    this.notes.push(note);
+    this.#options.onNote?.(note);
+    this.#recorder.log(note).catch(() => {});
   }
 
   #writeEvaluation(evaluation: ClassifierEvaluation): Promise<void> {
@@ -264,7 +316,8 @@ class RunTraining {
   }
 
   async #shouldStop(): Promise<boolean> {
-    const isStopping = this.#options.stop.aborted || (await isStopRequested(this.#dir));
+    await this.#recorder.checkHeld();
+    const isStopping = this.#stopped.aborted || (await isStopRequested(this.#dir));
     if (isStopping) await this.#recorder.update({ status: "stopping" });
     return isStopping;
   }
@@ -273,6 +326,7 @@ class RunTraining {
     if (!this.#prepared) throw new Error("internal: saved before it was prepared");
     // A checkpoint is resumed only under the hashes of what it was made from.
     await this.#hashesRecorded;
+    await this.#recorder.checkHeld();
     const { engine } = this.#prepared;
     const baseModel = this.#recipe.base;
     await writeCheckpoint(this.#checkpoints, engine, { optimizer, progress, baseModel });
@@ -290,6 +344,7 @@ class RunTraining {
     const isAdapter = !trainsBase(this.#recipe.method);
     const dir = path.join(this.#dir, isAdapter ? RUN_FILES.adapter : RUN_FILES.model);
     const parameters = (await this.#bestParameters(progress)) ?? engine.parameters;
+    await this.#recorder.checkHeld();
     await engine.saveResult(dir, parameters, { baseModel: this.#recipe.base });
     return dir;
   }
@@ -314,7 +369,11 @@ class RunTraining {
       );
       return parameters;
     } catch (error) {
-      await this.#recorder.log(`keeping the last weights, not the best: ${errorMessage(error)}`);
+      const note = `the best weights, of step ${best.step}, can't be used (${errorMessage(error)}): the last ones were kept`;
+      this.notes.push(note);
+      this.#options.onNote?.(note);
+      await this.#recorder.log(note);
+      await this.#recorder.update({ bestStep: undefined, bestEvalLoss: undefined });
       return undefined;
     }
   }
@@ -338,12 +397,4 @@ function stateOf(
 
 function accuracyOf(evaluation: ClassifierEvaluation): number | undefined {
   return "accuracy" in evaluation ? evaluation.accuracy : undefined;
-}
-
-/** What a process killed while writing left behind. */
-async function removeLeftovers(checkpoints: string): Promise<void> {
-  const names = await readdir(checkpoints).catch(() => []);
-  for (const name of names.filter((each) => /\.(tmp|old)$/u.test(each))) {
-    await rm(path.join(checkpoints, name), { recursive: true, force: true });
-  }
 }

@@ -1,6 +1,6 @@
 /** Which rows each optimizer step sees: a pure function of recipe and data, so that a run resumes anywhere. */
 import { type BatchOptions, countBatches, epochBatches } from "../data/batches.ts";
-import type { Example } from "../data/example.ts";
+import type { Example, Examples } from "../data/example.ts";
 import type { Recipe } from "../protocol/recipe.ts";
 
 export interface TrainingPlan {
@@ -18,7 +18,7 @@ export interface PlanOptions extends Pick<Recipe, "batchSize" | "accumulate" | "
 }
 
 /** The last step of an epoch takes what is left, as transformers' Trainer does. */
-export function planTraining(examples: readonly Example[], options: PlanOptions): TrainingPlan {
+export function planTraining(examples: Examples, options: PlanOptions): TrainingPlan {
   const { batchSize, accumulate, epochs, maxSteps = Infinity, seed, data } = options;
   const { packing, maxLength } = data;
   const batching: BatchOptions = { packing, batchSize, maxLength, seed };
@@ -41,7 +41,7 @@ export function planTraining(examples: readonly Example[], options: PlanOptions)
       const first = (step - start) * accumulate;
       return cached.batches
         .slice(first, first + accumulate)
-        .map((rows) => rows.flatMap((row) => examples[row] ?? []));
+        .map((rows) => rows.flatMap((row) => examples.at(row) ?? []));
     },
   };
 }

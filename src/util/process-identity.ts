@@ -1,6 +1,9 @@
-/** Tells one process from another that was given the same pid later: by when it started. */
+/**
+ * Tells one process from another that was given the same pid later, by when it started; and whether
+ * its pid means anything here at all: containers of one machine count their own.
+ */
 import { execFile } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { readFile, readlink } from "node:fs/promises";
 import { hostname } from "node:os";
 import { promisify } from "node:util";
 
@@ -8,6 +11,8 @@ interface ProcessIdentity {
   pid: number;
   startedAt: string;
   hostname: string;
+  /** Opaque string that is equal exactly where pids mean the same. Missing: the host's name says it. */
+  pidSpace?: string | undefined;
 }
 
 const run = promisify(execFile);
@@ -45,19 +50,41 @@ async function processStart(pid: number): Promise<string | undefined> {
   }
 }
 
-export async function currentProcessIdentity(): Promise<ProcessIdentity> {
-  const startedAt = (await processStart(process.pid)) ?? "unknown";
-  return { pid: process.pid, startedAt, hostname: hostname() };
+/** Linux: the boot and the pid namespace. A host's name may change while it runs, or be that of several. */
+async function currentPidSpace(): Promise<string> {
+  if (process.platform !== "linux") return hostname();
+  try {
+    const boot = await readFile("/proc/sys/kernel/random/boot_id", "utf8");
+    return `${boot.trim()} ${await readlink("/proc/self/ns/pid")}`;
+  } catch {
+    return hostname();
+  }
 }
 
-/** Whether this very process still runs on this machine. */
-export async function isProcessAlive(identity: ProcessIdentity): Promise<boolean> {
-  if (identity.hostname !== hostname()) return false;
+export async function currentProcessIdentity(): Promise<ProcessIdentity> {
+  const startedAt = (await processStart(process.pid)) ?? "unknown";
+  const pidSpace = await currentPidSpace();
+  return { pid: process.pid, startedAt, hostname: hostname(), pidSpace };
+}
+
+/**
+ * Whether this very process still runs. `unknown` where its pid says nothing: it belongs to another
+ * machine or to another container, and only its heartbeat can tell.
+ */
+export async function processFate(
+  identity: ProcessIdentity,
+): Promise<"alive" | "gone" | "unknown"> {
+  const { pid, startedAt, pidSpace } = identity;
+  const isHere =
+    pidSpace === undefined
+      ? identity.hostname === hostname()
+      : pidSpace === (await currentPidSpace());
+  if (!isHere) return "unknown";
   try {
-    process.kill(identity.pid, 0);
+    process.kill(pid, 0);
   } catch (error) {
     // EPERM: it is there and belongs to somebody else.
-    if (!(error instanceof Error && "code" in error && error.code === "EPERM")) return false;
+    if (!(error instanceof Error && "code" in error && error.code === "EPERM")) return "gone";
   }
-  return (await processStart(identity.pid)) === identity.startedAt;
+  return (await processStart(pid)) === startedAt ? "alive" : "gone";
 }

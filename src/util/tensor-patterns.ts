@@ -3,6 +3,7 @@
  * `trainFirst`, `trainLast` and `learningRates` of a recipe mean, in the editor and the trainer alike.
  */
 import { InputError } from "./errors.ts";
+import { largest } from "./largest.ts";
 
 export interface LayerChoice {
   /** Patterns in order: each freezes what it matches, or with a leading `!` trains it after all. */
@@ -59,7 +60,11 @@ export function trainedPredicate(
   names: readonly string[],
   what: string,
 ): (name: string) => boolean {
-  const blocks = Math.max(-1, ...names.map((name) => blockOf(name) ?? -1)) + 1;
+  const blocks =
+    largest(
+      names.map((name) => blockOf(name) ?? -1),
+      -1,
+    ) + 1;
   for (const [key, count] of Object.entries({ trainFirst, trainLast })) {
     if (count !== undefined && count > blocks) {
       throw new InputError(`${key} ${count} is above the ${blocks} blocks of ${what}`);

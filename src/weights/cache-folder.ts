@@ -1,7 +1,6 @@
 /** Folders that Retune derives from a model once and keeps: imports of a .gguf, quantised weights. */
 import { createHash } from "node:crypto";
 import { readdir, rm, stat, statfs } from "node:fs/promises";
-import { homedir } from "node:os";
 import path from "node:path";
 import { InputError, hasCode } from "../util/errors.ts";
 
@@ -9,12 +8,6 @@ import { InputError, hasCode } from "../util/errors.ts";
 const HASH_DIGITS = 12;
 /** Room for the small files and the file system's own needs. */
 const SPARE_BYTES = 2 ** 26;
-
-/** The user's cache of one kind of derived folder: `$RETUNE_CACHE/KIND`, or `~/.cache/retune/KIND`. */
-export function defaultCacheDir(kind: "gguf" | "quantised"): string {
-  const root = process.env["RETUNE_CACHE"] ?? path.join(homedir(), ".cache", "retune");
-  return path.join(root, kind);
-}
 
 /**
  * @param source the real path of what the folder is made of

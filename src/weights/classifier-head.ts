@@ -2,10 +2,10 @@
  * What files say of a classification head, `score` [labels, C] without bias: config.json as transformers'
  * …ForSequenceClassification has it, and classifier.json beside an adapter, for PEFT keeps no labels.
  */
-import { readFile } from "node:fs/promises";
 import path from "node:path";
 import * as z from "zod";
-import { InputError, errorMessage, hasCode } from "../util/errors.ts";
+import { InputError } from "../util/errors.ts";
+import { checkJson, readJsonIfThere } from "../util/json.ts";
 import type { PeftFolder } from "./peft-folder.ts";
 import { peftScore } from "./peft-others.ts";
 
@@ -32,14 +32,8 @@ export function classifierFiles(classifier: Classifier): Record<string, string> 
  */
 export async function readClassifierFile(dir: string): Promise<Classifier | undefined> {
   const file = path.join(dir, CLASSIFIER_FILE);
-  try {
-    return classifierSchema.parse(JSON.parse(await readFile(file, "utf8")));
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) return undefined;
-    throw new InputError(`${file}: ${errorMessage(error).replaceAll(/\s+/gu, " ")}`, {
-      cause: error,
-    });
-  }
+  const json = await readJsonIfThere(file);
+  return json && checkJson(json.value, classifierSchema, file);
 }
 
 /**

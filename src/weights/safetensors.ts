@@ -2,10 +2,14 @@
  * The safetensors format: 8 bytes of header length, a JSON header, then the tensors' bytes. Headers
  * are checked as strictly as the format's own crate does, before any byte of data is believed.
  */
+import type { Hash } from "node:crypto";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import path from "node:path";
 import * as z from "zod";
 import { InputError, InternalError, errorMessage, hasCode } from "../util/errors.ts";
+import { type JsonObject, issueText, parseJsonObject } from "../util/json.ts";
+import { temporaryName } from "../util/temporary-name.ts";
+import { decodeUtf8 } from "../util/utf8.ts";
 import { DTYPE_BYTES, type DType, toFloat32 } from "./dtype.ts";
 
 /** The crate's own limit. */
@@ -13,6 +17,7 @@ const MAX_HEADER_BYTES = 100_000_000;
 const LENGTH_BYTES = 8;
 /** The crate aligns the data so; readers that map the file rely on it. */
 const DATA_ALIGNMENT = 8;
+const COMPARED_BYTES = 2 ** 22;
 const MAX_TRANSFER_BYTES = 2 ** 30;
 
 export interface TensorInfo {
@@ -38,11 +43,22 @@ export interface TensorToWrite {
   data: Uint8Array | (() => Promise<Uint8Array> | AsyncIterable<Uint8Array>);
 }
 
+const count = z.custom<number>(
+  (value) => typeof value === "number" && Number.isSafeInteger(value),
+  {
+    error: ({ input }) => `expected a whole number from 0, found ${String(input).slice(0, 40)}`,
+  },
+);
 const entrySchema = z.object({
   dtype: z.string(),
-  shape: z.array(z.int().min(0)),
-  data_offsets: z.tuple([z.int().min(0), z.int().min(0)]),
+  shape: z.array(count),
+  data_offsets: z.tuple([count, count]),
 });
+
+/** The crate takes digits alone: `1e3`, `1.0` and `-0` are no counts, and no text either. */
+function wholeNumber(text: string): number | { toString: () => string } {
+  return /^\d+$/u.test(text) ? Number(text) : { toString: () => text };
+}
 
 function isDType(name: string): name is DType {
   return Object.hasOwn(DTYPE_BYTES, name);
@@ -68,7 +84,7 @@ export async function readSafetensorsHeader(file: string): Promise<SafetensorsHe
 async function readHeaderJson(
   handle: FileHandle,
   { file, size }: { file: string; size: number },
-): Promise<{ header: Record<string, unknown>; dataStart: number }> {
+): Promise<{ header: JsonObject; dataStart: number }> {
   if (size < LENGTH_BYTES) {
     throw new InputError(`${file}: ${size} bytes is too short for a safetensors file`);
   }
@@ -82,28 +98,23 @@ async function readHeaderJson(
   }
   const bytes = Buffer.alloc(length);
   await handle.read(bytes, 0, length, LENGTH_BYTES);
-  try {
-    const header: unknown = JSON.parse(bytes.toString("utf8"));
-    if (typeof header !== "object" || header === null || Array.isArray(header)) {
-      throw new Error("not an object");
-    }
-    return { header: header as Record<string, unknown>, dataStart: LENGTH_BYTES + length };
-  } catch (error) {
-    const reason = errorMessage(error).replaceAll(/\s+/g, " ");
-    throw new InputError(`${file}: the header is not JSON: ${reason}`, { cause: error });
-  }
+  const name = `${file}: the header`;
+  if (bytes[0] === 0xef) throw new InputError(`${name} begins with a byte order mark`);
+  const header = parseJsonObject(decodeUtf8(bytes, name), name, { number: wholeNumber });
+  return { header, dataStart: LENGTH_BYTES + length };
 }
 
 function parseHeader(
-  { header, dataStart }: { header: Record<string, unknown>; dataStart: number },
+  { header, dataStart }: { header: JsonObject; dataStart: number },
   { file, size }: { file: string; size: number },
 ): SafetensorsHeader {
   const { __metadata__: rawMetadata, ...entries } = header;
-  const metadata = z.record(z.string(), z.string()).optional().safeParse(rawMetadata);
-  if (!metadata.success) throw new InputError(`${file}: __metadata__ must map text to text`);
+  const metadata = rawMetadata ?? {};
+  if (!isTextMap(metadata)) throw new InputError(`${file}: __metadata__ must map text to text`);
   const tensors = Object.entries(entries)
     .map(([name, entry]) => parseEntry(name, entry, { file, dataStart }))
-    .toSorted((a, b) => a.byteOffset - b.byteOffset);
+    // An empty tensor may be listed after the one that begins where it does.
+    .toSorted((a, b) => a.byteOffset - b.byteOffset || a.byteLength - b.byteLength);
   let expected = dataStart;
   for (const { name, byteOffset, byteLength } of tensors) {
     if (byteOffset !== expected) {
@@ -120,8 +131,14 @@ function parseHeader(
   }
   return {
     tensors: new Map(tensors.map((info) => [info.name, info])),
-    metadata: metadata.data ?? {},
+    metadata,
   };
+}
+
+/** By hand: zod leaves out a key `__proto__`. */
+function isTextMap(json: unknown): json is Readonly<Record<string, string>> {
+  if (typeof json !== "object" || json === null || Array.isArray(json)) return false;
+  return Object.values(json).every((value) => typeof value === "string");
 }
 
 function parseEntry(
@@ -131,15 +148,21 @@ function parseEntry(
 ): TensorInfo {
   const parsed = entrySchema.safeParse(entry);
   if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    throw new InputError(`${file}: tensor ${name}: ${issue?.path.join(".")}: ${issue?.message}`);
+    throw new InputError(`${file}: tensor ${name}: ${issueText(parsed.error)}`);
   }
   const { dtype, shape, data_offsets } = parsed.data;
   if (!isDType(dtype)) {
     throw new InputError(`${file}: tensor ${name} has the unsupported dtype ${dtype}`);
   }
   const [start, end] = data_offsets;
-  const needed = shape.reduce((count, dim) => count * dim, DTYPE_BYTES[dtype]);
+  const needed = shape.reduce((bytes, size) => bytes * size, DTYPE_BYTES[dtype]);
+  if (
+    needed === 0 &&
+    !shape.every((size) => size * DTYPE_BYTES[dtype] <= Number.MAX_SAFE_INTEGER)
+  ) {
+    // Only beside a 0, which makes the product 0.
+    throw new InputError(`${file}: tensor ${name} [${shape.join(", ")}] is larger than any file`);
+  }
   if (end - start !== needed) {
     throw new InputError(
       `${file}: tensor ${name} ${dtype} [${shape.join(", ")}] needs ${needed} bytes, its offsets give ${end - start}`,
@@ -163,6 +186,20 @@ export async function* readTensorChunks(
   } finally {
     await handle.close();
   }
+}
+
+/** Whether two tensors are one in type, shape and bytes. */
+export async function hasSameBytes(one: TensorInfo, other: TensorInfo): Promise<boolean> {
+  if (one.dtype !== other.dtype || one.shape.join() !== other.shape.join()) return false;
+  const chunks = readTensorChunks(other, COMPARED_BYTES);
+  for await (const chunk of readTensorChunks(one, COMPARED_BYTES)) {
+    const { value } = await chunks.next();
+    if (!value || !Buffer.from(chunk.buffer).equals(value)) {
+      await chunks.return(undefined);
+      return false;
+    }
+  }
+  return true;
 }
 
 export async function readTensorBytes(info: TensorInfo): Promise<Uint8Array> {
@@ -242,19 +279,27 @@ export async function finishSafetensors(temporary: string, file: string): Promis
 
 /**
  * Writes tensors in the given order, piece by piece. The file appears by rename, whole or not at all.
+ * @param hash is given every byte of the file
  * @throws what the file system throws; nothing is left behind
  */
 export async function writeSafetensors(
   file: string,
   tensors: readonly TensorToWrite[],
   metadata: Readonly<Record<string, string>> = {},
+  hash?: Hash,
 ): Promise<void> {
-  const temporary = `${file}.${process.pid}.tmp`;
+  const temporary = temporaryName(file);
   try {
-    const handle = await open(temporary, "w");
+    const handle = await open(temporary, "wx");
     try {
-      await writeFully(handle, encodeHeader(tensors, metadata));
-      for (const tensor of tensors) await writeTensor(handle, tensor);
+      const write = (bytes: Uint8Array): Promise<void> => {
+        const written = writeFully(handle, bytes);
+        // Meanwhile: the write is another thread's.
+        hash?.update(bytes);
+        return written;
+      };
+      await write(encodeHeader(tensors, metadata));
+      for (const tensor of tensors) await writeTensor(write, tensor);
     } finally {
       await handle.close();
     }
@@ -265,18 +310,21 @@ export async function writeSafetensors(
   }
 }
 
-async function writeTensor(handle: FileHandle, tensor: TensorToWrite): Promise<void> {
+async function writeTensor(
+  write: (bytes: Uint8Array) => Promise<void>,
+  tensor: TensorToWrite,
+): Promise<void> {
   const { data } = tensor;
   const source = typeof data === "function" ? data() : data;
   let written = 0;
   if (Symbol.asyncIterator in source) {
     for await (const chunk of source) {
-      await writeFully(handle, chunk);
+      await write(chunk);
       written += chunk.byteLength;
     }
   } else {
     const bytes = await source;
-    await writeFully(handle, bytes);
+    await write(bytes);
     written = bytes.byteLength;
   }
   if (written !== bytesOf(tensor)) {

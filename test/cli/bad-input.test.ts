@@ -129,13 +129,15 @@ const cases: Record<string, Case> = {
     spoil: (dir) => rmSync(path.join(dir, "model/tokenizer.json")),
     says: /no tokenizer\.json/,
   },
-  "a tokenizer with more ids than the model": {
-    spoil: (dir) =>
+  "a row with a token that the model lacks": {
+    spoil: (dir) => {
       edit(path.join(dir, "model/tokenizer.json"), (json) => {
         const added = json["added_tokens"] as Json[];
-        return { ...json, added_tokens: [...added, { ...added[0], id: 300, content: "<more>" }] };
-      }),
-    says: /ids up to 300, but the model's vocab_size is 259/,
+        return { ...json, added_tokens: [...added, { ...added[0], id: 259, content: "<more>" }] };
+      });
+      return data(dir, `${row("a")}\n${row("b <more>")}`);
+    },
+    says: /data\.jsonl:2: token 259 \("<more>"\) is outside the model's vocabulary of 259/,
   },
   "a broken line of JSONL": {
     spoil: (dir) => data(dir, `${row("a")}\n${row("b")}\n{"prompt": "c", "compl\n${row("d")}`),

@@ -265,7 +265,7 @@ test("what does not fit is refused in one line, and nothing is left", async (t) 
   const regression = { objective: { ...OBJECTIVE, problem: "regression" as const } };
   await refused(regression, /train\.jsonl:1: "label" must be a number for regression/);
   await refused(
-    { method: { type: "loreft" } },
+    { method: { type: "loreft", positions: "f7+l7" } },
     /train\.jsonl:1: its prompt has 8 tokens, but method\.positions .* f4\+l4 or less/,
   );
   await refused(

@@ -43,6 +43,10 @@ const METHODS: Record<string, { change: Partial<RecipeInput>; shown: RegExp }> =
     },
     shown: /^LoReFT, rank 4, f2\+l3, tied, /m,
   },
+  "DiReFT where the data say": {
+    change: { method: { type: "direft", rank: 4 }, optimizer: { learningRate: 2e-2 } },
+    shown: /^DiReFT, rank 4, f\d\+l\d, tied, /m,
+  },
   "DiReFT, untied, one block": {
     change: {
       method: { type: "direft", rank: 4, layers: [0], positions: "f1+l2", tied: false },

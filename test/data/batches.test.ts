@@ -108,12 +108,12 @@ test("auto puts rows of like length together: lengths differ less than half as m
 
 test("evaluation takes every row once, whatever the order of the file", () => {
   const examples = rows([5, 1, 9, 1, 7]);
-  const batches = evaluationBatches(examples, 2);
+  const batches = [...evaluationBatches(examples, 2)];
   assert.deepEqual(
     batches.map((batch) => batch.map(({ line }) => line)),
     [[2, 4], [1, 5], [3]],
   );
-  assert.deepEqual(evaluationBatches(examples.toReversed(), 2), batches);
+  assert.deepEqual([...evaluationBatches(examples.toReversed(), 2)], batches);
 });
 
 test("a split holds out the share asked for, at least one row, and never all", () => {

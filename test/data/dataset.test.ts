@@ -1,10 +1,12 @@
 /** From a file to examples: formats, masks, lengths and what is reported of them. */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
-import { type DatasetOptions, describeReport, loadDataset } from "../../src/data/dataset.ts";
+import { fileURLToPath } from "node:url";
+import { describeReport } from "../../src/data/dataset-report.ts";
+import { type DatasetOptions, loadDataset } from "../../src/data/dataset.ts";
 import type { Example } from "../../src/data/example.ts";
 import { type Tokenizer, loadTokenizer } from "../../src/data/tokenizer.ts";
 import { InputError } from "../../src/util/errors.ts";
@@ -30,6 +32,7 @@ async function bench(t: TestContext): Promise<Bench> {
     format: "auto",
     lossOn: "auto",
     maxLength: 200,
+    vocabSize: Infinity,
     overlong: "truncate",
   };
   return {
@@ -68,7 +71,7 @@ test("each format counts what the model is to learn, and its end", async (t) => 
     },
   ]);
   assert.deepEqual(
-    examples.map((example) => countedText(example, tokenizer)),
+    [...examples].map((example) => countedText(example, tokenizer)),
     [
       "2<|im_end|>\n3<|im_end|>\n",
       "é!<|im_end|>",
@@ -81,10 +84,49 @@ test("each format counts what the model is to learn, and its end", async (t) => 
   assert.deepEqual(report.formats, { messages: 1, "prompt-completion": 2, text: 1, alpaca: 1 });
 });
 
+test("answers between SentencePiece's special tokens are trained whole, and nothing else", async (t) => {
+  const dir = mkdtempSync(path.join(tmpdir(), "retune-data-"));
+  t.after(() => rmSync(dir, { recursive: true }));
+  const golden = fileURLToPath(new URL("../golden/data/offsets/llama2.json", import.meta.url));
+  copyFileSync(golden, path.join(dir, "tokenizer.json"));
+  // TinyLlama's.
+  const template =
+    "{% for message in messages %}\n{% if message['role'] == 'user' %}\n{{ '<|user|>\n' + message['content'] + eos_token }}\n{% elif message['role'] == 'assistant' %}\n{{ '<|assistant|>\n'  + message['content'] + eos_token }}\n{% endif %}\n{% if loop.last and add_generation_prompt %}\n{{ '<|assistant|>' }}\n{% endif %}\n{% endfor %}";
+  writeFileSync(path.join(dir, "chat_template.jinja"), template);
+  writeFileSync(path.join(dir, "special_tokens_map.json"), '{"eos_token": {"content": "</s>"}}');
+  const tokenizer = await loadTokenizer(dir);
+  const answers = ["Brest", "Paris is the capital", "Brest"];
+  const messages = answers.flatMap((content) => [
+    { role: "user", content: "Where?" },
+    { role: "assistant", content },
+  ]);
+  const file = path.join(dir, "rows.jsonl");
+  writeFileSync(file, JSON.stringify({ messages }));
+  const { examples } = await loadDataset(file, {
+    tokenizer,
+    vocabSize: Infinity,
+    format: "auto",
+    lossOn: "auto",
+    maxLength: 500,
+    overlong: "error",
+  });
+  const { ids, counted } = examples.at(0)!;
+  const learnt: string[] = [];
+  ids.forEach((id, at) => {
+    if (counted[at] !== 1) return;
+    if (counted[at - 1] !== 1) learnt.push("");
+    learnt.push(learnt.pop() + tokenizer.decode([id]).replace(/^$/u, " "));
+  });
+  assert.deepEqual(
+    learnt.map((text) => text.replaceAll(/\s/gu, "")),
+    ["Brest</s>", "Parisisthecapital</s>", "Brest</s>"],
+  );
+});
+
 test("lossOn all counts every token but the first", async (t) => {
   const { load } = await bench(t);
   const { examples } = await load([{ prompt: "ab", completion: "cd" }], { lossOn: "all" });
-  assert.deepEqual([...examples[0]!.counted], [0, 1, 1, 1, 1]);
+  assert.deepEqual([...examples.at(0)!.counted], [0, 1, 1, 1, 1]);
 });
 
 test("rows in which no token counts are left out and named; so are cut and dropped ones", async (t) => {
@@ -98,7 +140,7 @@ test("rows in which no token counts are left out and named; so are cut and dropp
   ];
   const cut = await load(rows, { maxLength: 10 });
   assert.deepEqual(
-    cut.examples.map(({ line }) => line),
+    [...cut.examples].map(({ line }) => line),
     [1, 5],
   );
   assert.deepEqual(cut.report.withoutCounted, [2, 4]);
@@ -125,7 +167,7 @@ test("a byte order mark, Windows line ends and blank lines do no harm", async (t
 
 const refused: [string, readonly (object | string)[], RegExp][] = [
   ["a JSON array", ['[{"text": "a"}]'], /:1: expected a JSON object, found an array/],
-  ["a JSON array over lines", ["[", '{"text": "a"}'], /:1: not valid JSON.*one row per line/],
+  ["a JSON array over lines", ["[", '{"text": "a"}'], /:1:\d+: not valid JSON.*one row per line/],
   ["a number", [{ text: "a" }, "5"], /:2: expected a JSON object, found a number/],
   ["no messages", [{ messages: [] }], /:1: "messages" must be a list/],
   [

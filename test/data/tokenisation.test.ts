@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { encodeRow } from "../../src/data/encode-row.ts";
+import { encodeTexts } from "../../src/data/encode-texts.ts";
 import { readJsonl } from "../../src/data/jsonl.ts";
 import { StreamDecoder } from "../../src/data/stream-decoder.ts";
 import { renderRows } from "../../src/data/templates/row-text.ts";
@@ -29,16 +29,12 @@ for (const [name, results] of Object.entries(expected)) {
     let rows = 0;
     for await (const row of readJsonl(golden("rows.jsonl"))) {
       const [ids, mask] = results[row.line - 1]!;
-      const source = {
-        file: "rows.jsonl",
-        format: "messages" as const,
-        chatTemplate: tokenizer.chatTemplate,
-      };
-      const [text] = await renderRows([row], source);
+      const { chatTemplate } = tokenizer;
+      const [text] = await renderRows([row], { file: "rows.jsonl", format: "auto", chatTemplate });
       assert.ok(text && !(text instanceof Error));
-      const encoded = encodeRow(text, tokenizer);
-      assert.deepEqual(encoded.ids, ids, `line ${row.line}`);
-      assert.equal(encoded.counted.join(""), mask, `line ${row.line}`);
+      const [encoded] = await encodeTexts([text], tokenizer);
+      assert.deepEqual(encoded?.ids, ids, `line ${row.line}`);
+      assert.equal(encoded?.counted.join(""), mask, `line ${row.line}`);
       rows++;
     }
     assert.equal(rows, 200);
@@ -49,7 +45,7 @@ test("decoding token by token shows whole characters and loses none", async () =
   const tokenizer = await loadTokenizer(golden("tokenizer"));
   const text = "Grüße 日本 👩‍👩‍👧‍👦 مرحبا";
   const decoder = new StreamDecoder(tokenizer);
-  const parts = tokenizer.encode(text).map((id) => decoder.push(id));
+  const parts = (await tokenizer.encode(text)).map((id) => decoder.push(id));
   assert.ok(parts.every((part) => !part.includes("\uFFFD")));
   assert.equal(parts.join("") + decoder.end(), text);
 });

@@ -6,8 +6,11 @@ import path from "node:path";
 import { after, test } from "node:test";
 import { mergeByMethod, prepareMerge } from "../../src/merge/method-merge.ts";
 import type { MergeRequest } from "../../src/merge/merge-request.ts";
-import { readMergeConfig } from "../../src/merge/merge-request.ts";
+import { readMergeConfig } from "../../src/merge/merge-yaml.ts";
 import { dareMethod } from "../../src/merge/methods/dare.ts";
+import { dellaMethod, keepChances } from "../../src/merge/methods/della-mask.ts";
+import type { Method } from "../../src/merge/methods/method.ts";
+import type { MethodName } from "../../src/protocol/merge-methods.ts";
 import { readModelWeights } from "../../src/weights/model-weights.ts";
 import {
   type TensorInfo,
@@ -40,7 +43,8 @@ function ordinals(bytes: Uint8Array): Int32Array {
 }
 
 const cases = readdirSync(path.join(golden, "cases")).map((file) => path.parse(file).name);
-for (const name of cases.filter((one) => !one.startsWith("dare"))) {
+const isRandom = (name: string): boolean => /^(dare|della)/u.test(name);
+for (const name of cases.filter((one) => !isRandom(one))) {
   test(`${name} is mergekit's: float32 to 1e-6, bfloat16 to one unit in the last place`, async () => {
     const outDir = path.join(dir, name);
     await mergeByMethod({ request: await requestOf(name), outDir });
@@ -90,21 +94,32 @@ test("the files are the base's, with an index that fits them in another dtype", 
   assert.ok(!card.includes(golden), "no path of this machine");
 });
 
-for (const name of cases.filter((one) => one.startsWith("dare"))) {
+function methodWith(
+  name: MethodName,
+  masks: readonly Uint8Array[],
+  shape: readonly number[],
+): Method {
+  const join = name === "dare-ties" || name === "della" ? "ties" : "linear";
+  if (name.startsWith("dare")) return dareMethod(join, (_, model) => masks[model]!);
+  const columns = shape.at(-1)!;
+  return dellaMethod(join, ({ start }, chances, model) => {
+    assert.equal(start % columns, 0, "whole rows");
+    return masks[model]!.subarray(start, start + chances.length);
+  });
+}
+
+for (const name of cases.filter(isRandom)) {
   test(`${name} is mergekit's with mergekit's masks`, async () => {
     const { plan } = await prepareMerge(await requestOf(name));
-    const masks = (await readSafetensorsHeader(path.join(golden, "masks.safetensors"))).tensors;
+    const file = name.startsWith("dare") ? "masks.safetensors" : "masks-della.safetensors";
+    const masks = (await readSafetensorsHeader(path.join(golden, file))).tensors;
     const theirs = await expectedOf(name);
-    for (const { name: tensor, dtype, job } of plan.tensors) {
+    for (const { name: tensor, dtype, shape, job } of plan.tensors) {
       const kept = [0, 1].map((model) => readTensorBytes(masks.get(`${model}.${tensor}`)!));
-      const bytes = await Promise.all(kept);
-      const method = dareMethod(
-        job.method === "dare-ties" ? "ties" : "linear",
-        (_, model) => bytes[model]!,
-      );
+      const method = methodWith(job.method, await Promise.all(kept), shape);
       const models = await Promise.all(job.models.map((info) => readTensor(info as TensorInfo)));
       const base = await readTensor(job.base as TensorInfo);
-      const result = runMethod(method, { base, models }, job.tensor.parameters);
+      const result = runMethod(method, { base, models }, job.tensor.parameters, shape);
       const info = theirs.get(tensor)!;
       const expected = await readTensor(info);
       // Half a unit in the last of bfloat16's eight bits, besides the float32's own.
@@ -116,3 +131,17 @@ for (const name of cases.filter((one) => one.startsWith("dare"))) {
     }
   });
 }
+
+test("DELLA keeps an element with mergekit's probability", async () => {
+  const [base, tuned] = [
+    await readModelWeights(path.join(golden, "base")),
+    await readModelWeights(path.join(golden, "b")),
+  ];
+  const theirs = (await readSafetensorsHeader(path.join(golden, "chances.safetensors"))).tensors;
+  for (const [name, info] of theirs) {
+    const from = await readTensor(base.get(name)!);
+    const delta = Float64Array.from(await readTensor(tuned.get(name)!), (x, i) => x - from[i]!);
+    const ours = keepChances(delta, info.shape.at(-1)!, { density: 0.6, epsilon: 0.15 });
+    assertClose(ours, await readTensor(info), F32, name);
+  }
+});

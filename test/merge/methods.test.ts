@@ -232,7 +232,7 @@ suite("DARE", () => {
 });
 
 test("passthrough multiplies by scale", () => {
-  const parameters = { ...PLAIN, scale: -0.5, weight: [1], density: [], keys: [] };
+  const parameters = { ...PLAIN, scale: [-0.5], weight: [1], density: [], keys: [] };
   const actual = runMethod(METHODS.passthrough, { base: undefined, models: [base] }, parameters);
   assertClose(
     actual,
@@ -243,14 +243,14 @@ test("passthrough multiplies by scale", () => {
 
 test("the ends are copies: t of 0 and 1, all the weight on one, nothing added, scale 1", () => {
   const plain = { ...PLAIN, density: [1, 1], keys: [], weight: [1, 0] };
-  assert.equal(METHODS.slerp.copies({ ...plain, t: 0 }), "base");
-  assert.equal(METHODS.slerp.copies({ ...plain, t: 1 }), 0);
-  assert.equal(METHODS.slerp.copies({ ...plain, t: 0.5 }), undefined);
-  assert.equal(METHODS.linear.copies({ ...plain, weight: [0, 0.3], normalize: true }), 1);
-  assert.equal(METHODS.linear.copies({ ...plain, weight: [0, 0.3] }), undefined);
-  assert.equal(METHODS.passthrough.copies(plain), 0);
+  assert.equal(METHODS.slerp.copies?.({ ...plain, t: 0 }), "base");
+  assert.equal(METHODS.slerp.copies?.({ ...plain, t: 1 }), 0);
+  assert.equal(METHODS.slerp.copies?.({ ...plain, t: 0.5 }), undefined);
+  assert.equal(METHODS.linear.copies?.({ ...plain, weight: [0, 0.3], normalize: true }), 1);
+  assert.equal(METHODS.linear.copies?.({ ...plain, weight: [0, 0.3] }), undefined);
+  assert.equal(METHODS.passthrough.copies?.(plain), 0);
   for (const name of ["task-arithmetic", "ties", "dare-linear", "dare-ties"] as const) {
-    assert.equal(METHODS[name].copies({ ...plain, lambda: 0 }), "base");
-    assert.equal(METHODS[name].copies(plain), undefined);
+    assert.equal(METHODS[name].copies?.({ ...plain, lambda: 0 }), "base");
+    assert.equal(METHODS[name].copies?.(plain), undefined);
   }
 });

@@ -10,7 +10,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { mergeByMethod } from "../../src/merge/method-merge.ts";
-import { readMergeConfig } from "../../src/merge/merge-request.ts";
+import { readMergeConfig } from "../../src/merge/merge-yaml.ts";
 import { readModelWeights } from "../../src/weights/model-weights.ts";
 import { readTensor } from "../../src/weights/safetensors.ts";
 

@@ -42,6 +42,7 @@ const { examples } = await loadDataset(file, {
   format,
   lossOn: recipe.objective.lossOn,
   maxLength,
+  vocabSize: Infinity,
   overlong,
 });
 
@@ -56,7 +57,7 @@ try {
     await engine.dispose();
     return loss;
   };
-  const rows = examples.map(({ ids, counted }) => ({ ids: [...ids], counted: [...counted] }));
+  const rows = [...examples].map(({ ids, counted }) => ({ ids: [...ids], counted: [...counted] }));
   const job = JSON.stringify({ base, adapter, merged, rows });
   const script = path.join(import.meta.dirname, "peft_losses.py");
   const options = { maxBuffer: MAX_OUTPUT_BYTES };

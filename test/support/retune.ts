@@ -19,7 +19,8 @@ const bundles = new Map<string, Promise<string>>();
 // Inside node_modules, so that the runtime left out of the bundle is found.
 const bundleDir = path.join(ROOT, `node_modules/.cache/retune-test/${process.pid}`);
 
-function bundle(entry: string): Promise<string> {
+/** @param entry a file below src/; @returns the bundle, a CommonJS module */
+export function bundleSource(entry: string): Promise<string> {
   const known = bundles.get(entry);
   if (known) return known;
   if (bundles.size === 0) process.once("exit", () => rmSync(bundleDir, { recursive: true }));
@@ -37,7 +38,7 @@ function bundle(entry: string): Promise<string> {
     format: "cjs",
     alias: { "jsonc-parser": "jsonc-parser/lib/esm/main.js" },
     define: { "process.env.RETUNE_BUNDLED": '"1"' },
-    external: ["onnxruntime-node"],
+    external: ["onnxruntime-node", "tokenizers"],
     logLevel: "warning",
   }).then(() => path.join(bundleDir, `${name}.cjs`));
   bundles.set(entry, made);
@@ -56,7 +57,7 @@ async function startSource(
   entry: string,
   args: readonly string[],
 ): Promise<{ child: ChildProcess; finished: Promise<Finished> }> {
-  const child = spawn(process.execPath, [await bundle(entry), ...args], {
+  const child = spawn(process.execPath, [await bundleSource(entry), ...args], {
     stdio: ["ignore", "pipe", "pipe"],
   });
   let [stdout, stderr] = ["", ""];

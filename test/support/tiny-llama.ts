@@ -16,8 +16,8 @@ const CHAT_TEMPLATE =
   "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
 
 /** name → shape, as transformers saves a Llama with tied embeddings. */
-function tensorShapes(): Map<string, number[]> {
-  const shapes = new Map([["model.embed_tokens.weight", [VOCABULARY, HIDDEN]]]);
+function tensorShapes(vocabulary: number): Map<string, number[]> {
+  const shapes = new Map([["model.embed_tokens.weight", [vocabulary, HIDDEN]]]);
   const keyValueWidth = (HIDDEN / HEADS) * KEY_VALUE_HEADS;
   for (let layer = 0; layer < LAYERS; layer++) {
     const at = `model.layers.${layer}`;
@@ -68,7 +68,15 @@ function byteLetters(): string[] {
   );
 }
 
-function tokenizer(): unknown {
+/** Beyond the bytes and special tokens, words that no text has. */
+function fillers(vocabulary: number): [string, number][] {
+  return Array.from({ length: vocabulary - VOCABULARY }, (_, index) => [
+    `filler${index}`,
+    VOCABULARY + index,
+  ]);
+}
+
+function tokenizer(vocabulary: number): unknown {
   const special = SPECIAL_TOKENS.map((content, index) => ({
     id: 256 + index,
     content,
@@ -97,23 +105,27 @@ function tokenizer(): unknown {
       fuse_unk: false,
       byte_fallback: false,
       ignore_merges: false,
-      vocab: Object.fromEntries(
-        [...byteLetters(), ...SPECIAL_TOKENS].map((letter, id) => [letter, id]),
-      ),
+      vocab: Object.fromEntries([
+        ...[...byteLetters(), ...SPECIAL_TOKENS].map((letter, id): [string, number] => [
+          letter,
+          id,
+        ]),
+        ...fillers(vocabulary),
+      ]),
       merges: [],
     },
   };
 }
 
 /** Writes the model as a Hugging Face folder. */
-export function writeTinyLlama(folder: string): void {
+export function writeTinyLlama(folder: string, { vocabulary = VOCABULARY } = {}): void {
   mkdirSync(folder, { recursive: true });
   const json = (name: string, value: unknown) =>
     writeFileSync(path.join(folder, name), JSON.stringify(value, null, 2));
   json("config.json", {
     architectures: ["LlamaForCausalLM"],
     model_type: "llama",
-    vocab_size: VOCABULARY,
+    vocab_size: vocabulary,
     hidden_size: HIDDEN,
     intermediate_size: INTERMEDIATE,
     num_hidden_layers: LAYERS,
@@ -128,7 +140,7 @@ export function writeTinyLlama(folder: string): void {
     eos_token_id: 258,
     torch_dtype: "float32",
   });
-  json("tokenizer.json", tokenizer());
+  json("tokenizer.json", tokenizer(vocabulary));
   json("tokenizer_config.json", {
     tokenizer_class: "PreTrainedTokenizerFast",
     bos_token: "<|endoftext|>",
@@ -137,7 +149,7 @@ export function writeTinyLlama(folder: string): void {
     chat_template: CHAT_TEMPLATE,
     model_max_length: 256,
   });
-  writeWeights(path.join(folder, "model.safetensors"), tensorShapes());
+  writeWeights(path.join(folder, "model.safetensors"), tensorShapes(vocabulary));
 }
 
 /** Writes a PEFT LoRA of rank 4 on the query projections. */

@@ -45,6 +45,7 @@ test("the share of exact rows is the share that greedy decoding generates word f
     format: "auto",
     lossOn: "auto",
     maxLength: 64,
+    vocabSize: Infinity,
     overlong: "error",
   });
   const generator = await openTextGenerator({ baseDir });

@@ -137,7 +137,8 @@ test("a packed run that is stopped and resumed equals an undisturbed one, in few
     const onMetric = ({ step }: Metric): void => {
       if (step >= stopAfter) stop.abort();
     };
-    await trainRun(runDir, { stop: stop.signal, onMetric });
+    const signals = { stop: stop.signal, atOnce: new AbortController().signal };
+    await trainRun(runDir, { signals, onMetric });
   };
   const [expected, disturbed] = [await unevenRun(dir, true), await unevenRun(dir, true)];
   await train(expected);

@@ -28,6 +28,7 @@ function labWorkspace(folder: string): void {
   }
 }
 
+const LAYERS = "Layers of last-blocks";
 const LAST_BLOCKS = `// The last blocks learn; what is below them stays as it is.
 {
   "name": "last-blocks",
@@ -87,20 +88,20 @@ suite("pictures", { concurrency: false, skip: !hasSamples }, () => {
 
   test("layers", async () => {
     const { workbench: window } = session;
-    const below = (label: RegExp) => window.row("Layers", label).locator(".monaco-tl-twistie");
+    const below = (label: RegExp) => window.row(LAYERS, label).locator(".monaco-tl-twistie");
     const box = (label: RegExp) =>
-      window.row("Layers", label).locator(".custom-view-tree-node-item-checkbox");
+      window.row(LAYERS, label).locator(".custom-view-tree-node-item-checkbox");
     const file = path.join(session.workspace, "last-blocks.retune.json");
     writeFileSync(file, LAST_BLOCKS);
     await window.openFile("last-blocks.retune.json");
     await window.codeLens("Freeze Layers…").click();
     await below(/^Block 2$/).click();
-    await window.row("Layers", /^MLP$/).waitFor();
+    await window.row(LAYERS, /^MLP$/).waitFor();
     await window.page.waitForTimeout(ROWS_SETTLE_MS);
     await box(/^MLP$/).click();
     await window.page.locator(".view-line", { hasText: "layers.2.mlp" }).waitFor();
-    await window.row("Layers", "Measure memory and step time").click();
-    await window.row("Layers", "Measured").waitFor();
+    await window.row(LAYERS, "Measure memory and step time").click();
+    await window.row(LAYERS, "Measured").waitFor();
     await picture("layers");
     await window.command("View: Revert and Close Editor");
     rmSync(file);

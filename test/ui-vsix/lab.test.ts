@@ -115,7 +115,7 @@ suite("the interpolation lab", { concurrency: false }, () => {
     await page.locator(".banner").getByText("failed before its first point").waitFor();
     assert.match(
       await page.locator(".banner .message").innerText(),
-      /torn\.jsonl:2: not valid JSON/,
+      /torn\.jsonl:2:\d+: not valid JSON/,
     );
     await page.getByRole("button", { name: "Try Again" }).waitFor();
     const failed = window.row("Runs", TITLE).filter({ hasText: "torn.jsonl:2" });

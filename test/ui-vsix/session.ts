@@ -6,7 +6,7 @@ import * as z from "zod";
 import { root } from "../../.ci/install.mjs";
 import { RUNS_FOLDER, type RunState, runStateSchema } from "../../src/protocol/run-folder.ts";
 import { toFileName } from "../../src/util/format.ts";
-import { isProcessAlive } from "../../src/util/process-identity.ts";
+import { processFate } from "../../src/util/process-identity.ts";
 import { until } from "../vscode/support/until.ts";
 import { launchBrowser } from "../vscode-server/browser.mjs";
 import {
@@ -117,8 +117,8 @@ function readStates(workspace: string): { run: string; state: RunState }[] {
 
 /** A training process outlives the window, and would outlive the test that failed. */
 async function endProcess({ process: identity }: RunState): Promise<void> {
-  if (identity === undefined || !(await isProcessAlive(identity))) return;
+  if (identity === undefined || (await processFate(identity)) !== "alive") return;
   process.kill(identity.pid, "SIGKILL");
-  const look = async () => ((await isProcessAlive(identity)) ? undefined : true);
+  const look = async () => ((await processFate(identity)) === "alive" ? undefined : true);
   await until(look, { what: () => `process ${identity.pid} to end` });
 }

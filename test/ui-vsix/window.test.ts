@@ -216,6 +216,31 @@ suite("the packaged extension", { concurrency: false }, () => {
     assert.equal(stateOf("long"), undefined);
   });
 
+  test("the extension's page speaks to who has installed it, without a broken picture", async () => {
+    const { page } = window;
+    await window.command("Extensions: Show Installed Extensions");
+    await page.locator(".extension-list-item", { hasText: "Retune" }).first().click();
+    const text = window.webview();
+    await text.getByRole("heading", { name: "The first run" }).waitFor();
+    assert.doesNotMatch(await text.locator("body").innerText(), /npm|clone/);
+    // VS Code empties the source of every image that does not come from the web.
+    assert.equal(await text.locator("img").count(), 0);
+  });
+
+  test("the walkthrough shows the pictures that are in the package", async () => {
+    await window.command("Welcome: Open Walkthrough");
+    await window.pick("Fine-tune a language model");
+    for (const step of ["Watch the loss fall", "Use what was learnt"]) {
+      await window.page.locator(".getting-started-step", { hasText: step }).click();
+      const picture = window.page.locator(".gettingStartedContainer img").last();
+      const isDrawn = () =>
+        picture.evaluate((image: HTMLImageElement) =>
+          image.naturalWidth > 800 ? true : undefined,
+        );
+      await until(isDrawn, { what: () => `the picture of ${step}` });
+    }
+  });
+
   test("an empty folder says in each view what to do", async () => {
     const empty = path.join(session.workspace, "../empty");
     mkdirSync(empty);

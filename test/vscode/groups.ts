@@ -1,6 +1,7 @@
 // Which suites share a window, and what the workspace of that window holds.
 import {
   brokenWorkspace,
+  defaultsWorkspace,
   emptyWorkspace,
   historyWorkspace,
   hugeWorkspace,
@@ -26,4 +27,5 @@ export const GROUPS: readonly Group[] = [
   { name: "lab", suites: ["lab"], prepare: labWorkspace },
   { name: "budget", suites: ["budget"], prepare: hugeWorkspace },
   { name: "training", suites: ["training"], prepare: tinyWorkspace },
+  { name: "defaults", suites: ["defaults"], prepare: defaultsWorkspace },
 ];

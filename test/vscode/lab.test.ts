@@ -102,7 +102,7 @@ suite("interpolation lab", () => {
     const [row] = await tree.getChildren(group);
     assert.ok(row);
     const item = tree.getTreeItem(row);
-    assert.match(String(item.description), /^alpha [\d.]+ recommended/);
+    assert.match(String(item.description), /^alpha [\d.]+ · \d/);
     assert.match(item.contextValue ?? "", /^sweep\b.*\bdeletable\b.*\bhasPoints\b/);
     tree.dispose();
     await run("openSweep", row);

@@ -43,8 +43,37 @@ suite("a broken safetensors file", () => {
       /header claims 9 bytes of a file of 10/,
     ],
     ["with a header length beyond every file", Buffer.alloc(16, 0xff), /truncated or not safe/],
-    ["with a header that is not JSON", safetensorsBytes("{\n\n x"), /header is not JSON: /],
-    ["with a list for a header", safetensorsBytes([]), /header is not JSON: not an object/],
+    ["with a header that is not JSON", safetensorsBytes("{\n\n x"), /header:3:2: not valid JSON: /],
+    ["with a list for a header", safetensorsBytes([]), /the header holds \[\], expected an object/],
+    ...["1e0", "1.0", "-0", "1E0", "1.5", "18446744073709551616", "NaN"].map(
+      (shape): [string, Uint8Array, RegExp] => [
+        `with the count ${shape}`,
+        safetensorsBytes(`{"a":{"dtype":"F32","shape":[${shape}],"data_offsets":[0,4]}}`, bytes(4)),
+        new RegExp(
+          `tensor a: shape\\.0: expected a whole number from 0, found ${shape.slice(0, 12)}`,
+        ),
+      ],
+    ),
+    [
+      "with a byte order mark in its header",
+      safetensorsBytes(`\uFEFF{"a":${JSON.stringify(entry(0, 4))}}`, bytes(4)),
+      /the header begins with a byte order mark/,
+    ],
+    [
+      "with a number in its metadata",
+      safetensorsBytes('{"__metadata__":{"step":1.5}}'),
+      /__metadata__ must map text to text/,
+    ],
+    [
+      "with a header nested 6,000 deep",
+      safetensorsBytes(`{"a":${"[".repeat(6000)}`),
+      /the header:1:\d+: not valid JSON: nested deeper than 128 levels/,
+    ],
+    [
+      "with an empty tensor larger than any file",
+      safetensorsBytes({ a: entry(0, 0, "F32", [0, 2 ** 52]) }),
+      /tensor a \[0, 4503599627370496\] is larger than any file/,
+    ],
     ["cut in its data", safetensorsBytes({ a: entry(0, 4) }, bytes(3)), /truncated/],
     ["longer than its header says", safetensorsBytes({ a: entry(0, 4) }, bytes(5)), /the file has/],
     [
@@ -124,6 +153,15 @@ suite("a broken safetensors file", () => {
 });
 
 suite("an unusual safetensors file", () => {
+  test("may list an empty tensor after the one that begins where it does", async () => {
+    const none = { dtype: "F32", shape: [0, 3], data_offsets: [4, 4] };
+    const { tensors } = await header(
+      safetensorsBytes({ a: entry(0, 4), b: entry(4, 8), none }, bytes(8)),
+    );
+    assert.equal(tensors.get("none")?.byteLength, 0);
+    assert.deepEqual(tensors.get("none")?.shape, [0, 3]);
+  });
+
   test("may hold nothing, scalars, empty tensors and padding", async () => {
     assert.equal((await header(safetensorsBytes("{}   "))).tensors.size, 0);
     const { tensors } = await header(

@@ -10,10 +10,7 @@ import { pathToFileURL } from "node:url";
 import type { PyodideAPI, PyodideConfig } from "pyodide";
 
 /** The package's folder, from dist/ as from src/. */
-const ROOT = path.join(
-  import.meta.dirname,
-  process.env["RETUNE_BUNDLED"] ? ".." : "../../..",
-);
+const ROOT = path.join(import.meta.dirname, process.env["RETUNE_BUNDLED"] ? ".." : "../../..");
 const PYTHON = path.join(ROOT, "media/python");
 const PACKAGES = "/lib/packages";
 const FILES = ["markupsafe/__init__.py", "markupsafe/_native.py", "render.py"];
@@ -26,7 +23,7 @@ export async function openPython(): Promise<PyodideAPI> {
   const loadPyodide = await importPyodide();
   const snapshot = snapshotFile();
   if (!existsSync(snapshot)) return installed(await loadPyodide());
-  return loadPyodide({ _loadSnapshot: readBytes(snapshot) });
+  return copyFiles(await loadPyodide({ _loadSnapshot: readBytes(snapshot) }));
 }
 
 /**
@@ -68,13 +65,19 @@ function readBytes(file: string): Uint8Array {
 }
 
 function installed(python: PyodideAPI): PyodideAPI {
+  copyFiles(python);
+  python.runPython(`import sys; sys.path.append(${JSON.stringify(PACKAGES)})`);
+  python.runPython("from render import render, warm; warm()");
+  return python;
+}
+
+/** A snapshot has no files, and modules may be imported late. */
+function copyFiles(python: PyodideAPI): PyodideAPI {
   const wheel = readBytes(path.join(PYTHON, WHEEL));
   python.unpackArchive(wheel, "wheel", { extractDir: PACKAGES });
   python.FS.mkdirTree(`${PACKAGES}/markupsafe`);
   for (const file of FILES) {
     python.FS.writeFile(`${PACKAGES}/${file}`, readBytes(path.join(PYTHON, file)));
   }
-  python.runPython(`import sys; sys.path.append(${JSON.stringify(PACKAGES)})`);
-  python.runPython("from render import render, warm; warm()");
   return python;
 }

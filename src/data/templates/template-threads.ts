@@ -1,6 +1,8 @@
 /** Threads in which chat templates are rendered: a template may loop for ever, and a thread can be ended. */
+import { once } from "node:events";
 import { availableParallelism } from "node:os";
 import path from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import { InputError, InternalError } from "../../util/errors.ts";
@@ -24,13 +26,16 @@ interface Waiting extends Batch {
 /** A batch of ordinary rows takes 5 to 50 ms. */
 const LIMIT_MS = 30_000;
 
+/** Starting takes a quarter of a second, or two where there is no snapshot, on a machine with nothing else to do. */
+const START_LIMIT_MS = 180_000;
+
 /** Each takes some 100 MB. */
 const MAX_THREADS = Math.min(2, availableParallelism());
 
 export class TemplateThreads {
   readonly #limitMs: number;
-  readonly #idle: Worker[] = [];
-  readonly #busy = new Set<Worker>();
+  readonly #idle: Thread[] = [];
+  readonly #busy = new Set<Thread>();
   #waiting: Waiting[] = [];
 
   constructor({ limitMs = LIMIT_MS } = {}) {
@@ -52,7 +57,7 @@ export class TemplateThreads {
 
   async close(): Promise<void> {
     const threads = [...this.#idle.splice(0), ...this.#busy];
-    await Promise.all(threads.map((thread) => thread.terminate()));
+    await Promise.all(threads.map(({ worker }) => worker.terminate()));
   }
 
   #next(): void {
@@ -66,7 +71,7 @@ export class TemplateThreads {
     void this.#run(thread, first);
   }
 
-  async #run(thread: Worker, { job, rows, resolve, reject }: Waiting): Promise<void> {
+  async #run(thread: Thread, { job, rows, resolve, reject }: Waiting): Promise<void> {
     try {
       const answer = await this.#answer(thread, { job, rows });
       this.#busy.delete(thread);
@@ -74,38 +79,53 @@ export class TemplateThreads {
       resolve(answer);
     } catch (error) {
       this.#busy.delete(thread);
-      await thread.terminate();
+      await thread.worker.terminate();
       reject(error as Error);
     }
     this.#next();
   }
 
-  /** The process stays alive while a thread has something to do, and only then. */
-  async #answer(thread: Worker, batch: Batch): Promise<Rendering[]> {
-    let timer: NodeJS.Timeout | undefined;
-    thread.ref();
+  async #answer(thread: Thread, batch: Batch): Promise<Rendering[]> {
+    const { worker } = thread;
+    // The process stays alive while a thread has something to do, and only then.
+    worker.ref();
     try {
-      return await new Promise((resolve, reject) => {
-        const seconds = this.#limitMs / 1000;
-        timer = setTimeout(
-          () => reject(new InputError(`the chat template was not done after ${seconds} s`)),
-          this.#limitMs,
-        );
-        thread.once("message", (answer: Rendering[] | string) => {
-          if (typeof answer !== "string") resolve(answer);
-          // Python itself gave up, as at a stack overflow inside it.
-          else reject(new InputError(`the chat template can't be run: ${answer.slice(0, 300)}`));
-        });
-        thread.once("error", reject);
-        thread.once("exit", () => reject(new InternalError("rendering was stopped")));
-        thread.postMessage(batch);
-      });
+      await thread.ready;
+      worker.postMessage(batch);
+      const late = `the chat template was not done after ${this.#limitMs / 1000} s`;
+      const answer = await nextMessage(worker, this.#limitMs, late);
+      if (typeof answer !== "string") return answer as Rendering[];
+      // Python itself gave up, as at an overflow of its stack.
+      throw new InputError(`the chat template can't be run: ${answer.slice(0, 300)}`);
     } finally {
-      clearTimeout(timer);
-      thread.removeAllListeners();
-      thread.unref();
+      worker.unref();
     }
   }
+}
+
+/** @throws InputError saying `late`, or whatever ended the thread */
+async function nextMessage(worker: Worker, limitMs: number, late: string): Promise<unknown> {
+  const ended = new AbortController();
+  const { signal } = ended;
+  try {
+    return await Promise.race([
+      once(worker, "message", { signal }).then(([message]: unknown[]) => message),
+      once(worker, "exit", { signal }).then(() => {
+        throw new InternalError("rendering was stopped");
+      }),
+      setTimeout(limitMs, undefined, { signal }).then(() => {
+        throw new InputError(late);
+      }),
+    ]);
+  } finally {
+    ended.abort();
+  }
+}
+
+interface Thread {
+  worker: Worker;
+  /** When Python has started. */
+  ready: Promise<unknown>;
 }
 
 /** From source there is no bundle that a thread could load. */
@@ -117,17 +137,20 @@ import("tsx/esm/api").then(({ register }) => {
 });
 `;
 
-function startThread(): Worker {
+function startThread(): Thread {
   const here = (file: string): string => path.join(import.meta.dirname, file);
-  const thread = process.env["RETUNE_BUNDLED"]
+  const worker = process.env["RETUNE_BUNDLED"]
     ? new Worker(here("template-thread.cjs"))
     : new Worker(FROM_SOURCE, {
         eval: true,
         execArgv: [],
         workerData: pathToFileURL(here("template-thread.ts")).href,
       });
-  thread.unref();
-  return thread;
+  worker.unref();
+  const ready = nextMessage(worker, START_LIMIT_MS, "Python for chat templates did not start");
+  // Whoever renders awaits it; until then a failure is not unhandled.
+  ready.catch(() => {});
+  return { worker, ready };
 }
 
 /** All templates of this process share them. */

@@ -1,6 +1,9 @@
 /** What the methods on task vectors δᵢ = Wᵢ − base share (arXiv 2212.04089). */
 import type { MergeTensor, Stretch, TensorParameters } from "./method.ts";
 
+/** Weights whose sum is smaller are not divided by. */
+const MIN_WEIGHT_SUM = 1e-8;
+
 export function differences({ base, models }: Stretch): Float64Array[] {
   const from = base!;
   return models.map((values) => {
@@ -25,7 +28,9 @@ export function addDifferences(
   { parameters: { weight, normalize, lambda } }: MergeTensor,
   scales: readonly number[],
 ): Float64Array {
-  const sum = normalize ? weight.reduce((total, each) => total + each, 0) : 1;
+  const weights = weight.reduce((total, each) => total + each, 0);
+  // Weights that cancel: the sum as it is, as in mergekit.
+  const sum = normalize && Math.abs(weights) >= MIN_WEIGHT_SUM ? weights : 1;
   const result = new Float64Array(base!);
   for (const [index, delta] of deltas.entries()) {
     const factor = (lambda * weight[index]! * scales[index]!) / sum;

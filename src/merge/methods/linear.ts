@@ -1,16 +1,10 @@
-import { type Method, NO_PASSES, type TensorParameters } from "./method.ts";
+import type { Method, TensorParameters } from "./method.ts";
 
 /**
  * W = Σ wᵢ·Wᵢ, divided by Σ wᵢ with `normalize` (the default, as in mergekit).
  * Model soups, arXiv 2203.05482; with two models WiSE-FT, arXiv 2109.01903.
  */
 export const linear: Method = {
-  title: "linear",
-  paper: "https://arxiv.org/abs/2203.05482",
-  base: "none",
-  models: { min: 2, max: Infinity },
-  parameters: ["weight", "normalize"],
-  defaults: { normalize: true, rescale: false },
   copies: (parameters) => {
     const weights = factors(parameters);
     const only = weights.findIndex((weight) => weight !== 0);
@@ -18,7 +12,6 @@ export const linear: Method = {
     return isAlone && weights[only] === 1 ? only : undefined;
   },
   factors,
-  passes: () => NO_PASSES,
   combine: ({ models }, { parameters }) => {
     const [a, b] = models;
     // Two is what nearly everyone mixes.

@@ -10,12 +10,18 @@
  * 3. then calls `combine` for every stretch, and rounds what it returns once.
  */
 
+import type {
+  MERGE_PARAMETERS,
+  MergeParameterName,
+  ParameterWords,
+} from "../../protocol/merge-methods.ts";
+
 /** Every stretch but a tensor's last begins and ends at a multiple of so many elements. */
 export const STRETCH_ALIGNMENT = 4096;
 
 /** The same elements of one tensor as each model has them, in float32; all finite. */
 export interface Stretch {
-  /** The first one's place in the tensor, in elements; a multiple of STRETCH_ALIGNMENT. */
+  /** The first one's place in the tensor, in elements; a multiple of STRETCH_ALIGNMENT, or of the row's length. */
   start: number;
   /** Of methods that work on differences to a base; slerp's first end. */
   base: Float32Array | undefined;
@@ -23,41 +29,43 @@ export interface Stretch {
   models: readonly Float32Array[];
 }
 
-/** Of one tensor. A method reads those that it names in `parameters`. */
-export interface TensorParameters {
-  /** Of each model. */
-  weight: readonly number[];
-  /** Share of the differences that is kept, of each model: above 0, at most 1. */
-  density: readonly number[];
-  /** Divide by the sum of the weights. */
-  normalize: boolean;
-  /** Divide what is kept by its density. */
-  rescale: boolean;
-  /** Factor of the whole change. */
-  lambda: number;
-  /** From 0, the base, to 1, the other. */
-  t: number;
-  /** Factor of the values that are passed through. */
-  scale: number;
+type Named<Of extends ParameterWords["of"], Kind extends ParameterWords["kind"]> = {
+  [Name in MergeParameterName]: (typeof MERGE_PARAMETERS)[Name] extends { of: Of; kind: Kind }
+    ? Name
+    : never;
+}[MergeParameterName];
+/** Of each model. */
+export type ModelNumber = Named<"each model", "number">;
+export type SharedNumber = Named<"all", "number">;
+export type Flag = Named<"all", "flag">;
+
+/** Of one tensor; what each means is in protocol/merge-methods.ts. What a method does not read is neutral. */
+export type TensorParameters = Readonly<
+  Record<ModelNumber, readonly number[]> & Record<SharedNumber, number> & Record<Flag, boolean>
+> & {
   /** Of each model, two 32-bit words: which random mask is drawn for this tensor. */
   keys: readonly (readonly [number, number])[];
-}
-
-export type ParameterName = Exclude<keyof TensorParameters, "keys">;
+};
 
 export interface MergeTensor {
   elements: number;
+  shape: readonly number[];
   parameters: TensorParameters;
 }
 
+/** Elements of the last axis: a row; of a tensor of one axis all. */
+export function columnsOf({ elements, shape }: MergeTensor): number {
+  return Math.max(1, shape.at(-1) ?? elements);
+}
+
 /** What the passes found out about the tensor: a number for each model, or as the method says. */
-export type Figures = Readonly<Record<string, readonly number[]>>;
+export type Figures = Readonly<Record<string, readonly number[] | Float64Array>>;
 
 export interface Pass {
   /** Whether what is known already makes this pass needless: neither `add` nor `finish` is called then. */
   isNeedless?: (figures: Figures) => boolean;
   /** How many sums the pass keeps; all begin at 0. */
-  size: (tensor: MergeTensor) => number;
+  size: (tensor: MergeTensor, figures: Figures) => number;
   /** Adds what this stretch contributes. @param figures of the passes before */
   add: (sums: Float64Array, stretch: Stretch, tensor: MergeTensor, figures: Figures) => void;
   /** @returns the figures so far, with this pass's own */
@@ -65,24 +73,14 @@ export interface Pass {
 }
 
 export interface Method {
-  /** As a card calls it. */
-  title: string;
-  /** Where it is described. */
-  paper?: string;
-  base: "needed" | "none";
-  /** How many models it takes, the base not counted. */
-  models: { min: number; max: number };
-  parameters: readonly ParameterName[];
-  /** Where the configuration is silent. */
-  defaults: { normalize: boolean; rescale: boolean };
   /** The one whose values the result has, where the parameters say so: copied bit for bit. */
-  copies: (parameters: TensorParameters) => "base" | number | undefined;
+  copies?: (parameters: TensorParameters) => "base" | number | undefined;
   /** Where the result is Σ factorᵢ·Wᵢ of the models and nothing else: the factors. */
   factors?: (parameters: TensorParameters) => readonly number[];
-  /** None for most. */
-  passes: (tensor: MergeTensor) => readonly Pass[];
+  /** Stretches are whole rows then, as many as there is room for, and no multiple of STRETCH_ALIGNMENT. */
+  needsRows?: boolean;
+  /** Left out: none. */
+  passes?: (tensor: MergeTensor) => readonly Pass[];
   /** @returns as many elements as the stretch has; may be one of its arrays */
   combine: (stretch: Stretch, tensor: MergeTensor, figures: Figures) => Float32Array | Float64Array;
 }
-
-export const NO_PASSES: readonly Pass[] = [];

@@ -1,5 +1,5 @@
 import { linear } from "./linear.ts";
-import type { Method } from "./method.ts";
+import type { Method, TensorParameters } from "./method.ts";
 
 /**
  * W = (1/n) · Σ Wᵢ. arXiv 2203.05482. Uniform: of all models. Greedy (algorithm 1 of the paper): the models in
@@ -7,9 +7,12 @@ import type { Method } from "./method.ts";
  * those are is decided before the merge, see cli/merge-soup.ts. mergekit has no such method.
  */
 export const modelSoup: Method = {
-  ...linear,
-  title: "model soup",
-  // A greedy one may end with one.
-  models: { min: 1, max: Infinity },
-  parameters: [],
+  copies: (parameters) => linear.copies?.(asMean(parameters)),
+  factors: (parameters) => linear.factors?.(asMean(parameters)) ?? [],
+  combine: (stretch, tensor, figures) =>
+    linear.combine(stretch, { ...tensor, parameters: asMean(tensor.parameters) }, figures),
 };
+
+function asMean(parameters: TensorParameters): TensorParameters {
+  return { ...parameters, normalize: true };
+}

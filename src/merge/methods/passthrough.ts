@@ -1,4 +1,4 @@
-import { type Method, NO_PASSES } from "./method.ts";
+import type { Method } from "./method.ts";
 
 /**
  * W = scale · A: layers of one model or of several, one after the other ("frankenmerge"); which layers, the
@@ -6,14 +6,7 @@ import { type Method, NO_PASSES } from "./method.ts";
  * doubled layers do nothing at first, as in LLaMA Pro, arXiv 2401.02415.
  */
 export const passthrough: Method = {
-  title: "passthrough",
-  paper: "https://arxiv.org/abs/2401.02415",
-  base: "none",
-  models: { min: 1, max: 1 },
-  parameters: ["scale"],
-  defaults: { normalize: false, rescale: false },
-  copies: ({ scale }) => (scale === 1 ? 0 : undefined),
-  passes: () => NO_PASSES,
+  copies: ({ scale }) => (scale[0] === 1 ? 0 : undefined),
   combine: ({ models: [values = new Float32Array()] }, { parameters: { scale } }) =>
-    Float64Array.from(values, (value) => scale * value),
+    Float64Array.from(values, (value) => scale[0]! * value),
 };

@@ -47,25 +47,37 @@ export function philox(
 
 export interface MaskPart {
   key: readonly [number, number];
-  /** First element, a multiple of four. */
+  /** First element. */
   start: number;
   length: number;
   /** Probability of a one. */
   density: number;
 }
 
+/** Element i has word i mod 4 of counter ⌊i/4⌋. */
+export function randomWords({ key, start, length }: Omit<MaskPart, "density">): Uint32Array {
+  const first = Math.floor(start / WORDS);
+  const before = start - first * WORDS;
+  const words = new Uint32Array(Math.ceil((before + length) / WORDS) * WORDS);
+  for (let at = 0; at < words.length; at += WORDS) {
+    const counter = first + at / WORDS;
+    philox(
+      [counter % TWO_32, Math.floor(counter / TWO_32), 0, 0],
+      key,
+      words.subarray(at, at + WORDS),
+    );
+  }
+  return words.subarray(before, before + length);
+}
+
 /**
- * Element i of the mask is 1 where word i mod 4 of counter ⌊i/4⌋ is below density · 2³².
+ * An element of the mask is 1 where its word is below density · 2³².
  * @returns ones for what is kept
  */
-export function bernoulliMask({ key, start, length, density }: MaskPart): Uint8Array {
-  const mask = new Uint8Array(length);
-  const words = new Uint32Array(WORDS);
+export function bernoulliMask({ density, ...part }: MaskPart): Uint8Array {
+  const words = randomWords(part);
+  const mask = new Uint8Array(words.length);
   const limit = density * TWO_32;
-  for (let i = 0; i < length; i += WORDS) {
-    const counter = (start + i) / WORDS;
-    philox([counter % TWO_32, Math.floor(counter / TWO_32), 0, 0], key, words);
-    for (let j = 0; j < WORDS && i + j < length; j++) mask[i + j] = Number(words[j]! < limit);
-  }
+  for (let i = 0; i < mask.length; i++) mask[i] = Number(words[i]! < limit);
   return mask;
 }

@@ -2,6 +2,9 @@
 import { differences } from "./differences.ts";
 import type { Figures, MergeTensor, Pass, Stretch } from "./method.ts";
 
+/** A norm that is smaller is not made up for, as in mergekit. */
+const MIN_NORM = 1e-7;
+
 /** The differences of each model with those set to zero that are not kept. */
 export type Sparsify = (
   stretch: Stretch,
@@ -9,7 +12,7 @@ export type Sparsify = (
   figures: Figures,
 ) => readonly Float64Array[];
 
-/** Figure `scales`: Σ|δ| / Σ|kept δ| of each model; 1 where nothing is kept. */
+/** Figure `scales`: Σ|δ| / Σ|kept δ| of each model; 1 where next to nothing is kept. */
 export function rescalePass(sparsify: Sparsify): Pass {
   return {
     size: ({ parameters }) => 2 * parameters.weight.length,
@@ -23,7 +26,7 @@ export function rescalePass(sparsify: Sparsify): Pass {
     finish: (sums, { parameters }, figures) => ({
       ...figures,
       scales: parameters.weight.map((_, index) =>
-        sums[2 * index + 1]! > 0 ? sums[2 * index]! / sums[2 * index + 1]! : 1,
+        sums[2 * index + 1]! >= MIN_NORM ? sums[2 * index]! / sums[2 * index + 1]! : 1,
       ),
     }),
   };
@@ -31,7 +34,7 @@ export function rescalePass(sparsify: Sparsify): Pass {
 
 /** @returns 1 for each model where nothing is rescaled */
 export function scalesOf({ scales }: Figures, { parameters }: MergeTensor): readonly number[] {
-  return scales ?? parameters.weight.map(() => 1);
+  return scales ? [...scales] : parameters.weight.map(() => 1);
 }
 
 function absoluteSum(values: Float64Array): number {

@@ -13,12 +13,6 @@ const MIN_LENGTH = 1e-8;
  * with |cos θ| above 0.9995, as two fine-tunes of one base nearly always are, W = (1−t)·A + t·B.
  */
 export const slerp: Method = {
-  title: "SLERP",
-  paper: "https://doi.org/10.1145/325334.325242",
-  base: "needed",
-  models: { min: 1, max: 1 },
-  parameters: ["t"],
-  defaults: { normalize: false, rescale: false },
   copies: ({ t }) => {
     if (t === 0) return "base";
     return t === 1 ? 0 : undefined;

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { SWEEP_FILES, type SweepPoint, sweepPointSchema } from "../../protocol/sweep.ts";
 import { hasCode } from "../../util/errors.ts";
+import { parseJson } from "../../util/json.ts";
 
 /** Ascending; a line that a crash left broken is skipped, of two with one alpha the later counts. */
 export async function readPoints(sweepDir: string): Promise<SweepPoint[]> {
@@ -22,7 +23,7 @@ export async function readPoints(sweepDir: string): Promise<SweepPoint[]> {
 
 function parsePoint(line: string): SweepPoint | undefined {
   try {
-    return sweepPointSchema.safeParse(JSON.parse(line)).data;
+    return sweepPointSchema.safeParse(parseJson(line, SWEEP_FILES.points)).data;
   } catch {
     return undefined;
   }

@@ -1,10 +1,10 @@
 /** Every sweep below the given `sweeps` folders, kept up to date. */
 import { SWEEP_FILES } from "../../protocol/sweep.ts";
+import type { LivenessOptions } from "../../run-folder/liveness.ts";
 import { FolderStore, type PollOptions } from "../folder-store.ts";
-import type { StatusOptions } from "../run-status.ts";
 import { readSweep, type Sweep } from "./sweep.ts";
 
-export interface SweepStoreOptions extends Pick<StatusOptions, "isAlive" | "host">, PollOptions {}
+export interface SweepStoreOptions extends Pick<LivenessOptions, "fateOf">, PollOptions {}
 
 const { state, definition, points, log } = SWEEP_FILES;
 

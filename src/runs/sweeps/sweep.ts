@@ -10,8 +10,8 @@ import {
   sweepSchema,
   sweepStateSchema,
 } from "../../protocol/sweep.ts";
+import { type LivenessOptions, deriveStatus } from "../../run-folder/liveness.ts";
 import { problemOf, readJson, valueOf } from "../read-json.ts";
-import { deriveStatus, type StatusOptions } from "../run-status.ts";
 import { readPoints } from "./points.ts";
 
 export interface Sweep {
@@ -34,7 +34,7 @@ const CREATION_GRACE_MS = 3_000;
 /** The sweep in `dir`, or undefined when the folder is none (or not yet). */
 export async function readSweep(
   dir: string,
-  options: StatusOptions = {},
+  options: LivenessOptions = {},
 ): Promise<Sweep | undefined> {
   const [state, definition] = await Promise.all([
     readJson(path.join(dir, SWEEP_FILES.state), sweepStateSchema),

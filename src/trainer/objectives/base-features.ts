@@ -1,5 +1,5 @@
 /** What a head would read of rows in the base as it is, before anything is tuned or added. */
-import type { Example } from "../../data/example.ts";
+import type { Examples } from "../../data/example.ts";
 import { resolveBase } from "../../models/base-model.ts";
 import type { Method, ResolvedRecipe } from "../../protocol/recipe.ts";
 import { evaluateExamples } from "../evaluate.ts";
@@ -31,7 +31,7 @@ export function startsAsBase({ type }: Method): boolean {
 export async function featuresOfBase(
   { base, method, data, threads }: ResolvedRecipe,
   engine: SavingEngine,
-  rows: readonly Example[],
+  rows: Examples,
 ): Promise<BaseFeatures> {
   if (rows.length === 0) return new Map();
   if (startsAsBase(method)) return featuresByRow((await evaluateExamples(engine, rows)).answers);

@@ -1,6 +1,6 @@
 /** The first half of LP-FT (arXiv 2202.10054): the head alone, on features of the untouched base. */
 import { evaluationBatches } from "../../data/batches.ts";
-import type { Example } from "../../data/example.ts";
+import type { Example, Examples } from "../../data/example.ts";
 import { type Classifier, SCORE } from "../../weights/classifier-head.ts";
 import type { Classification } from "../../protocol/objective.ts";
 import { planTraining } from "../training-plan.ts";
@@ -21,7 +21,7 @@ const ADAMW = { betas: [0.9, 0.999], epsilon: 1e-8, weightDecay: 0 } as const;
  */
 export async function probeHead(
   engine: TrainingEngine,
-  train: readonly Example[],
+  train: Examples,
   {
     log,
     isStopped,
@@ -59,7 +59,7 @@ function fitHead(
     classifier: { labels, problem },
     probe: { epochs, learningRate: peak },
     seed,
-  }: ProbeOptions & { train: readonly Example[]; features: Features; classifier: Classifier },
+  }: ProbeOptions & { train: Examples; features: Features; classifier: Classifier },
 ): { steps: number; loss: number } {
   const data = { packing: false, maxLength: 1 } as const;
   const plan = planTraining(train, { batchSize: BATCH_SIZE, accumulate: 1, epochs, seed, data });
@@ -91,7 +91,7 @@ function fitHead(
 /** What the head reads of each row, [C]; undefined when it was stopped on the way. */
 async function featuresOf(
   engine: TrainingEngine,
-  rows: readonly Example[],
+  rows: Examples,
   isStopped: () => Promise<boolean>,
 ): Promise<Features | undefined> {
   const features = new Map<Example, Float32Array>();

@@ -1,5 +1,6 @@
 /** What a recipe's objective makes of its base and its data. */
-import { type Dataset, describeReport, loadDataset } from "../../data/dataset.ts";
+import { describeReport } from "../../data/dataset-report.ts";
+import { type Dataset, loadDataset } from "../../data/dataset.ts";
 import { loadLabelledRows, readLabels } from "../../data/labelled-rows.ts";
 import type { Tokenizer } from "../../data/tokenizer.ts";
 import { type BaseModel, asClassifier } from "../../models/base-model.ts";
@@ -34,23 +35,25 @@ export async function loadRows(
   file: string,
   options: {
     tokenizer: Tokenizer;
+    vocabSize: number;
     objective: Objective;
     data: ResolvedRecipe["data"];
     labels: readonly string[];
     log: (line: string) => void;
   },
 ): Promise<Pick<Dataset, "examples">> {
-  const { tokenizer, objective, data, labels, log } = options;
+  const { tokenizer, vocabSize, objective, data, labels, log } = options;
   const { format, maxLength, overlong } = data;
   if (objective.type === "classification") {
     const { problem } = objective;
-    const shared = { tokenizer, problem, labels, maxLength, overlong };
+    const shared = { tokenizer, vocabSize, problem, labels, maxLength, overlong };
     const { examples, report } = await loadLabelledRows(file, shared);
     for (const line of report) log(line);
     return { examples };
   }
   const { lossOn } = objective;
-  const dataset = await loadDataset(file, { tokenizer, format, lossOn, maxLength, overlong });
+  const rows = { tokenizer, vocabSize, format, lossOn, maxLength, overlong };
+  const dataset = await loadDataset(file, rows);
   for (const line of describeReport(file, dataset.report)) log(line);
   return dataset;
 }

@@ -9,7 +9,8 @@ import { type ModelSummary, summariseModel } from "../../weights/model-summary.t
 import { errorMessage } from "../../util/errors.ts";
 import { modelFolders, searchesHuggingFaceCache } from "../settings.ts";
 import { Catalog } from "./catalog.ts";
-import { findCachedModels, findModelsBelow, hubCacheFolder, modelsAmong } from "./model-folders.ts";
+import { hubCacheFolder } from "../../util/hub-cache.ts";
+import { findCachedModels, findModelsBelow, modelsAmong } from "./model-folders.ts";
 
 export interface ModelEntry {
   /** Absolute path of the folder or the .gguf file. */

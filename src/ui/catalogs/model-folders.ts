@@ -1,6 +1,5 @@
 /** Finds base models on disk without an editor: below a folder, and in Hugging Face's cache. */
 import { readdir, readFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import path from "node:path";
 
 /** Deep enough for vendor/model/variant, shallow enough for a whole disk added by mistake. */
@@ -17,7 +16,8 @@ export async function findModelsBelow(folder: string): Promise<string[]> {
     if (next === undefined) break;
     const entries = await readdir(next.folder, { withFileTypes: true }).catch(() => []);
     const files = entries.filter((entry) => !entry.isDirectory()).map((entry) => entry.name);
-    found.push(...modelsAmong(files.map((name) => path.join(next.folder, name))));
+    const models = modelsAmong(files.map((name) => path.join(next.folder, name)));
+    for (const model of models) found.push(model);
     if (next.depth === MAX_DEPTH) continue;
     for (const entry of entries) {
       if (!entry.isDirectory() || SKIPPED.has(entry.name) || entry.name.startsWith(".")) continue;
@@ -37,13 +37,6 @@ export function modelsAmong(files: readonly string[]): string[] {
   );
   const folders = [...configured].filter((folder) => weighted.has(folder));
   return [...folders, ...files.filter((file) => /\.gguf$/i.test(file))];
-}
-
-/** Where huggingface_hub keeps downloads: HF_HUB_CACHE, else HF_HOME/hub, else ~/.cache/huggingface/hub. */
-export function hubCacheFolder(env: NodeJS.ProcessEnv = process.env, home = homedir()): string {
-  if (env["HF_HUB_CACHE"]) return env["HF_HUB_CACHE"];
-  if (env["HF_HOME"]) return path.join(env["HF_HOME"], "hub");
-  return path.join(env["XDG_CACHE_HOME"] || path.join(home, ".cache"), "huggingface", "hub");
 }
 
 export interface CachedModel {

@@ -4,6 +4,7 @@ import * as z from "zod";
 import { runCli } from "../../runs/run-cli.ts";
 import { errorMessage } from "../../util/errors.ts";
 import { formatBytes } from "../../util/format.ts";
+import { parseJson } from "../../util/json.ts";
 import type { App } from "../app.ts";
 
 /** A start must not wait for a forecast. */
@@ -51,7 +52,7 @@ async function budgetOf(
       signal: AbortSignal.timeout(TIMEOUT_MS),
       onOutput: (text) => (output += text),
     });
-    return done ? budgetSchema.parse(JSON.parse(output)) : undefined;
+    return done ? budgetSchema.parse(parseJson(output, "retune's output")) : undefined;
   } catch (error) {
     log.info(`no forecast for ${recipe}: ${errorMessage(error)}`);
     return undefined;

@@ -4,6 +4,7 @@ import * as vscode from "vscode";
 import { type EvaluationResult, evaluationTableSchema } from "../../protocol/evaluation.ts";
 import { saveEvaluation } from "../../runs/evaluations.ts";
 import { runCli } from "../../runs/run-cli.ts";
+import { parseJson } from "../../util/json.ts";
 import type { App } from "../app.ts";
 import type { AdapterEntry } from "../catalogs/adapter-catalog.ts";
 import { requireTrust } from "../trust.ts";
@@ -46,7 +47,8 @@ export async function evaluate(app: App, argument: unknown): Promise<string | un
         onProgress: report,
       });
       if (!isWhole) return false;
-      results.push(...evaluationTableSchema.parse(JSON.parse(printed)).results);
+      const table = evaluationTableSchema.parse(parseJson(printed, "retune's output"));
+      for (const result of table.results) results.push(result);
     }
     return true;
   });
@@ -170,8 +172,8 @@ async function pickDataFiles(): Promise<Named[] | undefined> {
     canPickMany: true,
   });
   if (chosen === undefined) return undefined;
-  const files = chosen.flatMap(({ file }) => file ?? []);
-  if (chosen.some(({ file }) => file === undefined)) files.push(...(await browse()));
+  const browsed = chosen.some(({ file }) => file === undefined) ? await browse() : [];
+  const files = [...chosen.flatMap(({ file }) => file ?? []), ...browsed];
   if (files.length === 0) return undefined;
   return [...new Set(files)].map((file) => ({
     name: vscode.workspace.asRelativePath(file).replace(/\.(jsonl|ndjson)$/iu, ""),

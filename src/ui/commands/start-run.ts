@@ -2,14 +2,18 @@
 import { stat } from "node:fs/promises";
 import path from "node:path";
 import * as vscode from "vscode";
-import { methodSchema } from "../../protocol/recipe.ts";
-import { defaultLearningRate } from "../../runs/resolve-recipe.ts";
+import { methodSchema, type RecipeInput } from "../../protocol/recipe.ts";
 import { defaultRunName } from "../../runs/run-name.ts";
 import writeFileAtomic from "write-file-atomic";
 import type { App } from "../app.ts";
 import { InputError } from "../../util/errors.ts";
 import { toFileName } from "../../util/format.ts";
-import { evaluationFileBeside, labelProblem, maxPositions } from "../recipes/recipe-inputs.ts";
+import {
+  countRows,
+  evaluationFileBeside,
+  labelProblem,
+  maxPositions,
+} from "../recipes/recipe-inputs.ts";
 import { METHOD_CHOICES, type MethodChoice } from "../recipes/method-choices.ts";
 import { newRecipe, RECIPE_SUFFIX, recipeText } from "../recipes/recipe-text.ts";
 import { requireTrust } from "../trust.ts";
@@ -34,8 +38,7 @@ export async function startRun(app: App, argument: unknown): Promise<string | un
   const name = await askName(defaultRunName({ base, method: methodType, data }));
   if (name === undefined) return undefined;
   const file = await freeFile(folder, toFileName(name));
-  const choice = await askHow(path.basename(file), method);
-  if (choice === undefined) return undefined;
+  const models = await app.models.entries();
   const recipe = newRecipe({
     name,
     base,
@@ -44,7 +47,11 @@ export async function startRun(app: App, argument: unknown): Promise<string | un
     evalData: await evaluationFileBeside(data),
     folder,
     maxPositions: await maxPositions(base),
+    parameters: models.find((model) => model.path === base)?.summary?.parameters,
+    rows: await countRows(data),
   });
+  const choice = await askHow(path.basename(file), method, recipe);
+  if (choice === undefined) return undefined;
   await writeFileAtomic(file, recipeText(recipe));
   const uri = vscode.Uri.file(file);
   if (choice === "start") return startRecipe(app, uri);
@@ -109,14 +116,14 @@ async function askMethod(): Promise<MethodChoice | undefined> {
 
 async function askHow(
   fileName: string,
-  { label, description, recipe }: MethodChoice,
+  { label, description }: MethodChoice,
+  { optimizer, epochs, batchSize }: RecipeInput,
 ): Promise<"start" | "edit" | undefined> {
-  const rate = defaultLearningRate(methodSchema.parse(recipe.method));
   const items = [
     {
       label: "$(play) Start now",
       description: fileName,
-      detail: `${label}: ${description}, ${recipe.epochs ?? 3} epochs, learning rate ${rate.toExponential()}.`,
+      detail: `${label}: ${description}, ${epochs} epochs, ${batchSize} rows a step, learning rate ${optimizer?.learningRate?.toExponential()}.`,
       how: "start" as const,
     },
     {

@@ -2,6 +2,7 @@
 import * as z from "zod";
 import { InputError } from "../../util/errors.ts";
 import { formatBytes, formatCount } from "../../util/format.ts";
+import { parseJson } from "../../util/json.ts";
 
 /** What `retune inspect --recipe FILE --json` prints; it may say more. */
 const measurementSchema = z.object({
@@ -22,7 +23,7 @@ export type Measurement = z.output<typeof measurementSchema>;
 /** @throws InputError for output that is no such JSON */
 export function parseMeasurement(output: string): Measurement {
   try {
-    return measurementSchema.parse(JSON.parse(output));
+    return measurementSchema.parse(parseJson(output, "retune's output"));
   } catch {
     const start = output.trim().split("\n")[0] ?? "";
     throw new InputError(`retune inspect --recipe printed no measurement: "${start.slice(0, 80)}"`);

@@ -65,6 +65,11 @@ export function registerLayersView(app: App): vscode.Disposable {
     tree,
     view,
     editor.onDidChange(show),
+    // The view goes with its container: what was beside it comes back.
+    editor.onDidChange(() => {
+      if (editor.layers !== undefined || !view.visible) return;
+      void vscode.commands.executeCommand("workbench.view.extension.retune");
+    }),
     measure.onDidChange(show),
     view.onDidChangeCheckboxState(({ items }) => {
       const { Checked } = vscode.TreeItemCheckboxState;
@@ -80,11 +85,12 @@ export function registerLayersView(app: App): vscode.Disposable {
 }
 
 function showFigures(
-  view: Pick<vscode.TreeView<Row>, "description" | "message">,
+  view: Pick<vscode.TreeView<Row>, "title" | "message">,
   layers: Layers | undefined,
   state: MeasureState,
 ): void {
-  view.description = layers?.name ?? "";
+  // Its container has this one view, and shows the view's title alone.
+  view.title = layers === undefined ? "Layers" : `Layers of ${layers.name}`;
   // No message is undefined, which the type does not say.
   view.message = layers === undefined ? "" : messageOf(layers, state);
 }

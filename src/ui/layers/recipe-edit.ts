@@ -6,8 +6,8 @@ import {
   type JSONPath,
   modify,
   type Node,
-  parseTree,
 } from "jsonc-parser";
+import { jsoncTree } from "../../util/jsonc.ts";
 
 const MAX_LINE_CHARS = 90;
 
@@ -17,7 +17,7 @@ export function withValue(
   place: JSONPath,
   change: (value: unknown) => unknown,
 ): string {
-  const root = parseTree(text, [], { allowTrailingComma: true });
+  const root = jsoncTree(text);
   if (!root) return text;
   const node = findNodeAtLocation(root, place);
   const old: unknown = node && getNodeValue(node);

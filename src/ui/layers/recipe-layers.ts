@@ -1,14 +1,9 @@
 /** What a recipe's text says about layers, and the same text with another choice written into it. */
-import {
-  getNodeValue,
-  type JSONPath,
-  type ParseError,
-  parseTree,
-  printParseErrorCode,
-} from "jsonc-parser";
+import { getNodeValue, type JSONPath } from "jsonc-parser";
 import * as z from "zod";
 import { type Method, recipeSchema, trainsBase } from "../../protocol/recipe.ts";
 import { InputError } from "../../util/errors.ts";
+import { parseJsonc } from "../../util/jsonc.ts";
 import { layerChoiceOf } from "../../util/layer-choice.ts";
 import { type LayerChoice, trainedPredicate } from "../../util/tensor-patterns.ts";
 import type { BaseTensor } from "./base-tensors.ts";
@@ -38,14 +33,7 @@ export interface RecipeLayers {
  * @throws InputError naming file and line or key
  */
 export function readRecipeLayers(text: string, file: string): RecipeLayers {
-  const errors: ParseError[] = [];
-  const root = parseTree(text, errors, { allowTrailingComma: true });
-  const [error] = errors;
-  if (error || !root) {
-    const line = text.slice(0, error?.offset ?? 0).split("\n").length;
-    const what = error ? printParseErrorCode(error.error) : "the file is empty";
-    throw new InputError(`${file}:${line}: not valid JSON: ${what}`);
-  }
+  const root = parseJsonc(text, file);
   const parsed = layersSchema.safeParse(getNodeValue(root));
   if (!parsed.success) {
     const [issue] = parsed.error.issues;

@@ -61,10 +61,10 @@ const COLUMNS: readonly Column[] = [
 const STYLE = `
   body { font-family: var(--vscode-font-family); font-size: var(--vscode-font-size); color: var(--vscode-foreground); padding: 0 1.5em 2em; }
   h1 { font-size: 1.4em; font-weight: 600; }
-  h2 { font-size: 1.1em; font-weight: 600; margin: 1.8em 0 0.4em; }
+  h2 { font-size: 1.1em; font-weight: 600; margin: 1.8em 0 0; }
   table { border-collapse: collapse; }
   th, td { padding: 0.35em 1em 0.35em 0; text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-  th:first-child, td:first-child { text-align: left; padding-right: 2em; }
+  th:first-child, td:first-child { text-align: left; padding-right: 2em; max-width: 24em; overflow: hidden; text-overflow: ellipsis; }
   th { font-weight: 600; border-bottom: 1px solid var(--vscode-editorWidget-border, var(--vscode-foreground)); }
   .best { font-weight: 700; }
   /* The star has a place of its own in every cell, heads too: figures stay under their heads. */
@@ -95,7 +95,7 @@ export function evaluationHtml(page: EvaluationPage): string {
   const names = [...new Set(results.map(({ data }) => data))];
   const sections = names.map((name) => {
     const rows = results.filter(({ data }) => data === name);
-    return `<h2>${escapeHtml(name)}</h2>\n${tableOf(rows, columns, short)}\n<div class="place">${escapeHtml(short(rows[0]?.file ?? ""))}</div>`;
+    return `<h2>${escapeHtml(name)}</h2>\n<div class="place">${escapeHtml(short(rows[0]?.file ?? ""))}</div>\n${tableOf(rows, columns, short)}`;
   });
   const anchors = links.map(
     ({ label, href }) => `<a href="${escapeHtml(href)}">${escapeHtml(label)}</a>`,

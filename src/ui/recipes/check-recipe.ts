@@ -1,7 +1,8 @@
 /** What a schema can't see in a recipe: whether the files that it names are there. */
 import { stat } from "node:fs/promises";
 import path from "node:path";
-import { findNodeAtLocation, type Node, parseTree } from "jsonc-parser";
+import { findNodeAtLocation, type Node } from "jsonc-parser";
+import { jsoncTree } from "../../util/jsonc.ts";
 
 export interface Finding {
   /** Place in the text, in UTF-16 units. */
@@ -13,7 +14,7 @@ export interface Finding {
 
 /** @param folder the recipe's folder: its paths are relative to it */
 export async function checkRecipe(text: string, folder: string): Promise<Finding[]> {
-  const root = parseTree(text, [], { allowTrailingComma: true });
+  const root = jsoncTree(text);
   if (root?.type !== "object") return [];
   const findings = await Promise.all([
     checkBase(findNodeAtLocation(root, ["base"]), folder, startsFromScratch(root)),

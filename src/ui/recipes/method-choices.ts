@@ -7,7 +7,7 @@ export interface MethodChoice {
   detail: string;
   /** What is trained, said short. */
   description: string;
-  recipe: Pick<RecipeInput, "method" | "trainLast" | "freeze" | "objective" | "epochs">;
+  recipe: Pick<RecipeInput, "method" | "trainLast" | "freeze" | "objective">;
 }
 
 export const METHOD_CHOICES: readonly MethodChoice[] = [
@@ -35,16 +35,16 @@ export const METHOD_CHOICES: readonly MethodChoice[] = [
   },
   {
     label: "LoReFT",
-    description: "rank 8, all blocks, f7+l7",
+    description: "rank 8, all blocks, both ends of the prompt",
     detail:
       "Edits what the model makes of the prompt: few numbers; for style and instructions, not sums.",
-    recipe: { method: { type: "loreft", rank: 8, layers: "all", positions: "f7+l7" } },
+    recipe: { method: { type: "loreft", rank: 8, layers: "all", positions: "auto" } },
   },
   {
     label: "DiReFT",
-    description: "rank 8, all blocks, f7+l7",
+    description: "rank 8, all blocks, both ends of the prompt",
     detail: "LoReFT without taking away what was there: a little faster, much the same use.",
-    recipe: { method: { type: "direft", rank: 8, layers: "all", positions: "f7+l7" } },
+    recipe: { method: { type: "direft", rank: 8, layers: "all", positions: "auto" } },
   },
   {
     label: "(IA)³",
@@ -83,7 +83,7 @@ export const METHOD_CHOICES: readonly MethodChoice[] = [
     description: "linear probe: labels rows",
     detail:
       "Trains a new head that labels rows, on the untouched base: seconds, and the figure to beat.",
-    recipe: { method: { type: "head" }, objective: { type: "classification" }, epochs: 20 },
+    recipe: { method: { type: "head" }, objective: { type: "classification" } },
   },
   {
     label: "LP-FT",

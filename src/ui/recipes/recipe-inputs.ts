@@ -1,29 +1,26 @@
 /** What the files that a new recipe names say about good settings for it. */
-import { open, readdir, readFile } from "node:fs/promises";
+import { open, readdir } from "node:fs/promises";
 import path from "node:path";
 import type { Classification } from "../../protocol/objective.ts";
+import { type JsonObject, parseJson, readJsonObject } from "../../util/json.ts";
 
 /** The most positions that a base model knows, or undefined where its folder does not say. */
 export async function maxPositions(base: string): Promise<number | undefined> {
-  const text = await readFile(path.join(base, "config.json"), "utf8").catch(() => "{}");
-  try {
-    const config: unknown = JSON.parse(text);
-    if (typeof config !== "object" || config === null) return undefined;
-    const value = "max_position_embeddings" in config ? config.max_position_embeddings : undefined;
-    return typeof value === "number" && Number.isInteger(value) && value > 0 ? value : undefined;
-  } catch {
-    return undefined;
-  }
+  const config: JsonObject = await readJsonObject(path.join(base, "config.json")).catch(() => ({}));
+  const value = config["max_position_embeddings"];
+  return typeof value === "number" && Number.isInteger(value) && value > 0 ? value : undefined;
 }
 
-const TRAIN = /^train(?=[-_.\d])/i;
-const EVALUATION = /^(eval|valid|validation|val|dev|test)(?=[-_.\d])/i;
+/** train.jsonl, train-large.jsonl, mails-train.jsonl */
+const TRAIN = /(?<=^|[-_.])train(?=[-_.\d])/i;
+const EVALUATION = /(?<=^|[-_.])(eval|valid|validation|val|dev|test)(?=[-_.\d])/i;
+const TEST = /(?<=^|[-_.])test(?=[-_.\d])/i;
 
 export function isEvaluationFile(file: string): boolean {
   return EVALUATION.test(path.basename(file));
 }
 
-/** The file for evaluation that lies beside train.jsonl: eval.jsonl, valid.jsonl and the like. */
+/** The file for evaluation that lies beside train.jsonl or mails-train.jsonl: mails-eval.jsonl and the like. */
 export async function evaluationFileBeside(train: string): Promise<string | undefined> {
   return (await evaluationFilesBeside(train))[0];
 }
@@ -38,9 +35,34 @@ export async function evaluationFilesBeside(train: string): Promise<string[]> {
     beside
       .filter((file) => EVALUATION.test(file) && file.replace(EVALUATION, "") === rest)
       // A test set is the last choice: it is for the end.
-      .toSorted((a, b) => Number(/^test/i.test(a)) - Number(/^test/i.test(b)) || a.localeCompare(b))
+      .toSorted((a, b) => Number(TEST.test(a)) - Number(TEST.test(b)) || a.localeCompare(b))
       .map((file) => path.join(path.dirname(train), file))
   );
+}
+
+const COUNTED_BYTES = 32 * 2 ** 20;
+const NEWLINE = 0x0a;
+
+/**
+ * Lines of a data file, about: of a large one those of its beginning, carried on to its size. Undefined
+ * where lines are no rows.
+ */
+export async function countRows(file: string): Promise<number | undefined> {
+  if (!/\.(jsonl|ndjson|csv|tsv)$/iu.test(file)) return undefined;
+  const handle = await open(file);
+  try {
+    const { size } = await handle.stat();
+    const { buffer, bytesRead } = await handle.read({
+      buffer: Buffer.alloc(Math.min(size, COUNTED_BYTES)),
+      position: 0,
+    });
+    const read = buffer.subarray(0, bytesRead);
+    let lines = bytesRead > 0 && read[bytesRead - 1] !== NEWLINE ? 1 : 0;
+    for (let at = read.indexOf(NEWLINE); at !== -1; at = read.indexOf(NEWLINE, at + 1)) lines++;
+    return bytesRead === size ? lines : Math.round((lines * size) / bytesRead);
+  } finally {
+    await handle.close();
+  }
 }
 
 const PEEK_BYTES = 64 * 1024;
@@ -51,7 +73,7 @@ type Problem = Classification["problem"];
 export async function labelProblem(file: string): Promise<Problem | undefined> {
   const rows = (await firstLines(file)).flatMap((line): object[] => {
     try {
-      const row: unknown = JSON.parse(line);
+      const row = parseJson(line, file);
       return typeof row === "object" && row !== null ? [row] : [];
     } catch {
       return [];

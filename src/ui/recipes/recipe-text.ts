@@ -1,7 +1,7 @@
 /** The recipe that "Start Run…" writes: short, complete, and a person can read it. */
 import path from "node:path";
 import { type RecipeInput, methodSchema } from "../../protocol/recipe.ts";
-import { defaultLearningRate } from "../../runs/resolve-recipe.ts";
+import { defaultLearningRate, defaultSchedule } from "../../runs/default-settings.ts";
 import type { MethodChoice } from "./method-choices.ts";
 
 export interface NewRecipe {
@@ -14,6 +14,10 @@ export interface NewRecipe {
   evalData?: string | undefined;
   /** Longest row that the base model takes, where that is known. */
   maxPositions?: number | undefined;
+  /** Of the base, where that is known. */
+  parameters?: number | undefined;
+  /** Of the training data, where they were counted. */
+  rows?: number | undefined;
   /** The folder that the recipe will lie in. */
   folder: string;
 }
@@ -27,7 +31,8 @@ const EVAL_SPLIT = 0.1;
 export function newRecipe(options: NewRecipe): RecipeInput {
   const { name, base, data, method, evalData, folder, maxPositions = USUAL_MAX_LENGTH } = options;
   const how = methodSchema.parse(method.method);
-  const learningRate = defaultLearningRate(how);
+  const learningRate = defaultLearningRate(how, options.parameters);
+  const schedule = defaultSchedule(how, options.rows);
   // Virtual tokens take positions too.
   const room = maxPositions - ("tokens" in how ? how.tokens : 0);
   return {
@@ -42,10 +47,7 @@ export function newRecipe(options: NewRecipe): RecipeInput {
       maxLength: Math.min(USUAL_MAX_LENGTH, Math.max(room, 1)),
     },
     optimizer: { learningRate, schedule: "cosine", warmupSteps: 10 },
-    batchSize: 4,
-    epochs: method.epochs ?? 3,
-    evalEvery: 25,
-    saveEvery: 50,
+    ...schedule,
     seed: 42,
   };
 }

@@ -1,10 +1,11 @@
 /** Whether a cached import still stands for its .gguf. */
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { stat, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { readJsonObject } from "../../util/json.ts";
 import type { GgufHeader } from "./header.ts";
 
 /** Rises whenever an import of the same file would come out differently. */
-const IMPORT_VERSION = 1;
+const IMPORT_VERSION = 2;
 const ORIGIN = "origin.json";
 
 interface Origin {
@@ -32,8 +33,7 @@ export async function isCurrent(dir: string, source: string): Promise<boolean> {
 
 async function readOrigin(dir: string): Promise<Partial<Origin> | undefined> {
   try {
-    const json: unknown = JSON.parse(await readFile(path.join(dir, ORIGIN), "utf8"));
-    return typeof json === "object" && json !== null ? json : undefined;
+    return await readJsonObject(path.join(dir, ORIGIN));
   } catch {
     // Missing, unreadable or broken: all mean that the import is made anew.
     return undefined;

@@ -6,7 +6,9 @@
 import { realpath, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { InputError } from "../../util/errors.ts";
-import { cacheFolder, checkRoom, defaultCacheDir, removeAbandoned } from "../cache-folder.ts";
+import { defaultCacheDir } from "../../util/cache-root.ts";
+import { cacheFolder, checkRoom, removeAbandoned } from "../cache-folder.ts";
+import { configText } from "../config-text.ts";
 import { DTYPE_BYTES } from "../dtype.ts";
 import { replaceFolder } from "../replace-folder.ts";
 import { type TensorToWrite, writeSafetensors } from "../safetensors.ts";
@@ -43,7 +45,8 @@ export async function importGguf(file: string, options: ImportOptions = {}): Pro
   await replaceFolder(dir, async (temporary) => {
     await checkRoom(temporary, bytesOf(tensors), "importing");
     for (const [name, json] of Object.entries(texts)) {
-      await writeFile(path.join(temporary, name), `${JSON.stringify(json, null, 2)}\n`);
+      const text = name === "config.json" ? configText(json) : `${JSON.stringify(json, null, 2)}\n`;
+      await writeFile(path.join(temporary, name), text);
     }
     await writeSafetensors(path.join(temporary, "model.safetensors"), tensors, { format: "pt" });
     await checkUnchanged(header);

@@ -1,7 +1,8 @@
 /** Quantised weights in the user's cache, made on first use. */
 import { readFile, realpath, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { cacheFolder, checkRoom, defaultCacheDir, removeAbandoned } from "../cache-folder.ts";
+import { defaultCacheDir } from "../../util/cache-root.ts";
+import { cacheFolder, checkRoom, removeAbandoned } from "../cache-folder.ts";
 import { pathExists } from "../../util/path-exists.ts";
 import { DTYPE_BYTES } from "../dtype.ts";
 import { replaceFolder } from "../replace-folder.ts";

@@ -3,11 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
-import {
-  findCachedModels,
-  findModelsBelow,
-  hubCacheFolder,
-} from "../../../src/ui/catalogs/model-folders.ts";
+import { findCachedModels, findModelsBelow } from "../../../src/ui/catalogs/model-folders.ts";
+import { hubCacheFolder } from "../../../src/util/hub-cache.ts";
 
 const folder = mkdtempSync(path.join(tmpdir(), "retune-folders-"));
 after(() => rmSync(folder, { recursive: true }));

@@ -5,7 +5,11 @@ import path from "node:path";
 import { after, test } from "node:test";
 import { parse } from "jsonc-parser";
 import { recipeSchema } from "../../../src/protocol/recipe.ts";
-import { evaluationFileBeside, maxPositions } from "../../../src/ui/recipes/recipe-inputs.ts";
+import {
+  countRows,
+  evaluationFileBeside,
+  maxPositions,
+} from "../../../src/ui/recipes/recipe-inputs.ts";
 import { METHOD_CHOICES } from "../../../src/ui/recipes/method-choices.ts";
 import { newRecipe, recipeText } from "../../../src/ui/recipes/recipe-text.ts";
 
@@ -82,4 +86,29 @@ test("rows for evaluation that lie beside the training data are used", async () 
   assert.equal(await evaluationFileBeside(train), evaluation);
   assert.equal(await evaluationFileBeside(path.join(folder, "split/train-large.jsonl")), undefined);
   assert.equal(await evaluationFileBeside(path.join(folder, "split/rows.jsonl")), undefined);
+});
+
+test("the word train may stand behind the name", async () => {
+  const train = write("named/mails-train.jsonl", "");
+  const evaluation = write("named/mails-eval.jsonl", "");
+  write("named/other-eval.jsonl", "");
+  assert.equal(await evaluationFileBeside(train), evaluation);
+  write("named/strain-eval.jsonl", "");
+  assert.equal(await evaluationFileBeside(path.join(folder, "named/strain.jsonl")), undefined);
+});
+
+test("rows are counted by their lines, the last one too", async () => {
+  assert.equal(await countRows(write("rows/a.jsonl", '{"text":"a"}\n{"text":"b"}\n')), 2);
+  assert.equal(await countRows(write("rows/b.jsonl", '{"text":"a"}\n{"text":"b"}')), 2);
+  assert.equal(await countRows(write("rows/empty.jsonl", "")), 0);
+  assert.equal(await countRows(write("rows/a.parquet", "PAR1")), undefined);
+});
+
+test("a new recipe's rate goes by the base's size, its epochs by the rows", () => {
+  const method = METHOD_CHOICES[0]!.recipe;
+  const options = { name: "x", base: folder, method, data: path.join(folder, "a.jsonl"), folder };
+  const small = newRecipe({ ...options, parameters: 2.4e6, rows: 260 });
+  assert.deepEqual([small.optimizer?.learningRate, small.epochs, small.batchSize], [2e-3, 5, 4]);
+  const large = newRecipe({ ...options, parameters: 8e9, rows: 50_000 });
+  assert.deepEqual([large.optimizer?.learningRate, large.epochs, large.batchSize], [2e-4, 2, 8]);
 });

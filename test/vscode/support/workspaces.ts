@@ -298,3 +298,27 @@ function writeRun(folder: string, name: string, state: RunState): void {
 export const hasSamples = existsSync(
   path.join(root, "samples/models/retune-tiny/model.safetensors"),
 );
+
+/** The samples' base model and data, and a few rows of each kind for runs of seconds. */
+export function defaultsWorkspace(folder: string): void {
+  const samples = path.join(root, "samples");
+  cpSync(path.join(samples, "models/retune-tiny"), path.join(folder, "models/retune-tiny"), {
+    recursive: true,
+  });
+  mkdirSync(path.join(folder, "data"), { recursive: true });
+  for (const [name, few] of [
+    ["dictionary", 8],
+    ["topics", 12],
+  ] as const) {
+    const read = (part: string) =>
+      readFileSync(path.join(samples, `data/${name}-${part}.jsonl`), "utf8");
+    const write = (file: string, rows: string) =>
+      writeFileSync(path.join(folder, `data/${file}.jsonl`), rows);
+    write(`${name}-train`, read("train"));
+    write(`${name}-eval`, read("eval"));
+    // Their own evaluation: others' labels may not be among so few.
+    const some = `${read("train").split("\n").slice(0, few).join("\n")}\n`;
+    write(`few-${name}-train`, some);
+    write(`few-${name}-eval`, some);
+  }
+}

@@ -1,0 +1,57 @@
+/** Rows to tokens, many at a time: one batch is tokenised while the next one is read and rendered. */
+
+/** Rows that are rendered and tokenised together: enough for all cores, a few megabytes at most. */
+const BATCH_ROWS = 256;
+/** Batches under way. */
+const AHEAD = 2;
+
+/**
+ * What `work` makes of the rows, batch by batch, in order.
+ * @throws what reading and `work` throw, that of the earliest rows first
+ */
+export async function* inBatches<Row, Result>(
+  rows: AsyncIterable<Row>,
+  work: (batch: readonly Row[]) => Promise<Result>,
+): AsyncGenerator<Result> {
+  const running: Promise<Result>[] = [];
+  let failure: { error: unknown } | undefined;
+  for await (const read of batched(rows)) {
+    if ("error" in read) failure = read;
+    else {
+      const result = work(read.batch);
+      // It is awaited in its turn; until then a failure is not unhandled.
+      result.catch(() => {});
+      running.push(result);
+    }
+    if (running.length < AHEAD) continue;
+    const [first] = running.splice(0, 1);
+    if (first) yield await first;
+  }
+  for (const result of running) yield await result;
+  if (failure) throw failure.error;
+}
+
+/** A failure comes after the rows before it. */
+async function* batched<Row>(
+  rows: AsyncIterable<Row>,
+): AsyncGenerator<{ batch: readonly Row[] } | { error: unknown }> {
+  let batch: Row[] = [];
+  const iterator = rows[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = await iterator.next();
+      if (next.done) break;
+      batch.push(next.value);
+      if (batch.length < BATCH_ROWS) continue;
+      yield { batch };
+      batch = [];
+    }
+  } catch (error) {
+    if (batch.length > 0) yield { batch };
+    yield { error };
+    return;
+  } finally {
+    await iterator.return?.();
+  }
+  if (batch.length > 0) yield { batch };
+}

@@ -1,0 +1,90 @@
+/** DELLA, arXiv 2406.11617: MagPrune drops elements at random, small ones of a row more often than large ones. */
+import { InputError } from "../../util/errors.ts";
+import { differences } from "./differences.ts";
+import { scoreBits } from "./largest.ts";
+import { type MergeTensor, type Method, type TensorParameters, columnsOf } from "./method.ts";
+import { type MaskPart, randomWords } from "./philox.ts";
+import { thinnedTaskVectors } from "./thinned.ts";
+
+/** Magnitude and place are sorted as one double: 31 bits and 22. */
+const MAX_COLUMNS = 2 ** 22;
+const TWO_32 = 2 ** 32;
+
+/** @returns ones for what is kept. @param chances of each element. @param model 0-based */
+export type DrawByChance = (
+  part: Omit<MaskPart, "density">,
+  chances: Float64Array,
+  model: number,
+) => Uint8Array;
+
+/** Element i is kept where its random word is below chance · 2³². */
+const drawByChance: DrawByChance = (part, chances) => {
+  const words = randomWords(part);
+  return Uint8Array.from(chances, (chance, i) => Number(words[i]! < chance * TWO_32));
+};
+
+/**
+ * p = density − ε + 2ε · (r − 1) / (columns − 1), r the rank of |δ| in its row from 1, the smallest; of equal ones
+ * the first has the lower rank.
+ * @param delta whole rows
+ */
+export function keepChances(
+  delta: Float64Array,
+  columns: number,
+  { density, epsilon }: { density: number; epsilon: number },
+): Float64Array {
+  const chances = new Float64Array(delta.length);
+  const bits = scoreBits(delta);
+  const order = new Float64Array(columns);
+  const step = columns > 1 ? (2 * epsilon) / (columns - 1) : 0;
+  for (let row = 0; row < delta.length; row += columns) {
+    for (let j = 0; j < columns; j++) order[j] = bits[row + j]! * MAX_COLUMNS + j;
+    order.sort();
+    for (let rank = 0; rank < columns; rank++) {
+      chances[row + (order[rank]! % MAX_COLUMNS)] = density - epsilon + rank * step;
+    }
+  }
+  return chances;
+}
+
+function isThinned({ density }: TensorParameters, model: number): boolean {
+  return density[model]! > 0 && density[model]! < 1;
+}
+
+/** @throws InputError where a chance would not be one */
+function check(tensor: MergeTensor): void {
+  const { density, epsilon } = tensor.parameters;
+  for (const [model, share] of density.entries()) {
+    const e = epsilon[model]!;
+    if (!isThinned(tensor.parameters, model) || (share + e < 1 && share - e > 0)) continue;
+    throw new InputError(
+      `density ${share} and epsilon ${e}: density + epsilon must be below 1 and density - epsilon above 0`,
+    );
+  }
+  if (columnsOf(tensor) > MAX_COLUMNS) {
+    throw new InputError(
+      `rows of ${columnsOf(tensor)} elements; DELLA ranks ${MAX_COLUMNS} at most`,
+    );
+  }
+}
+
+export function dellaMethod(join: "linear" | "ties", draw: DrawByChance = drawByChance): Method {
+  return thinnedTaskVectors({
+    join,
+    needsRows: true,
+    sparsify: (stretch, tensor) => {
+      const { density, epsilon, keys } = tensor.parameters;
+      check(tensor);
+      return differences(stretch).map((delta, model) => {
+        if (density[model]! <= 0) return delta.fill(0);
+        if (!isThinned(tensor.parameters, model)) return delta;
+        const own = { density: density[model]!, epsilon: epsilon[model]! };
+        const chances = keepChances(delta, columnsOf(tensor), own);
+        const part = { key: keys[model]!, start: stretch.start, length: delta.length };
+        const mask = draw(part, chances, model);
+        for (let i = 0; i < delta.length; i++) if (!mask[i]) delta[i] = 0;
+        return delta;
+      });
+    },
+  });
+}

@@ -1,16 +1,33 @@
 // Bundles one file per process into dist/: the extension host, the command line, the training
 // process and the webviews. `node esbuild.mjs --watch` rebuilds on change.
 import { build, context } from "esbuild";
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { basename, join } from "node:path";
+import path from "node:path";
 import { pathToFileURL } from "node:url";
+
+/** Of what decides about tokens and masks: src/data, and the versions of the packages it runs on. */
+function hashOfDataCode() {
+  const files = readdirSync("src/data", { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts"))
+    .toSorted()
+    .map((name) => path.join("src/data", name));
+  files.push("media/python/render.py");
+  const hash = createHash("sha256");
+  for (const file of [...files, "package-lock.json"]) hash.update(readFileSync(file));
+  return hash.digest("hex");
+}
 
 const shared = {
   bundle: true,
   sourcemap: true,
   logLevel: "warning",
-  define: { "process.env.RETUNE_BUNDLED": '"1"', "import.meta.dirname": "__dirname" },
+  define: {
+    "import.meta.dirname": "__dirname",
+    "process.env.RETUNE_BUNDLED": '"1"',
+    "process.env.RETUNE_DATA_CODE": JSON.stringify(hashOfDataCode()),
+  },
 };
 const node = {
   ...shared,
@@ -80,8 +97,8 @@ async function writePythonSnapshot() {
   const { writeSnapshot } = createRequire(import.meta.url)("./dist/python.cjs");
   const current = await writeSnapshot();
   for (const name of readdirSync("dist")) {
-    const isOld = name.endsWith(".snapshot") && name !== basename(current);
-    if (isOld || name === "python.cjs") rmSync(join("dist", name));
+    const isOld = name.endsWith(".snapshot") && name !== path.basename(current);
+    if (isOld || name === "python.cjs") rmSync(path.join("dist", name));
   }
 }
 

@@ -199,6 +199,25 @@ def tools_of(row):
     return tools
 
 
+def conversation_of(row, roles):
+    """ShareGPT's turns as messages; how a turn is weighed, and what else a template may read, goes with it."""
+    system = row.get("system")
+    messages = [{"role": "system", "content": system}] if isinstance(system, str) and system else []
+    for turn in row["conversations"]:
+        if "from" not in turn:
+            messages.append(turn)
+            continue
+        others = {key: value for key, value in turn.items() if key not in ("from", "value")}
+        message = {**others, "role": roles[turn["from"]], "content": turn["value"]}
+        if turn["from"] == "function_call":
+            calls = json.loads(turn["value"])
+            calls = calls if isinstance(calls, list) else [calls]
+            message["content"] = ""
+            message["tool_calls"] = [{"type": "function", "function": call} for call in calls]
+        messages.append(message)
+    return messages
+
+
 def is_trained(message):
     return (
         message.get("role") == "assistant"
@@ -342,6 +361,8 @@ def render_row(row, job):
         return [template.text(messages_of(row["messages"]), ask=True), [], 0]
     if "messages" in row:
         messages, begin = messages_of(row["messages"]), 0
+    elif "conversations" in row:
+        messages, begin = messages_of(conversation_of(row, job["roles"])), 0
     else:
         prompt = messages_of(row["prompt"])
         messages, begin = prompt + messages_of(row["completion"]), len(prompt)

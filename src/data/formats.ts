@@ -1,8 +1,10 @@
 /** The row formats Retune reads, told apart by their keys, and their common form. */
+import { type Place, checkMessages, requireText } from "./messages.ts";
+import { checkShareGpt } from "./share-gpt.ts";
 import { InputError } from "../util/errors.ts";
-import type { JsonlRow } from "./jsonl.ts";
+import type { DataRow } from "./rows/row.ts";
 
-export const FORMATS = ["messages", "prompt-completion", "alpaca", "text"] as const;
+export const FORMATS = ["messages", "prompt-completion", "alpaca", "sharegpt", "text"] as const;
 export type Format = (typeof FORMATS)[number];
 
 /** What a row says, whatever its keys are called. */
@@ -28,16 +30,12 @@ const KEYS: Readonly<Record<Format, readonly string[]>> = {
   messages: ["messages"],
   "prompt-completion": ["prompt", "completion"],
   alpaca: ["instruction", "output"],
+  sharegpt: ["conversations"],
   text: ["text"],
 };
 
-export interface Place {
-  file: string;
-  line: number;
-}
-
 /** @throws InputError naming file, line and the row's keys when no format fits */
-export function detectFormat({ value, line }: JsonlRow, file: string): Format {
+export function detectFormat({ value, line }: DataRow, file: string): Format {
   const found = FORMATS.find((format) => KEYS[format].every((key) => key in value));
   if (found) return found;
   const keys = Object.keys(value).join(", ") || "none";
@@ -49,7 +47,7 @@ export function detectFormat({ value, line }: JsonlRow, file: string): Format {
 
 /** @throws InputError naming file, line and key when the row does not fit the format */
 export function readConversation(
-  { value, line }: JsonlRow,
+  { value, line }: DataRow,
   format: Format,
   file: string,
 ): Conversation {
@@ -76,16 +74,12 @@ export function readConversation(
         answer: text("output"),
         history: readHistory(value["history"], place),
       };
+    case "sharegpt":
+      checkShareGpt(value, place);
+      return { kind: "chat" };
     case "text":
       return { kind: "text", text: text("text") };
   }
-}
-
-function requireText(value: unknown, key: string, { file, line }: Place): string {
-  if (typeof value === "string") return value;
-  throw new InputError(
-    `${file}:${line}: "${key}" must be text, found ${value === undefined ? "nothing" : JSON.stringify(value)?.slice(0, 60)}`,
-  );
 }
 
 function readHistory(value: unknown, { file, line }: Place): [string, string][] {
@@ -94,22 +88,4 @@ function readHistory(value: unknown, { file, line }: Place): [string, string][] 
     Array.isArray(turn) && turn.length === 2 && turn.every((text) => typeof text === "string");
   if (Array.isArray(value) && value.every(isTurn)) return value;
   throw new InputError(`${file}:${line}: "history" must be a list of pairs of prompt and answer`);
-}
-
-function checkMessages(value: unknown, key: string, place: Place): void {
-  const { file, line } = place;
-  if (!Array.isArray(value) || value.length === 0) {
-    throw new InputError(`${file}:${line}: "${key}" must be a list of messages with at least one`);
-  }
-  value.forEach((message: unknown, index) => {
-    const at = `${key}[${index}]`;
-    if (typeof message !== "object" || message === null) {
-      throw new InputError(`${file}:${line}: ${at} must be an object with role and content`);
-    }
-    const fields = message as Record<string, unknown>;
-    requireText(fields["role"], `${at}.role`, place);
-    // An assistant turn that only calls tools has no content of its own.
-    if (fields["content"] == null && fields["tool_calls"] != null) return;
-    requireText(fields["content"], `${at}.content`, place);
-  });
 }

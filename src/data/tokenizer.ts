@@ -6,8 +6,9 @@ import path from "node:path";
 import { AddedToken, Tokenizer as NativeTokenizer } from "tokenizers";
 import { InputError, errorMessage } from "../util/errors.ts";
 import { parseJsonObject, readJsonObjectIfThere, readJsonTextIfThere } from "../util/json.ts";
+import { chatTemplatesOf } from "../util/chat-template-file.ts";
 import { type AddedTokenJson, type Json, readSpecialTokens } from "./special-tokens.ts";
-import { ChatTemplate, readTemplateSources } from "./templates/chat-template.ts";
+import { ChatTemplate } from "./templates/chat-template.ts";
 import { TokenisedText } from "./tokenised-text.ts";
 
 export interface EncodeOptions {
@@ -39,40 +40,55 @@ const SOURCES = [
   "config.json",
 ];
 
-/** @throws InputError naming the file that is missing or broken */
-export async function loadTokenizer(modelDir: string): Promise<Tokenizer> {
-  const file = path.join(modelDir, "tokenizer.json");
+/**
+ * @param place where tokenizer and template are, if not in the model's folder (weights/tokenizer-place.ts)
+ * @throws InputError naming the file that is missing or broken
+ */
+export async function loadTokenizer(
+  modelDir: string,
+  place?: { tokenizerDir: string; templateDir: string },
+): Promise<Tokenizer> {
+  const { tokenizerDir = modelDir, templateDir = modelDir } = place ?? {};
+  const file = path.join(tokenizerDir, "tokenizer.json");
   const text = await readJsonTextIfThere(file);
   if (text === undefined) {
-    throw new InputError(`${modelDir} has no tokenizer.json; a fast tokenizer is needed`);
+    throw new InputError(`${tokenizerDir} has no tokenizer.json; a fast tokenizer is needed`);
   }
   const json = (name: string): Promise<Json | undefined> =>
-    readJsonObjectIfThere(path.join(modelDir, name));
+    readJsonObjectIfThere(path.join(tokenizerDir, name));
   const config = (await json("tokenizer_config.json")) ?? {};
   const { named, added } = readSpecialTokens({
-    modelDir,
+    modelDir: tokenizerDir,
     tokenizer: parseJsonObject(text, file),
     config,
     map: await json("special_tokens_map.json"),
     ids: await json("added_tokens.json"),
   });
   const tokenizer = makeTokenizer(text, added, file);
+  const encodeBatch: Tokenizer["encodeBatch"] = async (texts, options = {}) => {
+    const { addSpecialTokens = true } = options;
+    try {
+      const encodings = await tokenizer.encodeBatch([...texts], { addSpecialTokens });
+      return encodings.map((encoding, index) => new TokenisedText(texts[index] ?? "", encoding));
+    } catch (error) {
+      // A text for which it has no token, not even one for unknown ones.
+      throw new InputError(`${file}: ${errorMessage(error)}`, { cause: error });
+    }
+  };
   const idOf = (name: string): number | undefined => {
     const token = named[name];
     return token === undefined ? undefined : (tokenizer.tokenToId(token) ?? undefined);
   };
   return {
-    encode: async (one, { addSpecialTokens = true } = {}) =>
-      (await tokenizer.encode(one, null, { addSpecialTokens })).getIds(),
-    encodeBatch: async (texts, { addSpecialTokens = true } = {}) => {
-      const encodings = await tokenizer.encodeBatch([...texts], { addSpecialTokens });
-      return encodings.map((encoding, index) => new TokenisedText(texts[index] ?? "", encoding));
-    },
+    encode: async (one, options) => (await encodeBatch([one], options))[0]?.ids ?? [],
+    encodeBatch,
     decode: decodeWith(tokenizer),
     bosTokenId: idOf("bos_token"),
     eosTokenIds: await eosTokenIds(modelDir, idOf("eos_token")),
-    chatTemplate: await loadChatTemplate(modelDir, config, named),
-    sources: SOURCES.map((name) => path.join(modelDir, name)),
+    chatTemplate: await loadChatTemplate(templateDir, named),
+    sources: [...new Set([tokenizerDir, templateDir, modelDir])].flatMap((dir) =>
+      SOURCES.map((name) => path.join(dir, name)),
+    ),
   };
 }
 
@@ -147,10 +163,9 @@ async function eosTokenIds(modelDir: string, own: number | undefined): Promise<n
 }
 
 async function loadChatTemplate(
-  modelDir: string,
-  config: Json,
+  dir: string,
   specialTokens: Readonly<Record<string, string>>,
 ): Promise<ChatTemplate | undefined> {
-  const sources = await readTemplateSources(modelDir, config);
+  const sources = await chatTemplatesOf(dir);
   return sources && new ChatTemplate(sources, specialTokens);
 }

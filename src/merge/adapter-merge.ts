@@ -14,6 +14,12 @@ import { INDEX_FILE, indexedNames, readModelWeights } from "../weights/model-wei
 import { replaceFolder } from "../weights/replace-folder.ts";
 import { DTYPE_BYTES, type DType } from "../weights/dtype.ts";
 import { HEAD } from "../weights/vocabulary-tensors.ts";
+import {
+  type TokenizerPlace,
+  copyTokenizer,
+  isTokenizerFile,
+  tokenizerPlace,
+} from "../weights/tokenizer-place.ts";
 import { copySideFiles, sideFiles } from "../weights/side-files.ts";
 import {
   type TensorInfo,
@@ -25,7 +31,7 @@ import {
 import { baseNameOf, otherBase } from "./base-name.ts";
 import { type MergeAdapter, readMergeAdapter } from "./adapter-changes.ts";
 import { mergeModelCard } from "./merge-card.ts";
-import { fitAdapters } from "./fitted-merge.ts";
+import { type FittedMerge, fitAdapters } from "./fitted-merge.ts";
 import { type HeadedMerge, placeHead } from "./merged-head.ts";
 import { mergedChunks } from "./merged-tensor.ts";
 import { type MergeBase, type MergePlan, checkChanges, planMerge } from "./merge-plan.ts";
@@ -65,31 +71,10 @@ export async function mergeAdapters(options: AdapterMerge): Promise<void> {
   const fitted = await fitAdapters(placed.base, placed.adapters);
   const plan = planMerge(fitted);
   const { original: base, adapters } = fitted;
-  for (const idle of await checkChanges(adapters)) {
-    log(
-      `${idle} changes nothing: its factors are zero, so the merge would return the base unchanged`,
-    );
-  }
-  if (options.unmerge) for (const line of lossOfUnmerge(plan)) log(line);
-  if (plan.untiesHead) {
-    log(
-      `an adapter changes head or embedding, which the base holds as one: they are written apart`,
-    );
-  }
-  if (plan.vocabSize !== undefined) {
-    log(
-      `the adapter was trained with ${plan.vocabSize} tokens: embedding and head have as many rows`,
-    );
-  }
   const name = await baseNameOf(baseDir);
-  for (const adapter of adapters) {
-    const other = otherBase(adapter, name);
-    if (other !== undefined) {
-      log(
-        `${adapter.dir} was trained on ${other}, as its adapter_config.json says; ${name} has its shapes, but is it the same model?`,
-      );
-    }
-  }
+  for (const line of await remarks(name, fitted, plan)) log(line);
+  if (options.unmerge) for (const line of lossOfUnmerge(plan)) log(line);
+  const tokenizer = options.unmerge ? undefined : await tokenizerOf(baseDir, adapters, log);
   const side = await sideFiles(baseDir);
   const shards = planShards(base, plan, newHead);
   const bytes = [...shards.values()].flat().reduce((sum, info) => sum + info.byteLength, 0);
@@ -98,14 +83,15 @@ export async function mergeAdapters(options: AdapterMerge): Promise<void> {
     let done = 0;
     const onBytes = (count: number): void => onProgress((done += count), bytes);
     await writeShards(temporary, { shards, plan, log, signal: options.signal, onBytes });
-    const isOther = newHead !== undefined || plan.untiesHead || plan.vocabSize !== undefined;
-    await writeIndex(temporary, { base, shards, isOther });
+    await writeIndex(temporary, { base, shards, isResized: plan.vocabSize !== undefined });
     const card = mergeModelCard({ base: name, adapters, untiesHead: plan.untiesHead, newHead });
     await writeFile(path.join(temporary, "README.md"), card, { flush: true });
     // Last: without config.json no folder passes for a model, whatever was killed when.
     const config = configOf(placed, plan);
     const others = side.files.filter((file) => file !== CONFIG_FILE || !config);
-    await copySideFiles(baseDir, others, temporary);
+    const kept = tokenizer ? others.filter((file) => !isTokenizerFile(file)) : others;
+    await copySideFiles(baseDir, kept, temporary);
+    if (tokenizer) await copyTokenizer(tokenizer, temporary);
     if (config) await writeChangedConfig(baseDir, temporary, config);
   }).catch((error: unknown) => {
     // The system's own message names the call, not the folder.
@@ -139,6 +125,53 @@ async function readAdapters(
     adapters.push(await readMergeAdapter(dir, weights[index] ?? 1));
   }
   return adapters;
+}
+
+/** What the person should know before they wait. */
+async function remarks(
+  baseName: string,
+  { adapters }: FittedMerge,
+  { untiesHead, vocabSize }: MergePlan,
+): Promise<string[]> {
+  const lines = (await checkChanges(adapters)).map(
+    (idle) =>
+      `${idle} changes nothing: its factors are zero, so the merge would return the base unchanged`,
+  );
+  if (untiesHead) {
+    lines.push(
+      "an adapter changes head or embedding, which the base holds as one: they are written apart",
+    );
+  }
+  if (vocabSize !== undefined) {
+    lines.push(
+      `the adapter was trained with ${vocabSize} tokens: embedding and head have as many rows`,
+    );
+  }
+  for (const adapter of adapters) {
+    const other = otherBase(adapter, baseName);
+    if (other === undefined) continue;
+    lines.push(
+      `${adapter.dir} was trained on ${other}, as its adapter_config.json says; ${baseName} has its shapes, but is it the same model?`,
+    );
+  }
+  return lines;
+}
+
+/** The last adapter's that has one of its own; undefined where none differs from the base's. */
+async function tokenizerOf(
+  baseDir: string,
+  adapters: readonly MergeAdapter[],
+  log: (line: string) => void,
+): Promise<TokenizerPlace | undefined> {
+  let found: TokenizerPlace | undefined;
+  for (const { dir } of adapters) {
+    const place = await tokenizerPlace(baseDir, dir);
+    if (place.note === undefined) continue;
+    if (found) log(`more than one adapter has its own: the last one's goes into the merged folder`);
+    log(place.note);
+    found = place;
+  }
+  return found;
 }
 
 /** What config.json must say; undefined where the base's own says it. */
@@ -235,24 +268,25 @@ async function writeIndex(
   {
     base,
     shards,
-    isOther,
+    isResized,
   }: {
     base: MergeBase;
     shards: ReadonlyMap<string, readonly OutputTensor[]>;
-    /** Whether the tensors are others than the base's. */
-    isOther: boolean;
+    /** Whether tensors have other shapes than the base's. */
+    isResized: boolean;
   },
 ): Promise<void> {
   const index = path.join(base.dir, INDEX_FILE);
   if (!(await pathExists(index))) return;
   const out = path.join(dir, INDEX_FILE);
-  if (!isOther && (await indexedNames(index)) === [...base.weights.keys()].toSorted().join("\n")) {
-    await copyFile(index, out);
-    return;
-  }
   const tensors = [...shards].flatMap(([file, each]) =>
     each.map((tensor) => ({ file, ...tensor })),
   );
+  const names = tensors.map(({ name }) => name).toSorted();
+  if (!isResized && (await indexedNames(index)) === names.join("\n")) {
+    await copyFile(index, out);
+    return;
+  }
   const count = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1);
   const metadata = {
     total_parameters: tensors.reduce((sum, { shape }) => sum + count(shape), 0),

@@ -12,6 +12,7 @@ import { classifierFiles, readClassifierFile } from "../weights/classifier-head.
 import { readModelWeights } from "../weights/model-weights.ts";
 import { readJsonObject } from "../util/json.ts";
 import { sourceOf } from "../weights/vocabulary-tensors.ts";
+import { withTrueTie } from "../weights/tied-head.ts";
 import { type FittedMerge, fitAdapters } from "./fitted-merge.ts";
 import { type Change, type MergeAdapter, readMergeAdapter } from "./adapter-changes.ts";
 
@@ -74,8 +75,9 @@ async function fitted({ baseDir, adapterDirs, weights }: Combination): Promise<F
   for (const [index, one] of adapterDirs.entries()) {
     adapters.push(await readMergeAdapter(one, weights[index] ?? 1));
   }
-  const config = await readJsonObject(path.join(baseDir, "config.json"));
-  const original = { dir: baseDir, config, weights: await readModelWeights(baseDir) };
+  const written = await readJsonObject(path.join(baseDir, "config.json"));
+  const own = await readModelWeights(baseDir);
+  const original = { dir: baseDir, config: await withTrueTie(written, own), weights: own };
   return fitAdapters(original, adapters);
 }
 

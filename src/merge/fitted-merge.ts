@@ -2,13 +2,13 @@
 import { InputError } from "../util/errors.ts";
 import { SCORE } from "../weights/classifier-head.ts";
 import type { TensorInfo } from "../weights/safetensors.ts";
-import { type VocabularyBase, fitBase } from "../weights/vocabulary-tensors.ts";
+import { HEAD, type VocabularyBase, fitBase } from "../weights/vocabulary-tensors.ts";
 import type { Change, MergeAdapter, NamedChange } from "./adapter-changes.ts";
 
 export interface FittedMerge {
   /** With another vocabulary, or a head of its own, where an adapter calls for them. */
   base: VocabularyBase;
-  /** As it is on disk. */
+  /** As it is on disk, a head that repeats the embedding left out where one of them is changed. */
   original: VocabularyBase;
   /** With the changes that depend on the base: tensors that were trained whole, and single tokens. */
   adapters: readonly MergeAdapter[];
@@ -17,10 +17,10 @@ export interface FittedMerge {
 
 /** @throws InputError as fitBase, and for a share of a vocabulary that only the adapter has */
 export async function fitAdapters(
-  original: VocabularyBase,
+  onDisk: VocabularyBase,
   adapters: readonly MergeAdapter[],
 ): Promise<FittedMerge> {
-  let base = original;
+  let base = onDisk;
   let untiesHead = false;
   const fitted: MergeAdapter[] = [];
   for (const adapter of adapters) {
@@ -40,6 +40,10 @@ export async function fitAdapters(
     }
     fitted.push({ ...adapter, changes: [...changes, ...added] });
   }
+  const isTied = onDisk.config["tie_word_embeddings"] === true;
+  const isRepeated = isTied && (untiesHead || !base.weights.has(HEAD));
+  const weights = [...onDisk.weights].filter(([name]) => name !== HEAD || !isRepeated);
+  const original = { ...onDisk, weights: new Map(weights) };
   return { base, original, adapters: fitted, untiesHead };
 }
 

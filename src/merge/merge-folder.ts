@@ -14,7 +14,7 @@ import {
 } from "../weights/safetensors.ts";
 import { CONFIG_FILE, writeChangedConfig } from "../weights/side-config.ts";
 import { copySideFiles, sideFiles } from "../weights/side-files.ts";
-import { TEMPLATE_FILE } from "./chat-template.ts";
+import { TEMPLATE_FILE } from "../util/chat-template-file.ts";
 import { changeTokenizer } from "./merged-tokenizer.ts";
 import { runTensorJobs } from "./merge-threads.ts";
 import type { PlannedTensor } from "./method-plan.ts";

@@ -162,7 +162,7 @@ export class StartQueue {
       .slice(0, Math.max(0, free));
     queue.waiting = queue.waiting.filter((entry) => !ready.includes(entry));
     const at = new Date().toISOString();
-    queue.starting.push(...ready.map((entry) => ({ ...entry, at })));
+    for (const entry of ready) queue.starting.push({ ...entry, at });
     return ready;
   }
 }

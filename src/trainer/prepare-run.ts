@@ -1,4 +1,6 @@
 /** From a recipe to everything the training loop needs. All that can be refused is refused here. */
+import { startFiniteScan } from "../weights/finite-scan.ts";
+import type { TensorInfo } from "../weights/safetensors.ts";
 import path from "node:path";
 import { readdir } from "node:fs/promises";
 import { splitExamples } from "../data/batches.ts";
@@ -52,8 +54,12 @@ export async function prepareRun(
 }
 
 /** The base as the recipe uses it. */
-export function openRunBase(recipe: ResolvedRecipe, baseDir: string): Promise<BaseModel> {
-  return openBaseModel(baseDir, { needWeights: !isFromScratch(recipe) });
+export function openRunBase(
+  recipe: ResolvedRecipe,
+  baseDir: string,
+  log?: (line: string) => void,
+): Promise<BaseModel> {
+  return openBaseModel(baseDir, { needWeights: !isFromScratch(recipe), ...(log ? { log } : {}) });
 }
 
 export async function prepareTraining(
@@ -61,7 +67,26 @@ export async function prepareTraining(
   baseDir: string,
   { phase, log }: Reporter,
 ): Promise<Omit<PreparedRun, "hashing">> {
-  const base = await headedBase(recipe, await openRunBase(recipe, baseDir));
+  const base = await headedBase(recipe, await openRunBase(recipe, baseDir, log));
+  const scan = startFiniteScan(usedWeights(base));
+  try {
+    const prepared = await prepareEngine(recipe, { base, phase, log });
+    await scan.check();
+    return prepared;
+  } finally {
+    await scan.stop();
+  }
+}
+
+/** Of the base's tensors those that are computed with. */
+function usedWeights({ architecture, weights }: BaseModel): TensorInfo[] {
+  return architecture.tensors.flatMap(({ name }) => weights.get(name) ?? []);
+}
+
+async function prepareEngine(
+  recipe: ResolvedRecipe,
+  { base, phase, log }: Reporter & { base: BaseModel },
+): Promise<Omit<PreparedRun, "hashing">> {
   await phase("tokenising data");
   const { train, evaluation } = await loadData(recipe, base, log);
   const plan = planTraining(train, recipe);
@@ -72,7 +97,7 @@ export async function prepareTraining(
   const device = await openDevice(recipe.device, { purpose: "training", log });
   const layers = layerChoice(recipe);
   const options = { method, layers, quantization, memory, seed, maxLength, threads, device, log };
-  const engine = await openTrainingEngine({ ...options, baseDir, base });
+  const engine = await openTrainingEngine({ ...options, baseDir: base.dir, base });
   if (engine.adapter?.type === "reft") {
     const isAuto = method !== recipe.method;
     checkPrompts(isAuto ? LEAST_POSITIONS : engine.adapter.positions, train, recipe.data.train);

@@ -5,6 +5,7 @@
 import { stat } from "node:fs/promises";
 import path from "node:path";
 import { InputError } from "../util/errors.ts";
+import { checkIsNoAdapter, readGgufAdapter } from "./gguf/adapter.ts";
 import { readGgufHeader } from "./gguf/header.ts";
 import { readJsonObject } from "../util/json.ts";
 import { foreignQuantisation } from "./foreign-quantisation.ts";
@@ -94,6 +95,7 @@ export async function summariseModel(model: string): Promise<ModelSummary> {
 
 async function summariseGguf(file: string): Promise<ModelSummary> {
   const header = await readGgufHeader(file);
+  checkIsNoAdapter(header);
   const parts = header.metadata.get("split.count");
   if (typeof parts === "number" && parts > 1) {
     throw new InputError(
@@ -112,8 +114,12 @@ async function summariseGguf(file: string): Promise<ModelSummary> {
   return { modelType, bytes: header.size, ...countParameters(tensors, file), tensors };
 }
 
-/** @throws InputError of one line for a folder that is no adapter that Retune computes, or is broken */
+/**
+ * @param dir a folder of PEFT's or of ReFT's, or a .gguf
+ * @throws InputError of one line for what is no adapter that Retune knows, or is broken
+ */
 export async function summariseAdapter(dir: string): Promise<AdapterSummary> {
+  if (/\.gguf$/iu.test(dir)) return summariseGgufAdapter(dir);
   if (await isReftAdapter(dir)) return summariseReft(dir);
   const folder = await readPeftFolder(dir);
   const { tensors, paths, ...facts } = describeAdapter(folder);
@@ -124,6 +130,18 @@ export async function summariseAdapter(dir: string): Promise<AdapterSummary> {
     bytes: await totalBytes([...new Set(tensors.map((info) => info.file))]),
     ...(base ? { base } : {}),
     targets: [...new Set(paths.map((each) => each.split(".").at(-1) ?? ""))].toSorted(),
+  };
+}
+
+/** Of llama.cpp's: what it is can be told, though Retune does not compute it. */
+async function summariseGgufAdapter(file: string): Promise<AdapterSummary> {
+  const { rank, alpha, base, ...facts } = await readGgufAdapter(file);
+  return {
+    method: "LoRA for llama.cpp",
+    ...facts,
+    ...(rank === undefined ? {} : { rank }),
+    ...(alpha === undefined ? {} : { alpha }),
+    ...(base === undefined ? {} : { base }),
   };
 }
 

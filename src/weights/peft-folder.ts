@@ -4,6 +4,7 @@ import path from "node:path";
 import { InputError } from "../util/errors.ts";
 import { pathExists } from "../util/path-exists.ts";
 import { readJsonObject } from "../util/json.ts";
+import { GGUF_ADAPTER_WAY_OUT } from "./gguf/adapter.ts";
 import { peftModelCard } from "./peft-card.ts";
 import { withPlainNames } from "./peft-names.ts";
 import { replaceFolder } from "./replace-folder.ts";
@@ -46,6 +47,9 @@ export function adapterFolder(given: string): string {
  * @throws InputError naming the file or key that is missing
  */
 export async function readPeftFolder(given: string): Promise<PeftFolder> {
+  if (/\.gguf$/iu.test(given)) {
+    throw new InputError(`${given} is a .gguf; ${GGUF_ADAPTER_WAY_OUT}`);
+  }
   const dir = adapterFolder(given);
   const file = path.join(dir, CONFIG_FILE);
   if (!(await pathExists(file))) throw new InputError(await withoutConfig(dir));

@@ -192,14 +192,16 @@ export async function* readTensorChunks(
 export async function hasSameBytes(one: TensorInfo, other: TensorInfo): Promise<boolean> {
   if (one.dtype !== other.dtype || one.shape.join() !== other.shape.join()) return false;
   const chunks = readTensorChunks(other, COMPARED_BYTES);
-  for await (const chunk of readTensorChunks(one, COMPARED_BYTES)) {
-    const { value } = await chunks.next();
-    if (!value || !Buffer.from(chunk.buffer).equals(value)) {
-      await chunks.return(undefined);
-      return false;
+  try {
+    for await (const chunk of readTensorChunks(one, COMPARED_BYTES)) {
+      const { value } = await chunks.next();
+      if (!value || !Buffer.from(chunk.buffer).equals(value)) return false;
     }
+    return true;
+  } finally {
+    // Its file is open until then, also where all was the same.
+    await chunks.return(undefined);
   }
-  return true;
 }
 
 export async function readTensorBytes(info: TensorInfo): Promise<Uint8Array> {

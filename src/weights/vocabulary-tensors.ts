@@ -12,6 +12,7 @@ const EMBEDDING = /(^|\.)(embed_tokens|wte|embed_in|word_embeddings|tok_embeddin
 
 export interface VocabularyBase {
   dir: string;
+  /** With `tie_word_embeddings` as the weights have it (tied-head.ts). */
   config: Readonly<Record<string, unknown>>;
   weights: ReadonlyMap<string, TensorInfo>;
 }
@@ -51,11 +52,12 @@ export function sourceOf(base: VocabularyBase, name: string): TensorInfo | undef
  * @throws InputError naming the tensor that the base has no place for, or that differs from the base's own
  */
 export async function fitBase<B extends VocabularyBase>(
-  base: B,
+  given: B,
   extras: PeftExtras,
   factors: readonly string[] = [],
 ): Promise<FittedBase<B>> {
   await checkTwins(extras);
+  const base = withOneTable(given, extras, factors);
   const weights = new Map(base.weights);
   const wasTied = isTied(base);
   const whole = await withoutTiedHead(base, extras);
@@ -70,9 +72,8 @@ export async function fitBase<B extends VocabularyBase>(
   }
   const changed = [...factors, ...whole.keys(), ...rows.keys()];
   const unties = changed.some((name) => name === HEAD || splits(name, { factors, whole, extras }));
-  const isPair = wasTied || base.config["tie_word_embeddings"] === true;
-  const untiesHead = unties && isPair;
-  if (wasTied && untiesHead) {
+  const untiesHead = unties && wasTied;
+  if (untiesHead) {
     const source = sourceOf(base, HEAD);
     if (source) weights.set(HEAD, { ...source, name: HEAD });
   }
@@ -82,6 +83,18 @@ export async function fitBase<B extends VocabularyBase>(
   }
   checkRows(base, weights, grown);
   return { base: { ...base, weights }, untiesHead, whole, rows };
+}
+
+/** A tied base may hold the pair twice: then the head goes, before one of the two is changed. */
+function withOneTable<B extends VocabularyBase>(
+  base: B,
+  { whole, rows, copies }: PeftExtras,
+  factors: readonly string[],
+): B {
+  const names = [...factors, ...whole.keys(), ...rows.keys(), ...copies.map(({ name }) => name)];
+  const isChanged = names.some((name) => name === HEAD || isEmbedding(name));
+  if (!isChanged || base.config["tie_word_embeddings"] !== true) return base;
+  return { ...base, weights: new Map([...base.weights].filter(([name]) => name !== HEAD)) };
 }
 
 /** Tables that PEFT saved with more rows, or fewer, than the base's; of a tied pair both by either. */

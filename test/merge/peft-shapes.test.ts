@@ -1,6 +1,6 @@
 /** Every shape of adapter that PEFT loads, merged: PEFT's tensors (goldens by test/golden/peft-shapes/make.py). */
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
@@ -8,7 +8,7 @@ import { mergeAdapters } from "../../src/merge/adapter-merge.ts";
 import { combineAdapters } from "../../src/merge/combined-adapter.ts";
 import { openEvaluationEngine } from "../../src/trainer/onnx-engine.ts";
 import { readModelWeights } from "../../src/weights/model-weights.ts";
-import { readTensor } from "../../src/weights/safetensors.ts";
+import { readTensor, readTensorBytes, writeSafetensors } from "../../src/weights/safetensors.ts";
 import { sourceOf } from "../../src/weights/vocabulary-tensors.ts";
 import { assertClose } from "../support/assert-close.ts";
 import { countedIn, goldenModel, readBatch } from "../support/llama-golden.ts";
@@ -86,6 +86,39 @@ test("a pair stays tied where PEFT's merge leaves it so, and config.json says wh
     const { tie_word_embeddings: tied, vocab_size: size } = config(out);
     assert.deepEqual([tied, size], [isTied, rows], name);
     assert.equal((await readModelWeights(out)).has("lm_head.weight"), !isTied, name);
+  }
+});
+
+test("a tied base that holds the pair twice is as one that holds it once", async () => {
+  const once = await wideBase("tokens");
+  const twice = path.join(dir, "twice");
+  cpSync(once, twice, { recursive: true });
+  const weights = await readModelWeights(once);
+  const tensors = [...weights.values()].map(async (info) => ({
+    name: info.name,
+    dtype: info.dtype,
+    shape: info.shape,
+    data: await readTensorBytes(info),
+  }));
+  const table = await readTensorBytes(weights.get("model.embed_tokens.weight")!);
+  const head = { name: "lm_head.weight", dtype: "F32" as const, shape: [96, 32], data: table };
+  const all = [...(await Promise.all(tensors)), head];
+  await writeSafetensors(path.join(twice, "model.safetensors"), all, { format: "pt" });
+  for (const name of [
+    "tokens",
+    "whole-embedding",
+    "whole-head",
+    "kept-tie-whole",
+    "grown",
+    "lora-head",
+  ]) {
+    const { loss } = await expectedOf(name);
+    const evaluated = await lossOf({ baseDir: twice, adapterDir: peftShape(name) });
+    assertClose([evaluated], [loss], { rtol: 1e-5 }, name);
+    const out = await merge(twice, peftShape(name));
+    assertClose([await lossOf({ baseDir: out })], [loss], { rtol: 1e-5 }, `${name}, merged`);
+    const hasHead = (await readModelWeights(out)).has("lm_head.weight");
+    assert.equal(hasHead, config(out)["tie_word_embeddings"] === false, name);
   }
 });
 

@@ -2,24 +2,17 @@
  * A model's chat templates, rendered as transformers' `apply_chat_template` does: by Jinja itself, with
  * the tokenizer's special tokens in scope.
  */
-import { readFile, readdir } from "node:fs/promises";
-import path from "node:path";
-import { InputError, hasCode } from "../../util/errors.ts";
+import type { TemplateSources } from "../../util/chat-template-file.ts";
+import { InputError } from "../../util/errors.ts";
+import { SHARE_GPT_ROLES } from "../share-gpt.ts";
 import { type Rendering, type TemplateThreads, templateThreads } from "./template-threads.ts";
-
-export interface TemplateSources {
-  /** Where they are from, for messages. */
-  file: string;
-  /** "default", and "tool_use" for rows with tools where there is one. */
-  byName: Readonly<Record<string, string>>;
-}
 
 /** Rendered at once: so few are done long before a thread's time is up. */
 const ROWS_AT_ONCE = 64;
 
 export class ChatTemplate {
   readonly #file: string;
-  readonly #job: { sources: Readonly<Record<string, string>>; variables: object };
+  readonly #job: object;
   readonly #threads: TemplateThreads;
 
   constructor(
@@ -28,7 +21,7 @@ export class ChatTemplate {
     threads = templateThreads,
   ) {
     this.#file = file;
-    this.#job = { sources: byName, variables: specialTokens };
+    this.#job = { sources: byName, variables: specialTokens, roles: SHARE_GPT_ROLES };
     this.#threads = threads;
   }
 
@@ -63,11 +56,6 @@ export class ChatTemplate {
     throw this.#refusal(rendering ?? "");
   }
 
-  /** Starts what renders, so that it is ready sooner. */
-  warm(): void {
-    this.#threads.warm();
-  }
-
   /** Ends what renders and gives its memory back; the next rendering starts it anew. */
   async close(): Promise<void> {
     await this.#threads.close();
@@ -86,60 +74,4 @@ export class ChatTemplate {
 function asInput(error: unknown): InputError {
   if (error instanceof InputError) return error;
   throw error;
-}
-
-/**
- * chat_template.jinja and additional_chat_templates/, or what tokenizer_config.json holds: one
- * template, or several by name. Files go before the config, as in transformers.
- * @throws InputError naming a file that can't be read
- */
-export async function readTemplateSources(
-  modelDir: string,
-  config: Readonly<Record<string, unknown>>,
-): Promise<TemplateSources | undefined> {
-  const file = path.join(modelDir, "chat_template.jinja");
-  const byName: Record<string, string> = {};
-  const main = await readTemplate(file);
-  if (main !== undefined) byName["default"] = main;
-  const folder = path.join(modelDir, ADDITIONAL);
-  for (const name of await listTemplates(folder)) {
-    const more = await readTemplate(path.join(folder, name));
-    if (more !== undefined) byName[name.slice(0, -SUFFIX.length)] = more;
-  }
-  if (Object.keys(byName).length > 0) return { file, byName };
-  const own = namedTemplates(config["chat_template"]);
-  return own && { file: path.join(modelDir, "tokenizer_config.json"), byName: own };
-}
-
-const ADDITIONAL = "additional_chat_templates";
-const SUFFIX = ".jinja";
-
-async function listTemplates(folder: string): Promise<string[]> {
-  try {
-    return (await readdir(folder)).filter((name) => name.endsWith(SUFFIX)).toSorted();
-  } catch (error) {
-    if (hasCode(error, "ENOENT") || hasCode(error, "ENOTDIR")) return [];
-    throw error;
-  }
-}
-
-/** As Python reads text: every line ends with a line feed. */
-async function readTemplate(file: string): Promise<string | undefined> {
-  try {
-    return (await readFile(file, "utf8")).replaceAll(/\r\n?/gu, "\n");
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) return undefined;
-    throw new InputError(`${file}: ${String(error)}`, { cause: error });
-  }
-}
-
-function namedTemplates(value: unknown): Record<string, string> | undefined {
-  if (typeof value === "string") return { default: value };
-  if (!Array.isArray(value)) return undefined;
-  const named = value.flatMap((each: unknown): [string, string][] => {
-    if (typeof each !== "object" || each === null) return [];
-    const { name, template } = each as Record<string, unknown>;
-    return typeof name === "string" && typeof template === "string" ? [[name, template]] : [];
-  });
-  return named.length === 0 ? undefined : Object.fromEntries(named);
 }

@@ -7,7 +7,7 @@ import {
   detectFormat,
   readConversation,
 } from "../formats.ts";
-import type { JsonlRow } from "../jsonl.ts";
+import type { DataRow } from "../rows/row.ts";
 import type { ChatTemplate } from "./chat-template.ts";
 
 /** [start, end) in UTF-16 units of a text. */
@@ -39,7 +39,7 @@ export interface RowSource {
  * used. Give many rows at once: a call goes to another thread.
  */
 export async function renderRows(
-  rows: readonly JsonlRow[],
+  rows: readonly DataRow[],
   source: RowSource,
 ): Promise<(RowText | InputError)[]> {
   const read = rows.map((row) => readRow(row, source));
@@ -68,7 +68,7 @@ function atLine(error: InputError, line: number, { file }: RowSource): InputErro
   return new InputError(`${file}:${line}: ${error.message}`, { cause: error });
 }
 
-function readRow(row: JsonlRow, source: RowSource): RowText | ChatRow | InputError {
+function readRow(row: DataRow, source: RowSource): RowText | ChatRow | InputError {
   try {
     const format = source.format === "auto" ? detectFormat(row, source.file) : source.format;
     const conversation = readConversation(row, format, source.file);

@@ -42,11 +42,6 @@ export class TemplateThreads {
     this.#limitMs = limitMs;
   }
 
-  /** Starts Python, which takes a moment, before there is anything to render. */
-  warm(): void {
-    if (this.#idle.length + this.#busy.size === 0) this.#idle.push(startThread());
-  }
-
   /** @throws InputError when it takes too long or too much; the thread is ended then */
   render(batch: Batch): Promise<Rendering[]> {
     return new Promise((resolve, reject) => {

@@ -3,6 +3,7 @@ import path from "node:path";
 import * as vscode from "vscode";
 import { type EvaluationResult, evaluationTableSchema } from "../../protocol/evaluation.ts";
 import { saveEvaluation } from "../../runs/evaluations.ts";
+import { dataName } from "../../protocol/data-files.ts";
 import { runCli } from "../../runs/run-cli.ts";
 import { parseJson } from "../../util/json.ts";
 import type { App } from "../app.ts";
@@ -11,7 +12,7 @@ import { requireTrust } from "../trust.ts";
 import { describeAdapter } from "../views/adapters-tree.ts";
 import { describeModel } from "../views/models-tree.ts";
 import { asRow } from "../views/rows.ts";
-import { findDataFiles } from "./pick-data.ts";
+import { DATA_FILTERS, findDataFiles } from "./pick-data.ts";
 import { resolveBase } from "./pick-generator.ts";
 import { withCancel } from "./with-cancel.ts";
 
@@ -163,7 +164,7 @@ interface FileItem extends vscode.QuickPickItem {
 async function pickDataFiles(): Promise<Named[] | undefined> {
   const items = findDataFiles().then((files): FileItem[] => [
     ...files.map(({ label, description, path: file }) => ({ label, description, file })),
-    { label: "$(folder-opened) Browse for .jsonl files…", alwaysShow: true },
+    { label: "$(folder-opened) Browse for files…", alwaysShow: true },
   ]);
   const placeHolder = "On which data?";
   const chosen = await vscode.window.showQuickPick(items, {
@@ -176,7 +177,7 @@ async function pickDataFiles(): Promise<Named[] | undefined> {
   const files = [...chosen.flatMap(({ file }) => file ?? []), ...browsed];
   if (files.length === 0) return undefined;
   return [...new Set(files)].map((file) => ({
-    name: vscode.workspace.asRelativePath(file).replace(/\.(jsonl|ndjson)$/iu, ""),
+    name: dataName(vscode.workspace.asRelativePath(file)),
     path: file,
   }));
 }
@@ -186,7 +187,7 @@ async function browse(): Promise<string[]> {
     title: "Data to evaluate on",
     openLabel: "Evaluate on These",
     canSelectMany: true,
-    filters: { "JSON Lines": ["jsonl", "ndjson"] },
+    filters: DATA_FILTERS,
   });
   return (uris ?? []).map(({ fsPath }) => fsPath);
 }

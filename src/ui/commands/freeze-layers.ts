@@ -4,6 +4,7 @@ import path from "node:path";
 import * as vscode from "vscode";
 import writeFileAtomic from "write-file-atomic";
 import { InputError } from "../../util/errors.ts";
+import { defaultRunName } from "../../runs/run-name.ts";
 import type { App } from "../app.ts";
 import { SEARCH_EXCLUDES } from "../catalogs/model-catalog.ts";
 import { VIEWS } from "../command-ids.ts";
@@ -17,7 +18,7 @@ import { newRecipe, RECIPE_SUFFIX, recipeText } from "../recipes/recipe-text.ts"
 import { requireTrust } from "../trust.ts";
 import { baseOf } from "./pick-base.ts";
 import { pickData } from "./pick-data.ts";
-import { askName, freeFile, stem, workspaceFolder } from "./start-run.ts";
+import { askName, freeFile, workspaceFolder } from "./start-run.ts";
 import { activeRecipe, pickRecipe, toUri } from "./start-run-from-recipe.ts";
 import { toFileName } from "../../util/format.ts";
 
@@ -83,7 +84,7 @@ async function newFreezeRecipe(base: string): Promise<vscode.Uri | undefined> {
   const blocks = blockCount(layerNodes(await readBaseTensors(base)));
   const data = await pickData(TITLE);
   if (data === undefined) return undefined;
-  const name = await askName(`${stem(base)}-${stem(data)}-freeze`, TITLE);
+  const name = await askName(defaultRunName({ base, method: "freeze", data }), TITLE);
   if (name === undefined) return undefined;
   const part = blocks > 0 ? { trainLast: Math.min(USUAL_LAST_BLOCKS, blocks) } : { freeze: [] };
   const recipe = newRecipe({

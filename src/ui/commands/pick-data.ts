@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import * as vscode from "vscode";
+import { DATA_ENDINGS, SEARCHED_DATA } from "../../protocol/data-files.ts";
 import { formatBytes } from "../../util/format.ts";
 import { isEvaluationFile } from "../recipes/recipe-inputs.ts";
 import { pickPath } from "./pick-path.ts";
@@ -7,14 +8,17 @@ import { pickPath } from "./pick-path.ts";
 const EXCLUDES = "**/{node_modules,.git,.retune}/**";
 const MAX_FILES = 500;
 
-/** A .jsonl file of the workspace or from disk; undefined when cancelled. */
+/** Of a dialog that asks for data. */
+export const DATA_FILTERS: Readonly<Record<string, string[]>> = { Data: [...DATA_ENDINGS, "gz"] };
+
+/** A data file of the workspace or from disk; undefined when cancelled. */
 export async function pickData(title: string): Promise<string | undefined> {
   const items = findDataFiles().then((files) => [
     ...files,
     { label: "Elsewhere", kind: vscode.QuickPickItemKind.Separator, path: undefined },
     {
-      label: "$(folder-opened) Browse for a .jsonl file…",
-      description: "one JSON object a line",
+      label: "$(folder-opened) Browse for a file…",
+      description: ".jsonl, .json, .csv, .tsv, .parquet",
       alwaysShow: true,
       path: undefined,
     },
@@ -26,12 +30,12 @@ export async function pickData(title: string): Promise<string | undefined> {
     title: "Training data",
     openLabel: "Use as Training Data",
     folders: false,
-    filters: { "JSON Lines": ["jsonl", "ndjson"] },
+    filters: DATA_FILTERS,
   });
 }
 
 export async function findDataFiles() {
-  const uris = await vscode.workspace.findFiles("**/*.jsonl", EXCLUDES, MAX_FILES);
+  const uris = await vscode.workspace.findFiles(SEARCHED_DATA, EXCLUDES, MAX_FILES);
   const files = uris.filter((uri) => uri.scheme === "file").map((uri) => uri.fsPath);
   const last = (file: string) => Number(isEvaluationFile(file));
   return Promise.all(

@@ -1,12 +1,13 @@
 /** The data that a sweep evaluates on: which files, and what each may be used for. */
 import path from "node:path";
 import * as vscode from "vscode";
+import { dataName } from "../../protocol/data-files.ts";
 import type { DataRole, SweepData } from "../../protocol/sweep.ts";
 import type { Run } from "../../runs/run.ts";
 import { pathExists } from "../../util/path-exists.ts";
 import { proposeRole } from "../recipes/evaluation-roles.ts";
 import { evaluationFilesBeside } from "../recipes/recipe-inputs.ts";
-import { findDataFiles } from "./pick-data.ts";
+import { DATA_FILTERS, findDataFiles } from "./pick-data.ts";
 import { pickPath } from "./pick-path.ts";
 
 const ROLES: Record<DataRole, { label: string; detail: string }> = {
@@ -57,7 +58,7 @@ async function pickFiles(title: string, run: Run | undefined): Promise<string[] 
       file,
     })),
     {
-      label: "$(folder-opened) Browse for another .jsonl file…",
+      label: "$(folder-opened) Browse for another file…",
       description: "besides those chosen",
       alwaysShow: true,
     },
@@ -75,7 +76,7 @@ async function pickFiles(title: string, run: Run | undefined): Promise<string[] 
       title: "Evaluation data",
       openLabel: "Evaluate on It",
       folders: false,
-      filters: { "JSON Lines": ["jsonl", "ndjson"] },
+      filters: DATA_FILTERS,
     });
     if (other !== undefined) picked.push(other);
   }
@@ -111,7 +112,7 @@ async function pickRole(
 
 /** The file's name; where that is taken, with its folder's. */
 function freeName(file: string, taken: readonly SweepData[]): string {
-  const own = path.basename(file).replace(/\.(jsonl|ndjson)$/i, "");
+  const own = dataName(path.basename(file));
   const isTaken = (name: string): boolean => taken.some((data) => data.name === name);
   if (!isTaken(own)) return own;
   const longer = `${path.basename(path.dirname(file))}/${own}`;

@@ -145,7 +145,3 @@ export async function freeFile(folder: string, name: string): Promise<string> {
     if (!(await stat(file).catch(() => undefined))) return file;
   }
 }
-
-export function stem(file: string): string {
-  return path.basename(file).replace(/\.(gguf|jsonl|ndjson)$/i, "");
-}

@@ -113,7 +113,12 @@ const refusals: [string, Record<string, Value | undefined>, readonly TinyTensor[
     /"mamba".*supported: llama/,
   ],
   ["no architecture", { "general.architecture": undefined }, tensors, /architecture is missing/],
-  ["an adapter", { "general.type": "adapter" }, tensors, /holds a adapter.*expected a model/],
+  [
+    "an adapter",
+    { "general.type": "adapter" },
+    tensors,
+    /is an adapter of llama\.cpp's.*no model; .*give the folder that it was converted from/,
+  ],
   ["a part of a model", { "split.count": 3 }, tensors, /one of 3 parts.*llama-gguf-split/],
   ["a mixture of experts", { "llama.expert_count": 8 }, tensors, /mixture of experts/],
   [

@@ -15,6 +15,7 @@ import type {
 import type { Value } from "../graph/graph.ts";
 import { LORA_TARGETS_ALL_LINEAR } from "../protocol/recipe.ts";
 import { InputError } from "../util/errors.ts";
+import { pythonPattern } from "../util/python-pattern.ts";
 
 /** One adapted linear layer. */
 export interface LoraSite {
@@ -150,15 +151,11 @@ function targetPredicate(targets: readonly string[] | string): (layer: LinearLay
     return ({ path }) => targets.some((target) => endsAtDot(path, target));
   }
   if (targets === LORA_TARGETS_ALL_LINEAR) return ({ isHead }) => !isHead;
-  try {
-    const expression = new RegExp(`^(?:${targets})$`, "u");
-    return ({ path }) => expression.test(path);
-  } catch (error) {
-    throw new InputError(
-      `method.targets "${targets}" is neither "all-linear" nor a regular expression; a list of names goes in brackets`,
-      { cause: error },
-    );
-  }
+  const pattern = pythonPattern(
+    targets,
+    'method.targets is neither "all-linear" nor a list of names',
+  );
+  return ({ path }) => pattern.matches(path);
 }
 
 interface LoraContext {

@@ -43,7 +43,7 @@ export const generateCommand: Command = {
   usage: "generate BASE [--adapter DIR] --prompt TEXT",
   summary: "write what the model answers",
   help: `  BASE             a Hugging Face folder or a .gguf file
-  --adapter DIR    a PEFT LoRA adapter
+  --adapter DIR    an adapter: a folder of PEFT's, or of ReFT's
   --prompt TEXT    a user's message, put into the model's chat template
   --system TEXT    a system message before it
   --raw            continue the text as it is, without chat template

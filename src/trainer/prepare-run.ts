@@ -1,5 +1,6 @@
 /** From a recipe to everything the training loop needs. All that can be refused is refused here. */
 import { startFiniteScan } from "../weights/finite-scan.ts";
+import { checkImport, importedFiles } from "../weights/gguf/import-cache.ts";
 import type { TensorInfo } from "../weights/safetensors.ts";
 import path from "node:path";
 import { readdir } from "node:fs/promises";
@@ -42,7 +43,7 @@ export async function prepareRun(
 ): Promise<PreparedRun> {
   await phase("reading the base model");
   const baseDir = await resolveBase(recipe.base, log);
-  const hashing = startHashing(await inputFiles(recipe, baseDir));
+  const hashing = await hashInputs(recipe, baseDir);
   try {
     // A resumed run must be what it was; a new one need not wait to learn what it is.
     if (recipe.hashes) checkHashes(recipe.hashes, await hashing.hashes);
@@ -140,6 +141,18 @@ async function inputFiles(recipe: ResolvedRecipe, baseDir: string): Promise<stri
   // A .gguf is its own truth; the copy in the cache is not.
   const ofBase = base === baseDir ? names.toSorted().map((name) => path.join(base, name)) : [base];
   return [...ofBase, data.train, ...(data.eval === undefined ? [] : [data.eval])];
+}
+
+/** Of what the run depends on; a .gguf's import is hashed too, and must be what was imported. */
+async function hashInputs(recipe: ResolvedRecipe, baseDir: string): Promise<Hashing> {
+  const imported = recipe.base === baseDir ? [] : await importedFiles(baseDir);
+  const hashing = startHashing([...(await inputFiles(recipe, baseDir)), ...imported]);
+  const hashes = hashing.hashes.then(async (found) => {
+    if (imported.length > 0) await checkImport(baseDir, found);
+    return Object.fromEntries(Object.entries(found).filter(([file]) => !imported.includes(file)));
+  });
+  hashes.catch(() => {});
+  return { hashes, stop: () => hashing.stop() };
 }
 
 /** A resumed run on other data or another base would be a different run under the same name. */

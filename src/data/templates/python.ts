@@ -7,16 +7,24 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
+import { InternalError } from "../../util/errors.ts";
 import type { PyodideAPI, PyodideConfig } from "pyodide";
 
-/** The package's folder, from dist/ as from src/. */
-const ROOT = path.join(import.meta.dirname, process.env["RETUNE_BUNDLED"] ? ".." : "../../..");
+const ROOT = packageRoot(import.meta.dirname);
 const PYTHON = path.join(ROOT, "media/python");
 const PACKAGES = "/lib/packages";
 const FILES = ["markupsafe/__init__.py", "markupsafe/_native.py", "render.py"];
 const WHEEL = "jinja2-3.1.6-py3-none-any.whl";
 
 type LoadPyodide = (options?: PyodideConfig) => Promise<PyodideAPI>;
+
+/** The folder above, be it of a bundle or of the sources, that has our Python in it. */
+function packageRoot(dir: string): string {
+  if (existsSync(path.join(dir, "media/python/render.py"))) return dir;
+  const above = path.dirname(dir);
+  if (above === dir) throw new InternalError("media/python is missing");
+  return packageRoot(above);
+}
 
 /** Pyodide's Python, with a function `render` among its globals. */
 export async function openPython(): Promise<PyodideAPI> {

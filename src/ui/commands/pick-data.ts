@@ -2,31 +2,33 @@ import { stat } from "node:fs/promises";
 import * as vscode from "vscode";
 import { formatBytes } from "../../util/format.ts";
 import { isEvaluationFile } from "../recipes/recipe-inputs.ts";
+import type { Wizard } from "../ask/wizard.ts";
 import { pickPath } from "./pick-path.ts";
 
 const EXCLUDES = "**/{node_modules,.git,.retune}/**";
 const MAX_FILES = 500;
 
-/** A .jsonl file of the workspace or from disk; undefined when cancelled. */
-export async function pickData(title: string): Promise<string | undefined> {
-  const items = findDataFiles().then((files) => [
-    ...files,
-    { label: "Elsewhere", kind: vscode.QuickPickItemKind.Separator, path: undefined },
-    {
-      label: "$(folder-opened) Browse for a .jsonl file…",
-      description: "one JSON object a line",
-      alwaysShow: true,
-      path: undefined,
-    },
-  ]);
-  const placeHolder = "Which training data?";
-  const chosen = await vscode.window.showQuickPick(items, { title, placeHolder });
-  if (chosen === undefined || chosen.path !== undefined) return chosen?.path;
-  return pickPath({
-    title: "Training data",
-    openLabel: "Use as Training Data",
-    folders: false,
-    filters: { "JSON Lines": ["jsonl", "ndjson"] },
+/** A .jsonl file of the workspace or from disk. */
+export function pickData(wizard: Wizard): Promise<string> {
+  return wizard.pick<string>({
+    placeHolder: "Which training data?",
+    choices: async () => [
+      ...(await findDataFiles()).map(({ path, ...file }) => ({ ...file, value: path })),
+      { heading: "Elsewhere" },
+      {
+        label: "Browse for a .jsonl file…",
+        icon: "folder-opened",
+        description: "one JSON object a line",
+        alwaysShow: true,
+        value: () =>
+          pickPath({
+            title: "Training data",
+            openLabel: "Use as Training Data",
+            folders: false,
+            filters: { "JSON Lines": ["jsonl", "ndjson"] },
+          }),
+      },
+    ],
   });
 }
 

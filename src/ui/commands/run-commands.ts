@@ -1,5 +1,5 @@
-import * as vscode from "vscode";
 import type { App } from "../app.ts";
+import { ask } from "../say.ts";
 import { requireTrust } from "../trust.ts";
 import { runAbilities } from "../views/runs-tree.ts";
 import { runFrom } from "./pick-run.ts";
@@ -48,12 +48,9 @@ export async function deleteRun(app: App, argument: unknown): Promise<void> {
   });
   if (run === undefined) return;
   const result = run.hasAdapter ? ", its adapter" : run.hasModel ? ", its model" : "";
-  const chosen = await vscode.window.showWarningMessage(
+  const chosen = await ask(
     `Delete run "${run.name}"?`,
-    {
-      modal: true,
-      detail: `Its metrics, checkpoints${result} and log are removed from disk:\n${run.dir}`,
-    },
+    `Its metrics, checkpoints${result} and log are removed from disk:\n${run.dir}`,
     "Delete",
   );
   if (chosen !== "Delete") return;

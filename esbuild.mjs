@@ -1,14 +1,30 @@
 // Bundles one file per process into dist/: the extension host, the command line, the training
 // process and the webviews. `node esbuild.mjs --watch` rebuilds on change.
 import { build, context } from "esbuild";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
 import { pathToFileURL } from "node:url";
+
+/** Of what decides about tokens and masks: src/data, and the versions of the packages it runs on. */
+function hashOfDataCode() {
+  const files = readdirSync("src/data", { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts"))
+    .toSorted()
+    .map((name) => path.join("src/data", name));
+  const hash = createHash("sha256");
+  for (const file of [...files, "package-lock.json"]) hash.update(readFileSync(file));
+  return hash.digest("hex");
+}
 
 const shared = {
   bundle: true,
   sourcemap: true,
   logLevel: "warning",
-  define: { "process.env.RETUNE_BUNDLED": '"1"' },
+  define: {
+    "process.env.RETUNE_BUNDLED": '"1"',
+    "process.env.RETUNE_DATA_CODE": JSON.stringify(hashOfDataCode()),
+  },
 };
 const node = {
   ...shared,

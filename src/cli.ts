@@ -10,6 +10,7 @@ import { mergeCommand } from "./cli/merge.ts";
 import { resumeCommand, trainCommand } from "./cli/train.ts";
 import { InputError } from "./util/errors.ts";
 import { RETUNE_VERSION } from "./util/version.ts";
+import { largest } from "./util/largest.ts";
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   train: trainCommand,
@@ -24,7 +25,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 
 function overview(): string {
   const commands = Object.values(COMMANDS);
-  const width = Math.max(...commands.map(({ usage }) => usage.length));
+  const width = largest(commands.map(({ usage }) => usage.length));
   const lines = commands.map(({ usage, summary }) => `  ${usage.padEnd(width)}  ${summary}`);
   return ["usage: retune COMMAND …", "", ...lines, "", "retune COMMAND --help says more"].join(
     "\n",

@@ -3,7 +3,7 @@ import * as vscode from "vscode";
 import { RunActions } from "./runs/run-actions.ts";
 import { RunStore } from "./runs/run-store.ts";
 import { StartQueue } from "./runs/start-queue.ts";
-import { removeLeftovers } from "./runs/sweeps/leftovers.ts";
+import { tidyInterrupted } from "./runs/tidy-interrupted.ts";
 import { SweepActions } from "./runs/sweeps/sweep-actions.ts";
 import { SweepStore } from "./runs/sweeps/sweep-store.ts";
 import type { App } from "./ui/app.ts";
@@ -27,8 +27,6 @@ import { StatusBar } from "./ui/status-bar.ts";
 import { Transcripts } from "./ui/transcripts.ts";
 import { registerViews } from "./ui/views/register-views.ts";
 
-const QUEUE_KEY = "retune.queue";
-
 /** What tests use. */
 export type RetuneApi = Pick<
   App,
@@ -42,9 +40,8 @@ export function activate(context: vscode.ExtensionContext): RetuneApi {
   const memory = context.workspaceState;
   const store = new RunStore();
   const sweeps = new SweepStore();
-  const ended = (runDir: string): void => queue.release(runDir);
-  const actions = runActions(bundled("trainer.cjs"), log, ended);
-  const queue = startQueue(store, actions, memory);
+  const actions = runActions(bundled("trainer.cjs"), log, (runDir) => queue.release(runDir));
+  const queue = startQueue(store, actions);
   const layers = new LayerEditor();
   const app: App = {
     context,
@@ -79,7 +76,8 @@ export function activate(context: vscode.ExtensionContext): RetuneApi {
     app.evaluations,
     app.evaluationPanels,
     app.sweepNotifications,
-    removeLeftovers(sweeps, (error) => log.error(String(error))),
+    ...tidying(app),
+    vscode.workspace.onDidGrantWorkspaceTrust(() => queue.advanceAll()),
     app.notifications,
     app.models,
     app.adapters,
@@ -96,6 +94,14 @@ export function activate(context: vscode.ExtensionContext): RetuneApi {
   return app;
 }
 
+function tidying({ store, sweeps, log }: App): vscode.Disposable[] {
+  const options = {
+    isAllowed: () => vscode.workspace.isTrusted,
+    onError: (error: unknown) => log.error(String(error)),
+  };
+  return [tidyInterrupted(store, options), tidyInterrupted(sweeps, options)];
+}
+
 function runActions(
   trainerPath: string,
   log: vscode.LogOutputChannel,
@@ -110,15 +116,12 @@ function runActions(
   });
 }
 
-function startQueue(store: RunStore, actions: RunActions, memory: vscode.Memento): StartQueue {
+function startQueue(store: RunStore, actions: RunActions): StartQueue {
   return new StartQueue({
     store,
     start: (runDir) => actions.start(runDir),
     limit: maxParallelRuns,
-    memory: {
-      load: () => memory.get<string[]>(QUEUE_KEY, []),
-      save: (runDirs) => void memory.update(QUEUE_KEY, runDirs),
-    },
+    isAllowed: () => vscode.workspace.isTrusted,
     onError: (_, message) => void sayError(message),
   });
 }

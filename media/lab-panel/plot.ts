@@ -3,6 +3,7 @@ import { element, setHidden } from "../shared/dom.ts";
 import type { Box } from "./label-places.ts";
 import { linearTicks } from "../shared/ticks.ts";
 import { svg } from "./svg.ts";
+import { extentOf } from "../shared/extent.ts";
 
 export interface Range {
   min: number;
@@ -72,7 +73,7 @@ export class Plot {
       role: "img",
       "aria-label": label,
     });
-    picture.append(...axes(frame, { toX, toY, inner }));
+    for (const part of axes(frame, { toX, toY, inner })) picture.append(part);
     const layer = svg("g");
     picture.append(layer);
     this.picture?.remove();
@@ -178,7 +179,7 @@ function fitted(
 /** From least to most with room around; a lone value gets room too. */
 export function rangeOf(values: readonly number[]): Range {
   if (values.length === 0) return { min: 0, max: 1 };
-  const [min, max] = [Math.min(...values), Math.max(...values)];
+  const { min, max } = extentOf(values);
   const pad = max > min ? (max - min) * PADDING : Math.abs(max) * 0.05 || 0.05;
   return { min: min - pad, max: max + pad };
 }

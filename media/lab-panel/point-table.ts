@@ -2,6 +2,7 @@
 import { element, table } from "../shared/dom.ts";
 import { alphaTitle, type LabContext } from "./lab-context.ts";
 import { formatFigure, valueAt } from "./measures.ts";
+import { extentOf } from "../shared/extent.ts";
 
 export class PointTable {
   private readonly frame = element("div", {
@@ -21,7 +22,8 @@ export class PointTable {
     const columns = measures.filter(({ id }) => id.startsWith("data:"));
     const best = columns.map((measure) => {
       const values = points.flatMap((point) => valueAt(point, measure, metric.key) ?? []);
-      return metric.isLessBetter ? Math.min(...values) : Math.max(...values);
+      const { min, max } = extentOf(values);
+      return metric.isLessBetter ? min : max;
     });
     this.rows = new Map();
     const body = points.map((point) => {

@@ -98,7 +98,7 @@ export class TwoAxisView {
     }
     // Behind the others come those of least importance: what is drawn last is on top.
     for (const { dot } of [...this.dots.values()].toReversed()) layer.append(dot);
-    layer.append(...this.labels(ordered, placed, { scales, context }));
+    for (const label of this.labels(ordered, placed, { scales, context })) layer.append(label);
   }
 
   /** Names of the points where there is room for them; the tooltip has the others. */

@@ -52,7 +52,8 @@ export class Verdict {
     setText(this.advice, summary?.advice ?? "");
     const warnings = summary?.warnings ?? [];
     setHidden(this.warnings, warnings.length === 0);
-    this.warnings.replaceChildren(...warnings.map((text) => element("li", {}, [text])));
+    this.warnings.replaceChildren();
+    for (const text of warnings) this.warnings.append(element("li", {}, [text]));
     this.alphas = points.map(({ alpha }) => alpha);
     this.slider.max = String(Math.max(0, points.length - 1));
     this.slider.disabled = points.length < 2;

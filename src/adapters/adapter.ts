@@ -1,6 +1,6 @@
 /** What a method adds to a frozen base: one entry per kind, so that whoever builds graphs knows no method. */
 import type { GraphBuilder } from "../graph/builder.ts";
-import type { LinearHook, NamedShape } from "../graph/causal-lm.ts";
+import type { EmbeddingHook, LinearHook, NamedShape } from "../graph/causal-lm.ts";
 import type { Value } from "../graph/graph.ts";
 import { type Ia3Adapter, ia3Hook, ia3Tensors } from "./ia3.ts";
 import { type LoraAdapter, loraEmbedded, loraHook, loraTensors } from "./lora.ts";
@@ -13,6 +13,7 @@ import {
   promptEmbedded,
   promptTensors,
 } from "./virtual-tokens.ts";
+import { largest } from "../util/largest.ts";
 
 export type Adapter =
   | LoraAdapter
@@ -47,8 +48,7 @@ export interface VirtualInputs {
 /** Left out: as without the adapter. */
 export interface AdapterHooks {
   linear?: LinearHook;
-  /** Token embeddings [N,C] of ids [N] → [N,C]. */
-  embedded?: (x: Value, ids: Value) => Value;
+  embedded?: EmbeddingHook;
   /** Rotated keys and values of a layer, [N,K·D] each. */
   keysValues?: (layer: number, heads: { k: Value; v: Value }) => { k: Value; v: Value };
   /** The residual stream after a block [N,C] → [N,C]; undefined for blocks left alone. */
@@ -66,7 +66,9 @@ const RULES: { readonly [T in Adapter["type"]]: AdapterRule<Extract<Adapter, { t
     tensors: loraTensors,
     hooks: (adapter, { b, tensor, start, dropoutMask }) => ({
       linear: loraHook(adapter, { tensor, start, dropoutMask }),
-      ...(adapter.embedding ? { embedded: loraEmbedded(adapter.embedding, { b, tensor }) } : {}),
+      ...(adapter.embedding
+        ? { embedded: loraEmbedded(adapter.embedding, { ...adapter, b, tensor }) }
+        : {}),
     }),
   },
   ia3: {
@@ -110,7 +112,10 @@ export function dropoutOf(
   if (adapter.type === "reft") {
     return { rate, sites: adapter.interventions.length, width: adapter.width };
   }
-  const width = Math.max(0, ...adapter.sites.map(({ layer }) => layer.inFeatures));
+  const width = largest(
+    adapter.sites.map(({ layer }) => layer.inFeatures),
+    0,
+  );
   return { rate, sites: adapter.sites.length, width };
 }
 

@@ -5,10 +5,17 @@
  * constant (its section 4.3). Names are PEFT's.
  */
 import type { GraphBuilder } from "../graph/builder.ts";
-import type { LinearHook, LinearLayer, LinearResult, NamedShape } from "../graph/causal-lm.ts";
+import type {
+  EmbeddingHook,
+  LinearHook,
+  LinearLayer,
+  LinearResult,
+  NamedShape,
+} from "../graph/causal-lm.ts";
 import type { Value } from "../graph/graph.ts";
 import { LORA_TARGETS_ALL_LINEAR } from "../protocol/recipe.ts";
 import { InputError } from "../util/errors.ts";
+import { pythonPattern } from "../util/python-pattern.ts";
 
 /** One adapted linear layer. */
 export interface LoraSite {
@@ -20,7 +27,7 @@ export interface LoraSite {
 
 /**
  * LoRA on the token embeddings E [V,C]: x = E[id] + s·(Aᵀ[id])·Bᵀ, A [r,V], B [C,r]. A head that is
- * tied to E stays as it is, as in PEFT.
+ * tied to E stays as it is, as in PEFT. DoRA's lengths there are of E's columns: m ∘ x / ‖(E + s·AᵀBᵀ)ᵀ‖.
  */
 export interface LoraEmbedding {
   path: string;
@@ -55,30 +62,38 @@ function loraNames(path: string): { a: string; b: string; magnitude: string } {
   };
 }
 
-function embeddingNames({ path }: LoraEmbedding): { a: string; b: string } {
+function embeddingNames({ path }: LoraEmbedding): { a: string; b: string; magnitude: string } {
   const stem = `base_model.model.${path}`;
-  return { a: `${stem}.lora_embedding_A`, b: `${stem}.lora_embedding_B` };
+  const { magnitude } = loraNames(path);
+  return { a: `${stem}.lora_embedding_A`, b: `${stem}.lora_embedding_B`, magnitude };
 }
 
-function embeddingTensors(embedding: LoraEmbedding): NamedShape[] {
-  const { a, b } = embeddingNames(embedding);
+function embeddingTensors(embedding: LoraEmbedding, useDora: boolean): NamedShape[] {
+  const { a, b, magnitude } = embeddingNames(embedding);
   const { rank, vocabSize, width } = embedding;
   return [
     { name: a, shape: [rank, vocabSize] },
     { name: b, shape: [width, rank] },
+    ...(useDora ? [{ name: magnitude, shape: [width] }] : []),
   ];
 }
 
 /** The hook on the embeddings, where they have a part of the adapter. */
 export function loraEmbedded(
   embedding: LoraEmbedding,
-  { b, tensor }: { b: GraphBuilder; tensor: (name: string) => Value },
-): (x: Value, ids: Value) => Value {
+  { b, tensor, useDora }: { b: GraphBuilder; tensor: (name: string) => Value; useDora: boolean },
+): EmbeddingHook {
   const names = embeddingNames(embedding);
-  return (x, ids) => {
-    const columns = b.transpose(tensor(names.a), [1, 0]);
-    const down = b.apply("GatherRows", [columns, ids], {});
-    return b.add(x, b.gemm(down, tensor(names.b), { transB: true, alpha: embedding.scale }));
+  const { scale: alpha } = embedding;
+  return (x, ids, table) => {
+    const [a, up] = [tensor(names.a), tensor(names.b)];
+    const down = b.apply("GatherRows", [b.transpose(a, [1, 0]), ids], {});
+    const changed = b.add(x, b.gemm(down, up, { transB: true, alpha }));
+    if (!useDora) return changed;
+    // (C, V): a norm for each of the table's columns
+    const whole = b.gemm(up, a, { c: b.transpose(table(), [1, 0]), alpha });
+    const norms = b.apply("InverseRowNorms", [whole], {});
+    return b.mul(changed, b.mul(tensor(names.magnitude), norms));
   };
 }
 
@@ -92,7 +107,7 @@ export function loraTensors({ sites, embedding, useDora }: LoraAdapter): NamedSh
       ...(useDora ? [{ name: magnitude, shape: [layer.outFeatures] }] : []),
     ];
   });
-  return embedding ? [...embeddingTensors(embedding), ...ofSites] : ofSites;
+  return embedding ? [...embeddingTensors(embedding, useDora), ...ofSites] : ofSites;
 }
 
 export function loraScale(alpha: number, rank: number, useRslora: boolean): number {
@@ -136,15 +151,11 @@ function targetPredicate(targets: readonly string[] | string): (layer: LinearLay
     return ({ path }) => targets.some((target) => endsAtDot(path, target));
   }
   if (targets === LORA_TARGETS_ALL_LINEAR) return ({ isHead }) => !isHead;
-  try {
-    const expression = new RegExp(`^(?:${targets})$`, "u");
-    return ({ path }) => expression.test(path);
-  } catch (error) {
-    throw new InputError(
-      `method.targets "${targets}" is neither "all-linear" nor a regular expression; a list of names goes in brackets`,
-      { cause: error },
-    );
-  }
+  const pattern = pythonPattern(
+    targets,
+    'method.targets is neither "all-linear" nor a list of names',
+  );
+  return ({ path }) => pattern.matches(path);
 }
 
 interface LoraContext {

@@ -107,7 +107,7 @@ export function orthonormaliseColumns(matrix: Float32Array, columns: number): vo
       for (let row = 0; row < rows; row++) dot += (u[row] ?? 0) * (v[row] ?? 0);
       for (let row = 0; row < rows; row++) v[row] = (v[row] ?? 0) - dot * (u[row] ?? 0);
     }
-    const length = Math.hypot(...v);
+    const length = Math.sqrt(v.reduce((sum, value) => sum + value * value, 0));
     for (let row = 0; row < rows; row++) {
       v[row] = (v[row] ?? 0) / length;
       matrix[row * columns + column] = v[row] ?? 0;

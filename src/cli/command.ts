@@ -36,9 +36,28 @@ export function parseArguments<const T extends Options>(
   return parsed;
 }
 
+/** parseArgs takes a value that begins with "-" for an option; a number is none. */
+function withNegativeNumbers(args: readonly string[], options: Options): string[] {
+  const joined: string[] = [];
+  for (let at = 0; at < args.length; at++) {
+    const [name = "", value = ""] = args.slice(at, at + 2);
+    if (name === "--") return [...joined, ...args.slice(at)];
+    const takesValue = name.startsWith("--") && options[name.slice(2)]?.type === "string";
+    const isNegative = /^-(?:\d|\.\d)/u.test(value);
+    joined.push(takesValue && isNegative ? `${name}=${value}` : name);
+    if (takesValue && isNegative) at++;
+  }
+  return joined;
+}
+
 function parse<const T extends Options>(args: readonly string[], options: T) {
   try {
-    return parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
+    return parseArgs({
+      args: withNegativeNumbers(args, options),
+      options,
+      allowPositionals: true,
+      strict: true,
+    });
   } catch (error) {
     throw new InputError(errorMessage(error), { cause: error });
   }

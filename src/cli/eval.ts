@@ -30,7 +30,7 @@ export const evalCommand: Command = {
   summary: "loss, perplexity, accuracy, exact match on data files; models side by side",
   help: `  MODEL             a Hugging Face folder or a .gguf file; NAME=MODEL to name it
   --adapter DIR     what a run trained: a folder of PEFT's, or of ReFT's; several times to compare them
-  --data FILE       a .jsonl file; NAME=FILE, several times, for a table
+  --data FILE       a data file; NAME=FILE, several times, for a table
   --max-length N    longest row in tokens (default: ${DEFAULT_MAX_LENGTH}, or what the model allows)
   --batch-size N    at most so many rows at a time (default: ${EVALUATION_ROWS})
   --loss-on WHAT    auto (assistant and completion tokens) or all

@@ -9,6 +9,7 @@ import { adaptedBase } from "../trainer/load-adapter.ts";
 import { openDevice } from "../trainer/device-check.ts";
 import { EVALUATION_ROWS, type Evaluation, evaluateExamples } from "../trainer/evaluate.ts";
 import { openEvaluationEngine } from "../trainer/onnx-engine.ts";
+import { tokenizerPlace } from "../weights/tokenizer-place.ts";
 import { InputError } from "../util/errors.ts";
 import { evalClassifier } from "./eval-classifier.ts";
 
@@ -54,7 +55,9 @@ export async function openEvaluator(options: EvaluatorOptions): Promise<Evaluato
     throw new InputError(`--features-from is for classifiers, and ${baseDir} is none`);
   }
   const maxLength = options.maxLength ?? Math.min(DEFAULT_MAX_LENGTH, architecture.maxPositions);
-  const tokenizer = await loadTokenizer(baseDir);
+  const place = await tokenizerPlace(baseDir, adapterDir);
+  if (place.note !== undefined) log(place.note);
+  const tokenizer = await loadTokenizer(baseDir, place);
   const device = await openDevice(options.device, { purpose: "inference", log });
   const engine = await openEvaluationEngine({ baseDir, adapterDir, maxLength, device, log });
   const { vocabSize } = architecture;

@@ -4,6 +4,7 @@ import { type Tokenizer, loadTokenizer } from "../data/tokenizer.ts";
 import { resolveBase } from "../models/base-model.ts";
 import { openDevice } from "../trainer/device-check.ts";
 import { openTextGenerator } from "../trainer/text-generator.ts";
+import { tokenizerPlace } from "../weights/tokenizer-place.ts";
 import { InputError } from "../util/errors.ts";
 import { type Command, numberOption, parseArguments, print, printError } from "./command.ts";
 import { DEVICE_CHOICES, deviceOption } from "./device-option.ts";
@@ -79,7 +80,9 @@ export const generateCommand: Command = {
     };
     const wish = deviceOption(values.device);
     const baseDir = await resolveBase(path.resolve(positionals[0] ?? ""), printError);
-    const tokenizer = await loadTokenizer(baseDir);
+    const place = await tokenizerPlace(baseDir, adapterDir);
+    if (place.note !== undefined) printError(place.note);
+    const tokenizer = await loadTokenizer(baseDir, place);
     const ids = await promptIds({ prompt, system, isRaw }, tokenizer);
     const log = printError;
     const device = await openDevice(wish, { purpose: "inference", log });

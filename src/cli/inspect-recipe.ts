@@ -8,6 +8,7 @@ import { type Budget, type Calibration, budgetOf, calibrate } from "../trainer/b
 import { formatBytes, formatCount } from "../util/format.ts";
 import { tightMemory, trainsText } from "../trainer/budget-text.ts";
 import { print, printError } from "./command.ts";
+import { largest } from "../util/largest.ts";
 
 export async function inspectRecipe(
   file: string,
@@ -43,7 +44,7 @@ const PARTS: Record<keyof Budget["bytes"], string> = {
 
 function describe(budget: Budget, calibration: Calibration | undefined): string[] {
   const { trainableParameters: trained, totalParameters: total, bytes, predictedBytes } = budget;
-  const width = Math.max(...Object.values(PARTS).map((name) => name.length));
+  const width = largest(Object.values(PARTS).map((name) => name.length));
   const row = (name: string, size: number): string =>
     `  ${name.padEnd(width)}  ${formatBytes(size).padStart(8)}`;
   const parts = Object.entries(PARTS).map(([part, name]) =>

@@ -1,14 +1,19 @@
 import { stat } from "node:fs/promises";
 import path from "node:path";
 import { type Format, detectFormat, readConversation } from "../data/formats.ts";
-import { readJsonl } from "../data/jsonl.ts";
+import { isDataFile } from "../protocol/data-files.ts";
+import { readRows } from "../data/rows/read-rows.ts";
 import { readRun } from "../runs/run.ts";
 import { InputError } from "../util/errors.ts";
 import { formatBytes, formatCount, formatLoss, formatShape } from "../util/format.ts";
 import { pathExists } from "../util/path-exists.ts";
 import { summariseAdapter, summariseModel } from "../weights/model-summary.ts";
+import { isGgufAdapter } from "../weights/gguf/adapter.ts";
+import { readGgufHeader } from "../weights/gguf/header.ts";
+import { adapterFolder } from "../weights/peft-folder.ts";
 import { type Command, parseArguments, print } from "./command.ts";
 import { inspectRecipe } from "./inspect-recipe.ts";
+import { largest } from "../util/largest.ts";
 
 interface Inspection {
   kind: "model" | "adapter" | "dataset" | "run";
@@ -19,14 +24,15 @@ interface Inspection {
 
 async function inspectModel(model: string): Promise<Inspection> {
   const summary = await summariseModel(model);
-  const { modelType, parameters, dtype, bytes, tensors } = summary;
-  const width = Math.max(...tensors.map(({ name }) => name.length));
+  const { modelType, parameters, dtype, bytes, tensors, quantised } = summary;
+  const width = largest(tensors.map(({ name }) => name.length));
   return {
     kind: "model",
     facts: summary,
     lines: [
       `model ${model}`,
       `${modelType}, ${formatCount(parameters)} parameters, ${dtype}, ${formatBytes(bytes)}, ${tensors.length} tensors`,
+      ...(quantised === undefined ? [] : [quantised]),
       ...tensors.map(
         (t) => `  ${t.name.padEnd(width)}  ${t.dtype.padEnd(4)}  ${formatShape(t.shape)}`,
       ),
@@ -58,7 +64,7 @@ async function inspectAdapter(dir: string): Promise<Inspection> {
 async function inspectDataset(file: string): Promise<Inspection> {
   const formats: Partial<Record<Format, number>> = {};
   let rows = 0;
-  for await (const row of readJsonl(file)) {
+  for await (const row of readRows(file)) {
     const format = detectFormat(row, file);
     readConversation(row, format, file);
     formats[format] = (formats[format] ?? 0) + 1;
@@ -99,8 +105,12 @@ async function inspect(target: string): Promise<Inspection> {
   if (!found) throw new InputError(`${target} does not exist`);
   const has = (name: string): Promise<boolean> => pathExists(path.join(target, name));
   if (found.isFile()) {
-    if (/\.gguf$/iu.test(target)) return inspectModel(target);
-    if (/\.jsonl$/iu.test(target)) return inspectDataset(target);
+    if (/\.gguf$/iu.test(target)) {
+      const isAdapter = isGgufAdapter(await readGgufHeader(target));
+      return isAdapter ? inspectAdapter(target) : inspectModel(target);
+    }
+    if (adapterFolder(target) !== target) return inspectAdapter(adapterFolder(target));
+    if (isDataFile(target)) return inspectDataset(target);
   } else {
     if ((await has("adapter_config.json")) || (await has("reft_config.json")))
       return inspectAdapter(target);
@@ -109,14 +119,14 @@ async function inspect(target: string): Promise<Inspection> {
     if (run) return run;
   }
   throw new InputError(
-    `${target} is no model (config.json or .gguf), adapter (adapter_config.json or reft_config.json), dataset (.jsonl) or run (state.json)`,
+    `${target} is no model (config.json or .gguf), adapter (adapter_config.json or reft_config.json), dataset (.jsonl, .json, .csv, .tsv, .parquet) or run (state.json)`,
   );
 }
 
 export const inspectCommand: Command = {
   usage: "inspect PATH | --recipe RECIPE [--json]",
   summary: "what a model, adapter, dataset or run is, or what a recipe will take",
-  help: `  PATH             a model folder, a .gguf, an adapter folder, a .jsonl or a run folder
+  help: `  PATH             a model folder, a .gguf, an adapter folder, a data file or a run folder
   --recipe RECIPE  trainable parameters, memory by part, and the time of a step,
                    measured in two steps that change nothing
   --no-measure     with --recipe: from the files' headers alone

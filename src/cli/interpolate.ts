@@ -42,9 +42,9 @@ export const interpolateCommand: Command = {
   --alpha X               from 0 to 1
   --out DIR               folder for the mixed model; it must not exist yet
   --sweep F:T:S           evaluates each alpha from F to T in steps of S, and keeps none of the models
-  --eval NAME=FILE        a .jsonl file like what B was tuned for, several times: a test
-  --shifted NAME=FILE     a .jsonl file of another kind, several times: a test of robustness
-  --validation NAME=FILE  a .jsonl file that recommends an alpha and tests nothing, several times
+  --eval NAME=FILE        a data file like what B was tuned for, several times: a test
+  --shifted NAME=FILE     a data file of another kind, several times: a test of robustness
+  --validation NAME=FILE  a data file that recommends an alpha and tests nothing, several times
   --max-length N          longest row in tokens
   --sweep-dir DIR         the sweep's folder (default: ${SWEEPS_FOLDER}/<id> here)
   --name NAME             what the sweep is called

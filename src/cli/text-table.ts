@@ -1,7 +1,9 @@
+import { largest } from "../util/largest.ts";
+
 /** Columns of a fixed-width terminal: the first to the left, numbers to the right. */
 export function textTable(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+    largest(rows.map((row) => row[column]?.length ?? 0)),
   );
   return rows
     .map(([first = "", ...rest]) =>

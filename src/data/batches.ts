@@ -87,7 +87,7 @@ function packToBudget(order: readonly number[], lengthOf: LengthOf, budget: numb
     if (tokens < budget * WINDOW_BATCHES) continue;
     const bins = fitDecreasing(window, lengthOf, budget).toSorted((a, b) => b.tokens - a.tokens);
     const emptiest = bins.pop();
-    batches.push(...bins.map(({ rows }) => rows));
+    for (const { rows } of bins) batches.push(rows);
     window = emptiest?.rows ?? [];
     tokens = emptiest?.tokens ?? 0;
   }

@@ -6,7 +6,8 @@ import { type EncodedRow, encodeTexts } from "./encode-texts.ts";
 import { ExampleStoreBuilder } from "./example-store.ts";
 import { type Example, type Examples, countedTokens } from "./example.ts";
 import type { Format } from "./formats.ts";
-import { type JsonlRow, readJsonl } from "./jsonl.ts";
+import { readRows } from "./rows/read-rows.ts";
+import type { DataRow } from "./rows/row.ts";
 import { inBatches } from "./row-batches.ts";
 import { type RowText, renderRows } from "./templates/row-text.ts";
 import { cachedDataset } from "./token-cache.ts";
@@ -42,8 +43,8 @@ export async function loadDataset(file: string, options: DatasetOptions): Promis
 
 async function tokenise(file: string, options: DatasetOptions): Promise<StoredDataset> {
   const dataset = new DatasetBuilder(file, options);
-  const encode = (rows: readonly JsonlRow[]) => encodeRows(rows, file, options);
-  for await (const batch of inBatches(readJsonl(file), encode)) {
+  const encode = (rows: readonly DataRow[]) => encodeRows(rows, file, options);
+  for await (const batch of inBatches(readRows(file), encode)) {
     for (const row of batch) {
       if (row instanceof InputError) throw row;
       dataset.add(row);
@@ -59,7 +60,7 @@ interface Row extends EncodedRow {
 
 /** In order; an InputError in the place of a row that can't be used. */
 async function encodeRows(
-  rows: readonly JsonlRow[],
+  rows: readonly DataRow[],
   file: string,
   { format, tokenizer }: DatasetOptions,
 ): Promise<readonly (Row | InputError)[]> {

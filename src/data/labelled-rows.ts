@@ -2,7 +2,8 @@
 import type { Classification } from "../protocol/objective.ts";
 import { InputError } from "../util/errors.ts";
 import type { Example } from "./example.ts";
-import { type JsonlRow, readJsonl } from "./jsonl.ts";
+import { readRows } from "./rows/read-rows.ts";
+import type { DataRow } from "./rows/row.ts";
 import { inBatches } from "./row-batches.ts";
 import { type Tokenizer, checkInVocabulary } from "./tokenizer.ts";
 
@@ -18,7 +19,7 @@ const NUMBER = "LABEL_0";
 export async function readLabels(file: string, problem: Problem): Promise<string[]> {
   if (problem === "regression") return [NUMBER];
   const labels = new Set<string>();
-  for await (const row of readJsonl(file)) {
+  for await (const row of readRows(file)) {
     for (const label of namesOf(row, file, problem)) labels.add(label);
   }
   const least = problem === "multi-label" ? 1 : 2;
@@ -56,8 +57,8 @@ export async function loadLabelledRows(
   const examples: Example[] = [];
   const counts = new Map<string, number>();
   let [rows, cut, dropped] = [0, 0, 0];
-  const encode = (batch: readonly JsonlRow[]) => encodeRows(batch, file, options);
-  for await (const { row, example } of flat(inBatches(readJsonl(file), encode))) {
+  const encode = (batch: readonly DataRow[]) => encodeRows(batch, file, options);
+  for await (const { row, example } of flat(inBatches(readRows(file), encode))) {
     rows++;
     for (const label of options.problem === "regression"
       ? []
@@ -98,10 +99,10 @@ async function* flat<Item>(batches: AsyncIterable<readonly Item[]>): AsyncGenera
 }
 
 async function encodeRows(
-  rows: readonly JsonlRow[],
+  rows: readonly DataRow[],
   file: string,
   options: LabelledOptions,
-): Promise<readonly { row: JsonlRow; example: Example }[]> {
+): Promise<readonly { row: DataRow; example: Example }[]> {
   const texts = rows.map(({ value: { text }, line }) => {
     if (typeof text === "string" && text !== "") return text;
     throw new InputError(`${file}:${line}: "text" is missing or empty; expected a text`);
@@ -116,7 +117,7 @@ async function encodeRows(
 }
 
 function labelled(
-  row: JsonlRow,
+  row: DataRow,
   ids: Int32Array,
   { file, problem, labels }: LabelledOptions & { file: string },
 ): Example {
@@ -143,7 +144,7 @@ function withLastCounted(example: Example, maxLength: number): Example {
 }
 
 /** The row's label names, one unless `problem` allows several. */
-function namesOf({ line, value }: JsonlRow, file: string, problem: Problem): string[] {
+function namesOf({ line, value }: DataRow, file: string, problem: Problem): string[] {
   if (problem === "multi-label") {
     const { labels } = value;
     const names = Array.isArray(labels) ? labels.map(nameOf) : [undefined];
@@ -163,7 +164,7 @@ function nameOf(value: unknown): string | undefined {
   return typeof value === "number" || typeof value === "boolean" ? String(value) : undefined;
 }
 
-function numberOf({ line, value }: JsonlRow, file: string): number {
+function numberOf({ line, value }: DataRow, file: string): number {
   const { label } = value;
   if (typeof label === "number") return label;
   throw new InputError(`${file}:${line}: "label" must be a number for regression`);

@@ -11,8 +11,8 @@ import { temporaryName } from "../util/temporary-name.ts";
 import { RETUNE_VERSION } from "../util/version.ts";
 import { type StoredDataset, readDataset, writeDataset } from "./dataset-file.ts";
 
-/** Raise it when ids, masks, the report or the file's form change. */
-const FORMAT = 1;
+/** A hash of the sources that rows pass through on their way to tokens; undefined where they run unbundled. */
+const CODE = process.env["RETUNE_DATA_CODE"];
 /** Smaller data files are tokenised faster than their sources are hashed. */
 const MIN_DATA_BYTES = 2 ** 18;
 /** The longest unused go first. */
@@ -37,6 +37,8 @@ export async function cachedDataset(
   sources: TokenSources,
   make: () => Promise<StoredDataset>,
 ): Promise<StoredDataset> {
+  // Sources change from one minute to the next: their tokens are kept only where that is asked for.
+  if (CODE === undefined && process.env["RETUNE_CACHE"] === undefined) return make();
   const before = await stat(sources.data).catch(() => undefined);
   if (!before?.isFile() || before.size < MIN_DATA_BYTES) return make();
   const file = await cacheFile(sources).catch(() => undefined);
@@ -58,7 +60,7 @@ export async function cachedDataset(
 async function cacheFile({ data, tokenizer, options }: TokenSources): Promise<string> {
   const hashes = await startHashing([data, ...tokenizer]).hashes;
   const key = {
-    format: FORMAT,
+    code: CODE,
     retune: RETUNE_VERSION,
     data: hashes[data],
     tokenizer: tokenizer.map((file) => [path.basename(file), hashes[file] ?? null]),

@@ -2,11 +2,11 @@
  * A model folder's tokenizer: tokenizer.json by the library that defines it, and the files beside it as
  * transformers 4 and 5 write them.
  */
-import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { AddedToken, Tokenizer as NativeTokenizer } from "tokenizers";
-import { InputError, errorMessage, hasCode } from "../util/errors.ts";
+import { InputError, errorMessage } from "../util/errors.ts";
 import { parseJsonObject, readJsonObjectIfThere, readJsonTextIfThere } from "../util/json.ts";
+import { chatTemplateOf } from "../util/chat-template-file.ts";
 import { type AddedTokenJson, type Json, readSpecialTokens } from "./special-tokens.ts";
 import { ChatTemplate } from "./templates/chat-template.ts";
 import { TokenisedText } from "./tokenised-text.ts";
@@ -39,49 +39,55 @@ const SOURCES = [
   "config.json",
 ];
 
-async function readText(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) return undefined;
-    throw new InputError(`${file}: ${errorMessage(error)}`, { cause: error });
-  }
-}
-
-/** @throws InputError naming the file that is missing or broken */
-export async function loadTokenizer(modelDir: string): Promise<Tokenizer> {
-  const file = path.join(modelDir, "tokenizer.json");
+/**
+ * @param place where tokenizer and template are, if not in the model's folder (weights/tokenizer-place.ts)
+ * @throws InputError naming the file that is missing or broken
+ */
+export async function loadTokenizer(
+  modelDir: string,
+  place?: { tokenizerDir: string; templateDir: string },
+): Promise<Tokenizer> {
+  const { tokenizerDir = modelDir, templateDir = modelDir } = place ?? {};
+  const file = path.join(tokenizerDir, "tokenizer.json");
   const text = await readJsonTextIfThere(file);
   if (text === undefined) {
-    throw new InputError(`${modelDir} has no tokenizer.json; a fast tokenizer is needed`);
+    throw new InputError(`${tokenizerDir} has no tokenizer.json; a fast tokenizer is needed`);
   }
   const json = (name: string): Promise<Json | undefined> =>
-    readJsonObjectIfThere(path.join(modelDir, name));
+    readJsonObjectIfThere(path.join(tokenizerDir, name));
   const config = (await json("tokenizer_config.json")) ?? {};
   const { named, added } = readSpecialTokens({
-    modelDir,
+    modelDir: tokenizerDir,
     tokenizer: parseJsonObject(text, file),
     config,
     map: await json("special_tokens_map.json"),
     ids: await json("added_tokens.json"),
   });
   const tokenizer = makeTokenizer(text, added, file);
+  const encodeBatch: Tokenizer["encodeBatch"] = async (texts, options = {}) => {
+    const { addSpecialTokens = true } = options;
+    try {
+      const encodings = await tokenizer.encodeBatch([...texts], { addSpecialTokens });
+      return encodings.map((encoding, index) => new TokenisedText(texts[index] ?? "", encoding));
+    } catch (error) {
+      // A text for which it has no token, not even one for unknown ones.
+      throw new InputError(`${file}: ${errorMessage(error)}`, { cause: error });
+    }
+  };
   const idOf = (name: string): number | undefined => {
     const token = named[name];
     return token === undefined ? undefined : (tokenizer.tokenToId(token) ?? undefined);
   };
   return {
-    encode: async (one, { addSpecialTokens = true } = {}) =>
-      (await tokenizer.encode(one, null, { addSpecialTokens })).getIds(),
-    encodeBatch: async (texts, { addSpecialTokens = true } = {}) => {
-      const encodings = await tokenizer.encodeBatch([...texts], { addSpecialTokens });
-      return encodings.map((encoding, index) => new TokenisedText(texts[index] ?? "", encoding));
-    },
+    encode: async (one, options) => (await encodeBatch([one], options))[0]?.ids ?? [],
+    encodeBatch,
     decode: decodeWith(tokenizer),
     bosTokenId: idOf("bos_token"),
     eosTokenIds: await eosTokenIds(modelDir, idOf("eos_token")),
-    chatTemplate: await loadChatTemplate(modelDir, config, named),
-    sources: SOURCES.map((name) => path.join(modelDir, name)),
+    chatTemplate: await loadChatTemplate(templateDir, named),
+    sources: [...new Set([tokenizerDir, templateDir, modelDir])].flatMap((dir) =>
+      SOURCES.map((name) => path.join(dir, name)),
+    ),
   };
 }
 
@@ -150,28 +156,15 @@ async function eosTokenIds(modelDir: string, own: number | undefined): Promise<n
   const ids = own === undefined ? [] : [own];
   for (const name of ["generation_config.json", "config.json"]) {
     const eos = (await readJsonObjectIfThere(path.join(modelDir, name)))?.["eos_token_id"];
-    ids.push(...[eos].flat().filter((id) => typeof id === "number"));
+    for (const id of [eos].flat()) if (typeof id === "number") ids.push(id);
   }
   return [...new Set(ids)];
 }
 
 async function loadChatTemplate(
-  modelDir: string,
-  config: Json,
+  dir: string,
   specialTokens: Readonly<Record<string, string>>,
 ): Promise<ChatTemplate | undefined> {
-  const beside = await readText(path.join(modelDir, "chat_template.jinja"));
-  const source = beside ?? templateOf(config["chat_template"]);
+  const source = await chatTemplateOf(dir);
   return source === undefined ? undefined : new ChatTemplate(source, specialTokens);
-}
-
-/** A config holds one template, or several by name of which "default" is meant. */
-function templateOf(value: unknown): string | undefined {
-  if (typeof value === "string") return value;
-  if (!Array.isArray(value)) return undefined;
-  const named = value.find(
-    (each: unknown): each is { template: string } =>
-      typeof each === "object" && each !== null && "name" in each && each.name === "default",
-  );
-  return named?.template;
 }

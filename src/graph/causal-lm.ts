@@ -45,6 +45,12 @@ export type LinearHook = (
   layers: readonly LinearResult[],
 ) => readonly Value[];
 
+/**
+ * Adds an adapter's part to the token embeddings: x [N,C] of ids [N] → [N,C].
+ * @param table the embeddings as the model has them, [V,C] float32
+ */
+export type EmbeddingHook = (x: Value, ids: Value, table: () => Value) => Value;
+
 /** q [N,H·D], k and v [N,K·D], rotated → [N,H·D]. Which token sees which is the caller's business. */
 export type Attend = (heads: {
   layer: number;
@@ -82,8 +88,8 @@ export interface CausalLmContext {
   tensor: (name: string, shape: Shape) => Value;
   /** Wraps linear layers; the identity when there is no adapter. */
   adapt: LinearHook;
-  /** Wraps the token embeddings [N,C] of ids [N], likewise. */
-  embedded: (x: Value, ids: Value) => Value;
+  /** Wraps the token embeddings, likewise. */
+  embedded: EmbeddingHook;
   /** What is done to the residual stream [N,C] after a block; undefined for nothing. */
   edit: (layer: number) => ((x: Value) => Value) | undefined;
   attend: Attend;

@@ -1,9 +1,10 @@
 /** What an adapter of PEFT's does to the base's tensors. */
-import { InputError } from "../util/errors.ts";
 import { SCORE } from "../weights/classifier-head.ts";
 import { type LoraModule, type PeftAdapter, loraAdapterOf } from "../weights/peft-adapter.ts";
+import type { PeftExtras } from "../weights/peft-extras.ts";
 import { type PeftFolder, readPeftFolder } from "../weights/peft-folder.ts";
 import { ia3Tensors, peftScore } from "../weights/peft-others.ts";
+import { unmergeableType } from "../weights/peft-types.ts";
 import type { TensorInfo } from "../weights/safetensors.ts";
 
 /** W becomes W + weight · (merged W − W): of LoRA that is weight · B·A, of (IA)³ a share of the way. */
@@ -12,6 +13,8 @@ export type Change = { adapterDir: string; weight: number } & (
   /** rows: one scale for each row [out,1]; columns: one for each column [1,in]. isInverse: divides by them. */
   | { type: "scale"; scales: TensorInfo; axis: "rows" | "columns"; isInverse?: boolean }
   | { type: "replace"; values: TensorInfo }
+  /** Rows of an embedding, or head, by token. */
+  | { type: "rows"; values: TensorInfo; tokens: readonly number[] }
 );
 
 export interface NamedChange {
@@ -30,6 +33,8 @@ export interface MergeAdapter {
   /** Of LoRA. */
   lora: PeftAdapter | undefined;
   changes: readonly NamedChange[];
+  /** What changes depend on the base: fitted-merge.ts makes them. */
+  extras: PeftExtras;
   /** Modules with a change, without those that are trained whole. */
   modules: number;
   folder: PeftFolder;
@@ -58,18 +63,13 @@ function changesOf(folder: PeftFolder, weight: number): Read {
     case "IA3":
       return ia3Changes(folder, weight);
     default:
-      throw new InputError(
-        `${folder.file}: peft_type is ${JSON.stringify(type)}; what virtual tokens do is in no weight of the base: only LORA and IA3 can be merged`,
-      );
+      throw unmergeableType(folder.file, type);
   }
 }
 
 function loraChanges(folder: PeftFolder, weight: number): Read {
-  const read = loraAdapterOf(folder);
-  // A classifier's head is looked after apart, whatever modules_to_save calls it.
-  const baseCopies = new Map([...read.baseCopies].filter(([name]) => name !== SCORE));
-  const lora = { ...read, baseCopies };
-  const { dir, config, modules, embedding, whole } = lora;
+  const lora = loraAdapterOf(folder);
+  const { dir, config, modules, embedding, extras } = lora;
   const shared = { adapterDir: dir, weight };
   const named = (factors: LoraModule, isEmbedding: boolean): NamedChange => ({
     name: `${factors.path}.weight`,
@@ -78,19 +78,16 @@ function loraChanges(folder: PeftFolder, weight: number): Read {
   const changes = [
     ...modules.map((factors) => named(factors, false)),
     ...(embedding ? [named(embedding, true)] : []),
-    ...[...whole].map(([name, values]): NamedChange => ({
-      name,
-      change: { ...shared, type: "replace", values },
-    })),
   ];
   const variant = config.use_dora ? "DoRA" : "LoRA";
   const method = config.use_rslora ? `${variant}, rsLoRA` : variant;
-  return { dir, weight, method, lora, changes, modules: changes.length - whole.size };
+  return { dir, weight, method, lora, changes, extras, modules: changes.length };
 }
 
 function ia3Changes(folder: PeftFolder, weight: number): Read {
   const { dir } = folder;
-  const changes = [...ia3Tensors(folder)].flatMap(([path, scales]): NamedChange[] => {
+  const { scales: tensors, extras } = ia3Tensors(folder);
+  const changes = [...tensors].flatMap(([path, scales]): NamedChange[] => {
     const isInput = scales.shape[0] === 1 && scales.shape[1] !== 1;
     const axis = isInput ? "columns" : "rows";
     const change: Change = { adapterDir: dir, weight, type: "scale", scales, axis };
@@ -99,5 +96,5 @@ function ia3Changes(folder: PeftFolder, weight: number): Read {
     return [{ name: `${path}.weight`, change }, ...(isInput ? [] : [bias])];
   });
   const modules = changes.filter(({ isOptional }) => !isOptional).length;
-  return { dir, weight, method: "(IA)³", lora: undefined, changes, modules };
+  return { dir, weight, method: "(IA)³", lora: undefined, changes, extras, modules };
 }

@@ -2,12 +2,24 @@
  * Merges PEFT adapters into a Hugging Face folder: same files, same names, same number format
  * as the base. Everything is checked first; the result appears by rename, whole or not at all.
  */
-import { readFile, writeFile } from "node:fs/promises";
+import { copyFile, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { InputError, hasCode } from "../util/errors.ts";
+import { InputError } from "../util/errors.ts";
+import { pathExists } from "../util/path-exists.ts";
 import { readJsonObject } from "../util/json.ts";
-import { INDEX_FILE, readModelWeights } from "../weights/model-weights.ts";
+import { refuseForeignQuantisation } from "../weights/foreign-quantisation.ts";
+import { CONFIG_FILE, writeChangedConfig } from "../weights/side-config.ts";
+import { withTrueTie } from "../weights/tied-head.ts";
+import { INDEX_FILE, indexedNames, readModelWeights } from "../weights/model-weights.ts";
 import { replaceFolder } from "../weights/replace-folder.ts";
+import { DTYPE_BYTES, type DType } from "../weights/dtype.ts";
+import { HEAD } from "../weights/vocabulary-tensors.ts";
+import {
+  type TokenizerPlace,
+  copyTokenizer,
+  isTokenizerFile,
+  tokenizerPlace,
+} from "../weights/tokenizer-place.ts";
 import { copySideFiles, sideFiles } from "../weights/side-files.ts";
 import {
   type TensorInfo,
@@ -19,22 +31,14 @@ import {
 import { baseNameOf, otherBase } from "./base-name.ts";
 import { type MergeAdapter, readMergeAdapter } from "./adapter-changes.ts";
 import { mergeModelCard } from "./merge-card.ts";
-import { placeHead } from "./merged-head.ts";
+import { type FittedMerge, fitAdapters } from "./fitted-merge.ts";
+import { type HeadedMerge, placeHead } from "./merged-head.ts";
 import { mergedChunks } from "./merged-tensor.ts";
-import {
-  HEAD,
-  type MergeBase,
-  type MergePlan,
-  checkBaseCopies,
-  checkChanges,
-  checkNotQuantised,
-  planMerge,
-} from "./merge-plan.ts";
+import { type MergeBase, type MergePlan, checkChanges, planMerge } from "./merge-plan.ts";
 import { checkFreeSpace, checkOutput } from "./output-folder.ts";
 import { asUnmerge, lossOfUnmerge } from "./unmerge.ts";
 
 const COPY_BYTES = 2 ** 24;
-const CONFIG = "config.json";
 
 export interface AdapterMerge {
   /** A Hugging Face folder. */
@@ -59,35 +63,18 @@ export async function mergeAdapters(options: AdapterMerge): Promise<void> {
   const { baseDir, adapterDirs, outDir, log = () => {}, onProgress = () => {} } = options;
   const given = await readAdapters(adapterDirs, options.weights);
   const placed = await placeHead(
-    await readBase(baseDir),
+    await readBase(baseDir, log),
     options.unmerge ? await asUnmerge(given) : given,
   );
-  const { base, adapters, newHead } = placed;
   await checkOutput(outDir, [baseDir, ...adapterDirs]);
-  const plan = planMerge(base, adapters);
-  // Taken out of a merged model, whose tensors are no longer those that PEFT copied.
-  const copying = options.unmerge ? [] : adapters;
-  for (const { lora } of copying) if (lora) await checkBaseCopies(base, lora);
-  for (const idle of await checkChanges(adapters)) {
-    log(
-      `${idle} changes nothing: its factors are zero, so the merge would return the base unchanged`,
-    );
-  }
-  if (options.unmerge) for (const line of lossOfUnmerge(plan)) log(line);
-  if (plan.untiesHead) {
-    log(
-      `an adapter changes head or embedding, which the base holds as one: they are written apart`,
-    );
-  }
+  const { newHead } = placed;
+  const fitted = await fitAdapters(placed.base, placed.adapters);
+  const plan = planMerge(fitted);
+  const { original: base, adapters } = fitted;
   const name = await baseNameOf(baseDir);
-  for (const adapter of adapters) {
-    const other = otherBase(adapter, name);
-    if (other !== undefined) {
-      log(
-        `${adapter.dir} was trained on ${other}, as its adapter_config.json says; ${name} has its shapes, but is it the same model?`,
-      );
-    }
-  }
+  for (const line of await remarks(name, fitted, plan)) log(line);
+  if (options.unmerge) for (const line of lossOfUnmerge(plan)) log(line);
+  const tokenizer = options.unmerge ? undefined : await tokenizerOf(baseDir, adapters, log);
   const side = await sideFiles(baseDir);
   const shards = planShards(base, plan, newHead);
   const bytes = [...shards.values()].flat().reduce((sum, info) => sum + info.byteLength, 0);
@@ -96,16 +83,16 @@ export async function mergeAdapters(options: AdapterMerge): Promise<void> {
     let done = 0;
     const onBytes = (count: number): void => onProgress((done += count), bytes);
     await writeShards(temporary, { shards, plan, log, signal: options.signal, onBytes });
-    const isOther = newHead !== undefined || (plan.untiesHead && !base.weights.has(HEAD));
-    await writeIndex(temporary, { base, shards, isOther });
+    await writeIndex(temporary, { base, shards, isResized: plan.vocabSize !== undefined });
     const card = mergeModelCard({ base: name, adapters, untiesHead: plan.untiesHead, newHead });
     await writeFile(path.join(temporary, "README.md"), card, { flush: true });
     // Last: without config.json no folder passes for a model, whatever was killed when.
-    const untied = { ...base.config, tie_word_embeddings: false };
-    const config = placed.config ?? (plan.untiesHead ? untied : undefined);
-    const others = side.files.filter((file) => file !== CONFIG || !config);
-    await copySideFiles(baseDir, others, temporary);
-    if (config) await writeConfig(temporary, config);
+    const config = configOf(placed, plan);
+    const others = side.files.filter((file) => file !== CONFIG_FILE || !config);
+    const kept = tokenizer ? others.filter((file) => !isTokenizerFile(file)) : others;
+    await copySideFiles(baseDir, kept, temporary);
+    if (tokenizer) await copyTokenizer(tokenizer, temporary);
+    if (config) await writeChangedConfig(baseDir, temporary, config);
   }).catch((error: unknown) => {
     // The system's own message names the call, not the folder.
     if (!(error instanceof Error && "syscall" in error)) throw error;
@@ -113,11 +100,11 @@ export async function mergeAdapters(options: AdapterMerge): Promise<void> {
   });
 }
 
-async function readBase(dir: string): Promise<MergeBase> {
-  const file = path.join(dir, CONFIG);
-  const config = await readJsonObject(file);
-  checkNotQuantised(config, file);
-  return { dir, config, weights: await readModelWeights(dir) };
+async function readBase(dir: string, log: (line: string) => void): Promise<MergeBase> {
+  const config = await readJsonObject(path.join(dir, CONFIG_FILE));
+  await refuseForeignQuantisation(dir, config);
+  const weights = await readModelWeights(dir, log);
+  return { dir, config: await withTrueTie(config, weights), weights };
 }
 
 async function readAdapters(
@@ -140,10 +127,71 @@ async function readAdapters(
   return adapters;
 }
 
+/** What the person should know before they wait. */
+async function remarks(
+  baseName: string,
+  { adapters }: FittedMerge,
+  { untiesHead, vocabSize }: MergePlan,
+): Promise<string[]> {
+  const lines = (await checkChanges(adapters)).map(
+    (idle) =>
+      `${idle} changes nothing: its factors are zero, so the merge would return the base unchanged`,
+  );
+  if (untiesHead) {
+    lines.push(
+      "an adapter changes head or embedding, which the base holds as one: they are written apart",
+    );
+  }
+  if (vocabSize !== undefined) {
+    lines.push(
+      `the adapter was trained with ${vocabSize} tokens: embedding and head have as many rows`,
+    );
+  }
+  for (const adapter of adapters) {
+    const other = otherBase(adapter, baseName);
+    if (other === undefined) continue;
+    lines.push(
+      `${adapter.dir} was trained on ${other}, as its adapter_config.json says; ${baseName} has its shapes, but is it the same model?`,
+    );
+  }
+  return lines;
+}
+
+/** The last adapter's that has one of its own; undefined where none differs from the base's. */
+async function tokenizerOf(
+  baseDir: string,
+  adapters: readonly MergeAdapter[],
+  log: (line: string) => void,
+): Promise<TokenizerPlace | undefined> {
+  let found: TokenizerPlace | undefined;
+  for (const { dir } of adapters) {
+    const place = await tokenizerPlace(baseDir, dir);
+    if (place.note === undefined) continue;
+    if (found) log(`more than one adapter has its own: the last one's goes into the merged folder`);
+    log(place.note);
+    found = place;
+  }
+  return found;
+}
+
+/** What config.json must say; undefined where the base's own says it. */
+function configOf(
+  { config, base }: HeadedMerge,
+  { untiesHead, vocabSize }: MergePlan,
+): Record<string, unknown> | undefined {
+  const changed = {
+    ...(untiesHead ? { tie_word_embeddings: false } : {}),
+    ...(vocabSize === undefined ? {} : { vocab_size: vocabSize }),
+  };
+  return Object.keys(changed).length > 0 ? { ...(config ?? base.config), ...changed } : config;
+}
+
 /** A tensor of the output; `from` is where its bytes, or the base's part of them, are. */
 interface OutputTensor {
   name: string;
   from: TensorInfo;
+  dtype: DType;
+  shape: readonly number[];
   byteLength: number;
 }
 
@@ -154,20 +202,21 @@ function planShards(
   newHead: TensorInfo | undefined,
 ): ReadonlyMap<string, OutputTensor[]> {
   const shards = new Map<string, OutputTensor[]>();
+  const output = (name: string, from: TensorInfo): OutputTensor => {
+    const { dtype, source } = plan.merged.get(name) ?? { ...from, source: from };
+    const { shape } = source;
+    const byteLength = shape.reduce((product, size) => product * size, DTYPE_BYTES[dtype]);
+    return { name, from, dtype, shape, byteLength };
+  };
   for (const from of weights.values()) {
-    const { name, file, byteLength } = from;
-    const tensors = shards.get(file) ?? [];
-    tensors.push({ name, from, byteLength });
-    shards.set(file, tensors);
+    const tensors = shards.get(from.file) ?? [];
+    tensors.push(output(from.name, from));
+    shards.set(from.file, tensors);
   }
   const head = plan.merged.get(HEAD);
   const last = [...shards.values()].at(-1);
-  if (head && last && !weights.has(HEAD)) {
-    last.push({ name: HEAD, from: head.source, byteLength: head.source.byteLength });
-  }
-  if (newHead && last) {
-    last.push({ name: newHead.name, from: newHead, byteLength: newHead.byteLength });
-  }
+  if (head && last && !weights.has(HEAD)) last.push(output(HEAD, head.source));
+  if (newHead && last) last.push(output(newHead.name, newHead));
   return shards;
 }
 
@@ -186,14 +235,14 @@ async function writeShards(
 ): Promise<void> {
   for (const [file, tensors] of shards) {
     const { metadata } = await readSafetensorsHeader(file);
-    const outputs = tensors.map(({ name, from }): TensorToWrite => {
+    const outputs = tensors.map(({ name, from, dtype, shape }): TensorToWrite => {
       const merged = plan.merged.get(name);
       const chunks = () =>
         merged ? mergedChunks(name, merged) : readTensorChunks(from, COPY_BYTES);
       return {
         name,
-        dtype: from.dtype,
-        shape: from.shape,
+        dtype,
+        shape,
         data: () => counted(chunks(), { signal, onBytes }),
       };
     });
@@ -219,31 +268,28 @@ async function writeIndex(
   {
     base,
     shards,
-    isOther,
+    isResized,
   }: {
     base: MergeBase;
     shards: ReadonlyMap<string, readonly OutputTensor[]>;
-    /** Whether the tensors are others than the base's. */
-    isOther: boolean;
+    /** Whether tensors have other shapes than the base's. */
+    isResized: boolean;
   },
 ): Promise<void> {
   const index = path.join(base.dir, INDEX_FILE);
-  const text = await readFile(index, "utf8").catch((error: unknown) => {
-    if (hasCode(error, "ENOENT")) return undefined;
-    throw error;
-  });
-  if (text === undefined) return;
+  if (!(await pathExists(index))) return;
   const out = path.join(dir, INDEX_FILE);
-  if (!isOther) {
-    await writeFile(out, text, { flush: true });
-    return;
-  }
   const tensors = [...shards].flatMap(([file, each]) =>
     each.map((tensor) => ({ file, ...tensor })),
   );
+  const names = tensors.map(({ name }) => name).toSorted();
+  if (!isResized && (await indexedNames(index)) === names.join("\n")) {
+    await copyFile(index, out);
+    return;
+  }
   const count = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1);
   const metadata = {
-    total_parameters: tensors.reduce((sum, { from }) => sum + count(from.shape), 0),
+    total_parameters: tensors.reduce((sum, { shape }) => sum + count(shape), 0),
     total_size: tensors.reduce((sum, { byteLength }) => sum + byteLength, 0),
   };
   const weight_map = Object.fromEntries(
@@ -252,9 +298,4 @@ async function writeIndex(
       .toSorted(([a], [b]) => (a < b ? -1 : 1)),
   );
   await writeFile(out, `${JSON.stringify({ metadata, weight_map }, null, 2)}\n`, { flush: true });
-}
-
-async function writeConfig(dir: string, config: Readonly<Record<string, unknown>>): Promise<void> {
-  const file = path.join(dir, CONFIG);
-  await writeFile(file, `${JSON.stringify(config, null, 2)}\n`, { flush: true });
 }

@@ -6,6 +6,9 @@ import { InputError } from "../util/errors.ts";
 import { pathExists } from "../util/path-exists.ts";
 import { isFloatDType } from "../weights/dtype.ts";
 import { readJsonObject } from "../util/json.ts";
+import { refuseForeignQuantisation } from "../weights/foreign-quantisation.ts";
+import { ropeValues } from "../weights/rope-values.ts";
+import { withTrueTie } from "../weights/tied-head.ts";
 import { readModelWeights } from "../weights/model-weights.ts";
 import type { TensorInfo } from "../weights/safetensors.ts";
 
@@ -20,8 +23,10 @@ const COMPUTED = /(?:^|\.)(?:rotary_emb\.inv_freq|masked_bias)$/u;
 
 export async function openModel(dir: string): Promise<OpenedModel> {
   const config = await readJsonObject(path.join(dir, "config.json"));
+  await refuseForeignQuantisation(dir, config);
   const all = await readModelWeights(dir);
-  return { dir, config, tensors: new Map([...all].filter(([name]) => !COMPUTED.test(name))) };
+  const tensors = new Map([...all].filter(([name]) => !COMPUTED.test(name)));
+  return { dir, config: await withTrueTie(config, tensors), tensors };
 }
 
 const MAX_LISTED = 5;
@@ -34,8 +39,7 @@ const DEFAULT_ROPE_THETA = 10_000;
 
 /** One form for what transformers 4 and 5 write differently. */
 function ropeOf(config: Readonly<Record<string, unknown>>): string {
-  const either = config["rope_parameters"] ?? config["rope_scaling"] ?? {};
-  const { rope_theta, rope_type, type, ...rest } = either as Record<string, unknown>;
+  const { rope_theta, rope_type, type, ...rest } = ropeValues<Record<string, unknown>>(config);
   const theta = rope_theta ?? config["rope_theta"] ?? DEFAULT_ROPE_THETA;
   const sorted = Object.entries(rest).toSorted(([a], [b]) => (a < b ? -1 : 1));
   return JSON.stringify({

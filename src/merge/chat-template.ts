@@ -1,13 +1,8 @@
 /** The chat template that a merge's configuration asks for. */
-import { readFile } from "node:fs/promises";
-import path from "node:path";
+import { largest } from "../util/largest.ts";
 import { InputError } from "../util/errors.ts";
-import { pathExists } from "../util/path-exists.ts";
-import { readJsonObject } from "../util/json.ts";
+import { chatTemplateOf } from "../util/chat-template-file.ts";
 import { type MergeRequest, modelsOf } from "./merge-request.ts";
-
-/** Read before what tokenizer_config.json says. */
-export const TEMPLATE_FILE = "chat_template.jinja";
 
 const CHATML = `{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}`;
 
@@ -28,22 +23,9 @@ export async function chosenTemplate({ config, where }: MergeRequest): Promise<s
   }
   const counts = new Map<string, number>();
   for (const dir of modelsOf(config)) {
-    const template = (await templateOf(dir))?.trim();
+    const template = (await chatTemplateOf(dir))?.trim();
     if (template) counts.set(template, (counts.get(template) ?? 0) + 1);
   }
-  const most = Math.max(0, ...counts.values());
+  const most = largest(counts.values(), 0);
   return [...counts].find(([, count]) => count === most)?.[0];
-}
-
-async function templateOf(dir: string): Promise<string | undefined> {
-  const file = path.join(dir, TEMPLATE_FILE);
-  if (await pathExists(file)) return readFile(file, "utf8");
-  const configFile = path.join(dir, "tokenizer_config.json");
-  if (!(await pathExists(configFile))) return undefined;
-  const { chat_template: found } = await readJsonObject(configFile);
-  if (typeof found === "string") return found;
-  if (!Array.isArray(found)) return undefined;
-  const named = found as { name?: unknown; template?: unknown }[];
-  const { template } = named.find(({ name }) => name === "default") ?? {};
-  return typeof template === "string" ? template : undefined;
 }

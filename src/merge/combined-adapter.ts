@@ -3,17 +3,23 @@
  * a merge of them must say: factors of LoRA stand side by side, W + Σ wᵢ·sᵢ·Bᵢ·Aᵢ = W + [w₁s₁B₁ w₂s₂B₂]·[A₁; A₂];
  * scales of (IA)³ are multiplied, W·Π(1 + wᵢ(sᵢ − 1)).
  */
+import path from "node:path";
 import { InputError } from "../util/errors.ts";
 import { fromFloat32 } from "../weights/dtype.ts";
 import { type PeftConfig, writePeftFolder } from "../weights/peft-folder.ts";
 import { type TensorInfo, type TensorToWrite, readTensor } from "../weights/safetensors.ts";
 import { classifierFiles, readClassifierFile } from "../weights/classifier-head.ts";
 import { readModelWeights } from "../weights/model-weights.ts";
+import { readJsonObject } from "../util/json.ts";
+import { sourceOf } from "../weights/vocabulary-tensors.ts";
+import { withTrueTie } from "../weights/tied-head.ts";
+import { type FittedMerge, fitAdapters } from "./fitted-merge.ts";
 import { type Change, type MergeAdapter, readMergeAdapter } from "./adapter-changes.ts";
 
 const PREFIX = "base_model.model.";
 
 type Lora = Extract<Change, { type: "lora" }>;
+type Whole = Extract<Change, { type: "replace" | "rows" }>;
 type Scale = Extract<Change, { type: "scale" }>;
 
 export interface Combination {
@@ -30,15 +36,10 @@ export interface Combination {
  * @throws InputError for adapters that no single one equals
  */
 export async function combineAdapters(dir: string, combination: Combination): Promise<void> {
-  const { baseDir, adapterDirs, weights } = combination;
-  const adapters: MergeAdapter[] = [];
-  for (const [index, one] of adapterDirs.entries()) {
-    adapters.push(await readMergeAdapter(one, weights[index] ?? 1));
-  }
+  const { base, original, adapters, untiesHead } = await fitted(combination);
   const [first] = adapters;
   if (!first) throw new Error("internal: no adapter to combine");
   const byName = changesByName(adapters);
-  const base = await readModelWeights(baseDir);
   const tensors: TensorToWrite[] = [];
   const ranks: Record<string, number> = {};
   const whole: string[] = [];
@@ -49,19 +50,35 @@ export async function combineAdapters(dir: string, combination: Combination): Pr
       tensors.push(...(await sideBySide(module, changes)));
     } else if (allOf(changes, "scale")) {
       if (name.endsWith(".weight")) tensors.push(await multiplied(module, changes));
-    } else if (allOf(changes, "replace")) {
+    } else if (changes.every(isWhole)) {
       whole.push(module);
-      tensors.push(await replaced(name, changes, base.get(name)));
+      tensors.push(await replaced(name, changes, base.weights.get(name)));
     } else {
       throw new InputError(
         `${name} is changed by adapters of different kinds, which no single one equals`,
       );
     }
   }
+  for (const [name, info] of base.weights) {
+    if (info.shape[0] === sourceOf(original, name)?.shape[0]) continue;
+    const copy = `${PREFIX}${name.replace(/\.weight$/u, ".base_layer.weight")}`;
+    tensors.push(floats(copy, info.shape, await readTensor(info)));
+  }
   const labelled = adapters.find(({ head }) => head)?.folder;
   const classifier = labelled && (await readClassifierFile(labelled.dir));
-  const config = configOf(labelled?.config ?? first.folder.config, { ranks, whole });
+  const config = configOf(labelled?.config ?? first.folder.config, { ranks, whole, untiesHead });
   await writePeftFolder(dir, config, tensors, classifier && classifierFiles(classifier));
+}
+
+async function fitted({ baseDir, adapterDirs, weights }: Combination): Promise<FittedMerge> {
+  const adapters: MergeAdapter[] = [];
+  for (const [index, one] of adapterDirs.entries()) {
+    adapters.push(await readMergeAdapter(one, weights[index] ?? 1));
+  }
+  const written = await readJsonObject(path.join(baseDir, "config.json"));
+  const own = await readModelWeights(baseDir);
+  const original = { dir: baseDir, config: await withTrueTie(written, own), weights: own };
+  return fitAdapters(original, adapters);
 }
 
 function changesByName(adapters: readonly MergeAdapter[]): ReadonlyMap<string, Change[]> {
@@ -134,20 +151,36 @@ async function multiplied(module: string, changes: readonly Scale[]): Promise<Te
   return floats(`${PREFIX}${module}.ia3_l`, shape, product);
 }
 
+function isWhole(change: Change): change is Whole {
+  return change.type === "replace" || change.type === "rows";
+}
+
 /** A tensor that the base has not is taken whole, whatever its weight. */
 async function replaced(
   name: string,
-  changes: readonly Extract<Change, { type: "replace" }>[],
+  changes: readonly Whole[],
   own: TensorInfo | undefined,
 ): Promise<TensorToWrite> {
   const [first] = changes;
   if (!first) throw new Error("internal: no change");
-  const { shape } = first.values;
-  const isAlike = own?.shape.join() === shape.join();
-  let values = own && isAlike ? await readTensor(own) : undefined;
-  for (const { values: other, weight } of changes) {
-    const next = await readTensor(other);
-    values = values ? values.map((value, i) => value + weight * ((next[i] ?? 0) - value)) : next;
+  const { shape } = own ?? first.values;
+  let values = own && (await readTensor(own));
+  for (const change of changes) {
+    const next = await readTensor(change.values);
+    const { weight } = change;
+    if (!values) values = next;
+    else if (change.type === "replace") {
+      values = values.map((value, i) => value + weight * ((next[i] ?? 0) - value));
+    } else {
+      const [, width = 0] = shape;
+      const table = values;
+      change.tokens.forEach((token, row) => {
+        for (let j = 0; j < width; j++) {
+          const value = table[token * width + j] ?? 0;
+          table[token * width + j] = value + weight * ((next[row * width + j] ?? 0) - value);
+        }
+      });
+    }
   }
   return floats(`${PREFIX}${name}`, shape, values ?? new Float32Array());
 }
@@ -159,7 +192,11 @@ function floats(name: string, shape: readonly number[], values: Float32Array): T
 /** Of LoRA with alpha equal to the rank everywhere: the factors hold the scale. */
 function configOf(
   config: PeftConfig,
-  { ranks, whole }: { ranks: Readonly<Record<string, number>>; whole: readonly string[] },
+  {
+    ranks,
+    whole,
+    untiesHead,
+  }: { ranks: Readonly<Record<string, number>>; whole: readonly string[]; untiesHead: boolean },
 ): PeftConfig {
   const [rank = 1] = Object.values(ranks);
   const saved = whole.length === 0 ? null : whole;
@@ -175,5 +212,6 @@ function configOf(
     rank_pattern: ranks,
     alpha_pattern: ranks,
     modules_to_save: saved,
+    ensure_weight_tying: !untiesHead,
   };
 }

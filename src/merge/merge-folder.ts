@@ -12,8 +12,9 @@ import {
   finishSafetensors,
   readSafetensorsHeader,
 } from "../weights/safetensors.ts";
+import { CONFIG_FILE, writeChangedConfig } from "../weights/side-config.ts";
 import { copySideFiles, sideFiles } from "../weights/side-files.ts";
-import { TEMPLATE_FILE } from "./chat-template.ts";
+import { TEMPLATE_FILE } from "../util/chat-template-file.ts";
 import { changeTokenizer } from "./merged-tokenizer.ts";
 import { runTensorJobs } from "./merge-threads.ts";
 import type { PlannedTensor } from "./method-plan.ts";
@@ -23,7 +24,6 @@ import type { TensorJob } from "./tensor-job.ts";
 
 /** Of the files of a model whose layers are rearranged; what transformers writes. */
 const MAX_SHARD_BYTES = 5e9;
-const CONFIG_FILE = "config.json";
 const TOKENIZER_FILE =
   /^(tokenizer|special_tokens_map|added_tokens|vocab|merges|spiece|chat_template|additional_chat_templates)/u;
 
@@ -90,7 +90,9 @@ export async function writeMergedFolder(folder: MergedFolder): Promise<void> {
     if (folder.template !== undefined) {
       await writeFile(path.join(temporary, TEMPLATE_FILE), folder.template, { flush: true });
     }
-    if (!isCopied) await writeConfig(temporary, { referenceDir, changes: folder.config });
+    if (isCopied) return;
+    const own = await readJsonObject(path.join(referenceDir, CONFIG_FILE));
+    await writeChangedConfig(referenceDir, temporary, { ...own, ...folder.config });
   }).catch((error: unknown) => {
     // The system's own message names the call, not the folder.
     if (!(error instanceof Error && "syscall" in error)) throw error;
@@ -189,13 +191,4 @@ async function writeIndex(dir: string, shards: readonly Shard[]): Promise<void> 
   );
   const text = `${JSON.stringify({ metadata, weight_map }, null, 2)}\n`;
   await writeFile(path.join(dir, INDEX_FILE), text, { flush: true });
-}
-
-async function writeConfig(
-  dir: string,
-  { referenceDir, changes }: { referenceDir: string; changes: Readonly<Record<string, unknown>> },
-): Promise<void> {
-  const config = { ...(await readJsonObject(path.join(referenceDir, CONFIG_FILE))), ...changes };
-  const file = path.join(dir, CONFIG_FILE);
-  await writeFile(file, `${JSON.stringify(config, null, 2)}\n`, { flush: true });
 }

@@ -1,14 +1,23 @@
 /** Which base tensors the adapters change, and by what. Everything is checked before anything is written. */
 import { InputError } from "../util/errors.ts";
-import { isFloatDType } from "../weights/dtype.ts";
-import type { PeftAdapter } from "../weights/peft-adapter.ts";
+import { type DType, isFloatDType } from "../weights/dtype.ts";
 import { type TensorInfo, readTensor } from "../weights/safetensors.ts";
+import {
+  HEAD,
+  type VocabularyBase,
+  checkTokens,
+  isEmbedding,
+  sourceOf,
+} from "../weights/vocabulary-tensors.ts";
 import type { Change, MergeAdapter, NamedChange } from "./adapter-changes.ts";
+import type { FittedMerge } from "./fitted-merge.ts";
 
 export interface MergedTensor {
   /** Where the base's values are read; of another name when the head is untied. */
   source: TensorInfo;
-  /** In the order of the adapters; none for a head that is only written apart. */
+  /** What the result is rounded to: the base's own type. */
+  dtype: DType;
+  /** In the order of the adapters; none for what is only written apart, or is of another vocabulary. */
   changes: readonly Change[];
 }
 
@@ -17,70 +26,52 @@ export interface MergePlan {
   merged: ReadonlyMap<string, MergedTensor>;
   /** The output has a head of its own where the base shares the embedding's. */
   untiesHead: boolean;
+  /** Tokens, where they are others than the base's. */
+  vocabSize: number | undefined;
 }
 
-export interface MergeBase {
-  dir: string;
-  weights: ReadonlyMap<string, TensorInfo>;
-  config: Readonly<Record<string, unknown>>;
-}
+export type MergeBase = VocabularyBase;
 
-export const HEAD = "lm_head.weight";
-const EMBEDDING = /(^|\.)(embed_tokens|wte|embed_in|word_embeddings|tok_embeddings)\.weight$/;
 const MAX_LISTED = 5;
 
 /** @throws InputError naming every tensor of an adapter that the base has no place for */
-export function planMerge(base: MergeBase, adapters: readonly MergeAdapter[]): MergePlan {
-  const merged = new Map<string, { source: TensorInfo; changes: Change[] }>();
+export function planMerge(fitted: FittedMerge): MergePlan {
+  const { base, adapters, untiesHead } = fitted;
+  const { merged, vocabSize } = withoutChanges(fitted);
   const problems: string[] = [];
-  let untiesHead = false;
-  for (const { changes } of adapters) {
-    for (const named of changes) {
-      const { name, change } = named;
-      const source = base.weights.get(name) ?? tiedSource(base, name);
-      const before = merged.get(name)?.changes ?? [];
-      const problem = problemOf(named, { base, source, before });
-      if (problem !== undefined) problems.push(problem);
-      if (problem !== undefined || !source) continue;
-      untiesHead ||= unties(base, name, source);
-      merged.set(name, { source, changes: [...before, change] });
-    }
+  for (const named of adapters.flatMap(({ changes }) => changes)) {
+    const { name, change } = named;
+    const known = merged.get(name);
+    const source = known?.source ?? base.weights.get(name);
+    const before = known?.changes ?? [];
+    const problem = problemOf(named, { base, source, before });
+    if (problem !== undefined) problems.push(problem);
+    if (problem !== undefined || !source) continue;
+    const dtype = known?.dtype ?? source.dtype;
+    merged.set(name, { source, dtype, changes: [...before, change] });
   }
   if (problems.length > 0) {
     const more = problems.length - MAX_LISTED;
     const shown = problems.slice(0, MAX_LISTED).join("; ");
     throw new InputError(`${shown}${more > 0 ? `; and ${more} more` : ""}`);
   }
-  if (untiesHead && !merged.has(HEAD)) {
-    const source = tiedSource(base, HEAD);
-    if (source) merged.set(HEAD, { source, changes: [] });
+  return { merged, untiesHead, vocabSize };
+}
+
+/** What is written another way than the base has it, before any change: a head apart, a larger vocabulary. */
+function withoutChanges({ base, original }: FittedMerge): {
+  merged: Map<string, MergedTensor>;
+  vocabSize: number | undefined;
+} {
+  const merged = new Map<string, MergedTensor>();
+  let vocabSize: number | undefined;
+  for (const [name, source] of base.weights) {
+    if (original.weights.get(name) === source) continue;
+    const own = sourceOf(original, name);
+    merged.set(name, { source, dtype: own?.dtype ?? source.dtype, changes: [] });
+    if (own?.shape[0] !== source.shape[0]) vocabSize = source.shape[0];
   }
-  return { merged, untiesHead };
-}
-
-/** Whether the change is to one of the two that the base holds as one tensor. */
-function unties({ config }: MergeBase, name: string, source: TensorInfo): boolean {
-  const tied = config["tie_word_embeddings"];
-  if (name === HEAD) return tied !== false && (source.name !== HEAD || tied === true);
-  return tied === true && EMBEDDING.test(name);
-}
-
-/** The embedding, where the head shares it: PEFT's LoRA on the head leaves the embedding alone. */
-function tiedSource({ weights, config }: MergeBase, name: string): TensorInfo | undefined {
-  if (name !== HEAD || config["tie_word_embeddings"] === false) return undefined;
-  return [...weights.values()].find((info) => EMBEDDING.test(info.name));
-}
-
-/** @throws InputError for weights in a form of bitsandbytes', GPTQ's, AWQ's … */
-export function checkNotQuantised(
-  { quantization_config: found }: Readonly<Record<string, unknown>>,
-  file: string,
-): void {
-  if (typeof found !== "object" || found === null) return;
-  const { quant_method: method } = found as { quant_method?: unknown };
-  throw new InputError(
-    `${file}: the base is quantised (quantization_config: ${typeof method === "string" ? method : "no quant_method"}); merge into the model it was quantised from, and quantise the result`,
-  );
+  return { merged, vocabSize };
 }
 
 function problemOf(
@@ -101,12 +92,13 @@ function problemOf(
   }
   const expected = shapeFor(change, source.shape);
   const [rows, ownRows] = [expected[0], source.shape[0]];
-  if (rows !== ownRows && (name === HEAD || EMBEDDING.test(name))) {
+  if (rows !== ownRows && (name === HEAD || isEmbedding(name))) {
     return `${info.file}: the adapter's ${source.name} is for a vocabulary of ${rows}, but in ${source.file} it is of ${ownRows}: tokens were added, or the adapter was made for another base`;
   }
   if (expected.join() !== source.shape.join()) {
     return `${info.file}: the adapter changes ${source.name} as [${expected.join(", ")}], but in ${source.file} it is [${source.shape.join(", ")}]: the adapter was made for another base`;
   }
+  if (change.type === "rows") checkTokens(change, source, `${name} of ${base.dir}`);
   const dora = [...before, change].find((one) => one.type === "lora" && one.factors.magnitude);
   if (dora && before.length > 0) {
     return `${dora.adapterDir}: DoRA sets the length of each row of ${name}, which adapters merged with it change too; merge it alone`;
@@ -121,6 +113,7 @@ function tensorOf(change: Change): TensorInfo {
     case "scale":
       return change.scales;
     case "replace":
+    case "rows":
       return change.values;
   }
 }
@@ -140,6 +133,8 @@ function shapeFor(change: Change, base: readonly number[]): readonly number[] {
     }
     case "replace":
       return change.values.shape;
+    case "rows":
+      return base;
   }
 }
 
@@ -168,6 +163,7 @@ async function doesChange(change: Change): Promise<boolean> {
     case "scale":
       return hasOther(change.scales, 1);
     case "replace":
+    case "rows":
       await hasOther(change.values, 0);
       return true;
   }
@@ -184,35 +180,4 @@ async function hasOther(info: TensorInfo, neutral: number): Promise<boolean> {
     found ||= value !== neutral;
   }
   return found;
-}
-
-/**
- * Whole tensors that PEFT saved beside the factors are of no use, as long as they are
- * the base's own. A resized vocabulary is not.
- * @throws InputError naming the tensor that differs
- */
-export async function checkBaseCopies(
-  { weights, dir, config }: MergeBase,
-  { baseCopies }: PeftAdapter,
-): Promise<void> {
-  for (const [name, copy] of baseCopies) {
-    const own = weights.get(name) ?? tiedSource({ weights, dir, config }, name);
-    const [rows, ownRows] = [copy.shape[0], own?.shape[0]];
-    if (own && rows !== ownRows) {
-      throw new InputError(
-        `${copy.file}: tensor ${copy.name} is for a vocabulary of ${rows}, but ${name} in ${dir} is of ${ownRows}: tokens were added before training; merge this adapter with PEFT, into a base resized alike`,
-      );
-    }
-    if (!own || own.shape.join() !== copy.shape.join() || !(await isSame(own, copy))) {
-      throw new InputError(
-        `${copy.file}: tensor ${copy.name} is a whole tensor that differs from ${name} in ${dir}; Retune takes LoRA factors only: merge this adapter with PEFT`,
-      );
-    }
-  }
-}
-
-async function isSame(one: TensorInfo, other: TensorInfo): Promise<boolean> {
-  if (!isFloatDType(one.dtype) || !isFloatDType(other.dtype)) return false;
-  const [a, b] = [await readTensor(one), await readTensor(other)];
-  return a.every((value, i) => value === b[i]);
 }

@@ -1,6 +1,7 @@
 /** Which models' layers make which of the output: the slices of a configuration, or its models whole. */
 import type { MergeConfig } from "../protocol/merge-config.ts";
 import { methodWords } from "../protocol/merge-methods.ts";
+import { largest } from "../util/largest.ts";
 import { InputError } from "../util/errors.ts";
 import { blockOf } from "../util/tensor-patterns.ts";
 import type { OpenedModel } from "./alike.ts";
@@ -73,7 +74,12 @@ export function slicesOf(planning: Planning): Slice[] {
 }
 
 function layerCount({ tensors }: OpenedModel): number {
-  return Math.max(-1, ...[...tensors.keys()].map((name) => blockOf(name) ?? -1)) + 1;
+  return (
+    largest(
+      [...tensors.keys()].map((name) => blockOf(name) ?? -1),
+      -1,
+    ) + 1
+  );
 }
 
 function checkRange(

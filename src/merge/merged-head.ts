@@ -14,7 +14,8 @@ import {
 } from "../weights/classifier-head.ts";
 import type { TensorInfo } from "../weights/safetensors.ts";
 import type { MergeAdapter } from "./adapter-changes.ts";
-import { HEAD, type MergeBase } from "./merge-plan.ts";
+import { HEAD } from "../weights/vocabulary-tensors.ts";
+import type { MergeBase } from "./merge-plan.ts";
 
 export interface HeadedMerge {
   /** Without the tensors that give way to the new head. */

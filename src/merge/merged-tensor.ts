@@ -4,7 +4,7 @@
  */
 import { InputError } from "../util/errors.ts";
 import { DTYPE_BYTES, fromFloat32, toFloat32 } from "../weights/dtype.ts";
-import { readTensor, readTensorChunks } from "../weights/safetensors.ts";
+import { type TensorInfo, readTensor, readTensorChunks } from "../weights/safetensors.ts";
 import type { Change } from "./adapter-changes.ts";
 import type { MergedTensor } from "./merge-plan.ts";
 
@@ -19,6 +19,8 @@ interface Delta {
   scale: number;
 }
 
+type LoraChange = Extract<Change, { type: "lora" }>;
+
 /** Changes one row in place. */
 type RowChange = (target: Float32Array, row: number) => void;
 
@@ -29,12 +31,12 @@ type RowChange = (target: Float32Array, row: number) => void;
  */
 export async function* mergedChunks(
   name: string,
-  { source, changes }: MergedTensor,
+  { source, changes, dtype }: MergedTensor,
 ): AsyncGenerator<Uint8Array> {
   // A bias is a row for each of its elements.
   const columns = source.shape.length === 2 ? source.shape[1]! : 1;
   const apply: RowChange[] = [];
-  for (const change of changes) apply.push(await rowChange(change, columns));
+  for (const change of changes) apply.push(await rowChange(change, source));
   const rowBytes = columns * DTYPE_BYTES[source.dtype];
   const rowsPerChunk = Math.max(1, Math.floor(CHUNK_BYTES / rowBytes));
   let row = 0;
@@ -46,18 +48,19 @@ export async function* mergedChunks(
       const target = values.subarray(i * columns, (i + 1) * columns);
       for (const one of apply) one(target, row + i);
     }
-    const rounded = fromFloat32(values, source.dtype);
-    checkFinite(rounded, { name, source, values, changes });
+    const rounded = fromFloat32(values, dtype);
+    checkFinite(rounded, { name, dtype, values, changes });
     yield rounded;
     row += rows;
   }
 }
 
-async function rowChange(change: Change, columns: number): Promise<RowChange> {
+async function rowChange(change: Change, source: TensorInfo): Promise<RowChange> {
   const { weight } = change;
+  const columns = source.shape.length === 2 ? source.shape[1]! : 1;
   switch (change.type) {
     case "lora":
-      return loraChange(change, columns);
+      return loraChange(change, source, columns);
     case "scale": {
       const scales = Float64Array.from(await readTensor(change.scales), (scale) =>
         change.isInverse ? 1 / scale : 1 + weight * (scale - 1),
@@ -73,18 +76,34 @@ async function rowChange(change: Change, columns: number): Promise<RowChange> {
     }
     case "replace": {
       const values = await readTensor(change.values);
-      return (target, row) => {
-        for (let j = 0; j < columns; j++) {
-          const own = values[row * columns + j]!;
-          target[j] = weight === 1 ? own : target[j]! + weight * (own - target[j]!);
-        }
+      return (target, row) => move(target, { values, row, weight });
+    }
+    case "rows": {
+      const values = await readTensor(change.values);
+      const rows = new Map(change.tokens.map((token, row) => [token, row]));
+      return (target, token) => {
+        const row = rows.get(token);
+        if (row !== undefined) move(target, { values, row, weight });
       };
     }
   }
 }
 
+/** A share of the way to a row of `values`. */
+function move(
+  target: Float32Array,
+  { values, row, weight }: { values: Float32Array; row: number; weight: number },
+): void {
+  const columns = target.length;
+  for (let j = 0; j < columns; j++) {
+    const own = values[row * columns + j]!;
+    target[j] = weight === 1 ? own : target[j]! + weight * (own - target[j]!);
+  }
+}
+
 async function loraChange(
-  change: Extract<Change, { type: "lora" }>,
+  change: LoraChange,
+  source: TensorInfo,
   columns: number,
 ): Promise<RowChange> {
   const { weight, factors } = change;
@@ -99,22 +118,44 @@ async function loraChange(
     };
   }
   const whole = new Float32Array(columns);
+  const stretches = change.isEmbedding ? await columnFactors(source, delta, lengths) : undefined;
   return (target, row) => {
     sums.fill(0);
     addRow(sums, delta, row);
     for (let j = 0; j < columns; j++) whole[j] = target[j]! + sums[j]!;
-    stretch(whole, lengths[row]!);
+    if (stretches) whole.forEach((value, j) => (whole[j] = value * stretches[j]!));
+    else stretch(whole, lengths[row]!);
     for (let j = 0; j < columns; j++) {
       target[j] = weight === 1 ? whole[j]! : target[j]! + weight * (whole[j]! - target[j]!);
     }
   };
 }
 
+/** DoRA of the embeddings: lengths over the norms of the changed table's columns, read through once. */
+async function columnFactors(
+  source: TensorInfo,
+  delta: Delta,
+  lengths: Float32Array,
+): Promise<Float64Array> {
+  const columns = lengths.length;
+  const [squares, sums] = [new Float64Array(columns), new Float64Array(columns)];
+  let row = 0;
+  const rowBytes = columns * DTYPE_BYTES[source.dtype];
+  const rowsPerChunk = Math.max(1, Math.floor(CHUNK_BYTES / rowBytes));
+  for await (const bytes of readTensorChunks(source, rowsPerChunk * rowBytes)) {
+    const values = toFloat32(bytes, source.dtype);
+    for (let at = 0; at < values.length; at += columns, row++) {
+      sums.fill(0);
+      addRow(sums, delta, row);
+      for (let j = 0; j < columns; j++)
+        squares[j] = squares[j]! + (values[at + j]! + sums[j]!) ** 2;
+    }
+  }
+  return squares.map((square, j) => lengths[j]! / Math.sqrt(square));
+}
+
 /** Of the embeddings [V,C] the factors stand the other way: (B·A)ᵀ = Aᵀ·Bᵀ. */
-async function deltaOf({
-  factors: { a, b, scale },
-  isEmbedding,
-}: Extract<Change, { type: "lora" }>): Promise<Delta> {
+async function deltaOf({ factors: { a, b, scale }, isEmbedding }: LoraChange): Promise<Delta> {
   const [first, second] = [await readTensor(a), await readTensor(b)];
   const rank = a.shape[0]!;
   if (!isEmbedding) return { a: Float64Array.from(first), b: second, rank, scale };
@@ -180,14 +221,19 @@ function stretch(row: Float32Array, length: number): void {
 /** Values beyond the type's range round to infinity. */
 function checkFinite(
   rounded: Uint8Array,
-  { name, source, values, changes }: MergedTensor & { name: string; values: Float32Array },
+  {
+    name,
+    dtype,
+    values,
+    changes,
+  }: Omit<MergedTensor, "source"> & { name: string; values: Float32Array },
 ): void {
-  const stored = toFloat32(rounded, source.dtype);
+  const stored = toFloat32(rounded, dtype);
   for (let i = 0; i < stored.length; i++) {
     if (Number.isFinite(stored[i]!)) continue;
     const adapters = [...new Set(changes.map(({ adapterDir }) => adapterDir))].join(", ");
     throw new InputError(
-      `${name}: merging ${adapters} gives ${values[i]}, which ${source.dtype} cannot hold; convert the base to BF16 or F32 first`,
+      `${name}: merging ${adapters} gives ${values[i]}, which ${dtype} cannot hold; convert the base to BF16 or F32 first`,
     );
   }
 }

@@ -2,7 +2,8 @@
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { pathExists } from "../util/path-exists.ts";
-import { readJsonObject } from "../util/json.ts";
+import { parseJsonObject, readJsonObject, readJsonTextIfThere } from "../util/json.ts";
+import { changedConfigText } from "../weights/config-text.ts";
 import { vocabularyOf } from "./alike.ts";
 import type { AddedToken, MergedVocabulary } from "./vocabulary.ts";
 
@@ -28,11 +29,13 @@ export async function changeTokenizer(
   await writeFile(file, JSON.stringify({ ...tokenizer, added_tokens, model }), { flush: true });
   const configFile = path.join(dir, "tokenizer_config.json");
   if (!isCut || !(await pathExists(configFile))) return;
-  const { added_tokens_decoder: decoder, ...config } = await readJsonObject(configFile);
+  const text = (await readJsonTextIfThere(configFile)) ?? "";
+  const config = parseJsonObject(text, configFile);
+  const { added_tokens_decoder: decoder } = config;
   if (typeof decoder !== "object" || decoder === null) return;
   const kept = Object.entries(decoder).filter(([id]) => Number(id) < end);
   const changed = { ...config, added_tokens_decoder: Object.fromEntries(kept) };
-  await writeFile(configFile, `${JSON.stringify(changed, null, 2)}\n`, { flush: true });
+  await writeFile(configFile, changedConfigText(text, changed, configFile), { flush: true });
 }
 
 /** A BPE's vocabulary and merges without some tokens. */

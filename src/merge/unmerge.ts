@@ -1,6 +1,7 @@
 /** Takes adapters out of a model that they were merged into, where what they did can be undone. */
 import { InputError } from "../util/errors.ts";
-import { readTensor } from "../weights/safetensors.ts";
+import { NO_EXTRAS } from "../weights/peft-extras.ts";
+import { type TensorInfo, readTensor } from "../weights/safetensors.ts";
 import type { Change, MergeAdapter, NamedChange } from "./adapter-changes.ts";
 import type { MergePlan } from "./merge-plan.ts";
 
@@ -14,11 +15,14 @@ const SIGNIFICANT_BITS: Readonly<Record<string, number>> = { BF16: 8, F16: 11 };
 export async function asUnmerge(adapters: readonly MergeAdapter[]): Promise<MergeAdapter[]> {
   const inverse: MergeAdapter[] = [];
   for (const adapter of adapters.toReversed()) {
+    const [whole] = [...adapter.extras.whole.values(), ...rowsOf(adapter)];
+    if (whole) throw cantRestore(whole);
     const changes: NamedChange[] = [];
     for (const named of adapter.changes) {
       changes.push({ ...named, change: await inverseOf(named.change) });
     }
-    inverse.push({ ...adapter, weight: -1, changes });
+    // The base is a merged model, whose tensors are no longer those that PEFT copied.
+    inverse.push({ ...adapter, weight: -1, changes, extras: NO_EXTRAS });
   }
   return inverse;
 }
@@ -43,10 +47,19 @@ async function inverseOf(change: Change): Promise<Change> {
       );
     }
     case "replace":
-      throw new InputError(
-        `${change.values.file}: tensor ${change.values.name} took the place of the base's whole tensor, which is in no file of the adapter, so it can't be taken out; go back to the base`,
-      );
+    case "rows":
+      throw cantRestore(change.values);
   }
+}
+
+function rowsOf({ extras }: MergeAdapter): TensorInfo[] {
+  return [...extras.rows.values()].map(({ values }) => values);
+}
+
+function cantRestore({ file, name }: TensorInfo): InputError {
+  return new InputError(
+    `${file}: tensor ${name} took the place of the base's own, which is in no file of the adapter, so it can't be taken out; go back to the base`,
+  );
 }
 
 /** What is lost in half precision, a line for each number format. */

@@ -8,6 +8,8 @@ import { InputError, hasCode } from "../util/errors.ts";
 import { type JsonObject, readJsonObjectIfThere } from "../util/json.ts";
 import type { DType } from "../weights/dtype.ts";
 import { importGguf } from "../weights/gguf/import.ts";
+import { refuseForeignQuantisation } from "../weights/foreign-quantisation.ts";
+import { withTrueTie } from "../weights/tied-head.ts";
 import { readModelWeights } from "../weights/model-weights.ts";
 import { codesName } from "../weights/quantise/quantised-tensors.ts";
 import type { TensorInfo } from "../weights/safetensors.ts";
@@ -18,7 +20,7 @@ import { causalLmOf } from "./registry.ts";
 export interface BaseModel {
   dir: string;
   architecture: CausalLm;
-  /** config.json as it is. */
+  /** config.json, with `tie_word_embeddings` as the weights have it. */
   config: Readonly<Record<string, unknown>>;
   /** Empty for a folder that has only a config, to train from scratch. */
   weights: ReadonlyMap<string, TensorInfo>;
@@ -66,17 +68,24 @@ async function readConfig(dir: string): Promise<{ file: string; config: JsonObje
 /**
  * @param dir a Hugging Face folder
  * @param options.needWeights false to accept a folder without weights
+ * @param options.log gets what is odd about the folder and does no harm
  * @throws InputError naming the file and the key or tensor that is missing or does not fit
  */
 export async function openBaseModel(
   dir: string,
-  { needWeights = true }: { needWeights?: boolean } = {},
+  {
+    needWeights = true,
+    log = () => {},
+  }: { needWeights?: boolean; log?: (line: string) => void } = {},
 ): Promise<BaseModel> {
-  const { file, config } = await readConfig(dir);
+  const { file, config: written } = await readConfig(dir);
+  await refuseForeignQuantisation(dir, written);
+  const weights = needWeights ? await readModelWeights(dir, log) : new Map<string, TensorInfo>();
+  if (needWeights) checkLayerCount(written, weights, file);
+  const config = needWeights ? await withTrueTie(written, weights) : written;
   const causalLm = causalLmOf(config, file);
   const classifier = classifierOf(config, file);
   const architecture = classifier ? withScore(causalLm, classifier) : causalLm;
-  const weights = needWeights ? await readModelWeights(dir) : new Map<string, TensorInfo>();
   if (needWeights) checkWeights(architecture, weights, file);
   return { dir, architecture, config, weights, classifier };
 }
@@ -88,6 +97,34 @@ export function asClassifier(base: BaseModel, classifier: Classifier): BaseModel
   const weights = new Map([...base.weights].filter(([name]) => name !== SCORE));
   const architecture = withScore(causalLmOf(base.config, file), classifier);
   return { ...base, architecture, weights, classifier };
+}
+
+/** Before anything is made for each of them. */
+function checkLayerCount(
+  { num_hidden_layers: stated }: JsonObject,
+  weights: ReadonlyMap<string, TensorInfo>,
+  file: string,
+): void {
+  const layers = new Set<string>();
+  for (const name of weights.keys()) layers.add(/^model\.layers\.(\d+)\./u.exec(name)?.[1] ?? "");
+  layers.delete("");
+  if (typeof stated !== "number" || stated <= layers.size) return;
+  throw new InputError(
+    `${file}: num_hidden_layers is ${stated}, but the weights have ${layers.size} layers`,
+  );
+}
+
+/**
+ * The base under a config that differs from its own.
+ * @throws InputError where the tensors do not fit it
+ */
+export function withConfig(base: BaseModel, config: Readonly<Record<string, unknown>>): BaseModel {
+  const file = path.join(base.dir, "config.json");
+  const { classifier, weights } = base;
+  const causalLm = causalLmOf(config, file);
+  const architecture = classifier ? withScore(causalLm, classifier) : causalLm;
+  checkWeights(architecture, weights, file);
+  return { ...base, config, architecture };
 }
 
 function checkWeights(

@@ -1,10 +1,13 @@
 /** The parts of a Llama `config.json` that decide the computation, as transformers 4 and 5 write them. */
 import * as z from "zod";
 import { InputError } from "../util/errors.ts";
+import { ropeValues } from "../weights/rope-values.ts";
 import { ROPE_TYPES, type RopeParameters } from "./rope.ts";
 
 /** No model in use has more; a larger number in a file is a broken or hostile file. */
 const MAX_DIMENSION = 2 ** 24;
+/** The deepest published has 1,000; each costs memory before a weight is looked at. */
+const MAX_LAYERS = 4096;
 const size = z.int().min(1).max(MAX_DIMENSION);
 const optional = <T extends z.ZodType>(schema: T) => schema.nullish();
 
@@ -31,7 +34,7 @@ const configSchema = z.looseObject({
   vocab_size: size,
   hidden_size: size,
   intermediate_size: size,
-  num_hidden_layers: size,
+  num_hidden_layers: size.max(MAX_LAYERS),
   num_attention_heads: size,
   num_key_value_heads: optional(size),
   head_dim: optional(size),
@@ -143,8 +146,7 @@ function parseRope(
   raw: z.output<typeof configSchema>,
   { headSize, file }: { headSize: number; file: string },
 ): RopeParameters {
-  // transformers 5 writes rope_parameters; 4 wrote rope_theta beside rope_scaling.
-  const scaling = raw.rope_parameters ?? raw.rope_scaling ?? {};
+  const scaling = ropeValues(raw);
   const type = ropeType(scaling, file);
   const need = (key: "factor" | "low_freq_factor" | "high_freq_factor"): number => {
     const value = scaling[key];

@@ -114,7 +114,7 @@ class LlamaBuilder {
     const embeddings = this.#context.tensor(EMBEDDINGS, [vocabSize, hiddenSize]);
     // (N, C), the residual stream
     const embedded = b.asFloat32(b.apply("GatherRows", [embeddings, ids], {}));
-    let x = this.#context.embedded(embedded, ids);
+    let x = this.#context.embedded(embedded, ids, () => b.asFloat32(embeddings));
     for (let layer = 0; layer < layers; layer++) {
       b.checkpoint(x);
       x = b.scope(`model.layers.${layer}`, () => {

@@ -184,8 +184,13 @@ export const methodSchema = z.discriminatedUnion("type", [
 ]);
 
 const dataSchema = z.strictObject({
-  train: z.string().min(1).describe("Training data: a .jsonl file."),
-  eval: z.string().min(1).optional().describe("Evaluation data: a .jsonl file."),
+  train: z
+    .string()
+    .min(1)
+    .describe(
+      "Training data: .jsonl, .json, .csv, .tsv or .parquet; text also with .gz behind it.",
+    ),
+  eval: z.string().min(1).optional().describe("Evaluation data, of the same kinds."),
   evalSplit: z
     .number()
     .gt(0)
@@ -193,7 +198,7 @@ const dataSchema = z.strictObject({
     .optional()
     .describe("Without an eval file: the share of training rows held out, chosen by the seed."),
   format: z
-    .enum(["auto", "messages", "prompt-completion", "text", "alpaca"])
+    .enum(["auto", "messages", "prompt-completion", "text", "alpaca", "sharegpt"])
     .default("auto")
     .describe("Row format; auto detects it from each row's keys."),
   maxLength: positiveInt.default(512).describe("Longest row in tokens."),

@@ -38,7 +38,7 @@ const MAX_DATA = 32;
 const sweepDataSchema = z.object({
   /** What points.jsonl calls it; no two are alike. */
   name: z.string().min(1).max(MAX_NAME_CHARS),
-  /** Absolute path of a .jsonl file. */
+  /** Absolute path of a data file. */
   file: z.string().min(1),
   role: z.enum(DATA_ROLES),
   /** The fine-tune was trained on these very rows: they neither test nor validate it. */

@@ -1,17 +1,27 @@
 /** What a person can do to a run or a sweep: start, stop, go on, delete. */
-import { readFile, rm } from "node:fs/promises";
+import { appendFile, readFile, rm } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout } from "node:timers/promises";
 import writeFileAtomic from "write-file-atomic";
-import { type Control, RUN_FILES, type RunStatus } from "../protocol/run-folder.ts";
+import {
+  type Control,
+  type ProcessIdentity,
+  RUN_FILES,
+  type RunStatus,
+} from "../protocol/run-folder.ts";
 import { InputError } from "../util/errors.ts";
+import { STOP_LIMITS, type StopLimits, endProcess } from "./end-process.ts";
 import type { FolderItem } from "./folder-store.ts";
 import { isActive, isLive } from "./run-status.ts";
 import type { DetachedProcess, ExitStatus } from "./spawn-detached.ts";
 
 interface ActionItem extends FolderItem {
   readonly name: string;
-  readonly state?: { status: Exclude<RunStatus, "interrupted">; message?: string | undefined };
+  readonly state?: {
+    status: Exclude<RunStatus, "interrupted">;
+    message?: string | undefined;
+    process?: ProcessIdentity | undefined;
+  };
   readonly problem?: string;
 }
 
@@ -20,6 +30,10 @@ export interface FolderActionsOptions<Item extends ActionItem> {
   spawn: (dir: string) => DetachedProcess;
   /** Called when a process started here ends, with the folder as it was left. */
   onExit?: ((dir: string, exit: ExitStatus) => void) | undefined;
+  /** How long a process may take to answer a request to stop. */
+  limits?: StopLimits | undefined;
+  /** Whether it can go on although its state can't be read: what is needed is elsewhere. */
+  canStart?: (item: Item) => boolean;
   words: {
     /** "run folder" */
     folder: string;
@@ -32,6 +46,7 @@ export interface FolderActionsOptions<Item extends ActionItem> {
 
 /** Longest wait for a process that has said that it has ended. */
 const EXIT_LIMIT_MS = 10_000;
+const OWNER_LOOK_MS = 100;
 
 /** Runs and sweeps name these files alike. */
 const { state: STATE, log: LOG, control: CONTROL } = RUN_FILES;
@@ -41,6 +56,9 @@ export class FolderActions<Item extends ActionItem> {
   /** Processes started here that still live: a second click must not start a second process. */
   readonly #started = new Map<string, Promise<void>>();
 
+  /** Processes that are being ended here. */
+  readonly #ending = new Set<string>();
+
   constructor(options: FolderActionsOptions<Item>) {
     this.#options = options;
   }
@@ -49,7 +67,7 @@ export class FolderActions<Item extends ActionItem> {
   async start(dir: string): Promise<void> {
     await this.#untilExited(path.resolve(dir));
     const item = await this.#read(dir);
-    if (item.problem !== undefined) {
+    if (item.problem !== undefined && this.#options.canStart?.(item) !== true) {
       throw new InputError(`${item.name} can't be started: ${item.problem}`);
     }
     if (isLive(item.status) || this.#started.has(item.dir)) {
@@ -73,7 +91,10 @@ export class FolderActions<Item extends ActionItem> {
     }
   }
 
-  /** Asks the process to save and end. One still waiting ends at once. */
+  /**
+   * Asks the process to save and end, and sees to it that it does. One still waiting ends at once, and
+   * so does one that is stopping already: whoever asks again does not want to wait.
+   */
   async stop(dir: string): Promise<void> {
     const item = await this.#read(dir);
     if (item.status === "queued" && item.state && !this.#started.has(item.dir)) {
@@ -83,6 +104,54 @@ export class FolderActions<Item extends ActionItem> {
       throw new InputError(`${item.name} is not running (it is ${item.status})`);
     }
     await writeControl(item.dir, "stop");
+    const { limits = STOP_LIMITS } = this.#options;
+    const isAgain = item.status === "stopping" || this.#ending.has(item.dir);
+    if (isAgain) await this.#end(item.dir, { ...limits, answerMs: 0 }, false);
+    else void this.#end(item.dir, limits, true).catch(() => undefined);
+  }
+
+  /** @param takesAnswer whether a process that says that it stops is left to it */
+  async #end(dir: string, limits: StopLimits, takesAnswer: boolean): Promise<void> {
+    const owner = await this.#ownerOf(dir, limits.answerMs);
+    if (owner === undefined) return;
+    const hasAnswered = async (): Promise<boolean> => {
+      const status = (await this.#options.read(dir))?.status;
+      return takesAnswer && (status === "stopping" || !isLive(status ?? "failed"));
+    };
+    this.#ending.add(dir);
+    try {
+      const end = await endProcess(owner, hasAnswered, limits);
+      const item = await this.#options.read(dir);
+      const isOver = end === "killed" || (end === "ended" && item?.status === "interrupted");
+      if (item !== undefined && isOver) await this.#tellKilled(item);
+      if (end === "out of reach") {
+        const where = `process ${owner.pid} of ${owner.hostname}`;
+        throw new InputError(
+          `${item?.name ?? dir} was asked to stop; ${where} can't be ended here`,
+        );
+      }
+    } finally {
+      this.#ending.delete(dir);
+    }
+  }
+
+  /** A process that was just started may not have said yet who it is. */
+  async #ownerOf(dir: string, limitMs: number): Promise<ProcessIdentity | undefined> {
+    for (const deadline = Date.now() + limitMs; ; await setTimeout(OWNER_LOOK_MS)) {
+      const item = await this.#options.read(dir);
+      if (item !== undefined && isLive(item.status)) return item.state?.process;
+      if (!this.#started.has(dir) || Date.now() >= deadline) return undefined;
+    }
+  }
+
+  /** What it could not say itself. */
+  async #tellKilled(item: Item): Promise<void> {
+    const { process: subject } = this.#options.words;
+    const message = `stopped: ${subject} did not end by itself and was killed; what it had saved is there`;
+    const line = `${new Date().toISOString()} ${message}\n`;
+    await appendFile(path.join(item.dir, LOG), line).catch(() => undefined);
+    await writeState(item, { status: "stopped", message });
+    await rm(path.join(item.dir, RUN_FILES.lock), { force: true });
   }
 
   /** Removes the folder. Refused while its process lives. */
@@ -137,7 +206,7 @@ async function writeState(
   item: ActionItem,
   change: { status: RunStatus; message: string },
 ): Promise<void> {
-  const state = { ...item.state, ...change, endedAt: new Date().toISOString() };
+  const state = { ...item.state, ...change, phase: undefined, endedAt: new Date().toISOString() };
   await writeFileAtomic(path.join(item.dir, STATE), JSON.stringify(state, null, 2));
 }
 

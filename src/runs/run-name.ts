@@ -1,6 +1,7 @@
 /** What runs are called: by what they are, and no two of a workspace alike. */
 import { readdir } from "node:fs/promises";
 import path from "node:path";
+import { dataName } from "../protocol/data-files.ts";
 import { RUN_FILES } from "../protocol/run-folder.ts";
 import { readJsonObject } from "../util/json.ts";
 
@@ -19,7 +20,7 @@ export function defaultRunName(of: { base: string; method: string; data: string 
 }
 
 function stemOf(file: string): string {
-  return path.basename(file).replace(/(?:\.(?:gguf|jsonl|ndjson|json|csv|tsv|parquet|gz))+$/iu, "");
+  return dataName(path.basename(file)).replace(/\.gguf$/iu, "");
 }
 
 /**

@@ -2,8 +2,25 @@
  * Runs wait for each other: as many train at a time as `limit` allows, the rest stay `queued` and
  * start in order. Only runs put in here are ever started: a queued run of the command line or of
  * another machine is not ours.
+ *
+ * What trains is asked of the folders themselves, under the queue's lock: a window that was opened a
+ * moment ago knows of no run yet, and other windows start runs too.
  */
+import { readdir } from "node:fs/promises";
+import { hostname } from "node:os";
+import path from "node:path";
+import { RUN_FILES, type RunStatus, runStateSchema } from "../protocol/run-folder.ts";
+import { deriveStatus } from "../run-folder/liveness.ts";
 import { errorMessage } from "../util/errors.ts";
+import {
+  type Queue,
+  type QueueEntry,
+  editQueue,
+  newEntry,
+  queueDir,
+  readQueue,
+} from "./queue-file.ts";
+import { readJson, valueOf } from "./read-json.ts";
 import { isLive } from "./run-status.ts";
 import type { RunStore } from "./run-store.ts";
 
@@ -11,73 +28,154 @@ export interface StartQueueOptions {
   store: RunStore;
   start: (runDir: string) => Promise<void>;
   limit: () => number;
-  /** Where the queue outlives the window. */
-  memory: { load(): readonly string[]; save(runDirs: readonly string[]): void };
+  /** Nothing starts by itself while this says no. */
+  isAllowed?: () => boolean;
   onError: (runDir: string, message: string) => void;
 }
+
+/** A process that has not said a word by then never will: whoever was to start it is gone. */
+const FIRST_WORD_LIMIT_MS = 60_000;
 
 export class StartQueue {
   readonly #options: StartQueueOptions;
   readonly #subscription: { dispose(): void };
-  #waiting: string[];
-  /** Started, but state.json does not say so yet. */
-  readonly #starting = new Set<string>();
+  /** By folder of a queue: what goes on there, and whether to look once more afterwards. */
+  readonly #advancing = new Map<string, { done: Promise<void>; again: boolean }>();
+
+  /** What is wrong with a queue is said once, not at each change of a run. */
+  readonly #told = new Map<string, string>();
 
   constructor(options: StartQueueOptions) {
     this.#options = options;
-    this.#waiting = [...options.memory.load()];
     this.#subscription = options.store.onDidChange(({ type, run }) => {
-      if (type === "metrics" || type === "log") return;
-      if (run.status !== "queued") this.#starting.delete(run.dir);
-      void this.#advance();
+      if (type !== "metrics" && type !== "log") this.#advanceSoon(path.dirname(run.dir));
     });
   }
 
-  /** Starts the run now or, when others train, as soon as its turn comes. */
+  /**
+   * Starts the run now or, when others train, as soon as its turn comes.
+   * @throws InputError when the queue can't be read or written
+   */
   async add(runDir: string): Promise<"started" | "queued"> {
-    this.#waiting = [...this.#waiting.filter((dir) => dir !== runDir), runDir];
-    await this.#options.store.refresh();
-    await this.#advance();
-    return this.#waiting.includes(runDir) ? "queued" : "started";
+    const entry = newEntry(runDir);
+    await editQueue(queueDir(runDir), async (queue) => {
+      queue.waiting = [...queue.waiting.filter(({ run }) => run !== entry.run), entry];
+    });
+    await this.#advance(path.dirname(path.resolve(runDir)));
+    const { waiting } = await readQueue(queueDir(runDir));
+    return waiting.some(({ run }) => run === entry.run) ? "queued" : "started";
   }
 
-  remove(runDir: string): void {
-    this.#waiting = this.#waiting.filter((dir) => dir !== runDir);
-    this.#options.memory.save(this.#waiting);
+  /** @throws InputError when the queue can't be read or written */
+  async remove(runDir: string): Promise<void> {
+    const isIn = (entry: QueueEntry): boolean => entry.run === path.basename(runDir);
+    const { waiting, starting } = await readQueue(queueDir(runDir));
+    if (![...waiting, ...starting].some(isIn)) return;
+    await editQueue(queueDir(runDir), async (queue) => {
+      queue.waiting = queue.waiting.filter((entry) => !isIn(entry));
+      queue.starting = queue.starting.filter((entry) => !isIn(entry));
+    });
   }
 
   /** Its process has ended, whatever state.json says: the next may start. */
   release(runDir: string): void {
-    this.#starting.delete(runDir);
-    void this.#advance();
+    this.#advanceSoon(path.dirname(path.resolve(runDir)));
   }
 
-  isWaiting(runDir: string): boolean {
-    return this.#waiting.includes(runDir);
+  /** Looks whether something may start, as when it has just been allowed. */
+  advanceAll(): void {
+    const runsDirs = new Set(this.#options.store.runs().map(({ dir }) => path.dirname(dir)));
+    for (const runsDir of runsDirs) this.#advanceSoon(runsDir);
   }
 
   dispose(): void {
     this.#subscription.dispose();
   }
 
-  async #advance(): Promise<void> {
-    const { store, start, limit, memory, onError } = this.#options;
-    const live = store.runs().filter((run) => isLive(run.status));
-    const busy = new Set([...live.map((run) => run.dir), ...this.#starting]);
-    const ready: string[] = [];
-    while (this.#waiting.length > 0 && busy.size < Math.max(1, limit())) {
-      const next = this.#waiting.shift();
-      if (next === undefined || busy.has(next)) continue;
-      busy.add(next);
-      ready.push(next);
+  #advanceSoon(runsDir: string): void {
+    this.#advance(runsDir).then(
+      () => this.#told.delete(runsDir),
+      (error: unknown) => {
+        const message = errorMessage(error);
+        if (this.#told.get(runsDir) === message) return;
+        this.#told.set(runsDir, message);
+        this.#options.onError(runsDir, message);
+      },
+    );
+  }
+
+  /** Of several calls while one is at work a single one follows. */
+  #advance(runsDir: string): Promise<void> {
+    const now = this.#advancing.get(runsDir);
+    if (now !== undefined) {
+      now.again = true;
+      return now.done;
     }
-    memory.save(this.#waiting);
-    for (const runDir of ready) {
-      this.#starting.add(runDir);
-      await start(runDir).catch((error: unknown) => {
-        this.#starting.delete(runDir);
-        onError(runDir, errorMessage(error));
+    const work = { done: Promise.resolve(), again: false };
+    this.#advancing.set(runsDir, work);
+    work.done = this.#advanceUntilQuiet(runsDir, work).finally(() =>
+      this.#advancing.delete(runsDir),
+    );
+    return work.done;
+  }
+
+  async #advanceUntilQuiet(runsDir: string, work: { again: boolean }): Promise<void> {
+    do {
+      work.again = false;
+      await this.#advanceOnce(runsDir);
+    } while (work.again);
+  }
+
+  async #advanceOnce(runsDir: string): Promise<void> {
+    if (this.#options.isAllowed?.() === false) return;
+    const dir = path.dirname(runsDir);
+    const { waiting, starting } = await readQueue(dir);
+    if (waiting.length + starting.length === 0) return;
+    const ready = await editQueue(dir, (queue) => this.#takeReady(runsDir, queue));
+    for (const { run } of ready) {
+      const runDir = path.join(runsDir, run);
+      await this.#options.start(runDir).catch(async (error: unknown) => {
+        await this.remove(runDir);
+        this.#options.onError(runDir, errorMessage(error));
       });
     }
   }
+
+  /** Moves those whose turn it is from `waiting` to `starting`. */
+  async #takeReady(runsDir: string, queue: Queue): Promise<QueueEntry[]> {
+    const statuses = await statusesIn(runsDir);
+    const isQueued = ({ run }: QueueEntry): boolean => statuses.get(run) === "queued";
+    const isSilent = ({ at }: QueueEntry): boolean =>
+      Date.now() - Date.parse(at) > FIRST_WORD_LIMIT_MS;
+    const starting = queue.starting.filter(isQueued);
+    queue.starting = starting.filter((entry) => !isSilent(entry));
+    queue.waiting = [...starting.filter(isSilent), ...queue.waiting].filter(isQueued);
+    const here = [...statuses].filter(([, status]) => isLive(status)).map(([run]) => run);
+    // Of this window's other folders.
+    const elsewhere = this.#options.store
+      .runs()
+      .filter(({ dir, status }) => path.dirname(dir) !== runsDir && isLive(status));
+    let free = Math.max(1, this.#options.limit()) - here.length - elsewhere.length;
+    free -= queue.starting.length;
+    const ready = queue.waiting
+      .filter(({ host }) => host === hostname())
+      .slice(0, Math.max(0, free));
+    queue.waiting = queue.waiting.filter((entry) => !ready.includes(entry));
+    const at = new Date().toISOString();
+    for (const entry of ready) queue.starting.push({ ...entry, at });
+    return ready;
+  }
+}
+
+/** By name of the run's folder. */
+async function statusesIn(runsDir: string): Promise<Map<string, RunStatus>> {
+  const names = await readdir(runsDir).catch(() => []);
+  const statuses = await Promise.all(
+    names.map(async (name): Promise<[string, RunStatus][]> => {
+      const file = path.join(runsDir, name, RUN_FILES.state);
+      const state = valueOf(await readJson(file, runStateSchema));
+      return state ? [[name, await deriveStatus(state)]] : [];
+    }),
+  );
+  return new Map(statuses.flat());
 }

@@ -1,17 +1,19 @@
 /** An adapter folder's tensors as engine parameters. */
 import path from "node:path";
 import { type Adapter, adapterTensors } from "../adapters/adapter.ts";
-import type { LoraEmbedding } from "../adapters/lora.ts";
+import type { LoraAdapter, LoraEmbedding } from "../adapters/lora.ts";
 import type { NamedShape } from "../graph/causal-lm.ts";
-import { checkBaseCopies } from "../merge/merge-plan.ts";
-import { type BaseModel, asClassifier } from "../models/base-model.ts";
+import { type BaseModel, asClassifier, withConfig } from "../models/base-model.ts";
 import { SCORE, adapterClassifier, readClassifierFile } from "../weights/classifier-head.ts";
 import { InputError } from "../util/errors.ts";
-import { type LoraModule, loraAdapterOf } from "../weights/peft-adapter.ts";
-import { type PeftFolder, readPeftFolder } from "../weights/peft-folder.ts";
+import { type LoraModule, type PeftAdapter, loraAdapterOf } from "../weights/peft-adapter.ts";
+import { NO_EXTRAS, type PeftExtras } from "../weights/peft-extras.ts";
+import { type PeftFolder, adapterFolder, readPeftFolder } from "../weights/peft-folder.ts";
+import { unsupportedType } from "../weights/peft-types.ts";
 import { isReftAdapter } from "../weights/reft/reft-adapter.ts";
 import { ia3Tensors, peftScore, promptEmbeddings } from "../weights/peft-others.ts";
-import { type TensorInfo, readTensor } from "../weights/safetensors.ts";
+import { readTensor } from "../weights/safetensors.ts";
+import { HEAD, checkTokens, fitBase, isEmbedding } from "../weights/vocabulary-tensors.ts";
 import { ia3SitesOf, loraSitesOf } from "./adapter-sites.ts";
 import type { Trainable } from "./engine.ts";
 import { NOTHING_TUNED, type Tuning } from "./ort-graphs.ts";
@@ -26,28 +28,66 @@ export interface LoadedAdapter {
 }
 
 /**
- * The base under the classification head that the adapter brings along, if it does.
- * @throws InputError for an adapter that can't be read
+ * The base as the adapter was trained on it: under the classification head that the adapter brings along, with
+ * the tensors that it holds whole, and with the vocabulary that it had then.
+ * @throws InputError for an adapter that can't be read, or that was made for another base
  */
 export async function adaptedBase(
   base: BaseModel,
   adapterDir: string | undefined,
 ): Promise<BaseModel> {
   if (adapterDir === undefined) return base;
-  const classifier = (await isReftAdapter(adapterDir))
-    ? await readClassifierFile(adapterDir)
-    : await adapterClassifier(await readPeftFolder(adapterDir), base.classifier);
-  return !classifier || classifier === base.classifier ? base : asClassifier(base, classifier);
+  const isReft = await isReftAdapter(adapterDir);
+  const folder = isReft ? undefined : await readPeftFolder(adapterDir);
+  const classifier = folder
+    ? await adapterClassifier(folder, base.classifier)
+    : await readClassifierFile(adapterFolder(adapterDir));
+  const fitted = folder ? await fittedBase(base, extrasOf(folder)) : base;
+  return !classifier || classifier === fitted.classifier
+    ? fitted
+    : asClassifier(fitted, classifier);
+}
+
+async function fittedBase(base: BaseModel, extras: PeftExtras): Promise<BaseModel> {
+  const { whole: trained, copies, rows: tokens, twins } = extras;
+  if (trained.size + copies.length + tokens.size + twins.length === 0) return base;
+  // A classifier has no language head that could share the embedding.
+  const config = base.classifier ? { ...base.config, tie_word_embeddings: false } : base.config;
+  const {
+    base: { weights },
+    untiesHead,
+    whole,
+  } = await fitBase({ dir: base.dir, config, weights: base.weights }, extras);
+  const own = [...whole].map(([name, info]) => [name, { ...info, name }] as const);
+  const rows = [...weights].find(([name]) => isEmbedding(name))?.[1].shape[0];
+  const changed = {
+    ...base.config,
+    ...(untiesHead ? { tie_word_embeddings: false } : {}),
+    ...(rows === undefined ? {} : { vocab_size: rows }),
+  };
+  return withConfig({ ...base, weights: new Map([...weights, ...own]) }, changed);
+}
+
+function extrasOf(folder: PeftFolder): PeftExtras {
+  switch (folder.config.peft_type) {
+    case "LORA":
+      return loraAdapterOf(folder).extras;
+    case "IA3":
+      return ia3Tensors(folder).extras;
+    default:
+      return NO_EXTRAS;
+  }
 }
 
 interface Found {
   adapter: Adapter;
-  /** Tensors of the base that the adapter replaces. */
-  whole: ReadonlyMap<string, TensorInfo>;
+  /** Tensors that are fed in the place of the base's own, by its names. */
+  fed: ReadonlyMap<string, { shape: readonly number[]; values: () => Promise<Float32Array> }>;
 }
 
 /**
  * None when there is no adapter.
+ * @param base what `adaptedBase` made of it
  * @throws InputError naming the file and the tensor that does not belong to this base
  */
 export async function loadAdapter(
@@ -57,24 +97,27 @@ export async function loadAdapter(
   if (adapterDir === undefined) {
     return { tuning: NOTHING_TUNED, trainables: [], parameters: new Float32Array() };
   }
-  const dir = path.resolve(adapterDir);
+  const dir = adapterFolder(path.resolve(adapterDir));
   if (await isReftAdapter(dir)) return loadedReft(dir, base);
   const folder = await readPeftFolder(dir);
-  const { adapter, whole } = await found(folder, base);
-  const replaced = [...whole].map(([name, { shape }]): NamedShape => ({ name, shape }));
+  const { adapter, fed } = found(folder, base);
+  const replaced = [...fed].map(([name, { shape }]): NamedShape => ({ name, shape }));
   const { trainables, size } = layOut([...adapterTensors(adapter), ...replaced]);
   const parameters = new Float32Array(size);
   for (const { name, shape, offset, length } of trainables) {
-    const info = whole.get(name) ?? folder.tensors.get(name);
-    if (info?.shape.join() !== shape.join()) {
-      const what = info ? `is [${info.shape.join(", ")}]` : "is missing";
+    const own = fed.get(name);
+    const info = folder.tensors.get(name);
+    const foundShape = own?.shape ?? info?.shape;
+    if (foundShape?.join() !== shape.join()) {
+      const what = foundShape ? `is [${foundShape.join(", ")}]` : "is missing";
       throw new InputError(
         `${folder.dir}: tensor ${name} ${what}, but this base model calls for [${shape.join(", ")}]: the adapter was made for another base`,
       );
     }
-    parameters.subarray(offset, offset + length).set(await readTensor(info));
+    const values = own ? await own.values() : info && (await readTensor(info));
+    parameters.subarray(offset, offset + length).set(values ?? []);
   }
-  return { tuning: { trained: new Set(whole.keys()), adapter }, trainables, parameters };
+  return { tuning: { trained: new Set(fed.keys()), adapter }, trainables, parameters };
 }
 
 function embeddingOf(
@@ -102,55 +145,68 @@ async function loadedReft(dir: string, base: BaseModel): Promise<LoadedAdapter> 
   return { tuning: { trained, adapter }, trainables, parameters };
 }
 
-async function found(folder: PeftFolder, base: BaseModel): Promise<Found> {
+function found(folder: PeftFolder, base: BaseModel): Found {
   const { architecture } = base;
   const { layers, keyValueHeads, headSize } = architecture;
-  const whole = new Map<string, TensorInfo>();
   const score = base.classifier && peftScore(folder);
-  if (score) whole.set(SCORE, score);
+  const head: Found["fed"] = new Map(
+    score ? [[SCORE, { shape: score.shape, values: () => readTensor(score) }]] : [],
+  );
   switch (folder.config.peft_type) {
-    case "LORA":
-      return foundLora(folder, base);
+    case "LORA": {
+      const peft = loraAdapterOf(folder);
+      const fed = new Map([...head, ...withTokens(base, peft.extras)]);
+      return { adapter: loraOf(peft, base, folder.dir), fed };
+    }
     case "IA3": {
+      const { scales, extras } = ia3Tensors(folder);
+      const sites = ia3SitesOf(scales, architecture, folder.dir);
       return {
-        adapter: { type: "ia3", sites: ia3SitesOf(ia3Tensors(folder), architecture, folder.dir) },
-        whole,
+        adapter: { type: "ia3", sites },
+        fed: new Map([...head, ...withTokens(base, extras)]),
       };
     }
-    case "PROMPT_TUNING": {
+    case "PROMPT_TUNING":
+    case "P_TUNING": {
       const [tokens = 0] = promptEmbeddings(folder).shape;
       const width = embeddingWidth(architecture);
-      return { adapter: { type: "prompt-tuning", tokens, width }, whole };
+      return { adapter: { type: "prompt-tuning", tokens, width }, fed: head };
     }
     case "PREFIX_TUNING": {
       const [tokens = 0] = promptEmbeddings(folder).shape;
       const width = keyValueHeads * headSize;
-      return { adapter: { type: "prefix-tuning", tokens, layers, width }, whole };
+      return { adapter: { type: "prefix-tuning", tokens, layers, width }, fed: head };
     }
     default:
-      throw new InputError(
-        `${folder.file}: peft_type is ${JSON.stringify(folder.config.peft_type)}; Retune computes LORA, IA3, PROMPT_TUNING and PREFIX_TUNING`,
-      );
+      throw unsupportedType(folder.file, folder.config.peft_type);
   }
 }
 
-async function foundLora(folder: PeftFolder, base: BaseModel): Promise<Found> {
-  const peft = loraAdapterOf(folder);
-  await checkBaseCopies(base, peft);
-  const sites = loraSitesOf(peft, base.architecture, folder.dir);
-  const { config, whole } = peft;
-  const embedding = peft.embedding && embeddingOf(peft.embedding, base, folder.dir);
-  for (const [name, info] of whole) {
-    const own = base.architecture.tensors.find((tensor) => tensor.name === name);
-    if (own?.shape.join() === info.shape.join()) continue;
-    const what = own ? `is [${own.shape.join(", ")}] in this base model` : "is not in it";
-    throw new InputError(
-      `${info.file}: tensor ${info.name} is [${info.shape.join(", ")}], but ${name} ${what}: the adapter was made for another base`,
-    );
-  }
+/** The base's embedding, or head, with the rows of the tokens that were trained singly. */
+function withTokens({ weights, dir }: BaseModel, { rows }: PeftExtras): Found["fed"] {
+  return new Map(
+    [...rows].flatMap(([name, { tokens, values }]) => {
+      const own = weights.get(name);
+      // A tied head follows the embedding.
+      if (!own && name === HEAD) return [];
+      checkTokens({ tokens, values }, own, `${name} of ${dir}`);
+      const read = async (): Promise<Float32Array> => {
+        const [table, trained] = [await readTensor(own), await readTensor(values)];
+        const [, width = 0] = own.shape;
+        tokens.forEach((token, row) => {
+          table.set(trained.subarray(row * width, (row + 1) * width), token * width);
+        });
+        return table;
+      };
+      return [[name, { shape: own.shape, values: read }] as const];
+    }),
+  );
+}
+
+function loraOf(peft: PeftAdapter, base: BaseModel, dir: string): LoraAdapter {
+  const { config } = peft;
   const { r: rank, lora_alpha: alpha, use_rslora: useRslora, use_dora: useDora } = config;
-  return {
-    adapter: { type: "lora", sites, embedding, rank, alpha, useRslora, useDora, dropout: 0 },
-    whole,
-  };
+  const sites = loraSitesOf(peft, base.architecture, dir);
+  const embedding = peft.embedding && embeddingOf(peft.embedding, base, dir);
+  return { type: "lora", sites, embedding, rank, alpha, useRslora, useDora, dropout: 0 };
 }

@@ -214,7 +214,7 @@ class OnnxEngine implements SavingEngine {
       const found = floats(outputs[graph.answers]?.data);
       if (graph.features !== undefined) {
         const features = floats(outputs[graph.features]?.data);
-        answers.push(...answersOf(rows, { logits: found, features }));
+        for (const answer of answersOf(rows, { logits: found, features })) answers.push(answer);
       } else {
         const { correct, exact } = tokenHits(rows, found);
         sums.correct += correct;

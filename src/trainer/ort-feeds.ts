@@ -9,6 +9,7 @@ import { classificationFeeds } from "./objectives/classification.ts";
 import type { Feed } from "./ort-session.ts";
 import { promptFeeds, promptLength } from "./prompt-feeds.ts";
 import { FEEDS } from "./ort-graphs.ts";
+import { largest } from "../util/largest.ts";
 
 /** Added to a score, makes its probability exactly 0 in float32. */
 const HIDDEN = -1e9;
@@ -179,7 +180,7 @@ function attentionFeeds(
   { blocks, heads, keyValueHeads }: FeedForm,
 ): { feeds: Record<string, Feed>; L: number } {
   const B = lengths.length;
-  const L = Math.ceil(Math.max(...lengths) / blocks);
+  const L = Math.ceil(largest(lengths) / blocks);
   const T = blocks * L;
   const queries = new Spread(B * heads * T, N * heads);
   const keys = new Spread(B * keyValueHeads * T, N * keyValueHeads);

@@ -1,4 +1,7 @@
 /** From a recipe to everything the training loop needs. All that can be refused is refused here. */
+import { startFiniteScan } from "../weights/finite-scan.ts";
+import { checkImport, importedFiles } from "../weights/gguf/import-cache.ts";
+import type { TensorInfo } from "../weights/safetensors.ts";
 import path from "node:path";
 import { readdir } from "node:fs/promises";
 import { splitExamples } from "../data/batches.ts";
@@ -40,7 +43,7 @@ export async function prepareRun(
 ): Promise<PreparedRun> {
   await phase("reading the base model");
   const baseDir = await resolveBase(recipe.base, log);
-  const hashing = startHashing(await inputFiles(recipe, baseDir));
+  const hashing = await hashInputs(recipe, baseDir);
   try {
     // A resumed run must be what it was; a new one need not wait to learn what it is.
     if (recipe.hashes) checkHashes(recipe.hashes, await hashing.hashes);
@@ -52,8 +55,12 @@ export async function prepareRun(
 }
 
 /** The base as the recipe uses it. */
-export function openRunBase(recipe: ResolvedRecipe, baseDir: string): Promise<BaseModel> {
-  return openBaseModel(baseDir, { needWeights: !isFromScratch(recipe) });
+export function openRunBase(
+  recipe: ResolvedRecipe,
+  baseDir: string,
+  log?: (line: string) => void,
+): Promise<BaseModel> {
+  return openBaseModel(baseDir, { needWeights: !isFromScratch(recipe), ...(log ? { log } : {}) });
 }
 
 export async function prepareTraining(
@@ -61,7 +68,26 @@ export async function prepareTraining(
   baseDir: string,
   { phase, log }: Reporter,
 ): Promise<Omit<PreparedRun, "hashing">> {
-  const base = await headedBase(recipe, await openRunBase(recipe, baseDir));
+  const base = await headedBase(recipe, await openRunBase(recipe, baseDir, log));
+  const scan = startFiniteScan(usedWeights(base));
+  try {
+    const prepared = await prepareEngine(recipe, { base, phase, log });
+    await scan.check();
+    return prepared;
+  } finally {
+    await scan.stop();
+  }
+}
+
+/** Of the base's tensors those that are computed with. */
+function usedWeights({ architecture, weights }: BaseModel): TensorInfo[] {
+  return architecture.tensors.flatMap(({ name }) => weights.get(name) ?? []);
+}
+
+async function prepareEngine(
+  recipe: ResolvedRecipe,
+  { base, phase, log }: Reporter & { base: BaseModel },
+): Promise<Omit<PreparedRun, "hashing">> {
   await phase("tokenising data");
   const { train, evaluation } = await loadData(recipe, base, log);
   const plan = planTraining(train, recipe);
@@ -72,7 +98,7 @@ export async function prepareTraining(
   const device = await openDevice(recipe.device, { purpose: "training", log });
   const layers = layerChoice(recipe);
   const options = { method, layers, quantization, memory, seed, maxLength, threads, device, log };
-  const engine = await openTrainingEngine({ ...options, baseDir, base });
+  const engine = await openTrainingEngine({ ...options, baseDir: base.dir, base });
   if (engine.adapter?.type === "reft") {
     const isAuto = method !== recipe.method;
     checkPrompts(isAuto ? LEAST_POSITIONS : engine.adapter.positions, train, recipe.data.train);
@@ -115,6 +141,18 @@ async function inputFiles(recipe: ResolvedRecipe, baseDir: string): Promise<stri
   // A .gguf is its own truth; the copy in the cache is not.
   const ofBase = base === baseDir ? names.toSorted().map((name) => path.join(base, name)) : [base];
   return [...ofBase, data.train, ...(data.eval === undefined ? [] : [data.eval])];
+}
+
+/** Of what the run depends on; a .gguf's import is hashed too, and must be what was imported. */
+async function hashInputs(recipe: ResolvedRecipe, baseDir: string): Promise<Hashing> {
+  const imported = recipe.base === baseDir ? [] : await importedFiles(baseDir);
+  const hashing = startHashing([...(await inputFiles(recipe, baseDir)), ...imported]);
+  const hashes = hashing.hashes.then(async (found) => {
+    if (imported.length > 0) await checkImport(baseDir, found);
+    return Object.fromEntries(Object.entries(found).filter(([file]) => !imported.includes(file)));
+  });
+  hashes.catch(() => {});
+  return { hashes, stop: () => hashing.stop() };
 }
 
 /** A resumed run on other data or another base would be a different run under the same name. */

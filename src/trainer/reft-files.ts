@@ -18,6 +18,7 @@ import {
   classifierFiles,
 } from "../weights/classifier-head.ts";
 import { embeddingWidth } from "./tuning-of.ts";
+import { largest } from "../util/largest.ts";
 
 /** @param values each tensor's, by the engine's name, which is the file's too */
 export async function saveReft(
@@ -79,7 +80,7 @@ export async function loadReft(
     );
   }
   const found = first.rotate.length / first.rank;
-  const deepest = Math.max(...interventions.map(({ layer }) => layer));
+  const deepest = largest(interventions.map(({ layer }) => layer));
   if (found !== width || deepest >= architecture.layers) {
     throw new InputError(
       `${dir}: interventions on states of ${found} after block ${deepest}, but this base model has a width of ${width} and ${architecture.layers} blocks: the adapter was made for another base`,

@@ -34,13 +34,13 @@ export class RunRecorder {
    */
   static async open(runDir: string, recipe: ResolvedRecipe): Promise<RunRecorder> {
     const file = path.join(runDir, RUN_FILES.state);
-    const notes: string[] = [];
+    const notes = new Set<string>();
     const taken = await takeFolder<RunState>(runDir, {
       busy: "is training this run already",
       read: async () => {
         // It says how far the run was, which its checkpoints say too.
         const state = await readChecked(file, runStateSchema, WHAT).catch((error: unknown) => {
-          notes.push(`${errorMessage(error)}: goes on by the checkpoints alone`);
+          notes.add(`${errorMessage(error)}: goes on by the checkpoints alone`);
           return newState(recipe);
         });
         if (state.status === "finished") {

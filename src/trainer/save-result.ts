@@ -1,12 +1,12 @@
 /** Writes what was trained in its owner's format: a PEFT adapter, or a Hugging Face model folder. */
 import path from "node:path";
-import { writeFile } from "node:fs/promises";
 import type { BaseModel } from "../models/base-model.ts";
 import { SCORE, classifierConfig } from "../weights/classifier-head.ts";
 import type { DType } from "../weights/dtype.ts";
 import { fromFloat32 } from "../weights/dtype.ts";
 import { replaceFolder } from "../weights/replace-folder.ts";
 import { type TensorToWrite, readTensorChunks, writeSafetensors } from "../weights/safetensors.ts";
+import { writeChangedConfig } from "../weights/side-config.ts";
 import { copySideFiles, sideFiles } from "../weights/side-files.ts";
 import type { Tuning } from "./ort-graphs.ts";
 import { saveReft } from "./reft-files.ts";
@@ -62,11 +62,9 @@ async function saveModel(dir: string, { base, tensors }: Result): Promise<void> 
   });
   await replaceFolder(dir, async (temporary) => {
     await copySideFiles(base.dir, (await sideFiles(base.dir)).files, temporary);
-    if (base.classifier) {
-      const config = classifierConfig(base.config, base.classifier);
-      const file = path.join(temporary, "config.json");
-      await writeFile(file, `${JSON.stringify(config, null, 2)}\n`, { flush: true });
-    }
+    const { config, classifier } = base;
+    const wanted = classifier ? classifierConfig(config, classifier) : config;
+    await writeChangedConfig(base.dir, temporary, wanted);
     await writeSafetensors(path.join(temporary, "model.safetensors"), outputs, { format: "pt" });
   });
 }

@@ -12,7 +12,7 @@ import { type TensorInfo, readTensor } from "../weights/safetensors.ts";
 import type { Trainable } from "./engine.ts";
 import { startName } from "./ort-graphs.ts";
 import { principalFactors } from "./pissa.ts";
-import { embeddingWidth } from "./tuning-of.ts";
+import { embeddingTensor, embeddingWidth } from "./tuning-of.ts";
 import { initialValues, normalSource, uniformSource } from "./initial-values.ts";
 
 /** A tensor of the base that is trained itself. */
@@ -87,7 +87,11 @@ async function startOfAdapter(
 ): Promise<Float32Array> {
   const { initializerRange } = base.architecture;
   const [, module] = /^base_model\.model\.(.+)\.lora_magnitude_vector$/u.exec(tensor.name) ?? [];
-  if (module !== undefined) return rowNorms(storedWeight(base, `${module}.weight`));
+  if (module !== undefined) {
+    const weight = storedWeight(base, `${module}.weight`);
+    const isTable = `${module}.weight` === embeddingTensor(base.architecture).name;
+    return isTable ? columnNorms(weight) : rowNorms(weight);
+  }
   if (method.type === "prompt-tuning") return startOfPrompt(tensor, base, { seed, method });
   if (isReft(method)) {
     return startOfIntervention(tensor, {
@@ -139,6 +143,15 @@ async function rowNorms(weight: TensorInfo): Promise<Float32Array> {
     for (const value of values.subarray(row * columns, (row + 1) * columns)) sum += value * value;
     return Math.sqrt(sum);
   });
+}
+
+/** ‖E[:,c]‖₂: of embeddings PEFT takes the lengths of columns. */
+async function columnNorms(weight: TensorInfo): Promise<Float32Array> {
+  const values = await readTensor(weight);
+  const [, columns = 0] = weight.shape;
+  const sums = new Float64Array(columns);
+  values.forEach((value, i) => (sums[i % columns] = (sums[i % columns] ?? 0) + value * value));
+  return Float32Array.from(sums, Math.sqrt);
 }
 
 /** @throws InputError when a text to start from has no token */

@@ -6,6 +6,7 @@ import { rmSync } from "node:fs";
 import { appendFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type * as z from "zod";
 import writeFileAtomic from "write-file-atomic";
 import {
@@ -22,6 +23,8 @@ import { currentProcessIdentity } from "../util/process-identity.ts";
 
 /** At most this often, so that a fast run does not spend its time on it. */
 const STATE_INTERVAL_MS = 250;
+const TIDY_LIMIT_MS = 3_000;
+const TIDY_LOOK_MS = 50;
 
 interface ProcessState {
   status: Exclude<RunStatus, "interrupted">;
@@ -55,10 +58,7 @@ export async function takeFolder<S extends ProcessState>(
   dir: string,
   { read, busy }: { read: () => Promise<S>; busy: string },
 ): Promise<Taken<S>> {
-  const lock = await Lock.take(path.join(dir, RUN_FILES.lock)).catch((error: unknown) => {
-    if (hasCode(error, "ENOENT")) throw new InputError(`${dir} does not exist`);
-    throw error;
-  });
+  const lock = await takeLock(dir, read);
   if (!(lock instanceof Lock)) throw new InputError(`${dir}: ${describeHolder(lock)} ${busy}`);
   try {
     const state = await read();
@@ -72,6 +72,23 @@ export async function takeFolder<S extends ProcessState>(
   } catch (error) {
     await lock.release();
     throw error;
+  }
+}
+
+/** A window that tidies up after a killed process has the lock for a moment, and the state then names no live one. */
+async function takeLock<S extends ProcessState>(
+  dir: string,
+  read: () => Promise<S>,
+): Promise<Lock | Holder> {
+  const deadline = performance.now() + TIDY_LIMIT_MS;
+  for (;;) {
+    const lock = await Lock.take(path.join(dir, RUN_FILES.lock)).catch((error: unknown) => {
+      if (hasCode(error, "ENOENT")) throw new InputError(`${dir} does not exist`);
+      throw error;
+    });
+    if (lock instanceof Lock || performance.now() > deadline) return lock;
+    if (await hasLivingProcess(await read())) return lock;
+    await sleep(TIDY_LOOK_MS);
   }
 }
 
@@ -102,6 +119,7 @@ export class StateWriter<S extends ProcessState> {
   readonly #heartbeat: NodeJS.Timeout;
   #writing: Promise<void> = Promise.resolve();
   #writtenAt = 0;
+  #hasEnded = false;
   #isClosed = false;
 
   constructor(file: string, { state, lock }: Taken<S>) {
@@ -132,6 +150,8 @@ export class StateWriter<S extends ProcessState> {
 
   /** @param change fields to set; `undefined` removes one */
   async update(change: { [Key in keyof S]?: S[Key] | undefined }): Promise<void> {
+    // A request to stop that comes while the last word is written.
+    if (this.#hasEnded) return;
     const isNewStatus = change.status !== undefined && change.status !== this.#state.status;
     this.#state = parseJson(JSON.stringify({ ...this.#state, ...change }), this.#file) as S;
     const isDue = performance.now() - this.#writtenAt >= STATE_INTERVAL_MS;
@@ -158,6 +178,7 @@ export class StateWriter<S extends ProcessState> {
   }
 
   #end(change: Partial<S>): void {
+    this.#hasEnded = true;
     const { phase: _, ...kept } = this.#state;
     this.#state = { ...kept, ...change, endedAt: new Date().toISOString() } as S;
   }

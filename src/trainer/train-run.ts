@@ -5,9 +5,10 @@ import writeFileAtomic from "write-file-atomic";
 import { type ResolvedRecipe, type UsedDevice, trainsBase } from "../protocol/recipe.ts";
 import type { ClassifierEvaluation } from "../protocol/evaluation.ts";
 import { type Metric, RUN_FILES, type RunState } from "../protocol/run-folder.ts";
-import { InputError, errorMessage, isDiskFull } from "../util/errors.ts";
+import { InputError, errorMessage } from "../util/errors.ts";
 import { formatDuration } from "../util/format.ts";
 import { RETUNE_VERSION } from "../util/version.ts";
+import { describeFailure } from "./failure-text.ts";
 import {
   type Progress,
   type Trained,
@@ -117,13 +118,6 @@ const BEST_BY = {
   macroF1: "macro-F1",
 } as const;
 
-function describeFailure(error: unknown): string {
-  if (isDiskFull(error) && !(error instanceof InputError)) {
-    return `no space left on the disk (${errorMessage(error)}); free some, then resume`;
-  }
-  return errorMessage(error).replaceAll(/\s*\n\s*/gu, " ");
-}
-
 class RunTraining {
   readonly #dir: string;
   readonly #recipe: ResolvedRecipe;
@@ -212,6 +206,7 @@ class RunTraining {
     );
     this.#hasBegun = true;
     const end = await loop.run();
+    if (loop.collapse !== undefined) this.#tell(loop.collapse);
     return { end, result: await this.#writeResult(loop.progress) };
   }
 
@@ -244,7 +239,12 @@ class RunTraining {
       (key) => before[key] !== now[key],
     );
     if (keys.length === 0) return;
-    const note = `recipe.json was edited since its last checkpoint (${keys.join(", ")}): it goes on by what is written now`;
+    this.#tell(
+      `recipe.json was edited since its last checkpoint (${keys.join(", ")}): it goes on by what is written now`,
+    );
+  }
+
+  #tell(note: string): void {
     this.notes.push(note);
     this.#options.onNote?.(note);
     this.#recorder.log(note).catch(() => {});

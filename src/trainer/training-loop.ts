@@ -1,4 +1,5 @@
 /** The optimizer steps of a run: train, evaluate, checkpoint, and know when to end. */
+import { CollapseWatch } from "./collapse.ts";
 import { type Example, countedTokens } from "../data/example.ts";
 import type { ResolvedRecipe } from "../protocol/recipe.ts";
 import type { ClassifierEvaluation } from "../protocol/evaluation.ts";
@@ -39,6 +40,7 @@ export class TrainingLoop {
   readonly #run: PreparedRun;
   readonly #recipe: ResolvedRecipe;
   readonly #hooks: LoopHooks;
+  readonly #collapse = new CollapseWatch();
   readonly #optimizer: AdamWState;
   readonly #gradients: Float32Array;
   readonly #ranges: readonly ParameterRange[];
@@ -73,6 +75,11 @@ export class TrainingLoop {
       warmupSteps: warmupStepCount(warmupSteps, totalSteps),
       totalSteps,
     };
+  }
+
+  /** Of a run that ends now without having learnt anything. */
+  get collapse(): string | undefined {
+    return this.#collapse.noteFor(this.#recipe.optimizer.learningRate);
   }
 
   get progress(): Progress {
@@ -121,6 +128,7 @@ export class TrainingLoop {
       weightDecay,
     });
     engine.afterUpdate();
+    this.#collapse.add(step + 1, { loss, gradNorm });
     const seconds = (performance.now() - startedAt) / 1000;
     const processed = batches.flat().reduce((sum, { ids }) => sum + ids.length, 0);
     this.#progress = {

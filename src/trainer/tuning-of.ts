@@ -83,11 +83,6 @@ function loraAdapter(
   const { linear, hasEmbedding } = splitTargets(targets, architecture);
   const embeddings = embeddingTensor(architecture);
   const layers = linear === undefined ? [] : trainedTargets(linear, architecture, isTrained);
-  if (hasEmbedding && variant === "dora") {
-    throw new InputError(
-      `method.targets: dora is for linear layers, not ${moduleOf(embeddings.name)}`,
-    );
-  }
   for (const [key, patterns] of Object.entries({ rankPattern, alphaPattern })) {
     for (const [pattern, value] of Object.entries(patterns ?? {})) {
       const one = { [pattern]: value };

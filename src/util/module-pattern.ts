@@ -1,4 +1,4 @@
-import { InputError } from "./errors.ts";
+import { pythonPattern } from "./python-pattern.ts";
 
 /**
  * The first pattern that matches a module's whole path, or its end from a dot on, as PEFT's
@@ -11,17 +11,8 @@ export function patternValue(
   modulePath: string,
   where: string,
 ): number | undefined {
-  for (const [pattern, value] of Object.entries(patterns ?? {})) {
-    let regex: RegExp;
-    try {
-      regex = new RegExp(`^(.*\\.)?(${pattern})$`);
-    } catch (error) {
-      throw new InputError(
-        `${where}: the pattern ${JSON.stringify(pattern)} is not a regular expression`,
-        { cause: error },
-      );
-    }
-    if (regex.test(modulePath)) return value;
-  }
-  return undefined;
+  const found = Object.entries(patterns ?? {}).find(([pattern]) =>
+    pythonPattern(`(?:.*\\.)?(?:${pattern})`, where).matches(modulePath),
+  );
+  return found?.[1];
 }

@@ -3,6 +3,7 @@
  * `trainFirst`, `trainLast` and `learningRates` of a recipe mean, in the editor and the trainer alike.
  */
 import { InputError } from "./errors.ts";
+import { largest } from "./largest.ts";
 
 export interface LayerChoice {
   /** Patterns in order: each freezes what it matches, or with a leading `!` trains it after all. */
@@ -20,32 +21,85 @@ export function blockOf(name: string): number | undefined {
   return found === undefined ? undefined : Number(found);
 }
 
-const MAX_RANGE = 10_000;
+type Part = { text: string } | { from: number; to: number } | "*";
+
+const MAX_PATTERN_PARTS = 200;
 
 /**
  * A pattern names whole parts of a dotted name, anywhere in it: `mlp` is every feed-forward,
  * `layers.3` the fourth block and all inside. `*` stands for any characters, `[4-11]` for the numbers
- * from 4 to 11.
- * @throws InputError for a range that runs backwards
+ * from 4 to 11. A match takes time by the product of both lengths, whatever the pattern is.
+ * @throws InputError for a range that runs backwards, or a pattern of too many parts
  */
-export function tensorPattern(pattern: string): RegExp {
-  const source = pattern
-    .split(/(\*|\[\d+-\d+\])/u)
-    .map((part) => {
-      if (part === "*") return ".*";
-      const [, from, to] = /^\[(\d+)-(\d+)\]$/u.exec(part) ?? [];
-      if (from === undefined || to === undefined)
-        return part.replaceAll(/[.+?^${}()|[\]\\]/gu, "\\$&");
-      const [first, last] = [Number(from), Number(to)];
-      if (last < first || last - first > MAX_RANGE) {
-        throw new InputError(
-          `pattern "${pattern}": the range ${part} runs from ${first} to ${last}; write the smaller number first`,
-        );
-      }
-      return `(?:${Array.from({ length: last - first + 1 }, (_, i) => first + i).join("|")})`;
-    })
-    .join("");
-  return new RegExp(`(?:^|\\.)${source}(?:\\.|$)`, "u");
+export function tensorPattern(pattern: string): { test(name: string): boolean } {
+  const parts = partsOf(pattern);
+  if (parts.length > MAX_PATTERN_PARTS) {
+    throw new InputError(
+      `pattern "${pattern.slice(0, 40)}…" has ${parts.length} parts, at most ${MAX_PATTERN_PARTS} are read`,
+    );
+  }
+  return {
+    test: (name) => {
+      let places = placesWhere(name.length, (at) => at === 0 || name[at - 1] === ".");
+      for (const part of parts) places = advance(places, part, name);
+      return places.some(
+        (isThere, at) => isThere === 1 && (at === name.length || name[at] === "."),
+      );
+    },
+  };
+}
+
+function partsOf(pattern: string): Part[] {
+  const texts = pattern.split(/(\*|\[\d+-\d+\])/u).filter((text) => text !== "");
+  return texts.map((text): Part => {
+    if (text === "*") return "*";
+    const [, first, last] = /^\[(\d+)-(\d+)\]$/u.exec(text) ?? [];
+    if (first === undefined || last === undefined) return { text };
+    const [from, to] = [Number(first), Number(last)];
+    if (to >= from) return { from, to };
+    throw new InputError(
+      `pattern "${pattern}": the range ${text} runs from ${from} to ${to}; write the smaller number first`,
+    );
+  });
+}
+
+/** Where in a name, its end included, something holds. */
+function placesWhere(length: number, holds: (at: number) => boolean): Uint8Array {
+  return Uint8Array.from({ length: length + 1 }, (_, at) => Number(holds(at)));
+}
+
+/** Where the part can end that begins at one of the places. */
+function advance(places: Uint8Array, part: Part, name: string): Uint8Array {
+  if (part === "*") {
+    const first = places.indexOf(1);
+    return placesWhere(name.length, (at) => first !== -1 && at >= first);
+  }
+  const next = new Uint8Array(places.length);
+  for (let at = places.indexOf(1); at !== -1; at = places.indexOf(1, at + 1)) {
+    if ("text" in part) {
+      if (name.startsWith(part.text, at)) next[at + part.text.length] = 1;
+    } else {
+      for (const length of numberLengths(name, at, part)) next[at + length] = 1;
+    }
+  }
+  return next;
+}
+
+/** How many digits from here make a number of the range, as it is written. */
+function numberLengths(
+  name: string,
+  at: number,
+  { from, to }: { from: number; to: number },
+): number[] {
+  const lengths: number[] = [];
+  const most = String(to).length;
+  for (let length = 1; length <= most; length++) {
+    const digits = name.slice(at, at + length);
+    if (!/^(?:0|[1-9]\d*)$/u.test(digits)) break;
+    const value = Number(digits);
+    if (value >= from && value <= to) lengths.push(length);
+  }
+  return lengths;
 }
 
 /**
@@ -59,7 +113,11 @@ export function trainedPredicate(
   names: readonly string[],
   what: string,
 ): (name: string) => boolean {
-  const blocks = Math.max(-1, ...names.map((name) => blockOf(name) ?? -1)) + 1;
+  const blocks =
+    largest(
+      names.map((name) => blockOf(name) ?? -1),
+      -1,
+    ) + 1;
   for (const [key, count] of Object.entries({ trainFirst, trainLast })) {
     if (count !== undefined && count > blocks) {
       throw new InputError(`${key} ${count} is above the ${blocks} blocks of ${what}`);

@@ -5,14 +5,19 @@
 import { stat } from "node:fs/promises";
 import path from "node:path";
 import { InputError } from "../util/errors.ts";
+import { checkIsNoAdapter, readGgufAdapter } from "./gguf/adapter.ts";
 import { readGgufHeader } from "./gguf/header.ts";
 import { readJsonObject } from "../util/json.ts";
+import { foreignQuantisation } from "./foreign-quantisation.ts";
 import { readModelWeights } from "./model-weights.ts";
 import { isReftAdapter, readReftAdapter } from "./reft/reft-adapter.ts";
 import { loraAdapterOf } from "./peft-adapter.ts";
+import type { PeftExtras } from "./peft-extras.ts";
+import { unsupportedType } from "./peft-types.ts";
 import { type PeftFolder, readPeftFolder } from "./peft-folder.ts";
 import { ia3Tensors, peftScore, promptEmbeddings } from "./peft-others.ts";
 import type { TensorInfo } from "./safetensors.ts";
+import { largest } from "../util/largest.ts";
 
 export interface TensorSummary {
   /** The checkpoint's own name, verbatim. */
@@ -33,6 +38,8 @@ export interface ModelSummary {
   /** Size of the weight files. */
   readonly bytes: number;
   readonly tensors: readonly TensorSummary[];
+  /** Why it can't be trained or merged: another tool stored it quantised. */
+  readonly quantised?: string;
 }
 
 export interface AdapterSummary {
@@ -63,19 +70,32 @@ export async function summariseModel(model: string): Promise<ModelSummary> {
     return summariseGguf(model);
   }
   const file = path.join(model, "config.json");
-  const { model_type: modelType } = await readJsonObject(file);
+  const config = await readJsonObject(file);
+  const { model_type: modelType } = config;
   if (typeof modelType !== "string" || modelType === "") {
     throw new InputError(`${file} has no model_type: it is not a transformers model`);
   }
-  const weights = await readModelWeights(model);
+  const quantised = await foreignQuantisation(model, config);
+  const weights = await readModelWeights(model).catch((error: unknown) => {
+    // Of packed types the header alone can't be read.
+    throw quantised === undefined ? error : new InputError(quantised, { cause: error });
+  });
   const tensors = [...weights.values()].map(({ name, dtype, shape }) => ({ name, dtype, shape }));
   const files = new Set([...weights.values()].map((info) => info.file));
   const bytes = await totalBytes([...files]);
-  return { modelType, bytes, ...countParameters(tensors, model), tensors };
+  const counted = countParameters(tensors, model);
+  return {
+    modelType,
+    bytes,
+    ...counted,
+    tensors,
+    ...(quantised === undefined ? {} : { quantised }),
+  };
 }
 
 async function summariseGguf(file: string): Promise<ModelSummary> {
   const header = await readGgufHeader(file);
+  checkIsNoAdapter(header);
   const parts = header.metadata.get("split.count");
   if (typeof parts === "number" && parts > 1) {
     throw new InputError(
@@ -94,8 +114,12 @@ async function summariseGguf(file: string): Promise<ModelSummary> {
   return { modelType, bytes: header.size, ...countParameters(tensors, file), tensors };
 }
 
-/** @throws InputError of one line for a folder that is no adapter that Retune computes, or is broken */
+/**
+ * @param dir a folder of PEFT's or of ReFT's, or a .gguf
+ * @throws InputError of one line for what is no adapter that Retune knows, or is broken
+ */
 export async function summariseAdapter(dir: string): Promise<AdapterSummary> {
+  if (/\.gguf$/iu.test(dir)) return summariseGgufAdapter(dir);
   if (await isReftAdapter(dir)) return summariseReft(dir);
   const folder = await readPeftFolder(dir);
   const { tensors, paths, ...facts } = describeAdapter(folder);
@@ -109,6 +133,18 @@ export async function summariseAdapter(dir: string): Promise<AdapterSummary> {
   };
 }
 
+/** Of llama.cpp's: what it is can be told, though Retune does not compute it. */
+async function summariseGgufAdapter(file: string): Promise<AdapterSummary> {
+  const { rank, alpha, base, ...facts } = await readGgufAdapter(file);
+  return {
+    method: "LoRA for llama.cpp",
+    ...facts,
+    ...(rank === undefined ? {} : { rank }),
+    ...(alpha === undefined ? {} : { alpha }),
+    ...(base === undefined ? {} : { base }),
+  };
+}
+
 const REFT = { loreft: "LoReFT", direft: "DiReFT", noreft: "NoReFT" } as const;
 
 async function summariseReft(dir: string): Promise<AdapterSummary> {
@@ -117,7 +153,7 @@ async function summariseReft(dir: string): Promise<AdapterSummary> {
   const layers = [...new Set(interventions.map(({ layer }) => layer))];
   return {
     method: REFT[first?.type ?? "loreft"],
-    rank: Math.max(...interventions.map(({ rank }) => rank)),
+    rank: largest(interventions.map(({ rank }) => rank)),
     positions: config.positions + (config.tied ? ", tied" : ""),
     parameters: interventions.reduce(
       (sum, { rotate, weight, bias }) => sum + rotate.length + weight.length + bias.length,
@@ -140,30 +176,43 @@ function describeAdapter(folder: PeftFolder): Pick<
   const head = score ? [score] : [];
   switch (folder.config.peft_type) {
     case "IA3": {
-      const scales = ia3Tensors(folder);
-      const tensors = [...scales.values(), ...head];
+      const { scales, extras } = ia3Tensors(folder);
+      const tensors = [...scales.values(), ...trainedBeside(extras), ...head];
       return { method: "(IA)³", tensors, paths: [...scales.keys()] };
     }
     case "PROMPT_TUNING":
+    case "P_TUNING":
     case "PREFIX_TUNING": {
       const info = promptEmbeddings(folder);
-      const method = folder.config.peft_type === "PROMPT_TUNING" ? "Prompt" : "Prefix";
+      const method = VIRTUAL_TOKENS[folder.config.peft_type];
       const virtualTokens = info.shape[0] ?? 0;
-      return { method: `${method} tuning`, virtualTokens, tensors: [info, ...head], paths: [] };
+      return { method, virtualTokens, tensors: [info, ...head], paths: [] };
     }
-    default: {
-      const { config, embedding, modules: linear, whole } = loraAdapterOf(folder);
+    case "LORA": {
+      const { config, embedding, modules: linear, extras } = loraAdapterOf(folder);
       const modules = embedding ? [embedding, ...linear] : linear;
       const factors = modules.flatMap(({ a, b, magnitude }) => [a, b, magnitude ?? []].flat());
       return {
         method: config.use_dora ? "DoRA" : config.use_rslora ? "rsLoRA" : "LoRA",
         rank: config.r,
         alpha: config.lora_alpha,
-        tensors: [...factors, ...whole.values()],
+        tensors: [...factors, ...trainedBeside(extras), ...head],
         paths: modules.map((each) => each.path),
       };
     }
+    default:
+      throw unsupportedType(folder.file, folder.config.peft_type);
   }
+}
+
+const VIRTUAL_TOKENS = {
+  PROMPT_TUNING: "Prompt tuning",
+  P_TUNING: "P-tuning",
+  PREFIX_TUNING: "Prefix tuning",
+} as const;
+
+function trainedBeside({ whole, rows }: PeftExtras): TensorInfo[] {
+  return [...whole.values(), ...[...rows.values()].map(({ values }) => values)];
 }
 
 function countParameters(

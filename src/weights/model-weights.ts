@@ -4,7 +4,7 @@ import * as z from "zod";
 import { InputError } from "../util/errors.ts";
 import { pathExists } from "../util/path-exists.ts";
 import { checkJson, readJsonObject } from "../util/json.ts";
-import { type TensorInfo, readSafetensorsHeader } from "./safetensors.ts";
+import { type TensorInfo, hasSameBytes, readSafetensorsHeader } from "./safetensors.ts";
 
 const SINGLE_FILE = "model.safetensors";
 export const INDEX_FILE = "model.safetensors.index.json";
@@ -15,15 +15,20 @@ const SHARD_NAME = /^[^/\\:]+\.safetensors$/;
 const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
 
 /**
- * All tensors of a Hugging Face folder, from one file or from the shards that its index names.
- * @throws InputError naming the shard or tensor that is missing, or the file that is broken
+ * All tensors of a Hugging Face folder, from one file or from the shards that its index names. The shards are
+ * the truth: what the index places otherwise, or doesn't list, is taken as it lies, as transformers does.
+ * @param log gets where index and shards disagree
+ * @throws InputError naming the shard or tensor that is missing or there twice, or the file that is broken
  */
-export async function readModelWeights(dir: string): Promise<ReadonlyMap<string, TensorInfo>> {
+export async function readModelWeights(
+  dir: string,
+  log: (line: string) => void = () => {},
+): Promise<ReadonlyMap<string, TensorInfo>> {
   // transformers too takes the single file where there are both.
   const single = path.join(dir, SINGLE_FILE);
   if (await pathExists(single)) return (await readSafetensorsHeader(single)).tensors;
   const index = path.join(dir, INDEX_FILE);
-  if (await pathExists(index)) return readShards(dir, index);
+  if (await pathExists(index)) return readShards(dir, { index, log });
   const names = await readdir(dir).catch(() => []);
   const pickle = names.find((name) => /^pytorch_model.*\.bin$/.test(name));
   throw new InputError(
@@ -33,23 +38,25 @@ export async function readModelWeights(dir: string): Promise<ReadonlyMap<string,
   );
 }
 
-async function readShards(dir: string, index: string): Promise<ReadonlyMap<string, TensorInfo>> {
+async function readShards(
+  dir: string,
+  { index, log }: { index: string; log: (line: string) => void },
+): Promise<ReadonlyMap<string, TensorInfo>> {
   const map = await readIndex(index);
   const tensors = new Map<string, TensorInfo>();
+  const unlisted: string[] = [];
+  const moved: string[] = [];
   for (const shard of new Set(map.values())) {
     const file = path.join(dir, shard);
     if (!(await pathExists(file))) {
       throw new InputError(`${file} is missing, though ${INDEX_FILE} names it as a shard`);
     }
-    const header = await readSafetensorsHeader(file);
-    for (const [name, info] of header.tensors) {
+    for (const [name, info] of (await readSafetensorsHeader(file)).tensors) {
+      await refuseOther(tensors.get(name), info);
+      tensors.set(name, info);
       const stated = map.get(name);
-      if (stated === shard) tensors.set(name, info);
-      else if (stated !== undefined) {
-        throw new InputError(
-          `${file}: tensor ${name} is in this shard, though ${INDEX_FILE} places it in ${stated}`,
-        );
-      }
+      if (stated === undefined) unlisted.push(name);
+      else if (stated !== shard) moved.push(name);
     }
   }
   for (const [name, shard] of map) {
@@ -59,7 +66,27 @@ async function readShards(dir: string, index: string): Promise<ReadonlyMap<strin
       );
     }
   }
+  const say = (names: readonly string[], what: string): void => {
+    const [first] = names;
+    const others = names.length > 1 ? ` and ${names.length - 1} more` : "";
+    if (first !== undefined) log(`${index}: tensor ${first}${others} ${what}; the shards count`);
+  };
+  say(unlisted, "is in a shard and not in the index");
+  say(moved, "is in another shard than the index says");
   return tensors;
+}
+
+/** @throws InputError where two shards have a tensor of one name and other values */
+async function refuseOther(before: TensorInfo | undefined, info: TensorInfo): Promise<void> {
+  if (!before || (await hasSameBytes(before, info))) return;
+  throw new InputError(
+    `${info.file}: tensor ${info.name} is in ${path.basename(before.file)} too, with other values; which counts? leave it in one of the two`,
+  );
+}
+
+/** The names of an index, sorted, a line each. */
+export async function indexedNames(index: string): Promise<string> {
+  return [...(await readIndex(index)).keys()].toSorted().join("\n");
 }
 
 /** @returns the shard of each tensor */

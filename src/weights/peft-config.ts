@@ -9,7 +9,8 @@ const peftLoraConfigSchema = z.looseObject({
   task_type: z.string().nullish(),
   base_model_name_or_path: z.string().nullish(),
   r: z.int().min(1),
-  lora_alpha: z.number().positive(),
+  /** 0 and below too: PEFT only multiplies with it. */
+  lora_alpha: z.number(),
   lora_dropout: z
     .number()
     .min(0)
@@ -26,7 +27,7 @@ const peftLoraConfigSchema = z.looseObject({
     .transform((value) => value ?? false),
   modules_to_save: z.array(z.string()).nullish(),
   rank_pattern: z.record(z.string(), z.int().min(1)).nullish(),
-  alpha_pattern: z.record(z.string(), z.number().positive()).nullish(),
+  alpha_pattern: z.record(z.string(), z.number()).nullish(),
 });
 
 export type PeftLoraConfig = z.output<typeof peftLoraConfigSchema>;
@@ -37,7 +38,6 @@ const WAY_OUT = "merge it into its base with PEFT (merge_and_unload) and use the
 const UNSUPPORTED: readonly string[] = [
   "lora_bias",
   "fan_in_fan_out",
-  "trainable_token_indices",
   "target_parameters",
   "layer_replication",
   "enable_lora",
@@ -49,8 +49,10 @@ const UNSUPPORTED: readonly string[] = [
   "monteclora_config",
 ];
 
+const COMPUTED: ReadonlySet<string> = new Set(["use_rslora", "use_dora"]);
+
 /** Initialisations after which PEFT takes the first A and B out of the base's own weights. */
-const BASE_CHANGING_INIT = /^(pissa|olora|corda|lora_ga|loftq)/i;
+const BASE_CHANGING_INIT = /^(pissa|olora|corda|lora_ga|loftq|milora)/i;
 
 /**
  * @param json what adapter_config.json holds
@@ -69,9 +71,19 @@ export function parsePeftConfig(json: Record<string, unknown>, file: string): Pe
       );
     }
   }
+  const unknown = Object.keys(json).find(
+    (key) => key.startsWith("use_") && json[key] === true && !COMPUTED.has(key),
+  );
+  if (unknown !== undefined) {
+    throw new InputError(
+      `${file}: ${unknown} is true, a variant of LoRA that Retune does not compute; ${WAY_OUT}`,
+    );
+  }
   const { bias, init_lora_weights: init } = json;
-  if (isSet(bias) && bias !== "none") {
-    throw new InputError(`${file}: bias is ${shown(bias)}, expected "none"; ${WAY_OUT}`);
+  if (isSet(bias) && !["none", "all", "lora_only"].includes(String(bias))) {
+    throw new InputError(
+      `${file}: bias is ${shown(bias)}, expected "none", "all" or "lora_only"; ${WAY_OUT}`,
+    );
   }
   if (typeof init === "string" && BASE_CHANGING_INIT.test(init)) {
     throw new InputError(

@@ -4,7 +4,9 @@ import path from "node:path";
 import { InputError } from "../util/errors.ts";
 import { pathExists } from "../util/path-exists.ts";
 import { readJsonObject } from "../util/json.ts";
+import { GGUF_ADAPTER_WAY_OUT } from "./gguf/adapter.ts";
 import { peftModelCard } from "./peft-card.ts";
+import { withPlainNames } from "./peft-names.ts";
 import { replaceFolder } from "./replace-folder.ts";
 import {
   type TensorInfo,
@@ -29,11 +31,26 @@ export interface PeftFolder {
   /** Path of adapter_config.json, for messages. */
   file: string;
   config: PeftConfig;
+  /** By their plain names (peft-names.ts); each one's own `name` is the file's. */
   tensors: ReadonlyMap<string, TensorInfo>;
 }
 
-/** @throws InputError naming the file or key that is missing */
-export async function readPeftFolder(dir: string): Promise<PeftFolder> {
+/** The folder of an adapter that is given as a folder or as one of its files. */
+export function adapterFolder(given: string): string {
+  const name = path.basename(given);
+  const isFile = /^(adapter_config\.json|(adapter|reft)_model\.safetensors|reft_config\.json)$/u;
+  return isFile.test(name) ? path.dirname(given) : given;
+}
+
+/**
+ * @param given the folder, or a file of it
+ * @throws InputError naming the file or key that is missing
+ */
+export async function readPeftFolder(given: string): Promise<PeftFolder> {
+  if (/\.gguf$/iu.test(given)) {
+    throw new InputError(`${given} is a .gguf; ${GGUF_ADAPTER_WAY_OUT}`);
+  }
+  const dir = adapterFolder(given);
   const file = path.join(dir, CONFIG_FILE);
   if (!(await pathExists(file))) throw new InputError(await withoutConfig(dir));
   const json = await readJsonObject(file);
@@ -48,7 +65,7 @@ export async function readPeftFolder(dir: string): Promise<PeftFolder> {
     );
   }
   const { tensors } = await readSafetensorsHeader(weights);
-  return { dir, file, config: { ...json, peft_type: type }, tensors };
+  return { dir, file, config: { ...json, peft_type: type }, tensors: withPlainNames(tensors) };
 }
 
 /** PEFT puts an adapter whose name is not "default" one folder deeper. */

@@ -17,6 +17,7 @@ const MAX_HEADER_BYTES = 100_000_000;
 const LENGTH_BYTES = 8;
 /** The crate aligns the data so; readers that map the file rely on it. */
 const DATA_ALIGNMENT = 8;
+const COMPARED_BYTES = 2 ** 22;
 const MAX_TRANSFER_BYTES = 2 ** 30;
 
 export interface TensorInfo {
@@ -108,8 +109,8 @@ function parseHeader(
   { file, size }: { file: string; size: number },
 ): SafetensorsHeader {
   const { __metadata__: rawMetadata, ...entries } = header;
-  const metadata = z.record(z.string(), z.string()).nullish().safeParse(rawMetadata);
-  if (!metadata.success) throw new InputError(`${file}: __metadata__ must map text to text`);
+  const metadata = rawMetadata ?? {};
+  if (!isTextMap(metadata)) throw new InputError(`${file}: __metadata__ must map text to text`);
   const tensors = Object.entries(entries)
     .map(([name, entry]) => parseEntry(name, entry, { file, dataStart }))
     // An empty tensor may be listed after the one that begins where it does.
@@ -130,8 +131,14 @@ function parseHeader(
   }
   return {
     tensors: new Map(tensors.map((info) => [info.name, info])),
-    metadata: metadata.data ?? {},
+    metadata,
   };
+}
+
+/** By hand: zod leaves out a key `__proto__`. */
+function isTextMap(json: unknown): json is Readonly<Record<string, string>> {
+  if (typeof json !== "object" || json === null || Array.isArray(json)) return false;
+  return Object.values(json).every((value) => typeof value === "string");
 }
 
 function parseEntry(
@@ -178,6 +185,22 @@ export async function* readTensorChunks(
     }
   } finally {
     await handle.close();
+  }
+}
+
+/** Whether two tensors are one in type, shape and bytes. */
+export async function hasSameBytes(one: TensorInfo, other: TensorInfo): Promise<boolean> {
+  if (one.dtype !== other.dtype || one.shape.join() !== other.shape.join()) return false;
+  const chunks = readTensorChunks(other, COMPARED_BYTES);
+  try {
+    for await (const chunk of readTensorChunks(one, COMPARED_BYTES)) {
+      const { value } = await chunks.next();
+      if (!value || !Buffer.from(chunk.buffer).equals(value)) return false;
+    }
+    return true;
+  } finally {
+    // Its file is open until then, also where all was the same.
+    await chunks.return(undefined);
   }
 }
 

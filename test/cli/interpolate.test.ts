@@ -134,7 +134,7 @@ test("a sweep meets the base at 0 and the fine-tune at 1; a chosen alpha is writ
   await refused(/missing\.jsonl does not exist/, ...sweeps("0:1:1", "--eval", "x=missing.jsonl"));
   const torn = path.join(dir, "torn.jsonl");
   writeFileSync(torn, '{"text": "fine"}\n{"text": \n');
-  await refused(/torn\.jsonl:2: /, ...sweeps("0:1:1", "--eval", `torn=${torn}`));
+  await refused(/torn\.jsonl:2:\d+: /, ...sweeps("0:1:1", "--eval", `torn=${torn}`));
   await refused(/is not empty/, tuned, "--sweep", "0:1:1", ...evals, "--sweep-dir", sweepDir);
   assert.ok(!existsSync(out));
 });

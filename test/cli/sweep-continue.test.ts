@@ -5,7 +5,7 @@ import path from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import type { SweepDefinition, SweepState } from "../../src/protocol/sweep.ts";
-import { removeLeftovers } from "../../src/runs/sweeps/leftovers.ts";
+import { tidyInterrupted } from "../../src/runs/tidy-interrupted.ts";
 import { SweepStore } from "../../src/runs/sweeps/sweep-store.ts";
 import { retune, startRetune, tinyWorkspace } from "../support/retune.ts";
 
@@ -43,7 +43,14 @@ async function seesLeftoversGo(sweepDir: string): Promise<void> {
   const work = path.join(sweepDir, "work");
   mkdirSync(path.join(work, "model"), { recursive: true });
   const store = new SweepStore();
-  const watching = removeLeftovers(store, (error) => assert.fail(String(error)));
+  const onError = (error: unknown): never => assert.fail(String(error));
+  const untrusted = tidyInterrupted(store, { isAllowed: () => false, onError });
+  await store.setRoots([path.dirname(sweepDir)]);
+  await setTimeout(200);
+  assert.ok(existsSync(work), "something was removed in a workspace that nobody trusts");
+  untrusted.dispose();
+  await store.setRoots([]);
+  const watching = tidyInterrupted(store, { isAllowed: () => true, onError });
   await store.setRoots([path.dirname(sweepDir)]);
   assert.equal(store.get(sweepDir)?.status, "interrupted");
   const end = Date.now() + LIMIT_MS;

@@ -65,3 +65,55 @@ test("an entry of added_tokens_decoder that is no token is named", async (t) => 
   t.after(() => rmSync(dir, { recursive: true }));
   await assert.rejects(loadTokenizer(dir), /tokenizer_config\.json: added_tokens_decoder\[7\]/);
 });
+
+/** A tokenizer.json of words, without more. */
+function wordsFolder(vocab: Record<string, number>): string {
+  const dir = mkdtempSync(path.join(tmpdir(), "retune-words-"));
+  const none = {
+    added_tokens: [],
+    normalizer: null,
+    pre_tokenizer: { type: "Whitespace" },
+    post_processor: null,
+    decoder: null,
+  };
+  const model = { type: "WordLevel", vocab, unk_token: "[UNK]" };
+  const json = { version: "1.0", truncation: null, padding: null, ...none, model };
+  writeFileSync(path.join(dir, "tokenizer.json"), JSON.stringify(json));
+  return dir;
+}
+
+test("a text that the tokenizer has no token for is told with the tokenizer's file", async (t) => {
+  const dir = wordsFolder({ a: 0 });
+  t.after(() => rmSync(dir, { recursive: true }));
+  const tokenizer = await loadTokenizer(dir);
+  assert.deepEqual(await tokenizer.encode("a a"), [0, 0]);
+  await assert.rejects(tokenizer.encode("b"), /tokenizer\.json: .*UNK/u);
+});
+
+test("an id that is no integer is refused with the file, a huge one costs nothing", async (t) => {
+  const fraction = wordsFolder({ a: 1.5 });
+  const huge = wordsFolder({ a: 2_147_483_647 });
+  t.after(() => [fraction, huge].forEach((dir) => rmSync(dir, { recursive: true })));
+  await assert.rejects(loadTokenizer(fraction), /tokenizer\.json: /u);
+  const started = performance.now();
+  assert.deepEqual(await (await loadTokenizer(huge)).encode("a"), [2_147_483_647]);
+  assert.ok(performance.now() - started < 5000);
+});
+
+test("truncation and padding that a tokenizer.json holds are not applied to rows", async (t) => {
+  const dir = wordsFolder({ a: 0, "[UNK]": 1 });
+  t.after(() => rmSync(dir, { recursive: true }));
+  const file = path.join(dir, "tokenizer.json");
+  const json = JSON.parse(readFileSync(file, "utf8")) as object;
+  const truncation = { direction: "Right", max_length: 2, strategy: "LongestFirst", stride: 0 };
+  const padding = {
+    strategy: { Fixed: 8 },
+    direction: "Right",
+    pad_to_multiple_of: null,
+    pad_id: 1,
+    pad_type_id: 0,
+    pad_token: "[UNK]",
+  };
+  writeFileSync(file, JSON.stringify({ ...json, truncation, padding }));
+  assert.deepEqual(await (await loadTokenizer(dir)).encode("a a a"), [0, 0, 0]);
+});

@@ -6,7 +6,7 @@ import path from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { encodeTexts } from "../../src/data/encode-texts.ts";
-import { readJsonl } from "../../src/data/jsonl.ts";
+import { readJsonLines } from "../../src/data/rows/json-lines.ts";
 import { StreamDecoder } from "../../src/data/stream-decoder.ts";
 import { renderRows } from "../../src/data/templates/row-text.ts";
 import { loadTokenizer } from "../../src/data/tokenizer.ts";
@@ -27,7 +27,7 @@ for (const [name, results] of Object.entries(expected)) {
     const tokenizer = await loadTokenizer(dir);
     await rm(dir, { recursive: true });
     let rows = 0;
-    for await (const row of readJsonl(golden("rows.jsonl"))) {
+    for await (const row of readJsonLines(golden("rows.jsonl"))) {
       const [ids, mask] = results[row.line - 1]!;
       const { chatTemplate } = tokenizer;
       const [text] = await renderRows([row], { file: "rows.jsonl", format: "auto", chatTemplate });

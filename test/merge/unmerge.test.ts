@@ -106,7 +106,7 @@ test("what can't be undone is refused, the adapter named", async () => {
   const before = readdirSync(dir).length;
   for (const [name, message] of [
     ["dora", /dora is DoRA, which set the length of each row anew/],
-    ["modules", /tensor .* took the place of the base's whole tensor/],
+    ["modules", /tensor .* took the place of the base's own/],
   ] as const) {
     const base = goldenModel(ADAPTER_CASES[name]!.variant);
     await refuses(write(base, [adapterGolden(name)], true), message);

@@ -8,8 +8,9 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { parse } from "jsonc-parser";
 import { loadDataset } from "../../src/data/dataset.ts";
-import { type Message, detectFormat, readConversation } from "../../src/data/formats.ts";
-import { readJsonl } from "../../src/data/jsonl.ts";
+import { detectFormat, readConversation } from "../../src/data/formats.ts";
+import type { Message } from "../../src/data/messages.ts";
+import { readJsonLines } from "../../src/data/rows/json-lines.ts";
 import { loadTokenizer } from "../../src/data/tokenizer.ts";
 import { elementCount } from "../../src/graph/dim.ts";
 import { openBaseModel } from "../../src/models/base-model.ts";
@@ -24,7 +25,7 @@ const TINY = "models/retune-tiny";
 async function readMessages(name: string): Promise<(readonly Message[])[]> {
   const file = sample(`data/${name}.jsonl`);
   const rows: (readonly Message[])[] = [];
-  for await (const row of readJsonl(file)) {
+  for await (const row of readJsonLines(file)) {
     const conversation = readConversation(row, detectFormat(row, file), file);
     assert.equal(conversation.kind, "messages");
     if (conversation.kind === "messages") rows.push(conversation.messages);

@@ -46,6 +46,16 @@ export const ADAPTER_CASES: Record<string, { variant: string; method: Method }> 
       targets: ["embed_tokens", "q_proj"],
     }),
   },
+  "dora-embedding": {
+    variant: "tied",
+    method: methodSchema.parse({
+      type: "lora",
+      variant: "dora",
+      rank: 3,
+      alpha: 6,
+      targets: ["embed_tokens", "q_proj"],
+    }),
+  },
   ia3: {
     variant: "tied",
     method: methodSchema.parse({ type: "ia3", targets: ["k_proj", "v_proj", "down_proj"] }),

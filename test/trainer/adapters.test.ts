@@ -109,7 +109,7 @@ for (const [name, { variant, method }] of Object.entries(ADAPTER_CASES)) {
 }
 
 test("an untrained adapter of LoRA's family and (IA)³ changes nothing", async () => {
-  for (const name of ["dora", "dora-biased", "patterns", "ia3", "ia3-biased"]) {
+  for (const name of ["dora", "dora-biased", "dora-embedding", "patterns", "ia3", "ia3-biased"]) {
     const { variant, method } = ADAPTER_CASES[name]!;
     const engine = await open(variant, method);
     const batch = await readBatch(variant);

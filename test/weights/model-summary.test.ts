@@ -106,6 +106,35 @@ suite("summary of a .gguf file", () => {
 });
 
 suite("summary of an adapter", () => {
+  test("tells a LoRA of llama.cpp's from a model", async () => {
+    const bytes = ggufBytes(
+      {
+        "general.type": "adapter",
+        "general.architecture": "llama",
+        "adapter.type": "lora",
+        "adapter.lora.alpha": 16,
+        "general.base_model.0.name": "Tiny",
+      },
+      [
+        { name: "blk.0.attn_q.weight.lora_a", shape: [32, 4], type: 0, bytes: 512 },
+        { name: "blk.0.attn_q.weight.lora_b", shape: [4, 32], type: 0, bytes: 512 },
+      ],
+    );
+    const adapter = await file("lora.gguf", bytes);
+    assert.deepEqual(await summariseAdapter(adapter), {
+      method: "LoRA for llama.cpp",
+      rank: 4,
+      alpha: 16,
+      parameters: 256,
+      bytes: bytes.length,
+      base: "Tiny",
+      targets: ["attn_q"],
+    });
+    await refuses(summariseModel(adapter), /is an adapter of llama\.cpp's .*no model/);
+    const model = await file("model.gguf", ggufBytes({ "general.architecture": "llama" }, []));
+    await refuses(summariseAdapter(model), /is a model, no adapter/);
+  });
+
   test("reads what PEFT wrote", async () => {
     const summary = await summariseAdapter(path.join(golden, "untied/adapter"));
     assert.deepEqual(

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
@@ -45,10 +45,27 @@ test("a single file goes before an index, as in transformers", async () => {
   assert.deepEqual([...(await readModelWeights(dir)).keys()], ["whole"]);
 });
 
-test("what the index does not list is left alone", async () => {
-  await shard(ONE, "a", "extra");
+test("what a shard has and the index does not list belongs to the model, as in transformers, and is told", async () => {
+  await shard(ONE, "a", "extra", "more");
   await index({ weight_map: { a: ONE } });
-  assert.deepEqual([...(await readModelWeights(dir)).keys()], ["a"]);
+  const told: string[] = [];
+  const weights = await readModelWeights(dir, (line) => told.push(line));
+  assert.deepEqual([...weights.keys()], ["a", "extra", "more"]);
+  assert.match(
+    told.join("\n"),
+    /^\S+index\.json: tensor extra and 1 more is in a shard and not in the index; the shards count$/,
+  );
+});
+
+test("a tensor in another shard than the index says is taken where it is, and told", async () => {
+  await shard(ONE, "a");
+  await shard(TWO, "b");
+  await index({ weight_map: { a: TWO, b: ONE } });
+  const told: string[] = [];
+  const weights = await readModelWeights(dir, (line) => told.push(line));
+  assert.equal(weights.get("a")?.file, path.join(dir, ONE));
+  assert.equal(weights.get("b")?.file, path.join(dir, TWO));
+  assert.match(told.join("\n"), /tensor b and 1 more is in another shard than the index says/);
 });
 
 test("a missing shard is named", async () => {
@@ -63,11 +80,19 @@ test("a tensor that is missing from its shard is named", async () => {
   await refuses(readModelWeights(dir), /00001-of-00002\.safetensors: tensor b is missing/);
 });
 
-test("a tensor that is in two shards is named", async () => {
+test("a tensor that is in two shards is one where the bytes are alike, and named where they are not", async () => {
   await shard(ONE, "a", "b");
   await shard(TWO, "b", "c");
   await index({ weight_map: { a: ONE, b: ONE, c: TWO } });
-  await refuses(readModelWeights(dir), /00002-of-00002\.safetensors: tensor b is in this shard/);
+  assert.deepEqual([...(await readModelWeights(dir)).keys()], ["a", "b", "c"]);
+  const file = path.join(dir, TWO);
+  const bytes = await readFile(file);
+  bytes[bytes.length - 2] = 1;
+  await writeFile(file, bytes);
+  await refuses(
+    readModelWeights(dir),
+    /00002-of-00002\.safetensors: tensor b is in model-00001-of-00002\.safetensors too, with other values/,
+  );
 });
 
 test("an index that leads out of its folder is refused", async () => {

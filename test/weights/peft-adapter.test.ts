@@ -41,9 +41,7 @@ async function adapter(config: unknown, shapes: Record<string, number[]> = Q, dt
 
 suite("an adapter that PEFT saved and Retune does not compute", () => {
   const cases: Record<string, RegExp> = {
-    bias: /bias is "lora_only", expected "none"/,
     "lora-bias": /lora_bias is true/,
-    tokens: /trainable_token_indices is \[3\]/,
     alora: /alora_invocation_tokens is \[1,2\]/,
     pissa: /init_lora_weights is "pissa", which changes the base.*path_initial_model_for_weight/,
     "target-parameters": /target_parameters is \["q_proj\.weight"\]/,
@@ -70,8 +68,11 @@ suite("a plain LoRA adapter", () => {
   });
 
   test("keeps apart the copy of the head that PEFT saves beside its factors", async () => {
-    const { modules, baseCopies } = await readPeftAdapter(path.join(golden, "head-copy"));
-    assert.deepEqual([...baseCopies.keys()], ["lm_head.weight"]);
+    const { modules, extras } = await readPeftAdapter(path.join(golden, "head-copy"));
+    assert.deepEqual(
+      extras.copies.map(({ name }) => name),
+      ["lm_head.weight"],
+    );
     assert.deepEqual(modules.map((each) => each.path).toSorted(), [
       "lm_head",
       "model.layers.0.self_attn.q_proj",
@@ -155,7 +156,11 @@ suite("a broken adapter", () => {
       [{ ...PLAIN, r: 0 }, /: r: /],
       [{ ...PLAIN, r: "8" }, /: r: /],
       [{ ...PLAIN, lora_alpha: undefined }, /: lora_alpha: /],
-      [{ ...PLAIN, lora_alpha: -1 }, /: lora_alpha: /],
+      [
+        { ...PLAIN, use_newlora: true },
+        /: use_newlora is true, a variant of LoRA that Retune does/,
+      ],
+      [{ ...PLAIN, bias: "some" }, /bias is "some", expected "none", "all" or "lora_only"/],
       [{ ...PLAIN, rank_pattern: { q_proj: 1.5 } }, /: rank_pattern\.q_proj: /],
       [{ ...PLAIN, alpha_pattern: { "(": 1 } }, /pattern "\(" is not a regular expression/],
       [{ r: 2 }, /has no peft_type/],

@@ -4,7 +4,7 @@
  */
 import { Template } from "@huggingface/jinja";
 import { InputError, errorMessage } from "../../util/errors.ts";
-import type { Message } from "../formats.ts";
+import type { Message } from "../messages.ts";
 
 export interface Rendered {
   text: string;

@@ -1,13 +1,8 @@
 /** From rows of a data file to texts, and which parts of a text are trained. */
 import { InputError } from "../../util/errors.ts";
-import {
-  type Conversation,
-  type Format,
-  type Message,
-  detectFormat,
-  readConversation,
-} from "../formats.ts";
-import type { JsonlRow } from "../jsonl.ts";
+import { type Conversation, type Format, detectFormat, readConversation } from "../formats.ts";
+import type { Message } from "../messages.ts";
+import type { DataRow } from "../rows/row.ts";
 import type { ChatTemplate } from "./chat-template.ts";
 
 /** [start, end) in UTF-16 units of a text. */
@@ -39,7 +34,7 @@ export interface RowSource {
  * used. Give many rows at once: a call goes to another thread.
  */
 export async function renderRows(
-  rows: readonly JsonlRow[],
+  rows: readonly DataRow[],
   source: RowSource,
 ): Promise<(RowText | InputError)[]> {
   return rows.map((row) => {

@@ -4,6 +4,7 @@
  * recommend: an alpha chosen on a test makes that test worthless.
  */
 import type { SweepData, SweepFigures, SweepPoint } from "../../protocol/sweep.ts";
+import { largest } from "../../util/largest.ts";
 
 /** In WiSE-FT (arXiv 2109.01903) for when no validation data is at hand. */
 export const DEFAULT_ALPHA = 0.5;
@@ -47,7 +48,8 @@ export function summariseSweep(
   const recommended = recommend(points, names);
   const missing = alphas.filter((alpha) => !points.some((point) => point.alpha === alpha)).length;
   const hasEnds =
-    points[0]?.alpha === Math.min(...alphas) && points.at(-1)?.alpha === Math.max(...alphas);
+    points[0]?.alpha === -largest(alphas.map((alpha) => -alpha)) &&
+    points.at(-1)?.alpha === largest(alphas);
   const barriers = hasEnds ? data.flatMap(({ name }) => barrierOf(points, name)) : [];
   return {
     ...(recommended === undefined ? {} : { recommended }),

@@ -16,7 +16,8 @@ export async function findModelsBelow(folder: string): Promise<string[]> {
     if (next === undefined) break;
     const entries = await readdir(next.folder, { withFileTypes: true }).catch(() => []);
     const files = entries.filter((entry) => !entry.isDirectory()).map((entry) => entry.name);
-    found.push(...modelsAmong(files.map((name) => path.join(next.folder, name))));
+    const models = modelsAmong(files.map((name) => path.join(next.folder, name)));
+    for (const model of models) found.push(model);
     if (next.depth === MAX_DEPTH) continue;
     for (const entry of entries) {
       if (!entry.isDirectory() || SKIPPED.has(entry.name) || entry.name.startsWith(".")) continue;

@@ -3,6 +3,7 @@ import path from "node:path";
 import * as vscode from "vscode";
 import { type EvaluationResult, evaluationTableSchema } from "../../protocol/evaluation.ts";
 import { saveEvaluation } from "../../runs/evaluations.ts";
+import { dataName } from "../../protocol/data-files.ts";
 import { runCli } from "../../runs/run-cli.ts";
 import { parseJson } from "../../util/json.ts";
 import type { App } from "../app.ts";
@@ -12,7 +13,7 @@ import { requireTrust } from "../trust.ts";
 import { describeAdapter } from "../views/adapters-tree.ts";
 import { describeModel } from "../views/models-tree.ts";
 import { asRow } from "../views/rows.ts";
-import { findDataFiles } from "./pick-data.ts";
+import { DATA_FILTERS, findDataFiles } from "./pick-data.ts";
 import { resolveBase } from "./pick-generator.ts";
 import { withCancel } from "./with-cancel.ts";
 
@@ -51,7 +52,8 @@ export async function evaluate(app: App, argument: unknown): Promise<string | un
         onProgress: report,
       });
       if (!isWhole) return false;
-      results.push(...evaluationTableSchema.parse(parseJson(printed, "retune's output")).results);
+      const table = evaluationTableSchema.parse(parseJson(printed, "retune's output"));
+      for (const result of table.results) results.push(result);
     }
     return true;
   });
@@ -155,7 +157,7 @@ async function pickDataFiles(wizard: Wizard): Promise<Named[]> {
     choices: async () => [
       ...(await findDataFiles()).map(({ path: file, ...shown }) => ({ ...shown, value: [file] })),
       {
-        label: "Browse for .jsonl files…",
+        label: "Browse for files…",
         icon: "folder-opened",
         alwaysShow: true,
         value: browse,
@@ -165,7 +167,7 @@ async function pickDataFiles(wizard: Wizard): Promise<Named[]> {
   const files = chosen.flat();
   if (files.length === 0) wizard.refuse("No data were chosen: nothing was started.");
   return [...new Set(files)].map((file) => ({
-    name: vscode.workspace.asRelativePath(file).replace(/\.(jsonl|ndjson)$/iu, ""),
+    name: dataName(vscode.workspace.asRelativePath(file)),
     path: file,
   }));
 }
@@ -175,7 +177,7 @@ async function browse(): Promise<string[] | undefined> {
     title: "Data to evaluate on",
     openLabel: "Evaluate on These",
     canSelectMany: true,
-    filters: { "JSON Lines": ["jsonl", "ndjson"] },
+    filters: DATA_FILTERS,
   });
   return uris?.map(({ fsPath }) => fsPath);
 }

@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import * as vscode from "vscode";
+import { DATA_ENDINGS, SEARCHED_DATA } from "../../protocol/data-files.ts";
 import { formatBytes } from "../../util/format.ts";
 import { isEvaluationFile } from "../recipes/recipe-inputs.ts";
 import type { Wizard } from "../ask/wizard.ts";
@@ -8,7 +9,10 @@ import { pickPath } from "./pick-path.ts";
 const EXCLUDES = "**/{node_modules,.git,.retune}/**";
 const MAX_FILES = 500;
 
-/** A .jsonl file of the workspace or from disk. */
+/** Of a dialog that asks for data. */
+export const DATA_FILTERS: Readonly<Record<string, string[]>> = { Data: [...DATA_ENDINGS, "gz"] };
+
+/** A data file of the workspace or from disk. */
 export function pickData(wizard: Wizard): Promise<string> {
   return wizard.pick<string>({
     placeHolder: "Which training data?",
@@ -16,16 +20,16 @@ export function pickData(wizard: Wizard): Promise<string> {
       ...(await findDataFiles()).map(({ path, ...file }) => ({ ...file, value: path })),
       { heading: "Elsewhere" },
       {
-        label: "Browse for a .jsonl file…",
+        label: "Browse for a file…",
         icon: "folder-opened",
-        description: "one JSON object a line",
+        description: ".jsonl, .json, .csv, .tsv, .parquet",
         alwaysShow: true,
         value: () =>
           pickPath({
             title: "Training data",
             openLabel: "Use as Training Data",
             folders: false,
-            filters: { "JSON Lines": ["jsonl", "ndjson"] },
+            filters: DATA_FILTERS,
           }),
       },
     ],
@@ -33,7 +37,7 @@ export function pickData(wizard: Wizard): Promise<string> {
 }
 
 export async function findDataFiles() {
-  const uris = await vscode.workspace.findFiles("**/*.jsonl", EXCLUDES, MAX_FILES);
+  const uris = await vscode.workspace.findFiles(SEARCHED_DATA, EXCLUDES, MAX_FILES);
   const files = uris.filter((uri) => uri.scheme === "file").map((uri) => uri.fsPath);
   const last = (file: string) => Number(isEvaluationFile(file));
   return Promise.all(

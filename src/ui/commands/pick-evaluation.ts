@@ -1,6 +1,7 @@
 /** The data that a sweep evaluates on: which files, and what each may be used for. */
 import path from "node:path";
 import * as vscode from "vscode";
+import { dataName } from "../../protocol/data-files.ts";
 import type { DataRole, SweepData } from "../../protocol/sweep.ts";
 import type { Run } from "../../runs/run.ts";
 import { pathExists } from "../../util/path-exists.ts";
@@ -8,7 +9,7 @@ import type { Choices } from "../ask/question.ts";
 import type { Wizard } from "../ask/wizard.ts";
 import { proposeRole } from "../recipes/evaluation-roles.ts";
 import { evaluationFilesBeside } from "../recipes/recipe-inputs.ts";
-import { findDataFiles } from "./pick-data.ts";
+import { DATA_FILTERS, findDataFiles } from "./pick-data.ts";
 import { pickPath } from "./pick-path.ts";
 
 const ROLES: Record<DataRole, { label: string; detail: string }> = {
@@ -57,7 +58,7 @@ async function offered(run: Run | undefined): Promise<Choices<string>> {
       value: file,
     })),
     {
-      label: "Browse for another .jsonl file…",
+      label: "Browse for another file…",
       icon: "folder-opened",
       description: "besides those chosen",
       alwaysShow: true,
@@ -66,7 +67,7 @@ async function offered(run: Run | undefined): Promise<Choices<string>> {
           title: "Evaluation data",
           openLabel: "Evaluate on It",
           folders: false,
-          filters: { "JSON Lines": ["jsonl", "ndjson"] },
+          filters: DATA_FILTERS,
         }),
     },
   ];
@@ -95,7 +96,7 @@ function pickRole(wizard: Wizard, file: string, run: Run | undefined): Promise<D
 
 /** The file's name; where that is taken, with its folder's. */
 function freeName(file: string, taken: readonly SweepData[]): string {
-  const own = path.basename(file).replace(/\.(jsonl|ndjson)$/i, "");
+  const own = dataName(path.basename(file));
   const isTaken = (name: string): boolean => taken.some((data) => data.name === name);
   if (!isTaken(own)) return own;
   const longer = `${path.basename(path.dirname(file))}/${own}`;

@@ -1,3 +1,4 @@
+import type { Run } from "../../runs/run.ts";
 import type { App } from "../app.ts";
 import { ask } from "../say.ts";
 import { requireTrust } from "../trust.ts";
@@ -20,9 +21,19 @@ export async function stopRun(app: App, argument: unknown): Promise<void> {
     none: "No run is active.",
   });
   if (run === undefined) return;
-  app.queue.remove(run.dir);
+  if (run.status === "stopping" && !(await wantsItAtOnce(run))) return;
+  await app.queue.remove(run.dir);
   await app.actions.stop(run.dir);
   await app.store.refresh();
+}
+
+async function wantsItAtOnce({ name }: Run): Promise<boolean> {
+  const chosen = await ask(
+    `"${name}" is stopping already: it finishes its step and saves.`,
+    "Ended now, it loses what came after its last checkpoint.",
+    "End Now",
+  );
+  return chosen === "End Now";
 }
 
 export async function resumeRun(app: App, argument: unknown): Promise<void> {
@@ -35,7 +46,7 @@ export async function resumeRun(app: App, argument: unknown): Promise<void> {
   if (run === undefined) return;
   app.notifications.expect(run.dir);
   // A person who asks for this very run does not want it to wait behind others.
-  app.queue.remove(run.dir);
+  await app.queue.remove(run.dir);
   await app.actions.start(run.dir);
   app.panels.open(run.dir);
 }
@@ -54,7 +65,7 @@ export async function deleteRun(app: App, argument: unknown): Promise<void> {
     "Delete",
   );
   if (chosen !== "Delete") return;
-  app.queue.remove(run.dir);
+  await app.queue.remove(run.dir);
   await app.actions.delete(run.dir);
   await app.store.refresh();
 }

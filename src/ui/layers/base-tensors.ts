@@ -2,6 +2,8 @@
 import path from "node:path";
 import { checkpointName } from "../../weights/gguf/llama-tensors.ts";
 import { readJsonObject } from "../../util/json.ts";
+import { readModelWeights } from "../../weights/model-weights.ts";
+import { withTrueTie } from "../../weights/tied-head.ts";
 import { summariseModel } from "../../weights/model-summary.ts";
 
 export interface BaseTensor {
@@ -23,12 +25,15 @@ const COMPUTED = /\.rotary_emb\.inv_freq$/u;
 export async function readBaseTensors(base: string): Promise<BaseTensor[]> {
   const { tensors } = await summariseModel(base);
   const isGguf = /\.gguf$/iu.test(base);
-  const isTied =
-    !isGguf &&
-    (await readJsonObject(path.join(base, "config.json")))["tie_word_embeddings"] === true;
+  const isTied = !isGguf && (await isTiedFolder(base));
   return tensors.flatMap(({ name: stored, shape }) => {
     const name = isGguf ? checkpointName(stored) : stored;
     if (name === undefined || COMPUTED.test(name) || (isTied && name === HEAD)) return [];
     return { name, shape, parameters: shape.reduce((product, size) => product * size, 1) };
   });
+}
+
+async function isTiedFolder(dir: string): Promise<boolean> {
+  const config = await readJsonObject(path.join(dir, "config.json"));
+  return (await withTrueTie(config, await readModelWeights(dir)))["tie_word_embeddings"] === true;
 }

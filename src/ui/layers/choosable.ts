@@ -1,6 +1,7 @@
 /** What the choice of layers is about: with some methods only a part of the base's tensors. */
 import { LORA_TARGETS_ALL_LINEAR, type Method } from "../../protocol/recipe.ts";
 import { InputError } from "../../util/errors.ts";
+import { pythonPattern } from "../../util/python-pattern.ts";
 import { blockOf } from "../../util/tensor-patterns.ts";
 import type { BaseTensor } from "./base-tensors.ts";
 
@@ -64,11 +65,9 @@ function targetPredicate(targets: readonly string[] | string): (path: string) =>
     return (path) => targets.some((target) => `.${path}`.endsWith(`.${target}`));
   }
   if (targets === LORA_TARGETS_ALL_LINEAR) return (path) => blockOf(path) !== undefined;
-  try {
-    const expression = new RegExp(`^(?:${targets})$`, "u");
-    return (path) => expression.test(path);
-  } catch (error) {
-    const message = `method.targets "${targets}" is neither "all-linear" nor a regular expression`;
-    throw new InputError(message, { cause: error });
-  }
+  const pattern = pythonPattern(
+    targets,
+    'method.targets is neither "all-linear" nor a list of names',
+  );
+  return (path) => pattern.matches(path);
 }

@@ -62,7 +62,7 @@ async function checkData(node: Node | undefined, folder: string): Promise<Findin
   if (info === undefined) {
     return error(node, `There is no file at ${file}. Paths are relative to the recipe.`);
   }
-  if (info.isDirectory()) return error(node, `${file} is a folder; name a .jsonl file in it.`);
+  if (info.isDirectory()) return error(node, `${file} is a folder; name a file in it.`);
   return info.size === 0 ? error(node, `${file} is empty.`) : undefined;
 }
 

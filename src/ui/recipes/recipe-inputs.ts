@@ -71,6 +71,14 @@ type Problem = Classification["problem"];
 
 /** What the labels of a file's first rows call for; undefined where the rows have none. */
 export async function labelProblem(file: string): Promise<Problem | undefined> {
+  const separator = /\.csv$/iu.test(file) ? "," : /\.tsv$/iu.test(file) ? "\t" : undefined;
+  if (separator !== undefined) {
+    const [header = ""] = await firstLines(file);
+    const names = header.split(separator).map((name) => name.trim().replaceAll(/^"|"$/gu, ""));
+    // A cell is text: several labels, or a number, are told in the recipe.
+    return names.includes("text") && names.includes("label") ? "single-label" : undefined;
+  }
+  if (!/\.(jsonl|ndjson)$/iu.test(file)) return undefined;
   const rows = (await firstLines(file)).flatMap((line): object[] => {
     try {
       const row = parseJson(line, file);

@@ -196,9 +196,10 @@ function runItem(run: Run): vscode.TreeItem {
 
 /** Words in the row's context value: package.json shows a command where its word stands. */
 export function runAbilities(run: Run): string[] {
-  const isStoppable = ["queued", "starting", "running"].includes(run.status);
+  const isStoppable = isActive(run.status);
+  // A run whose state alone can't be read goes on by its checkpoints.
   const isResumable =
-    run.problem === undefined &&
+    (run.problem === undefined || (run.state === undefined && run.recipe !== undefined)) &&
     ["queued", "stopped", "failed", "interrupted"].includes(run.status);
   return [
     ...(isStoppable ? ["stoppable"] : []),

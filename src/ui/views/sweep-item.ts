@@ -1,6 +1,6 @@
 /** A sweep's row in the Runs view. */
 import * as vscode from "vscode";
-import { isLive } from "../../runs/run-status.ts";
+import { isActive, isLive } from "../../runs/run-status.ts";
 import type { Sweep } from "../../runs/sweeps/sweep.ts";
 import { formatDuration, shortenMiddle } from "../../util/format.ts";
 import { COMMANDS } from "../command-ids.ts";
@@ -26,7 +26,7 @@ export function sweepItem(sweep: Sweep): vscode.TreeItem {
 
 /** Words in the row's context value: package.json shows a command where its word stands. */
 export function sweepAbilities({ status, problem, points }: Sweep): string[] {
-  const isStoppable = ["queued", "starting", "running"].includes(status);
+  const isStoppable = isActive(status);
   const isContinuable =
     problem === undefined && ["queued", "stopped", "failed", "interrupted"].includes(status);
   return [

@@ -7,7 +7,9 @@ import { realpath, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { InputError } from "../../util/errors.ts";
 import { defaultCacheDir } from "../../util/cache-root.ts";
+import { startHashing } from "../../util/hash-files.ts";
 import { cacheFolder, checkRoom, removeAbandoned } from "../cache-folder.ts";
+import { configText } from "../config-text.ts";
 import { DTYPE_BYTES } from "../dtype.ts";
 import { replaceFolder } from "../replace-folder.ts";
 import { type TensorToWrite, writeSafetensors } from "../safetensors.ts";
@@ -33,7 +35,7 @@ export async function importGguf(file: string, options: ImportOptions = {}): Pro
   const { cacheDir = defaultCacheDir("gguf"), log = () => {} } = options;
   const source = await realpath(file);
   const dir = cacheFolder(cacheDir, source, path.basename(source, path.extname(source)));
-  if (await isCurrent(dir, source)) return dir;
+  if (await isCurrent(dir, source, log)) return dir;
   log(`importing ${file}`);
   const header = await readGgufHeader(source);
   checkIsLlama(header);
@@ -41,17 +43,32 @@ export async function importGguf(file: string, options: ImportOptions = {}): Pro
   const texts = { "config.json": config, ...tokenizerFiles(header, log) };
   const tensors = tensorsToWrite(header, config);
   await removeAbandoned(dir);
-  await replaceFolder(dir, async (temporary) => {
-    await checkRoom(temporary, bytesOf(tensors), "importing");
-    for (const [name, json] of Object.entries(texts)) {
-      await writeFile(path.join(temporary, name), `${JSON.stringify(json, null, 2)}\n`);
-    }
-    await writeSafetensors(path.join(temporary, "model.safetensors"), tensors, { format: "pt" });
-    await checkUnchanged(header);
-    await writeOrigin(temporary, header);
-  });
+  const hashing = startHashing([source]);
+  try {
+    await replaceFolder(dir, async (temporary) => {
+      await checkRoom(temporary, bytesOf(tensors), "importing");
+      await writeImport(temporary, tensors, texts);
+      const { [source]: sha256 = "" } = await hashing.hashes;
+      await checkUnchanged(header);
+      await writeOrigin(temporary, header, sha256);
+    });
+  } finally {
+    await hashing.stop();
+  }
   log(`imported ${file} into ${dir}`);
   return dir;
+}
+
+async function writeImport(
+  dir: string,
+  tensors: readonly TensorToWrite[],
+  texts: Readonly<Record<string, object>>,
+): Promise<void> {
+  for (const [name, json] of Object.entries(texts)) {
+    const text = name === "config.json" ? configText(json) : `${JSON.stringify(json, null, 2)}\n`;
+    await writeFile(path.join(dir, name), text);
+  }
+  await writeSafetensors(path.join(dir, "model.safetensors"), tensors, { format: "pt" });
 }
 
 function tensorsToWrite(header: GgufHeader, config: LlamaConfigJson): TensorToWrite[] {

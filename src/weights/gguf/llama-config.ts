@@ -1,4 +1,5 @@
 /** config.json of a .gguf whose `general.architecture` is llama, from its metadata and tensors. */
+import { checkIsNoAdapter } from "./adapter.ts";
 import { InputError } from "../../util/errors.ts";
 import type { GgufHeader } from "./header.ts";
 import { ATTENTION_LINEARS, MLP_LINEARS } from "./llama-tensors.ts";
@@ -42,9 +43,10 @@ export interface LlamaConfigJson {
 /** @throws InputError for a file that holds something else than a Llama with its weights */
 export function checkIsLlama(header: GgufHeader): void {
   const { file } = header;
+  checkIsNoAdapter(header);
   const type = optionalText(header, "general.type") ?? "model";
   if (type !== "model") {
-    throw new InputError(`${file}: holds a ${type} (general.type), expected a model`);
+    throw new InputError(`${file}: general.type is "${type}", expected "model"`);
   }
   const architecture = optionalText(header, ARCHITECTURE);
   if (architecture !== SUPPORTED) {

@@ -4,6 +4,7 @@ import type { GgufHeader } from "./header.ts";
 import { ROPE_FACTORS } from "./llama-tensors.ts";
 import { optionalNumber, optionalText, shortestDecimal } from "./metadata.ts";
 import { readFloats } from "./read-tensor.ts";
+import { largest } from "../../util/largest.ts";
 
 type RopeScaling = Readonly<Record<string, number | string>>;
 
@@ -50,7 +51,7 @@ function metadataScaling(header: GgufHeader, { maxPositions }: Rope): RopeScalin
   if (factor === undefined) {
     throw new InputError(`${header.file}: metadata llama.rope.scaling.factor is missing`);
   }
-  if (type === "linear") return { rope_type: "linear", factor };
+  if (type === "linear") return named("linear", { factor });
   if (type !== "yarn") {
     throw new InputError(
       `${header.file}: llama.rope.scaling.type "${type}" is not supported; supported: none, linear, yarn`,
@@ -64,20 +65,24 @@ function metadataScaling(header: GgufHeader, { maxPositions }: Rope): RopeScalin
   return yarn(get, factor, maxPositions);
 }
 
+/** Under both of its names: transformers before 4.43 knows `type` only. */
+function named(type: string, values: RopeScaling): RopeScaling {
+  return { rope_type: type, type, ...values };
+}
+
 function yarn(get: Get, factor: number, maxPositions: number): RopeScaling {
   const original = get("scaling.original_context_length") ?? Math.round(maxPositions / factor);
   // llama.cpp multiplies YaRN's own factor by this one; config.json gives their product.
   const attention = get("scaling.attn_factor") ?? get("scaling.yarn_attn_factor");
   const fast = get("scaling.yarn_beta_fast");
   const slow = get("scaling.yarn_beta_slow");
-  return {
-    rope_type: "yarn",
+  return named("yarn", {
     factor,
     original_max_position_embeddings: original,
     ...(attention !== undefined && { attention_factor: attention * (1 + 0.1 * Math.log(factor)) }),
     ...(fast !== undefined && { beta_fast: fast }),
     ...(slow !== undefined && { beta_slow: slow }),
-  };
+  });
 }
 
 /** Llama 3's converter stores by what each frequency is divided, and none of what it computed that from. */
@@ -89,7 +94,7 @@ async function factorScaling(
   if (!tensor) return null;
   const factors = await readFloats(header.file, tensor);
   if (factors.every((each) => each === 1)) return null;
-  const factor = shortestDecimal(Math.max(...factors));
+  const factor = shortestDecimal(largest(factors));
   const expected = Array.from({ length: headSize / 2 }, (_, i) =>
     llama3Divisor(theta ** ((-2 * i) / headSize), factor),
   );
@@ -101,7 +106,7 @@ async function factorScaling(
       `${header.file}: tensor ${ROPE_FACTORS} holds rotary factors that are not Llama 3's; not supported`,
     );
   }
-  return { rope_type: "llama3", factor, ...LLAMA3 };
+  return named("llama3", { factor, ...LLAMA3 });
 }
 
 /** As transformers' `_compute_llama3_parameters`. @param frequency in radians per position */

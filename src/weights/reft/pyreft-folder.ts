@@ -117,17 +117,24 @@ async function readWeights(
     throw new InputError(`${at}, but ${CONFIG_FILE} gives rank ${stated}`);
   }
   const { values: bias } = tensors.get(`${source}bias`, [rank]);
-  const made = { type, rank, weight, bias };
+  const made = { type, rank, weight, ...rotationOf(tensors, { type, bias, d, rank }) };
+  tensors.refuseOthers();
+  return made;
+}
+
+function rotationOf(
+  tensors: Tensors,
+  { type, bias, d, rank }: Pick<ReftWeights, "type" | "bias" | "rank"> & { d: number },
+): Pick<ReftWeights, "rotate" | "bias"> {
   switch (type) {
     case "loreft":
-      return { ...made, rotate: tensors.get("rotate_layer", [d, rank]).values };
+      return { bias, rotate: tensors.get("rotate_layer", [d, rank]).values };
     case "direft":
-      return { ...made, rotate: readOrthogonal(tensors, d, rank) };
+      return { bias, rotate: readOrthogonal(tensors, d, rank) };
     case "noreft": {
       const projection = tensors.get("proj_layer.weight", [rank, d]).values;
       const shift = tensors.find("proj_layer.bias", [rank]);
       return {
-        ...made,
         bias: shift ? bias.map((value, i) => value - (shift.values[i] ?? 0)) : bias,
         rotate: transposed(projection, rank, d),
       };
@@ -148,9 +155,13 @@ function readOrthogonal(tensors: Tensors, d: number, rank: number): Float32Array
   );
 }
 
+/** pyvene's own note of the width that it was made for, which the weights' shapes say too. */
+const SIZES: ReadonlySet<string> = new Set(["embed_dim", "interchange_dim"]);
+
 /** The tensors of one file, taken out with their shapes checked. */
 class Tensors {
   private readonly tensors: ReadonlyMap<string, TorchTensor>;
+  private readonly used = new Set<string>();
   readonly file: string;
 
   constructor(tensors: ReadonlyMap<string, TorchTensor>, file: string) {
@@ -168,6 +179,7 @@ class Tensors {
   /** A letter in `shape` stands for any size. */
   find(name: string, shape: readonly (number | string)[]): FloatTensor | undefined {
     const tensor = this.tensors.get(name);
+    this.used.add(name);
     if (!tensor) return undefined;
     const { dtype, bytes, shape: found } = tensor;
     if (!isFloatDType(dtype)) {
@@ -182,6 +194,15 @@ class Tensors {
       );
     }
     return { shape: found, values: toFloat32(bytes, dtype) };
+  }
+
+  /** @throws InputError naming a tensor that nothing has asked for */
+  refuseOthers(): void {
+    const other = [...this.tensors.keys()].find((name) => !this.used.has(name) && !SIZES.has(name));
+    if (other === undefined) return;
+    throw new InputError(
+      `${this.file}: tensor ${shownName(other)} is no part of an intervention that Retune computes`,
+    );
   }
 }
 

@@ -11,6 +11,7 @@ import { InputError, InternalError } from "../../util/errors.ts";
 import { pathExists } from "../../util/path-exists.ts";
 import { isFloatDType } from "../dtype.ts";
 import { readJsonObject } from "../../util/json.ts";
+import { adapterFolder } from "../peft-folder.ts";
 import { replaceFolder } from "../replace-folder.ts";
 import {
   type TensorInfo,
@@ -71,12 +72,13 @@ export interface ReftAdapter {
 
 type Site = z.output<typeof siteSchema>;
 
-export function isReftAdapter(dir: string): Promise<boolean> {
-  return pathExists(path.join(dir, CONFIG_FILE));
+export function isReftAdapter(given: string): Promise<boolean> {
+  return pathExists(path.join(adapterFolder(given), CONFIG_FILE));
 }
 
 /** @throws InputError naming the file and the key or tensor that is wrong */
-export async function readReftAdapter(dir: string): Promise<ReftAdapter> {
+export async function readReftAdapter(given: string): Promise<ReftAdapter> {
+  const dir = adapterFolder(given);
   const file = path.join(dir, CONFIG_FILE);
   const config = parseConfig(await readJsonObject(file), file);
   const weights = path.join(dir, WEIGHTS_FILE);

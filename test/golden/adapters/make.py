@@ -60,6 +60,10 @@ CASES = {
         "tied",
         LoraConfig(r=3, lora_alpha=6, target_modules=["embed_tokens", "q_proj"]),
     ),
+    "dora-embedding": (
+        "tied",
+        LoraConfig(r=3, lora_alpha=6, use_dora=True, target_modules=["embed_tokens", "q_proj"]),
+    ),
     "ia3": ("tied", IA3Config(target_modules=["k_proj", "v_proj", "down_proj"], feedforward_modules=["down_proj"])),
     "ia3-biased": (
         "untied",

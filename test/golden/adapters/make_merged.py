@@ -22,6 +22,7 @@ CASES = {
     "patterns": "tied",
     "modules": "untied",
     "embedding": "tied",
+    "dora-embedding": "tied",
     "ia3": "tied",
     "ia3-biased": "untied",
 }

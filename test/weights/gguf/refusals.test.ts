@@ -72,7 +72,11 @@ test("the model that the following break is fine itself", async () => {
 
 const scalings: [string, Record<string, Value>, object | null][] = [
   ["none", { "llama.rope.scaling.type": "none" }, null],
-  ["an old linear one", { "llama.rope.scale_linear": 4 }, { rope_type: "linear", factor: 4 }],
+  [
+    "an old linear one",
+    { "llama.rope.scale_linear": 4 },
+    { rope_type: "linear", type: "linear", factor: 4 },
+  ],
   [
     "YaRN",
     {
@@ -83,6 +87,7 @@ const scalings: [string, Record<string, Value>, object | null][] = [
     },
     {
       rope_type: "yarn",
+      type: "yarn",
       factor: 2,
       original_max_position_embeddings: 8,
       attention_factor: 0.5 * (1 + 0.1 * Math.log(2)),
@@ -108,7 +113,12 @@ const refusals: [string, Record<string, Value | undefined>, readonly TinyTensor[
     /"mamba".*supported: llama/,
   ],
   ["no architecture", { "general.architecture": undefined }, tensors, /architecture is missing/],
-  ["an adapter", { "general.type": "adapter" }, tensors, /holds a adapter.*expected a model/],
+  [
+    "an adapter",
+    { "general.type": "adapter" },
+    tensors,
+    /is an adapter of llama\.cpp's.*no model; .*give the folder that it was converted from/,
+  ],
   ["a part of a model", { "split.count": 3 }, tensors, /one of 3 parts.*llama-gguf-split/],
   ["a mixture of experts", { "llama.expert_count": 8 }, tensors, /mixture of experts/],
   [

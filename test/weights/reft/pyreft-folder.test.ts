@@ -54,6 +54,11 @@ async function withTensors(
   return folder;
 }
 
+async function filesOf(name: string): Promise<{ files: string[] }> {
+  const names = await readdir(path.join(golden, name));
+  return { files: names.filter((one) => one.startsWith("intkey_")) };
+}
+
 const zeros = (...shape: number[]): TorchTensor => ({
   dtype: "F32",
   shape,
@@ -171,6 +176,20 @@ test("a DiReFT folder of the whole width is read as it began, and refused once t
 });
 
 suite("a folder that Retune does not compute", () => {
+  test("is refused by the name of a tensor that belongs to nothing", async () => {
+    for (const [name, tensor] of [
+      ["loreft", "learned_source.gate"],
+      ["direft", "rotate_layer.scale"],
+      ["noreft", "proj_layer.gain"],
+    ] as const) {
+      const { files } = await filesOf(name);
+      const folder = await withTensors(name, files[0] ?? "", (found) => {
+        found.set(tensor, zeros(2));
+      });
+      await refuses(readPyreftFolder(folder), new RegExp(`tensor ${tensor} is no part of`));
+    }
+  });
+
   const cases: [string, (config: Config) => void, RegExp][] = [
     [
       "of another class",

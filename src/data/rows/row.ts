@@ -1,0 +1,24 @@
+/** A row of a data file, whatever kind of file it is from. */
+import { InputError } from "../../util/errors.ts";
+import { parseJson } from "../../util/json.ts";
+
+export interface DataRow {
+  /** 1-based: of the line where it begins, or of the row where the file has no lines. */
+  line: number;
+  value: Readonly<Record<string, unknown>>;
+  /** The row as JSON, in which numbers have their own digits still. */
+  json: string;
+}
+
+/** Yields the rows of a file in order. @throws InputError naming file and line */
+export type RowReader = (file: string) => AsyncGenerator<DataRow>;
+
+/** @throws InputError naming file, line and column for what is not a JSON object */
+export function rowOfJson(json: string, file: string, line: number): DataRow {
+  const value = parseJson(json, file, { firstLine: line });
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    return { line, value: value as Record<string, unknown>, json };
+  }
+  const found = value === null ? "null" : Array.isArray(value) ? "an array" : `a ${typeof value}`;
+  throw new InputError(`${file}:${line}: expected a JSON object, found ${found}`);
+}

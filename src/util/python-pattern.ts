@@ -1,0 +1,112 @@
+/**
+ * Regular expressions from files and recipes, in Python's syntax: PEFT's and mergekit's are Python's. They run on
+ * RE2's algorithm, in time linear in the text, so that none can stall whoever reads it. What that
+ * algorithm can't do (look-around, back references; PEFT users do exclude modules by `(?!…)`) runs on
+ * JavaScript's engine under a clock.
+ */
+import vm from "node:vm";
+import { RE2JS } from "re2js";
+import { InputError, errorMessage } from "./errors.ts";
+
+export interface PythonPattern {
+  /** As re.fullmatch. @throws InputError when a pattern with look-around takes too long */
+  matches(text: string): boolean;
+}
+
+/** Compiling takes time and memory by length; real ones have some hundred characters. */
+const MAX_PATTERN_CHARS = 4_000;
+/** A module's path; the time of a match grows with it. */
+const MAX_TEXT_CHARS = 4_000;
+const BACKTRACKING = /\(\?(?:=|!|<=|<!)|\\[1-9]|\(\?P=/u;
+const KEPT = 500;
+
+const compiled = new Map<string, PythonPattern>();
+
+/**
+ * @param where what holds the pattern, for messages: "adapter_config.json: rank_pattern"
+ * @throws InputError naming the pattern and what is wrong with it
+ */
+export function pythonPattern(source: string, where: string): PythonPattern {
+  const known = compiled.get(source);
+  if (known !== undefined) return known;
+  const shown = JSON.stringify(source.length > 80 ? `${source.slice(0, 79)}…` : source);
+  if (source.length > MAX_PATTERN_CHARS) {
+    throw new InputError(
+      `${where}: the pattern ${shown} has ${source.length} characters, at most ${MAX_PATTERN_CHARS} are read`,
+    );
+  }
+  try {
+    const pattern = BACKTRACKING.test(source)
+      ? new BacktrackingPattern(source, `${where}: the pattern ${shown}`)
+      : new LinearPattern(source);
+    // Of patterns, unlike of texts, there are few; a map that grows without end would be a leak all the same.
+    if (compiled.size >= KEPT) compiled.clear();
+    compiled.set(source, pattern);
+    return pattern;
+  } catch (error) {
+    throw new InputError(
+      `${where}: the pattern ${shown} is not a regular expression: ${errorMessage(error)}`,
+      { cause: error },
+    );
+  }
+}
+
+class LinearPattern implements PythonPattern {
+  readonly #pattern: RE2JS;
+
+  constructor(source: string) {
+    // The end of the text, which RE2 spells small.
+    this.#pattern = RE2JS.compile(source.replaceAll(/(?<!\\)((?:\\\\)*)\\Z/gu, "$1\\z"));
+  }
+
+  matches(text: string): boolean {
+    return text.length <= MAX_TEXT_CHARS && this.#pattern.matches(text);
+  }
+}
+
+/** Of one match. */
+const MATCH_LIMIT_MS = 100;
+/** What all matches of this process may take at once, and the share of later time that they win back. */
+const BUDGET_MS = 1_500;
+const REFILL = 0.05;
+
+let budget = { leftMs: BUDGET_MS, at: performance.now() };
+
+class BacktrackingPattern implements PythonPattern {
+  readonly #what: string;
+  readonly #script: vm.Script;
+  readonly #context: vm.Context;
+
+  constructor(source: string, what: string) {
+    const flags = /^\(\?([ims]+)\)/u.exec(source);
+    const body = source
+      .slice(flags?.[0].length ?? 0)
+      .replaceAll("(?P<", "(?<")
+      .replaceAll(/\(\?P=(\w+)\)/gu, "\\k<$1>")
+      .replaceAll(/(?<!\\)((?:\\\\)*)\\Z/gu, "$1$$");
+    const expression = new RegExp(`^(?:${body})$`, `u${flags?.[1] ?? ""}`);
+    this.#what = what;
+    this.#context = vm.createContext({ expression, text: "" });
+    this.#script = new vm.Script("expression.test(text)");
+  }
+
+  matches(text: string): boolean {
+    if (text.length > MAX_TEXT_CHARS) return false;
+    const now = performance.now();
+    const leftMs = Math.min(BUDGET_MS, budget.leftMs + REFILL * (now - budget.at));
+    const timeout = Math.min(MATCH_LIMIT_MS, Math.floor(leftMs));
+    this.#context["text"] = text;
+    try {
+      if (timeout < 1) throw new Error("patterns before it took too long");
+      return this.#script.runInContext(this.#context, { timeout }) === true;
+    } catch (error) {
+      throw new InputError(
+        `${this.#what} takes too long: ${errorMessage(error)}; write it without look-around and back references`,
+        { cause: error },
+      );
+    } finally {
+      const end = performance.now();
+      budget = { leftMs: Math.max(0, leftMs - (end - now)), at: end };
+    }
+  }
+}

@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { detectFormat, readConversation } from "../../src/data/formats.ts";
+
+const read = (value: Record<string, unknown>) => {
+  const row = { line: 3, value, json: JSON.stringify(value) };
+  return readConversation(row, detectFormat(row, "a.jsonl"), "a.jsonl");
+};
+
+test("turns with from and value become messages, system and tools beside them too", () => {
+  const conversations = [
+    { from: "human", value: "Weather?" },
+    { from: "function_call", value: '{"name": "weather", "arguments": {"city": "Brest"}}' },
+    { from: "observation", value: "rain" },
+    { from: "gpt", value: "It rains.", weight: 0 },
+  ];
+  assert.deepEqual(read({ conversations, system: "Be brief.", tools: "[]" }), {
+    kind: "messages",
+    messages: [
+      { role: "system", content: "Be brief." },
+      { role: "user", content: "Weather?" },
+      {
+        role: "assistant",
+        content: "",
+        tool_calls: [
+          { type: "function", function: { name: "weather", arguments: { city: "Brest" } } },
+        ],
+      },
+      { role: "tool", content: "rain" },
+      { role: "assistant", content: "It rains.", weight: 0 },
+    ],
+    tools: "[]",
+  });
+});
+
+test("turns with role and content may stand under the same key", () => {
+  const conversations = [{ role: "user", content: "a" }];
+  assert.deepEqual(read({ conversations }), { kind: "messages", messages: conversations });
+});
+
+test("a turn that nobody knows is named", () => {
+  const turn = (from: unknown, value: unknown) => () => read({ conversations: [{ from, value }] });
+  assert.throws(
+    turn("alien", "x"),
+    /a\.jsonl:3: conversations\[0\]\.from is "alien", expected one of/,
+  );
+  assert.throws(turn("constructor", "x"), /from is "constructor"/);
+  assert.throws(turn("gpt", 3), /a\.jsonl:3: "conversations\[0\]\.value" must be text, found 3/);
+  assert.throws(turn("function_call", "{"), /conversations\[0\]\.value:1:2: not valid JSON/);
+});

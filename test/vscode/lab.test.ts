@@ -210,8 +210,8 @@ suite("interpolation lab", () => {
     await input.toggle(0, 1, 2);
     await input.accept();
     await input.accept();
-    assert.match(await refused(torn), /torn\.jsonl:2:9: [^\n]+$/);
-    await messages.next(/^tiny to run-finished failed: broken\/torn\.jsonl:2:9: /);
+    assert.match(await refused(torn), /torn\.jsonl:2:\d+: [^\n]+$/);
+    await messages.next(/^tiny to run-finished failed: broken\/torn\.jsonl:2:\d+: /);
     // Ends that do not fit.
     const misfit = run<string>("interpolate", await modelAt("misfit"));
     await input.accept();

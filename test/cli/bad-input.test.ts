@@ -141,7 +141,7 @@ const cases: Record<string, Case> = {
   },
   "a broken line of JSONL": {
     spoil: (dir) => data(dir, `${row("a")}\n${row("b")}\n{"prompt": "c", "compl\n${row("d")}`),
-    says: /data\.jsonl:3: /,
+    says: /data\.jsonl:3:\d+: not valid JSON: /,
   },
   "a row that fits no format": {
     spoil: (dir) => data(dir, `${row("a")}\n{"question": "b"}`),

@@ -35,6 +35,7 @@ async function promptIds(
     { role: "user", content: prompt },
   ];
   const text = await chatTemplate.renderPrompt(messages);
+  await chatTemplate.close();
   return tokenizer.encode(text, { addSpecialTokens: false });
 }
 

@@ -4,7 +4,6 @@ import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, suite, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { mergeAdapters } from "../../src/merge/adapter-merge.ts";
 import { readModelWeights } from "../../src/weights/model-weights.ts";
 import { readSafetensorsHeader, readTensor } from "../../src/weights/safetensors.ts";

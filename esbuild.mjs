@@ -2,7 +2,8 @@
 // process and the webviews. `node esbuild.mjs --watch` rebuilds on change.
 import { build, context } from "esbuild";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 
@@ -12,6 +13,7 @@ function hashOfDataCode() {
     .filter((name) => name.endsWith(".ts"))
     .toSorted()
     .map((name) => path.join("src/data", name));
+  files.push("media/python/render.py");
   const hash = createHash("sha256");
   for (const file of [...files, "package-lock.json"]) hash.update(readFileSync(file));
   return hash.digest("hex");
@@ -22,6 +24,7 @@ const shared = {
   sourcemap: true,
   logLevel: "warning",
   define: {
+    "import.meta.dirname": "__dirname",
     "process.env.RETUNE_BUNDLED": '"1"',
     "process.env.RETUNE_DATA_CODE": JSON.stringify(hashOfDataCode()),
   },
@@ -50,6 +53,7 @@ const targets = [
       cli: "src/cli.ts",
       trainer: "src/trainer/main.ts",
       "merge-thread": "src/merge/merge-thread.ts",
+      "template-thread": "src/data/templates/template-thread.ts",
     },
     outdir: "dist",
     outExtension: { ".js": ".cjs" },
@@ -82,9 +86,26 @@ async function writeRecipeSchema() {
   writeFileSync("dist/recipe.schema.json", JSON.stringify(recipeJsonSchema(), null, 2));
 }
 
+/** The memory of a Python that is ready to render: src/data/templates/python.ts. */
+async function writePythonSnapshot() {
+  await build({
+    ...node,
+    entryPoints: ["src/data/templates/python.ts"],
+    outfile: "dist/python.cjs",
+    sourcemap: false,
+  });
+  const { writeSnapshot } = createRequire(import.meta.url)("./dist/python.cjs");
+  const current = await writeSnapshot();
+  for (const name of readdirSync("dist")) {
+    const isOld = name.endsWith(".snapshot") && name !== path.basename(current);
+    if (isOld || name === "python.cjs") rmSync(path.join("dist", name));
+  }
+}
+
 mkdirSync("dist", { recursive: true });
 const present = targets.filter((target) => Object.values(target.entryPoints).every(existsSync));
 await writeRecipeSchema();
+await writePythonSnapshot();
 if (process.argv.includes("--watch")) {
   for (const target of present) await (await context(target)).watch();
 } else {

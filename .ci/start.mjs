@@ -17,6 +17,7 @@ import {
   startServer,
   windowUrl,
 } from "../test/vscode-server/server.mjs";
+import { whenAskedToEnd } from "./asked-to-end.mjs";
 import { installPackages, requireNode, root } from "./install.mjs";
 import { packageExtension } from "./package.mjs";
 
@@ -73,6 +74,8 @@ function recipeUri(port) {
 }
 
 async function openServer(vsix, port) {
+  // From before the server is there: a signal while it starts would leave it alone.
+  const askedToEnd = whenAskedToEnd();
   installExtension(vsix, { extensionsDir, dataDir: profile });
   const isFirstStart = !existsSync(path.join(profile, "server/data/User/settings.json"));
   const server = await startServer({
@@ -87,10 +90,10 @@ async function openServer(vsix, port) {
   console.log(`\nRetune is open at ${url}`);
   console.log("Ctrl+C ends the server; a training run goes on without it.");
   openInBrowser(url);
-  await new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, resolve);
-  });
+  await askedToEnd;
   await server.stop();
+  // A second npm or shell that still holds a pipe is no reason to stay.
+  process.exit(0);
 }
 
 function openInBrowser(url) {

@@ -20,6 +20,7 @@ import { RecipeCodeLens } from "./ui/recipes/recipe-code-lens.ts";
 import { RecipeDiagnostics } from "./ui/recipes/recipe-diagnostics.ts";
 import { RunNotifications } from "./ui/run-notifications.ts";
 import { RunRoots } from "./ui/run-roots.ts";
+import { sayError } from "./ui/say.ts";
 import { maxParallelRuns } from "./ui/settings.ts";
 import { SweepNotifications } from "./ui/sweep-notifications.ts";
 import { StatusBar } from "./ui/status-bar.ts";
@@ -121,6 +122,6 @@ function startQueue(store: RunStore, actions: RunActions): StartQueue {
     start: (runDir) => actions.start(runDir),
     limit: maxParallelRuns,
     isAllowed: () => vscode.workspace.isTrusted,
-    onError: (_, message) => void vscode.window.showErrorMessage(message),
+    onError: (_, message) => void sayError(message),
   });
 }

@@ -34,14 +34,17 @@ const NODE_WORKERS = [
 /** Bundles the Node workers as esbuild.mjs bundles the product's trainer, so that start-up counts alike. */
 export async function bundleWorkers({ outDir }: Context): Promise<void> {
   await build({
-    entryPoints: Object.fromEntries(NODE_WORKERS.map((name) => [name, source(`${name}.ts`)])),
+    entryPoints: {
+      ...Object.fromEntries(NODE_WORKERS.map((name) => [name, source(`${name}.ts`)])),
+      "template-thread": source("../../src/data/templates/template-thread.ts"),
+    },
     outdir: outDir,
     outExtension: { ".js": ".cjs" },
     bundle: true,
     platform: "node",
     target: "node20",
     format: "cjs",
-    define: { "process.env.RETUNE_BUNDLED": '"1"' },
+    define: { "process.env.RETUNE_BUNDLED": '"1"', "import.meta.dirname": "__dirname" },
     alias: { "jsonc-parser": "jsonc-parser/lib/esm/main.js" },
     external: ["onnxruntime-node", "tokenizers"],
     logLevel: "warning",

@@ -36,6 +36,7 @@ async function promptIds(
     { role: "user", content: prompt },
   ];
   const text = await chatTemplate.renderPrompt(messages);
+  await chatTemplate.close();
   return tokenizer.encode(text, { addSpecialTokens: false });
 }
 
@@ -43,7 +44,7 @@ export const generateCommand: Command = {
   usage: "generate BASE [--adapter DIR] --prompt TEXT",
   summary: "write what the model answers",
   help: `  BASE             a Hugging Face folder or a .gguf file
-  --adapter DIR    a PEFT LoRA adapter
+  --adapter DIR    an adapter: a folder of PEFT's, or of ReFT's
   --prompt TEXT    a user's message, put into the model's chat template
   --system TEXT    a system message before it
   --raw            continue the text as it is, without chat template

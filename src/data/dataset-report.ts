@@ -8,6 +8,8 @@ export interface DatasetReport {
   truncated: readonly number[];
   dropped: readonly number[];
   withoutCounted: readonly number[];
+  /** With an answer whose place in the rendered text can't be told; it is not trained. */
+  unplaced: readonly number[];
   tokens: number;
   countedTokens: number;
 }
@@ -31,5 +33,9 @@ export function describeReport(file: string, report: DatasetReport): string[] {
     ...note("cut to data.maxLength", report.truncated),
     ...note("dropped as longer than data.maxLength", report.dropped),
     ...note("left out because no token counts", report.withoutCounted),
+    ...note(
+      "with answers that are not trained, because the chat template renders them otherwise once later turns follow",
+      report.unplaced,
+    ),
   ];
 }

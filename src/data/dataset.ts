@@ -44,11 +44,16 @@ export async function loadDataset(file: string, options: DatasetOptions): Promis
 async function tokenise(file: string, options: DatasetOptions): Promise<StoredDataset> {
   const dataset = new DatasetBuilder(file, options);
   const encode = (rows: readonly DataRow[]) => encodeRows(rows, file, options);
-  for await (const batch of inBatches(readRows(file), encode)) {
-    for (const row of batch) {
-      if (row instanceof InputError) throw row;
-      dataset.add(row);
+  try {
+    for await (const batch of inBatches(readRows(file), encode)) {
+      for (const row of batch) {
+        if (row instanceof InputError) throw row;
+        dataset.add(row);
+      }
     }
+  } finally {
+    // Its memory is needed for what comes next.
+    await options.tokenizer.chatTemplate?.close();
   }
   return dataset.finish();
 }
@@ -56,6 +61,7 @@ async function tokenise(file: string, options: DatasetOptions): Promise<StoredDa
 interface Row extends EncodedRow {
   line: number;
   format: Format;
+  unplacedTurns: number;
 }
 
 /** In order; an InputError in the place of a row that can't be used. */
@@ -72,7 +78,8 @@ async function encodeRows(
     if (text instanceof InputError) return text;
     const row = encoded.next().value;
     if (!row) throw new Error("internal: a row came back without tokens");
-    return { ...row, line: rows[index]?.line ?? 0, format: text.format };
+    const { format: found, unplacedTurns } = text;
+    return { ...row, line: rows[index]?.line ?? 0, format: found, unplacedTurns };
   });
 }
 
@@ -84,6 +91,7 @@ class DatasetBuilder {
   readonly #truncated: number[] = [];
   readonly #dropped: number[] = [];
   readonly #withoutCounted: number[] = [];
+  readonly #unplaced: number[] = [];
   #rows = 0;
   #tokens = 0;
   #counted = 0;
@@ -93,10 +101,11 @@ class DatasetBuilder {
     this.#options = options;
   }
 
-  add({ ids, counted, line, format }: Row): void {
+  add({ ids, counted, line, format, unplacedTurns }: Row): void {
     this.#rows++;
     this.#formats[format] = (this.#formats[format] ?? 0) + 1;
     if (this.#options.lossOn === "all") counted.fill(1);
+    else if (unplacedTurns > 0) this.#unplaced.push(line);
     // The first token has nothing before it to be predicted from.
     counted[0] = 0;
     const example = { ids: new Int32Array(ids), counted, line };
@@ -125,6 +134,7 @@ class DatasetBuilder {
       truncated: this.#truncated,
       dropped: this.#dropped,
       withoutCounted: this.#withoutCounted,
+      unplaced: this.#unplaced,
       tokens: this.#tokens,
       countedTokens: this.#counted,
     };
@@ -156,10 +166,15 @@ function fitLength(
 function checkNotEmpty(file: string, report: DatasetReport, { maxLength }: DatasetOptions): void {
   if (report.rows === 0) throw new InputError(`${file} has no rows`);
   if (report.countedTokens > 0) return;
-  const { withoutCounted, dropped, truncated } = report;
+  const { withoutCounted, dropped, truncated, unplaced } = report;
   if (dropped.length === report.rows) {
     throw new InputError(
       `${file}: all ${report.rows} rows are longer than data.maxLength ${maxLength} and were dropped`,
+    );
+  }
+  if (unplaced.length === report.rows) {
+    throw new InputError(
+      `${file}: the chat template renders the answers of all ${report.rows} rows otherwise once later turns follow, so nobody can tell which tokens are theirs; use a template with {% generation %} marks, or end each row with its answer (first such line: ${unplaced[0]})`,
     );
   }
   const cut = truncated.length > 0 ? ` (${truncated.length} were cut at ${maxLength} tokens)` : "";

@@ -1,6 +1,6 @@
 /** The row formats Retune reads, told apart by their keys, and their common form. */
-import { type Message, readMessages, requireText } from "./messages.ts";
-import { shareGptMessages } from "./share-gpt.ts";
+import { type Place, checkMessages, requireText } from "./messages.ts";
+import { checkShareGpt } from "./share-gpt.ts";
 import { InputError } from "../util/errors.ts";
 import type { DataRow } from "./rows/row.ts";
 
@@ -9,10 +9,22 @@ export type Format = (typeof FORMATS)[number];
 
 /** What a row says, whatever its keys are called. */
 export type Conversation =
-  | { kind: "messages"; messages: readonly Message[]; tools?: unknown }
+  /** The row as it stands, for the chat template. */
+  | { kind: "chat" }
   | { kind: "completion"; prompt: string; completion: string }
-  | { kind: "instruction"; system?: string; prompt: string; answer: string; input: string }
+  | ({ kind: "instruction" } & Instruction)
   | { kind: "text"; text: string };
+
+export interface Instruction {
+  /** Empty when there is none. */
+  system: string;
+  prompt: string;
+  /** Empty when there is none. */
+  input: string;
+  answer: string;
+  /** Earlier turns: what was asked, and the answer. */
+  history: readonly (readonly [prompt: string, answer: string])[];
+}
 
 const KEYS: Readonly<Record<Format, readonly string[]>> = {
   messages: ["messages"],
@@ -44,39 +56,36 @@ export function readConversation(
   const optional = (key: string): string => (value[key] == null ? "" : text(key));
   switch (format) {
     case "messages":
-      return {
-        kind: "messages",
-        messages: readMessages(value["messages"], "messages", place),
-        ...(value["tools"] == null ? {} : { tools: value["tools"] }),
-      };
+      checkMessages(value["messages"], "messages", place);
+      return { kind: "chat" };
     case "prompt-completion":
       if (Array.isArray(value["prompt"])) {
-        return {
-          kind: "messages",
-          messages: [
-            ...readMessages(value["prompt"], "prompt", place),
-            ...readMessages(value["completion"], "completion", place),
-          ],
-        };
+        checkMessages(value["prompt"], "prompt", place);
+        checkMessages(value["completion"], "completion", place);
+        return { kind: "chat" };
       }
       return { kind: "completion", prompt: text("prompt"), completion: text("completion") };
-    case "alpaca": {
-      const system = optional("system");
+    case "alpaca":
       return {
         kind: "instruction",
+        system: optional("system"),
         prompt: text("instruction"),
         input: optional("input"),
         answer: text("output"),
-        ...(system === "" ? {} : { system }),
+        history: readHistory(value["history"], place),
       };
-    }
     case "sharegpt":
-      return {
-        kind: "messages",
-        messages: shareGptMessages(value, place),
-        ...(value["tools"] == null ? {} : { tools: value["tools"] }),
-      };
+      checkShareGpt(value, place);
+      return { kind: "chat" };
     case "text":
       return { kind: "text", text: text("text") };
   }
+}
+
+function readHistory(value: unknown, { file, line }: Place): [string, string][] {
+  if (value == null) return [];
+  const isTurn = (turn: unknown): turn is [string, string] =>
+    Array.isArray(turn) && turn.length === 2 && turn.every((text) => typeof text === "string");
+  if (Array.isArray(value) && value.every(isTurn)) return value;
+  throw new InputError(`${file}:${line}: "history" must be a list of pairs of prompt and answer`);
 }

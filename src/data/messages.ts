@@ -1,13 +1,6 @@
 /** Messages as rows hold them, checked. */
 import { InputError } from "../util/errors.ts";
 
-export interface Message {
-  role: string;
-  content: string;
-  /** Tool calls and whatever else a chat template may read. */
-  [key: string]: unknown;
-}
-
 export interface Place {
   file: string;
   line: number;
@@ -21,24 +14,21 @@ export function requireText(value: unknown, key: string, { file, line }: Place):
   );
 }
 
-/** @throws InputError naming file, line and message */
-export function readMessages(value: unknown, key: string, place: Place): Message[] {
+/** @throws InputError naming file, line and message of what no chat template takes */
+export function checkMessages(value: unknown, key: string, place: Place): void {
   const { file, line } = place;
   if (!Array.isArray(value) || value.length === 0) {
     throw new InputError(`${file}:${line}: "${key}" must be a list of messages with at least one`);
   }
-  return value.map((message: unknown, index): Message => {
+  value.forEach((message: unknown, index) => {
     const at = `${key}[${index}]`;
     if (typeof message !== "object" || message === null) {
       throw new InputError(`${file}:${line}: ${at} must be an object with role and content`);
     }
     const fields = message as Record<string, unknown>;
-    const role = requireText(fields["role"], `${at}.role`, place);
+    requireText(fields["role"], `${at}.role`, place);
     // An assistant turn that only calls tools has no content of its own.
-    const content =
-      fields["content"] == null && fields["tool_calls"] != null
-        ? ""
-        : requireText(fields["content"], `${at}.content`, place);
-    return { ...fields, role, content };
+    if (fields["content"] == null && fields["tool_calls"] != null) return;
+    requireText(fields["content"], `${at}.content`, place);
   });
 }

@@ -6,7 +6,7 @@ import path from "node:path";
 import { AddedToken, Tokenizer as NativeTokenizer } from "tokenizers";
 import { InputError, errorMessage } from "../util/errors.ts";
 import { parseJsonObject, readJsonObjectIfThere, readJsonTextIfThere } from "../util/json.ts";
-import { chatTemplateOf } from "../util/chat-template-file.ts";
+import { chatTemplatesOf } from "../util/chat-template-file.ts";
 import { type AddedTokenJson, type Json, readSpecialTokens } from "./special-tokens.ts";
 import { ChatTemplate } from "./templates/chat-template.ts";
 import { TokenisedText } from "./tokenised-text.ts";
@@ -35,6 +35,7 @@ const SOURCES = [
   "special_tokens_map.json",
   "added_tokens.json",
   "chat_template.jinja",
+  "additional_chat_templates/tool_use.jinja",
   "generation_config.json",
   "config.json",
 ];
@@ -165,6 +166,6 @@ async function loadChatTemplate(
   dir: string,
   specialTokens: Readonly<Record<string, string>>,
 ): Promise<ChatTemplate | undefined> {
-  const source = await chatTemplateOf(dir);
-  return source === undefined ? undefined : new ChatTemplate(source, specialTokens);
+  const sources = await chatTemplatesOf(dir);
+  return sources && new ChatTemplate(sources, specialTokens);
 }

@@ -13,6 +13,7 @@ import { withTrueTie } from "../weights/tied-head.ts";
 import { INDEX_FILE, indexedNames, readModelWeights } from "../weights/model-weights.ts";
 import { replaceFolder } from "../weights/replace-folder.ts";
 import { DTYPE_BYTES, type DType } from "../weights/dtype.ts";
+import { adapterFolder } from "../weights/peft-folder.ts";
 import { HEAD } from "../weights/vocabulary-tensors.ts";
 import {
   type TokenizerPlace,
@@ -119,7 +120,8 @@ async function readAdapters(
   }
   const adapters: MergeAdapter[] = [];
   for (const [index, dir] of dirs.entries()) {
-    if (adapters.some((other) => path.resolve(other.dir) === path.resolve(dir))) {
+    const folder = path.resolve(adapterFolder(dir));
+    if (adapters.some((other) => path.resolve(other.dir) === folder)) {
       throw new InputError(`${dir} is given twice; name each adapter once`);
     }
     adapters.push(await readMergeAdapter(dir, weights[index] ?? 1));

@@ -143,10 +143,16 @@ function infoOf({ model, firstLayer }: Source, { from, layer }: Place): TensorIn
 }
 
 function plan(planning: Planning, slice: Slice, place: Place): PlannedTensor {
-  const { config } = planning;
+  const { config, where } = planning;
   const { from, layer, own, to } = place;
   const { sources, shape, first } = inputsOf(planning, slice, place);
   const asked = config.out_dtype ?? config.dtype;
+  if (asked === "float64") {
+    const key = config.out_dtype === undefined ? "dtype" : "out_dtype";
+    throw new InputError(
+      `${where([key])}: float64 is not written; give out_dtype, float32 or smaller (the arithmetic is in float64 anyway)`,
+    );
+  }
   const dtype = asked === undefined ? (own ?? first).dtype : DTYPES[asked];
   if (!isFloatDType(dtype)) {
     throw new InputError(`${first.file}: tensor ${from} is ${dtype}, expected F32, F16 or BF16`);

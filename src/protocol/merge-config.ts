@@ -148,7 +148,7 @@ const tokenizerSchema = z.strictObject({
 /** transformers' names, as mergekit has them. */
 const dtypeSchema = z.preprocess(
   (name) => (typeof name === "string" ? name.replace(/^torch\./u, "") : name),
-  z.enum(["float32", "float16", "bfloat16"]),
+  z.enum(["float64", "float32", "float16", "bfloat16"]),
 );
 
 export const methodNameSchema: z.ZodType<MethodName> = z.preprocess(

@@ -9,6 +9,8 @@ export interface ParameterWords {
   /** Whether each model has its own (the base none), or the slice's and the file's holds for all. */
   of: "each model" | "all";
   text: string;
+  /** What a wizard proposes where the method has no number of its own for it; left out, it does not ask. */
+  proposal?: number;
 }
 
 type Words<Kind, Of> = { kind: Kind; of: Of; text: string };
@@ -21,14 +23,20 @@ const shared = (text: string): Words<"number", "all"> => ({ kind: "number", of: 
 const flag = (text: string): Words<"flag", "all"> => ({ kind: "flag", of: "all", text });
 
 export const MERGE_PARAMETERS = {
-  weight: each("how much of the model"),
-  density: each("share of the task vector that is kept, from 0 to 1"),
+  weight: { ...each("how much of the model"), proposal: 1 },
+  density: { ...each("share of the task vector that is kept, from 0 to 1"), proposal: 0.5 },
   scale: each("factor of the values that are passed through"),
-  gamma: each("share of the task vector that is dropped for being largest"),
+  gamma: {
+    ...each("share of the task vector that is dropped for being largest"),
+    proposal: 0.01,
+  },
   epsilon: each("how far the chance to be kept rises and falls around density"),
-  t: shared("from 0, the base, to 1, the other model"),
+  t: { ...shared("from 0, the base, to 1, the other model"), proposal: 0.5 },
   lambda: shared("factor of the whole change"),
-  select_topk: shared("share of the elements that is kept, where the models differ most"),
+  select_topk: {
+    ...shared("share of the elements that is kept, where the models differ most"),
+    proposal: 0.1,
+  },
   max_iter: shared("steps at most"),
   tol: shared("step below which the mean stands"),
   eps: shared("what keeps lengths of zero from being divided by"),
@@ -54,6 +62,8 @@ export interface MethodWords {
   models: { min: number; max: number };
   /** What it reads, with the value where the configuration is silent; "needed" where it must not be. */
   parameters: Readonly<Partial<Record<MergeParameterName, number | boolean | "needed">>>;
+  /** What a wizard proposes in place of the parameter's own. */
+  proposals?: Readonly<Partial<Record<MergeParameterName, { value: number; text: string }>>>;
   /** Whether a seed decides what comes out. */
   isRandom?: boolean;
 }
@@ -186,6 +196,7 @@ export const MERGE_METHODS = {
     description: "the other model's values where they are near the base's",
     paper: "https://huggingface.co/alchemonaut/QuartetAnemoi-70B-t0.0001",
     parameters: { t: "needed" },
+    proposals: { t: { value: 0.0001, text: "how far a value may move" } },
   },
   "arcee-fusion": {
     ...PAIR,
@@ -218,4 +229,17 @@ export const METHOD_NAMES = Object.keys(MERGE_METHODS) as [MethodName, ...Method
 
 export function methodWords(name: MethodName): MethodWords {
   return MERGE_METHODS[name];
+}
+
+/** What a person is asked for each method: the numbers that its result depends on most. */
+export function askedParameters(
+  method: MethodName,
+): { name: MergeParameterName; of: ParameterWords["of"]; text: string; proposal: number }[] {
+  const { parameters, proposals } = methodWords(method);
+  return (Object.keys(parameters) as MergeParameterName[]).flatMap((name) => {
+    const { of, text, proposal }: ParameterWords = MERGE_PARAMETERS[name];
+    if (proposal === undefined) return [];
+    const own = proposals?.[name];
+    return { name, of, text: own?.text ?? text, proposal: own?.value ?? proposal };
+  });
 }

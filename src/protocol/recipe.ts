@@ -54,7 +54,7 @@ const loraMethodSchema = z.strictObject({
     .enum(["lora", "rslora", "dora"])
     .default("lora")
     .describe(
-      "rslora scales by alpha / sqrt(rank) (arXiv 2312.03732); dora trains the length of each weight row apart (arXiv 2402.09353).",
+      "rslora scales by alpha / sqrt(rank) (arXiv 2312.03732); dora trains the length of each weight row, of embeddings each column, apart (arXiv 2402.09353).",
     ),
   init: z
     .enum(["default", "pissa"])

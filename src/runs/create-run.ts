@@ -1,7 +1,7 @@
 import path from "node:path";
 import type { ResolvedRecipe } from "../protocol/recipe.ts";
 import { RUN_FILES, type RunState } from "../protocol/run-folder.ts";
-import { createFolder, freeFolder } from "./new-folder.ts";
+import { createFolder, createFreeFolder } from "./new-folder.ts";
 import { freeRunName } from "./run-name.ts";
 
 export interface CreateRunOptions {
@@ -21,9 +21,12 @@ export interface CreateRunOptions {
 export async function createRun(options: CreateRunOptions): Promise<string> {
   const { runsDir, runDir } = options;
   const recipe = { ...options.recipe, name: await freeRunName(runsDir, options.recipe.name) };
-  const target = path.resolve(runDir ?? (await freeFolder(runsDir, options.recipe.name, "run")));
   const createdAt = new Date().toISOString();
   const state: RunState = { status: "queued", step: 0, createdAt };
-  await createFolder(target, "run", { [RUN_FILES.recipe]: recipe, [RUN_FILES.state]: state });
+  const files = { [RUN_FILES.recipe]: recipe, [RUN_FILES.state]: state };
+  const { name } = options.recipe;
+  if (runDir === undefined) return createFreeFolder(runsDir, { name, kind: "run" }, files);
+  const target = path.resolve(runDir);
+  await createFolder(target, "run", files);
   return target;
 }

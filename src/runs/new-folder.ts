@@ -3,6 +3,7 @@ import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { InputError, hasCode } from "../util/errors.ts";
 import { pathExists } from "../util/path-exists.ts";
+import { temporaryName } from "../util/temporary-name.ts";
 
 const MAX_SLUG_CHARS = 48;
 
@@ -39,16 +40,20 @@ export async function freeFolder(
   }
 }
 
+class FolderTakenError extends InputError {}
+
 /**
  * @param files name → what is written as JSON
- * @throws InputError when the folder exists and is not empty
+ * @throws FolderTakenError when the folder exists and is not empty
  */
 export async function createFolder(
   target: string,
   kind: string,
   files: Readonly<Record<string, unknown>>,
 ): Promise<void> {
-  const temporary = `${target}.${process.pid}.tmp`;
+  // Hidden, so that nobody takes it for a run.
+  const hidden = path.join(path.dirname(target), `.${path.basename(target)}`);
+  const temporary = temporaryName(hidden);
   await mkdir(path.dirname(target), { recursive: true });
   try {
     await mkdir(temporary);
@@ -57,9 +62,28 @@ export async function createFolder(
     }
     await rename(temporary, target).catch((error: unknown) => {
       if (!hasCode(error, "ENOTEMPTY") && !hasCode(error, "EEXIST")) throw error;
-      throw new InputError(`${kind} folder ${target} exists and is not empty; choose another`);
+      throw new FolderTakenError(
+        `${kind} folder ${target} exists and is not empty; choose another`,
+      );
     });
   } finally {
     await rm(temporary, { recursive: true, force: true });
+  }
+}
+
+/** As createFolder, under a name that is still free when others make folders at the same moment. */
+export async function createFreeFolder(
+  parent: string,
+  { name, kind }: { name: string; kind: string },
+  files: Readonly<Record<string, unknown>>,
+): Promise<string> {
+  for (;;) {
+    const target = path.resolve(await freeFolder(parent, name, kind));
+    try {
+      await createFolder(target, kind, files);
+      return target;
+    } catch (error) {
+      if (!(error instanceof FolderTakenError)) throw error;
+    }
   }
 }

@@ -15,6 +15,9 @@ import { type Feed, OrtSession, hasHalfWeights } from "./ort-session.ts";
 import { promptFeeds } from "./prompt-feeds.ts";
 import { sampleToken } from "./sample-token.ts";
 
+/** Each has a row in the tables of rotary positions: a config that names millions would fill the memory with them. */
+const MAX_POSITIONS = 2 ** 18;
+
 export interface GenerateOptions {
   maxTokens: number;
   /** 0 always takes the most likely token. */
@@ -61,8 +64,9 @@ export async function openTextGenerator(options: {
     );
   }
   const { architecture } = base;
+  const maxPositions = Math.min(architecture.maxPositions, MAX_POSITIONS);
   const { tuning, trainables, parameters } = await loadAdapter(base, adapterDir);
-  const graph = buildDecodingGraph(graphOptionsOf(base, tuning, architecture.maxPositions));
+  const graph = buildDecodingGraph(graphOptionsOf(base, tuning, maxPositions));
   // One answer of a float32 model ends before packed weights, 10 % faster a token, make up for the
   // time to pack them. Half-precision weights would be widened anew for every token: 123 ms against
   // 46 ms (360M, two cores), which pays after 40 tokens, and takes less memory too.
@@ -73,7 +77,7 @@ export async function openTextGenerator(options: {
   );
   if (device !== wished && device.note !== undefined) log(device.note);
   const feeds = parameterFeeds(trainables, parameters);
-  const { vocabSize, maxPositions } = architecture;
+  const { vocabSize } = architecture;
   const lead = virtualTokens(tuning.adapter);
   const decoderOf = (promptIds: readonly number[]): Decoder => {
     const outside = promptIds.find((id) => id < 0 || id >= vocabSize);

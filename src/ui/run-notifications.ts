@@ -10,7 +10,7 @@ import type { RunStore } from "../runs/run-store.ts";
 import { COMMANDS } from "./command-ids.ts";
 import { endSentence } from "./run-text.ts";
 import { writesText } from "../protocol/objective.ts";
-import { shortPaths } from "./short-paths.ts";
+import { sayError, sayInformation, sayWarning } from "./say.ts";
 
 const OWED_KEY = "retune.owedNotifications";
 
@@ -40,6 +40,8 @@ export class RunNotifications implements vscode.Disposable {
   }
 
   #see(run: Run): void {
+    // Of a folder that nobody trusts, nothing is said that nobody asked for.
+    if (!vscode.workspace.isTrusted) return;
     if (isActive(run.status)) this.expect(run.dir);
     else if (this.#settle(run.dir)) void announce(run);
   }
@@ -66,16 +68,12 @@ const SHOW_LOG: Button = { title: "Show Log", command: COMMANDS.showLog };
 
 async function announce(run: Run): Promise<void> {
   const canGenerate = (run.hasAdapter || run.hasModel) && (!run.recipe || writesText(run.recipe));
-  const sentence = shortPaths(endSentence(run));
+  const sentence = endSentence(run);
   const chosen =
     run.status === "finished" || run.status === "stopped"
-      ? await vscode.window.showInformationMessage(
-          sentence,
-          OPEN,
-          ...(canGenerate ? [GENERATE] : []),
-        )
+      ? await sayInformation(sentence, OPEN, ...(canGenerate ? [GENERATE] : []))
       : run.status === "interrupted"
-        ? await vscode.window.showWarningMessage(sentence, RESUME, OPEN, SHOW_LOG)
-        : await vscode.window.showErrorMessage(sentence, SHOW_LOG, OPEN);
+        ? await sayWarning(sentence, RESUME, OPEN, SHOW_LOG)
+        : await sayError(sentence, SHOW_LOG, OPEN);
   if (chosen) await vscode.commands.executeCommand(chosen.command, run.dir);
 }

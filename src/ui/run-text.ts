@@ -129,11 +129,14 @@ export function endSentence(run: Run): string {
   const loss = lossText(run);
   const duration = durationText(run);
   const after = duration === undefined ? "" : ` after ${duration}`;
+  // That it had to be killed, or that the last weights were kept and not the best.
+  const message = run.state?.message;
+  const remark = message === undefined ? "" : ` ${message[0]?.toUpperCase()}${message.slice(1)}.`;
   switch (run.status) {
     case "finished":
-      return `${run.name} finished${after}${loss === undefined ? "" : `, ${loss}`}.`;
+      return `${run.name} finished${after}${loss === undefined ? "" : `, ${loss}`}.${remark}`;
     case "stopped":
-      return `${run.name} stopped at step ${stepText(run)}${after}.`;
+      return `${run.name} stopped at step ${stepText(run)}${after}.${remark}`;
     case "interrupted":
       return `${run.name} was interrupted at step ${stepText(run)}: its process is gone. Resume continues from the last checkpoint.`;
     case "failed":

@@ -3,6 +3,7 @@ import * as vscode from "vscode";
 import type { Run } from "../runs/run.ts";
 import { isActive, isLive } from "../runs/run-status.ts";
 import type { RunStore } from "../runs/run-store.ts";
+import { plainLines, plainText } from "../util/plain-text.ts";
 import { COMMANDS, VIEWS } from "./command-ids.ts";
 import { describeRun, progressOf } from "./run-text.ts";
 
@@ -24,6 +25,8 @@ export class StatusBar implements vscode.Disposable {
   }
 
   #show(runs: readonly Run[]): void {
+    // Of a folder that nobody trusts, nothing is shown that nobody asked for.
+    if (!vscode.workspace.isTrusted) return this.#item.hide();
     const active = runs.filter((run) => isActive(run.status));
     const live = active.filter((run) => isLive(run.status));
     const [first] = live;
@@ -32,9 +35,13 @@ export class StatusBar implements vscode.Disposable {
     const waiting = active.length - live.length;
     const more = waiting > 0 ? ` · ${waiting} waiting` : "";
     const isOne = live.length === 1;
-    const what = isOne ? `${shorten(first.name)} ${describeRun(first)}` : `${live.length} runs`;
+    const what = isOne
+      ? plainText(`${shorten(first.name)} ${describeRun(first)}`)
+      : `${live.length} runs`;
     this.#item.text = `$(sync~spin) ${what} · ${percent} %${more}`;
-    this.#item.tooltip = active.map((run) => `${run.name}: ${describeRun(run)}`).join("\n");
+    this.#item.tooltip = plainLines(
+      active.map((run) => `${run.name}: ${describeRun(run)}`).join("\n"),
+    );
     this.#item.accessibilityInformation = { label: `Retune: ${what}, ${percent} percent${more}` };
     this.#item.command = isOne
       ? { command: COMMANDS.openRun, title: "Open Run", arguments: [first.dir] }

@@ -4,7 +4,7 @@ import { isActive } from "../runs/run-status.ts";
 import type { Sweep } from "../runs/sweeps/sweep.ts";
 import type { SweepStore } from "../runs/sweeps/sweep-store.ts";
 import { COMMANDS } from "./command-ids.ts";
-import { shortPaths } from "./short-paths.ts";
+import { sayError, sayInformation, sayWarning } from "./say.ts";
 import { sweepEndSentence } from "./sweep-text.ts";
 
 interface Button extends vscode.MessageItem {
@@ -22,6 +22,8 @@ export class SweepNotifications implements vscode.Disposable {
 
   constructor(store: SweepStore) {
     this.#subscription = store.onDidChangeItem(({ type, item }) => {
+      // Of a folder that nobody trusts, nothing is said that nobody asked for.
+      if (!vscode.workspace.isTrusted) return;
       if (type === "removed") this.#atWork.delete(item.dir);
       else if (isActive(item.status)) this.#atWork.set(item.dir, undefined);
       else if (this.#atWork.has(item.dir) && item.state?.endedAt !== this.#atWork.get(item.dir)) {
@@ -44,13 +46,12 @@ export class SweepNotifications implements vscode.Disposable {
 async function announce(sweep: Sweep): Promise<void> {
   // Whoever stopped it knows.
   if (sweep.status === "stopped") return;
-  const { window } = vscode;
-  const sentence = shortPaths(sweepEndSentence(sweep));
+  const sentence = sweepEndSentence(sweep);
   const chosen =
     sweep.status === "finished"
-      ? await window.showInformationMessage(sentence, OPEN)
+      ? await sayInformation(sentence, OPEN)
       : sweep.status === "interrupted"
-        ? await window.showWarningMessage(sentence, CONTINUE, OPEN)
-        : await window.showErrorMessage(sentence, OPEN, SHOW_LOG);
+        ? await sayWarning(sentence, CONTINUE, OPEN)
+        : await sayError(sentence, OPEN, SHOW_LOG);
   if (chosen) await vscode.commands.executeCommand(chosen.command, sweep.dir);
 }

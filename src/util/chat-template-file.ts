@@ -1,5 +1,5 @@
 /** Where a Hugging Face folder keeps its chat template: transformers 5 in a file, 4 in tokenizer_config.json. */
-import { readFile } from "node:fs/promises";
+import { readFile, readdir } from "node:fs/promises";
 import path from "node:path";
 import { InputError, errorMessage, hasCode } from "./errors.ts";
 import { readJsonObjectIfThere } from "./json.ts";
@@ -7,29 +7,66 @@ import { readJsonObjectIfThere } from "./json.ts";
 /** Read before what tokenizer_config.json says. */
 export const TEMPLATE_FILE = "chat_template.jinja";
 
+export interface TemplateSources {
+  /** Where they are from, for messages. */
+  file: string;
+  /** "default", and "tool_use" for rows with tools where there is one. */
+  byName: Readonly<Record<string, string>>;
+}
+
+/** Further templates, which transformers names after their files. */
+const ADDITIONAL = "additional_chat_templates";
+const SUFFIX = ".jinja";
+
+/**
+ * The folder's chat templates. Files go before the config, as in transformers.
+ * @throws InputError naming the file that can't be read
+ */
+export async function chatTemplatesOf(dir: string): Promise<TemplateSources | undefined> {
+  const file = path.join(dir, TEMPLATE_FILE);
+  const byName: Record<string, string> = {};
+  const main = await readIfThere(file);
+  if (main !== undefined) byName["default"] = main;
+  const folder = path.join(dir, ADDITIONAL);
+  for (const name of await listTemplates(folder)) {
+    const more = await readIfThere(path.join(folder, name));
+    if (more !== undefined) byName[name.slice(0, -SUFFIX.length)] = more;
+  }
+  if (Object.keys(byName).length > 0) return { file, byName };
+  const configFile = path.join(dir, "tokenizer_config.json");
+  const { chat_template: found } = (await readJsonObjectIfThere(configFile)) ?? {};
+  if (typeof found === "string") return { file: configFile, byName: { default: found } };
+  const named = Array.isArray(found) ? found.flatMap(namedTemplate) : [];
+  return named.length === 0 ? undefined : { file: configFile, byName: Object.fromEntries(named) };
+}
+
 /**
  * The folder's chat template; of several by name the one called "default".
  * @throws InputError naming the file that can't be read
  */
 export async function chatTemplateOf(dir: string): Promise<string | undefined> {
-  const beside = await readIfThere(path.join(dir, TEMPLATE_FILE));
-  if (beside !== undefined) return beside;
-  const config = (await readJsonObjectIfThere(path.join(dir, "tokenizer_config.json"))) ?? {};
-  const { chat_template: found } = config;
-  if (typeof found === "string") return found;
-  const named: unknown[] = Array.isArray(found) ? found : [];
-  for (const each of named) {
-    if (typeof each !== "object" || each === null || !("template" in each)) continue;
-    if ("name" in each && each.name === "default" && typeof each.template === "string") {
-      return each.template;
-    }
-  }
-  return undefined;
+  return (await chatTemplatesOf(dir))?.byName["default"];
 }
 
+function namedTemplate(each: unknown): [string, string][] {
+  if (typeof each !== "object" || each === null) return [];
+  const { name, template } = each as Record<string, unknown>;
+  return typeof name === "string" && typeof template === "string" ? [[name, template]] : [];
+}
+
+async function listTemplates(folder: string): Promise<string[]> {
+  try {
+    return (await readdir(folder)).filter((name) => name.endsWith(SUFFIX)).toSorted();
+  } catch (error) {
+    if (hasCode(error, "ENOENT") || hasCode(error, "ENOTDIR")) return [];
+    throw error;
+  }
+}
+
+/** As Python reads text: every line ends with a line feed. */
 async function readIfThere(file: string): Promise<string | undefined> {
   try {
-    return await readFile(file, "utf8");
+    return (await readFile(file, "utf8")).replaceAll(/\r\n?/gu, "\n");
   } catch (error) {
     if (hasCode(error, "ENOENT") || hasCode(error, "ENOTDIR")) return undefined;
     throw new InputError(`${file}: ${errorMessage(error)}`, { cause: error });

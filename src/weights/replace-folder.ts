@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, rename, rm } from "node:fs/promises";
+import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import path from "node:path";
 import { hasCode } from "../util/errors.ts";
 
@@ -18,6 +18,7 @@ export async function replaceFolder(
   const temporary = `${target}.${unique}.tmp`;
   const old = `${target}.${unique}.old`;
   await mkdir(path.dirname(target), { recursive: true });
+  await putBack(target);
   try {
     await mkdir(temporary);
     await fill(temporary);
@@ -39,5 +40,28 @@ async function moveIfThere(from: string, to: string): Promise<boolean> {
   } catch (error) {
     if (hasCode(error, "ENOENT")) return false;
     throw error;
+  }
+}
+
+/** Undoes what a process did that was killed after it had moved `target` aside, before it put the new one there. */
+async function putBack(target: string): Promise<void> {
+  const names = await readdir(path.dirname(target));
+  const own = path.basename(target);
+  if (names.includes(own)) return;
+  for (const name of names) {
+    const [, base, pid] = /^(.*)\.(\d+)-[0-9a-f]+\.old$/u.exec(name) ?? [];
+    if (base !== own || isRunning(Number(pid))) continue;
+    await rename(path.join(path.dirname(target), name), target);
+    return;
+  }
+}
+
+function isRunning(pid: number): boolean {
+  if (pid === process.pid) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return !hasCode(error, "ESRCH");
   }
 }

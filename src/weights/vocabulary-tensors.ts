@@ -3,12 +3,15 @@
  * adapter makes of that. One model for engine, merge and check.
  */
 import { InputError } from "../util/errors.ts";
-import { fromFloat32, isFloatDType, toFloat32 } from "./dtype.ts";
+import { DTYPE_BYTES, fromFloat32, isFloatDType, toFloat32 } from "./dtype.ts";
 import type { PeftExtras, TokenRows } from "./peft-extras.ts";
-import { type TensorInfo, readTensor } from "./safetensors.ts";
+import { type TensorInfo, readTensorChunks } from "./safetensors.ts";
 
 export const HEAD = "lm_head.weight";
 const EMBEDDING = /(^|\.)(embed_tokens|wte|embed_in|word_embeddings|tok_embeddings)\.weight$/;
+
+/** 16 MB of float32. */
+const COMPARED_VALUES = 2 ** 22;
 
 export interface VocabularyBase {
   dir: string;
@@ -223,13 +226,29 @@ function checkRows(
   }
 }
 
-/** Whether one is the other in its own number format, as far as both have rows. */
+/**
+ * Whether one is the other in its own number format, as far as both have rows; read a piece at a time, since
+ * tables may be of gigabytes.
+ */
 async function isSame(one: TensorInfo, other: TensorInfo): Promise<boolean> {
   if (!isFloatDType(one.dtype) || !isFloatDType(other.dtype)) return false;
-  const [a, b] = [await readTensor(one), await readTensor(other)];
-  const length = Math.min(a.length, b.length);
-  const [x, y] = [a.subarray(0, length), b.subarray(0, length)];
-  return isEqual(x, y) || isEqual(rounded(x, other.dtype), y) || isEqual(x, rounded(y, one.dtype));
+  const chunks = readTensorChunks(other, COMPARED_VALUES * DTYPE_BYTES[other.dtype]);
+  let [isFirst, isSecond] = [true, true];
+  try {
+    for await (const chunk of readTensorChunks(one, COMPARED_VALUES * DTYPE_BYTES[one.dtype])) {
+      const next = await chunks.next();
+      if (next.done === true) break;
+      const [a, b] = [toFloat32(chunk, one.dtype), toFloat32(next.value, other.dtype)];
+      const length = Math.min(a.length, b.length);
+      const [x, y] = [a.subarray(0, length), b.subarray(0, length)];
+      isFirst &&= isEqual(rounded(x, other.dtype), y);
+      isSecond &&= isEqual(x, rounded(y, one.dtype));
+      if (!isFirst && !isSecond) return false;
+    }
+    return true;
+  } finally {
+    await chunks.return(undefined);
+  }
 }
 
 function rounded(values: Float32Array, dtype: TensorInfo["dtype"]): Float32Array {

@@ -97,7 +97,7 @@ test("an adapter with a template alone: the base's tokenizer, and the template g
   assert.equal(place.tokenizerDir, base);
   const { chatTemplate } = await loadTokenizer(base, place);
   assert.equal(
-    chatTemplate?.render([{ role: "user", content: "a" }], { addGenerationPrompt: true }).text,
+    await chatTemplate?.renderPrompt([{ role: "user", content: "a" }]),
     "[user]a[assistant]",
   );
   const out = path.join(dir, "merged");

@@ -87,3 +87,14 @@ test("a quantised base is told in one sentence by every command, with the way ou
   assert.equal(code, 0);
   assert.match(stdout, sentence);
 });
+
+test("sixteen million positions cost generation no more than a long context", async (t) => {
+  const dir = tinyWorkspace(t);
+  changeConfig(dir, (config) => ({ ...config, max_position_embeddings: 16_777_216 }));
+  const start = performance.now();
+  const options = ["--prompt", "a", "--max-tokens", "2"];
+  const { code, stderr } = await retune("generate", path.join(dir, "model"), ...options);
+  assert.equal(code, 0, stderr);
+  // 25 s before, and under one now.
+  assert.ok(performance.now() - start < 10_000);
+});

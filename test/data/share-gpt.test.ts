@@ -1,21 +1,35 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { detectFormat, readConversation } from "../../src/data/formats.ts";
+import { ChatTemplate } from "../../src/data/templates/chat-template.ts";
+import { templateThreads } from "../../src/data/templates/template-threads.ts";
 
 const read = (value: Record<string, unknown>) => {
   const row = { line: 3, value, json: JSON.stringify(value) };
   return readConversation(row, detectFormat(row, "a.jsonl"), "a.jsonl");
 };
 
-test("turns with from and value become messages, system and tools beside them too", () => {
+/** What the chat template gets. */
+async function templated(value: object): Promise<unknown> {
+  const byName = { default: "{{ {'messages': messages, 'tools': tools} | tojson }}" };
+  const chatTemplate = new ChatTemplate({ file: "chat_template.jinja", byName }, {});
+  const [result] = await chatTemplate.renderRows([JSON.stringify(value)]);
+  assert.ok(Array.isArray(result));
+  return JSON.parse(result[0]);
+}
+
+after(() => templateThreads.close());
+
+test("turns with from and value become messages, system and tools beside them too", async () => {
   const conversations = [
     { from: "human", value: "Weather?" },
     { from: "function_call", value: '{"name": "weather", "arguments": {"city": "Brest"}}' },
     { from: "observation", value: "rain" },
     { from: "gpt", value: "It rains.", weight: 0 },
   ];
-  assert.deepEqual(read({ conversations, system: "Be brief.", tools: "[]" }), {
-    kind: "messages",
+  const row = { conversations, system: "Be brief.", tools: "[]" };
+  assert.deepEqual(read(row), { kind: "chat" });
+  assert.deepEqual(await templated(row), {
     messages: [
       { role: "system", content: "Be brief." },
       { role: "user", content: "Weather?" },
@@ -29,13 +43,13 @@ test("turns with from and value become messages, system and tools beside them to
       { role: "tool", content: "rain" },
       { role: "assistant", content: "It rains.", weight: 0 },
     ],
-    tools: "[]",
+    tools: [],
   });
 });
 
-test("turns with role and content may stand under the same key", () => {
+test("turns with role and content may stand under the same key", async () => {
   const conversations = [{ role: "user", content: "a" }];
-  assert.deepEqual(read({ conversations }), { kind: "messages", messages: conversations });
+  assert.deepEqual(await templated({ conversations }), { messages: conversations, tools: null });
 });
 
 test("a turn that nobody knows is named", () => {

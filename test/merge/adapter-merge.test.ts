@@ -374,6 +374,11 @@ suite("a merge that must not happen", () => {
       mergeAdapters({ baseDir: half, adapterDirs: [adapter, `${adapter}/`], outDir }),
       /given twice/,
     );
+    const file = path.join(adapter, "adapter_model.safetensors");
+    await refuses(
+      mergeAdapters({ baseDir: half, adapterDirs: [adapter, file], outDir }),
+      /given twice/,
+    );
   });
 
   test("leaves nothing when it is cancelled", async () => {

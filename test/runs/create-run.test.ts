@@ -101,3 +101,13 @@ test("a folder with something in it is not taken over", async (t) => {
   await assert.rejects(createRun({ recipe, runsDir: dir, runDir }), /exists and is not empty/);
   assert.equal(readFileSync(path.join(runDir, "notes.txt"), "utf8"), "precious");
 });
+
+test("runs of one name that are made at the same moment all get a folder", async (t) => {
+  const dir = tinyWorkspace(t);
+  const recipe = await resolveRecipe(writeRecipe(dir));
+  const runsDir = path.join(dir, "runs");
+  // What a process of the same id, killed in another life, left.
+  mkdirSync(path.join(runsDir, `left.${process.pid}.tmp`), { recursive: true });
+  const made = await Promise.all(Array.from({ length: 6 }, () => createRun({ recipe, runsDir })));
+  assert.equal(new Set(made).size, 6);
+});

@@ -9,7 +9,6 @@ import { fileURLToPath } from "node:url";
 import { parse } from "jsonc-parser";
 import { loadDataset } from "../../src/data/dataset.ts";
 import { detectFormat, readConversation } from "../../src/data/formats.ts";
-import type { Message } from "../../src/data/messages.ts";
 import { readJsonLines } from "../../src/data/rows/json-lines.ts";
 import { loadTokenizer } from "../../src/data/tokenizer.ts";
 import { elementCount } from "../../src/graph/dim.ts";
@@ -22,13 +21,18 @@ const sample = (name: string): string =>
 
 const TINY = "models/retune-tiny";
 
+interface Message {
+  role: string;
+  content: string;
+}
+
 async function readMessages(name: string): Promise<(readonly Message[])[]> {
   const file = sample(`data/${name}.jsonl`);
   const rows: (readonly Message[])[] = [];
   for await (const row of readJsonLines(file)) {
     const conversation = readConversation(row, detectFormat(row, file), file);
-    assert.equal(conversation.kind, "messages");
-    if (conversation.kind === "messages") rows.push(conversation.messages);
+    assert.equal(conversation.kind, "chat");
+    rows.push(row.value["messages"] as Message[]);
   }
   return rows;
 }

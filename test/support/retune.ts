@@ -29,6 +29,7 @@ export function bundleSource(entry: string): Promise<string> {
     entryPoints: {
       [name]: path.join(ROOT, "src", entry),
       "merge-thread": path.join(ROOT, "src/merge/merge-thread.ts"),
+      "template-thread": path.join(ROOT, "src/data/templates/template-thread.ts"),
     },
     outdir: bundleDir,
     outExtension: { ".js": ".cjs" },
@@ -37,7 +38,7 @@ export function bundleSource(entry: string): Promise<string> {
     target: "node20",
     format: "cjs",
     alias: { "jsonc-parser": "jsonc-parser/lib/esm/main.js" },
-    define: { "process.env.RETUNE_BUNDLED": '"1"' },
+    define: { "process.env.RETUNE_BUNDLED": '"1"', "import.meta.dirname": "__dirname" },
     external: ["onnxruntime-node", "tokenizers"],
     logLevel: "warning",
   }).then(() => path.join(bundleDir, `${name}.cjs`));

@@ -130,7 +130,7 @@ function skewness(rotate: Float32Array, columns: number): number {
 }
 
 test("rotations start and stay orthonormal, those of noreft are free", async () => {
-  const engine = await open("tied", { type: "loreft", rank: 4 });
+  const engine = await open("tied", { type: "loreft", rank: 4, positions: "f7+l7" });
   const rotate = (): Float32Array => {
     const { offset, length } = engine.trainables.find(({ name }) => name.endsWith("rotate"))!;
     return engine.parameters.subarray(offset, offset + length);
@@ -142,7 +142,7 @@ test("rotations start and stay orthonormal, those of noreft are free", async () 
   engine.afterUpdate();
   assert.ok(skewness(rotate(), 4) < 1e-6);
   assert.notDeepEqual(rotate(), before);
-  const free = await open("tied", { type: "noreft", rank: 4 });
+  const free = await open("tied", { type: "noreft", rank: 4, positions: "f7+l7" });
   const drawn = free.parameters.slice();
   free.afterUpdate();
   assert.deepEqual(free.parameters, drawn);
@@ -156,9 +156,12 @@ test("columns that depend on one another are still made orthonormal", () => {
 });
 
 test("a block, a rank or a place that is not there is refused in one line", async () => {
-  await refuses(open("tied", { type: "loreft", rank: 33 }), /^method\.rank 33 is above 32/);
   await refuses(
-    open("tied", { type: "direft", layers: [0, 2] }),
+    open("tied", { type: "loreft", rank: 33, positions: "f7+l7" }),
+    /^method\.rank 33 is above 32/,
+  );
+  await refuses(
+    open("tied", { type: "direft", layers: [0, 2], positions: "f7+l7" }),
     /^method\.layers 2 is none of the blocks 0 to 1/,
   );
   assert.throws(() => methodSchema.parse({ type: "loreft", positions: "7" }), /f7\+l7/);

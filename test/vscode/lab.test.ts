@@ -5,6 +5,7 @@ import path from "node:path";
 import { setup, suite, teardown, test } from "mocha";
 import * as vscode from "vscode";
 import type { Sweep } from "../../src/runs/sweeps/sweep.ts";
+import { METHOD_NAMES } from "../../src/protocol/merge-methods.ts";
 import { summariseSweep } from "../../src/runs/sweeps/summary.ts";
 import { RunsTree } from "../../src/ui/views/runs-tree.ts";
 import { retune, workspaceFolder } from "./support/extension.ts";
@@ -159,20 +160,40 @@ suite("interpolation lab", () => {
 
   test("Merge Models… merges what was ticked by the method that was chosen", async () => {
     const merged = run<string>("mergeModels", await modelAt("tiny"));
+    // linear
+    await input.accept();
     // misfit, tiny (which is ticked), tiny-to-run-finished-alpha-…
     await input.toggle(2);
-    await input.accept();
     await input.accept();
     await input.accept();
     const out = await merged;
     assert.match(out ?? "", /-linear$/, JSON.stringify(messages.seen));
     assert.ok(existsSync(path.join(out!, "model.safetensors")));
     await messages.next(/^Merged: .*-linear is a whole model now/);
-    // One model is none to merge.
-    const one = run("mergeModels", await modelAt("tiny"));
+  });
+
+  test("a merge's base is not among the models that it offers, and density is asked", async () => {
+    const methods = METHOD_NAMES.filter((name) => name !== "passthrough");
+    const merged = run<string>("mergeModels");
+    await input.accept(methods.indexOf("ties"));
+    // The base: misfit, tiny, …
+    await input.accept(1);
+    const picked = (): vscode.QuickPick<vscode.QuickPickItem> =>
+      input.shown.at(-1) as vscode.QuickPick<vscode.QuickPickItem>;
+    // misfit, tiny-to-run-finished-alpha-…, …-linear
+    await input.toggle(1);
+    assert.ok(picked().items.every(({ label }) => label !== "tiny"));
+    // Weight; back to it from density with what was said before.
     await input.accept();
-    assert.equal(await one, undefined);
-    await messages.next(/needs two models or more/);
+    await input.back();
+    await input.accept();
+    await input.accept();
+    await input.accept();
+    const out = await merged;
+    assert.match(out ?? "", /-ties$/, JSON.stringify(messages.seen));
+    const steps = input.shown.map(({ step, totalSteps }) => `${step}/${totalSteps}`);
+    assert.deepEqual(steps.slice(1, 3), ["2/6", "3/6"]);
+    assert.deepEqual(steps.slice(-2), ["5/6", "6/6"]);
   });
 
   test("what can't be interpolated is said in one line, and no model is left behind", async () => {
@@ -189,8 +210,8 @@ suite("interpolation lab", () => {
     await input.toggle(0, 1, 2);
     await input.accept();
     await input.accept();
-    assert.match(await refused(torn), /torn\.jsonl:2: [^\n]+$/);
-    await messages.next(/^tiny to run-finished failed: broken\/torn\.jsonl:2: /);
+    assert.match(await refused(torn), /torn\.jsonl:2:\d+: [^\n]+$/);
+    await messages.next(/^tiny to run-finished failed: broken\/torn\.jsonl:2:\d+: /);
     // Ends that do not fit.
     const misfit = run<string>("interpolate", await modelAt("misfit"));
     await input.accept();

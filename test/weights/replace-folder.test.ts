@@ -1,5 +1,6 @@
+import { spawnSync } from "node:child_process";
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
@@ -47,4 +48,22 @@ test("is not stopped by what a killed process of the same id left", async () => 
   await mkdir(`${folder}.${process.pid}.tmp`);
   await replaceFolder(folder, fill("new"));
   assert.equal(await content(folder), "new");
+});
+
+test("what a killed process moved aside comes back, whether the next replacement succeeds or not", async () => {
+  const folder = path.join(dir, "moved");
+  const { pid } = spawnSync(process.execPath, ["-e", ""]);
+  const aside = `${folder}.${pid}-0a1b2c3d.old`;
+  await mkdir(aside);
+  await writeFile(path.join(aside, "file"), "old");
+  await assert.rejects(
+    replaceFolder(folder, () => Promise.reject(new Error("gone"))),
+    /gone/,
+  );
+  assert.equal(await content(folder), "old");
+  await rename(folder, aside);
+  await replaceFolder(folder, fill("new"));
+  assert.equal(await content(folder), "new");
+  const left = (await readdir(dir)).filter((name) => name.startsWith("moved"));
+  assert.deepEqual(left, ["moved"]);
 });

@@ -1,99 +1,77 @@
 /**
- * Chat templates, rendered as transformers' `apply_chat_template` does: Jinja with trim_blocks and
- * lstrip_blocks (the library adds `raise_exception` and `strftime_now`), and the tokenizer's special tokens in scope.
+ * A model's chat templates, rendered as transformers' `apply_chat_template` does: by Jinja itself, with
+ * the tokenizer's special tokens in scope.
  */
-import { Template } from "@huggingface/jinja";
-import { InputError, errorMessage } from "../../util/errors.ts";
-import type { Message } from "../messages.ts";
+import type { TemplateSources } from "../../util/chat-template-file.ts";
+import { InputError } from "../../util/errors.ts";
+import { SHARE_GPT_ROLES } from "../share-gpt.ts";
+import { type Rendering, type TemplateThreads, templateThreads } from "./template-threads.ts";
 
-export interface Rendered {
-  text: string;
-  /** What the template itself marks as the assistant's, [start, end) in UTF-16 units; undefined when it marks nothing. */
-  spans: readonly (readonly [number, number])[] | undefined;
-}
+/** Rendered at once: so few are done long before a thread's time is up. */
+const ROWS_AT_ONCE = 64;
 
-export interface RenderOptions {
-  addGenerationPrompt?: boolean;
-  tools?: unknown;
-}
-
-/** Private-use characters that stand for the borders of a {% generation %} block while rendering. */
-const START = "\uE0A0";
-const END = "\uE0A1";
-
-const GENERATION_TAG = /(^[ \t]+)?\{%(-?)\s*(end)?generation\s*(-?)%\}(\n)?/gmu;
-
-/**
- * Puts a printed marker in place of each generation tag, with the white space around it treated as
- * trim_blocks and lstrip_blocks treat that of a tag.
- */
-function markGeneration(source: string): string {
-  return source.replace(GENERATION_TAG, (...match: (string | undefined)[]) => {
-    const [, indent, trimLeft = "", end, trimRight = ""] = match;
-    const marker = `{{${trimLeft} '${end ? END : START}' ${trimRight}}}`;
-    return trimLeft && indent ? indent + marker : marker;
-  });
-}
-
-/** A parsed template with the special tokens it may print. */
 export class ChatTemplate {
-  readonly #template: Template;
-  readonly #marks: boolean;
-  readonly #specialTokens: Readonly<Record<string, string>>;
+  readonly #file: string;
+  readonly #job: object;
+  readonly #threads: TemplateThreads;
 
-  /** @throws InputError when the template does not parse */
-  constructor(source: string, specialTokens: Readonly<Record<string, string>>) {
-    this.#marks = /\{%-?\s*generation\b/u.test(source);
-    this.#specialTokens = specialTokens;
-    try {
-      this.#template = new Template(this.#marks ? markGeneration(source) : source);
-    } catch (error) {
-      throw new InputError(`the model's chat template does not parse: ${errorMessage(error)}`, {
-        cause: error,
-      });
-    }
+  constructor(
+    { file, byName }: TemplateSources,
+    specialTokens: Readonly<Record<string, string>>,
+    threads = templateThreads,
+  ) {
+    this.#file = file;
+    this.#job = { sources: byName, variables: specialTokens, roles: SHARE_GPT_ROLES };
+    this.#threads = threads;
   }
 
-  /** @throws InputError with what the template itself complains about */
-  render(messages: readonly Message[], options: RenderOptions = {}): Rendered {
-    const { addGenerationPrompt = false, tools = null } = options;
-    let text: string;
-    try {
-      text = this.#template.render({
-        ...this.#specialTokens,
-        messages: messages.map((message) => ({ ...message })),
-        add_generation_prompt: addGenerationPrompt,
-        tools,
-        documents: null,
-      });
-    } catch (error) {
-      throw new InputError(`the model's chat template refuses: ${errorMessage(error)}`, {
-        cause: error,
-      });
+  /**
+   * @param rows JSON objects with messages, or with lists prompt and completion; maybe with tools
+   * @returns in order, an InputError naming the template's file where it does not take the row
+   */
+  async renderRows(rows: readonly string[]): Promise<(Exclude<Rendering, string> | InputError)[]> {
+    const parts: Promise<(Rendering | InputError)[]>[] = [];
+    for (let from = 0; from < rows.length; from += ROWS_AT_ONCE) {
+      const some = rows.slice(from, from + ROWS_AT_ONCE);
+      parts.push(
+        this.#render(some, false).catch((error: unknown) => some.map(() => asInput(error))),
+      );
     }
-    return this.#marks ? takeSpans(text) : { text, spans: undefined };
+    return (await Promise.all(parts)).flat().map((rendering) => {
+      if (typeof rendering === "string") return this.#refusal(rendering);
+      return rendering instanceof InputError ? this.#refusal(rendering.message) : rendering;
+    });
   }
 
   /**
    * What a model is asked to go on from: the messages and the start of an answer.
    * @throws InputError with what the template itself complains about
    */
-  async renderPrompt(messages: readonly Message[], tools?: unknown): Promise<string> {
-    return this.render(messages, { tools, addGenerationPrompt: true }).text;
+  async renderPrompt(messages: readonly object[], tools?: unknown): Promise<string> {
+    const rows = [JSON.stringify({ messages, ...(tools == null ? {} : { tools }) })];
+    const [rendering] = await this.#render(rows, true).catch((error: unknown) => [
+      asInput(error).message,
+    ]);
+    if (Array.isArray(rendering)) return rendering[0];
+    throw this.#refusal(rendering ?? "");
   }
 
-  /** Ends the thread that renders; the next rendering starts another. */
-  async close(): Promise<void> {}
+  /** Ends what renders and gives its memory back; the next rendering starts it anew. */
+  async close(): Promise<void> {
+    await this.#threads.close();
+  }
+
+  #render(rows: readonly string[], ask: boolean): Promise<Rendering[]> {
+    return this.#threads.render({ job: JSON.stringify({ ...this.#job, ask }), rows });
+  }
+
+  #refusal(what: string): InputError {
+    return new InputError(`${what} (${this.#file})`);
+  }
 }
 
-function takeSpans(marked: string): Rendered {
-  const spans: [number, number][] = [];
-  let text = "";
-  let start = 0;
-  for (const part of marked.split(/([\uE0A0\uE0A1])/u)) {
-    if (part === START) start = text.length;
-    else if (part === END) spans.push([start, text.length]);
-    else text += part;
-  }
-  return { text, spans };
+/** Whatever is no fault of template or row is thrown on. */
+function asInput(error: unknown): InputError {
+  if (error instanceof InputError) return error;
+  throw error;
 }

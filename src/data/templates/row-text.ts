@@ -1,7 +1,12 @@
 /** From rows of a data file to texts, and which parts of a text are trained. */
-import { InputError } from "../../util/errors.ts";
-import { type Conversation, type Format, detectFormat, readConversation } from "../formats.ts";
-import type { Message } from "../messages.ts";
+import { InputError, InternalError } from "../../util/errors.ts";
+import {
+  type Conversation,
+  type Format,
+  type Instruction,
+  detectFormat,
+  readConversation,
+} from "../formats.ts";
 import type { DataRow } from "../rows/row.ts";
 import type { ChatTemplate } from "./chat-template.ts";
 
@@ -37,40 +42,68 @@ export async function renderRows(
   rows: readonly DataRow[],
   source: RowSource,
 ): Promise<(RowText | InputError)[]> {
-  return rows.map((row) => {
-    try {
-      const format = source.format === "auto" ? detectFormat(row, source.file) : source.format;
-      const conversation = readConversation(row, format, source.file);
-      return { format, ...rowText(conversation, source.chatTemplate) };
-    } catch (error) {
-      if (!(error instanceof InputError)) throw error;
-      return error.message.startsWith(source.file)
-        ? error
-        : new InputError(`${source.file}:${row.line}: ${error.message}`, { cause: error });
-    }
+  const read = rows.map((row) => readRow(row, source));
+  const templated = read.filter((each) => "json" in each);
+  const jsons = templated.map(({ json }) => json);
+  const rendered = (await source.chatTemplate?.renderRows(jsons)) ?? [];
+  const byRow = new Map(templated.map((each, index) => [each, rendered[index]]));
+  return read.map((each, index) => {
+    if (!("json" in each)) return each;
+    const result = byRow.get(each);
+    if (!result) throw new InternalError("a row came back without its text");
+    if (result instanceof InputError) return atLine(result, rows[index]?.line ?? 0, source);
+    const [text, spans, unplacedTurns] = result;
+    const { format } = each;
+    return { format, text, spans, unplacedTurns, addSpecialTokens: false, addEos: false };
   });
 }
 
-type TextOfRow = Omit<RowText, "format">;
+/** For the chat template. */
+interface ChatRow {
+  format: Format;
+  json: string;
+}
 
-function rowText(conversation: Conversation, chatTemplate: ChatTemplate | undefined): TextOfRow {
+function atLine(error: InputError, line: number, { file }: RowSource): InputError {
+  return new InputError(`${file}:${line}: ${error.message}`, { cause: error });
+}
+
+function readRow(row: DataRow, source: RowSource): RowText | ChatRow | InputError {
+  try {
+    const format = source.format === "auto" ? detectFormat(row, source.file) : source.format;
+    const conversation = readConversation(row, format, source.file);
+    const hasTemplate = source.chatTemplate !== undefined;
+    if (conversation.kind === "instruction" && hasTemplate) {
+      return { format, json: JSON.stringify({ messages: instructionMessages(conversation) }) };
+    }
+    if (conversation.kind !== "chat")
+      return { format, ...plainText(conversation, row.line, source) };
+    return hasTemplate ? { format, json: row.json } : noTemplate(`"messages"`, row.line, source);
+  } catch (error) {
+    if (error instanceof InputError) return error;
+    throw error;
+  }
+}
+
+function noTemplate(what: string, line: number, source: RowSource): InputError {
+  const message = `this base model has no chat template, so ${what} rows can't be rendered; use prompt/completion or text rows, or add chat_template.jinja to the model's folder`;
+  return atLine(new InputError(message), line, source);
+}
+
+/** @throws InputError for a row that needs a chat template */
+function plainText(
+  conversation: Exclude<Conversation, { kind: "chat" }>,
+  line: number,
+  source: RowSource,
+): Omit<RowText, "format"> {
   switch (conversation.kind) {
-    case "messages":
-      return messagesText(conversation.messages, chatTemplate, conversation.tools);
     case "completion":
       return completionText(conversation.prompt, conversation.completion);
     case "instruction": {
-      const { system, prompt, input, answer } = conversation;
-      if (!chatTemplate) {
-        const lead = system === undefined ? "" : `${system}\n\n`;
-        return completionText(lead + alpacaPrompt(prompt, input), answer);
-      }
-      const messages: Message[] = [
-        ...(system === undefined ? [] : [{ role: "system", content: system }]),
-        { role: "user", content: input === "" ? prompt : `${prompt}\n${input}` },
-        { role: "assistant", content: answer },
-      ];
-      return messagesText(messages, chatTemplate);
+      const { system, prompt, input, answer, history } = conversation;
+      if (history.length > 0) throw noTemplate(`"history"`, line, source);
+      const lead = system === "" ? "" : `${system}\n\n`;
+      return completionText(lead + alpacaPrompt(prompt, input), answer);
     }
     case "text": {
       const { text } = conversation;
@@ -79,10 +112,22 @@ function rowText(conversation: Conversation, chatTemplate: ChatTemplate | undefi
   }
 }
 
+/** Earlier answers are trained as the last one is, which is LLaMA-Factory's way. */
+function instructionMessages({ system, prompt, input, answer, history }: Instruction): object[] {
+  const turns = [...history, [input === "" ? prompt : `${prompt}\n${input}`, answer] as const];
+  return [
+    ...(system === "" ? [] : [{ role: "system", content: system }]),
+    ...turns.flatMap(([asked, said]) => [
+      { role: "user", content: asked },
+      { role: "assistant", content: said },
+    ]),
+  ];
+}
+
 /** Without an end the model never learns to stop. */
 const PLAIN = { unplacedTurns: 0, addSpecialTokens: true, addEos: true };
 
-function completionText(prompt: string, completion: string): TextOfRow {
+function completionText(prompt: string, completion: string): Omit<RowText, "format"> {
   const text = prompt + completion;
   return { ...PLAIN, text, spans: [[prompt.length, text.length]] };
 }
@@ -92,48 +137,4 @@ function alpacaPrompt(instruction: string, input: string): string {
   return input === ""
     ? `Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n### Instruction:\n${instruction}\n\n### Response:\n`
     : `Below is an instruction that describes a task, paired with an input that provides further context. Write a response that appropriately completes the request.\n\n### Instruction:\n${instruction}\n\n### Input:\n${input}\n\n### Response:\n`;
-}
-
-function messagesText(
-  messages: readonly Message[],
-  chatTemplate: ChatTemplate | undefined,
-  tools?: unknown,
-): TextOfRow {
-  if (!chatTemplate) {
-    throw new InputError(
-      "this base model has no chat template, so \"messages\" rows can't be rendered; use prompt/completion or text rows, or add chat_template.jinja to the model's folder",
-    );
-  }
-  const { text, spans } = assistantSpans(chatTemplate, messages, tools);
-  return { text, spans, unplacedTurns: 0, addSpecialTokens: false, addEos: false };
-}
-
-/**
- * Text of a conversation and the spans the assistant wrote, each with the end-of-turn mark that the
- * template puts after it. Where the template marks its own ({% generation %}), those; else what
- * rendering one message more adds after the generation prompt.
- * @throws InputError when the template renders earlier turns differently once later ones follow, so
- *   that nobody can say which tokens are the assistant's
- */
-function assistantSpans(
-  template: ChatTemplate,
-  messages: readonly Message[],
-  tools?: unknown,
-): { text: string; spans: readonly Span[] } {
-  const whole = template.render(messages, { tools });
-  if (whole.spans) return { text: whole.text, spans: whole.spans };
-  const spans = messages.flatMap((message, index): Span[] => {
-    if (message.role !== "assistant") return [];
-    const before = template.render(messages.slice(0, index), { tools, addGenerationPrompt: true });
-    const after = template.render(messages.slice(0, index + 1), { tools });
-    for (const prefix of [before.text, after.text]) {
-      if (!whole.text.startsWith(prefix)) {
-        throw new InputError(
-          `messages[${index}]: the chat template renders this turn differently once later turns follow, so its tokens can't be told apart; use a template with {% generation %} marks, or end the row at this turn`,
-        );
-      }
-    }
-    return [[before.text.length, after.text.length]];
-  });
-  return { text: whole.text, spans };
 }

@@ -52,7 +52,11 @@ export const arceeFusion: Method = {
     const [third = 0, median = 0, first = 0] = (figures["cut"] ?? []).map(scoreOf).toReversed();
     const threshold = Math.fround(median + Math.fround(1.5 * Math.fround(third - first)));
     const scores = new Float32Array(importance(stretch, tensor, figures));
-    return Float32Array.from(scores, (score, i) => (score >= threshold ? models[0]! : base!)[i]!);
+    const result = new Float32Array(base!);
+    for (let i = 0; i < result.length; i++) {
+      if (scores[i]! >= threshold) result[i] = models[0]![i]!;
+    }
+    return result;
   },
 };
 
@@ -62,18 +66,25 @@ function importance(
   figures: Figures,
 ): Float64Array {
   const columns = columnsOf(tensor);
-  return Float64Array.from(base!, (value, i) => {
-    const row = Math.floor((start + i) / columns);
-    return Math.abs(other![i]! - value) * figures["divergence"]![row]!;
-  });
+  const rows = figures["divergence"]!;
+  const scores = new Float64Array(base!.length);
+  // Loops over typed arrays: their `from` takes ten times as long.
+  for (let at = 0; at < scores.length; at += columns) {
+    const factor = rows[(start + at) / columns]!;
+    for (let i = at; i < at + columns; i++) scores[i] = Math.abs(other![i]! - base![i]!) * factor;
+  }
+  return scores;
 }
 
 function softmax(values: Float32Array): Float64Array {
   let largest = -Infinity;
   for (const value of values) largest = Math.max(largest, value);
-  const result = Float64Array.from(values, (value) => Math.exp(value - largest));
+  const result = new Float64Array(values.length);
   let sum = 0;
-  for (const value of result) sum += value;
+  for (let i = 0; i < result.length; i++) {
+    result[i] = Math.exp(values[i]! - largest);
+    sum += result[i]!;
+  }
   for (let i = 0; i < result.length; i++) result[i] = result[i]! / sum;
   return result;
 }

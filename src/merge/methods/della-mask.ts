@@ -20,7 +20,9 @@ export type DrawByChance = (
 /** Element i is kept where its random word is below chance · 2³². */
 const drawByChance: DrawByChance = (part, chances) => {
   const words = randomWords(part);
-  return Uint8Array.from(chances, (chance, i) => Number(words[i]! < chance * TWO_32));
+  const mask = new Uint8Array(chances.length);
+  for (let i = 0; i < mask.length; i++) mask[i] = Number(words[i]! < chances[i]! * TWO_32);
+  return mask;
 };
 
 /**

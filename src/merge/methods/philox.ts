@@ -59,13 +59,11 @@ export function randomWords({ key, start, length }: Omit<MaskPart, "density">): 
   const first = Math.floor(start / WORDS);
   const before = start - first * WORDS;
   const words = new Uint32Array(Math.ceil((before + length) / WORDS) * WORDS);
+  const four = new Uint32Array(WORDS);
   for (let at = 0; at < words.length; at += WORDS) {
     const counter = first + at / WORDS;
-    philox(
-      [counter % TWO_32, Math.floor(counter / TWO_32), 0, 0],
-      key,
-      words.subarray(at, at + WORDS),
-    );
+    philox([counter % TWO_32, Math.floor(counter / TWO_32), 0, 0], key, four);
+    for (let j = 0; j < WORDS; j++) words[at + j] = four[j]!;
   }
   return words.subarray(before, before + length);
 }

@@ -95,7 +95,8 @@ function selected(stretch: Stretch, share: number, figures: Figures): Float64Arr
 /** Over the models, divided by their number. */
 function variances(deltas: readonly Float64Array[]): Float64Array {
   const count = deltas.length;
-  return Float64Array.from(deltas[0]!, (_, i) => {
+  const result = new Float64Array(deltas[0]!.length);
+  for (let i = 0; i < result.length; i++) {
     const first = deltas[0]![i]!;
     // From the first one, so that equal ones vary by exactly 0.
     let mean = 0;
@@ -103,6 +104,7 @@ function variances(deltas: readonly Float64Array[]): Float64Array {
     mean = first + mean / count;
     let sum = 0;
     for (const delta of deltas) sum += (delta[i]! - mean) ** 2;
-    return sum / count;
-  });
+    result[i] = sum / count;
+  }
+  return result;
 }

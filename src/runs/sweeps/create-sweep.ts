@@ -10,7 +10,7 @@ import {
   sweepSchema,
 } from "../../protocol/sweep.ts";
 import { InputError } from "../../util/errors.ts";
-import { createFolder, freeFolder } from "../new-folder.ts";
+import { createFolder, createFreeFolder } from "../new-folder.ts";
 import { withTrainingDataMarked } from "./training-data.ts";
 
 /** 0.1 + 0.2 is not 0.3; nobody means more digits. */
@@ -65,11 +65,13 @@ export async function createSweep(
   if (!parsed.success) throw new InputError(`a sweep: ${issue?.path.join(".")}: ${issue?.message}`);
   const definition: SweepDefinition = parsed.data;
   const state: SweepState = { status: "queued", createdAt };
-  const target = path.resolve(place.sweepDir ?? (await freeFolder(place.sweepsDir, name, "sweep")));
-  await createFolder(target, "sweep", {
-    [SWEEP_FILES.definition]: definition,
-    [SWEEP_FILES.state]: state,
-  });
+  const files = { [SWEEP_FILES.definition]: definition, [SWEEP_FILES.state]: state };
+  const { sweepDir } = place;
+  if (sweepDir === undefined) {
+    return createFreeFolder(place.sweepsDir, { name, kind: "sweep" }, files);
+  }
+  const target = path.resolve(sweepDir);
+  await createFolder(target, "sweep", files);
   return target;
 }
 

@@ -6,6 +6,7 @@ import { errorMessage } from "../../util/errors.ts";
 import { formatBytes } from "../../util/format.ts";
 import { parseJson } from "../../util/json.ts";
 import type { App } from "../app.ts";
+import { ask } from "../say.ts";
 
 /** A start must not wait for a forecast. */
 const TIMEOUT_MS = 5_000;
@@ -26,13 +27,9 @@ export async function fitsOrIsWanted(app: App, recipe: vscode.Uri): Promise<bool
   if (!budget || budget.fits) return true;
   const anyway = "Start Anyway";
   const edit = "Edit Recipe";
-  const chosen = await vscode.window.showWarningMessage(
+  const chosen = await ask(
     `This run is predicted to take ${formatBytes(budget.predictedBytes)}; ${formatBytes(budget.availableBytes)} are free.`,
-    {
-      modal: true,
-      detail:
-        'Without enough memory the system may end the run. Lower data.maxLength, train fewer layers, or choose memory "memory" or a quantization.',
-    },
+    'Without enough memory the system may end the run. Lower data.maxLength, train fewer layers, or choose memory "memory" or a quantization.',
     anyway,
     edit,
   );

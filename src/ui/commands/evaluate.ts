@@ -7,6 +7,7 @@ import { dataName } from "../../protocol/data-files.ts";
 import { runCli } from "../../runs/run-cli.ts";
 import { parseJson } from "../../util/json.ts";
 import type { App } from "../app.ts";
+import { askInSteps, type Wizard } from "../ask/wizard.ts";
 import type { AdapterEntry } from "../catalogs/adapter-catalog.ts";
 import { requireTrust } from "../trust.ts";
 import { describeAdapter } from "../views/adapters-tree.ts";
@@ -32,10 +33,13 @@ interface Comparison {
 /** @returns the file that keeps the evaluation; undefined when cancelled */
 export async function evaluate(app: App, argument: unknown): Promise<string | undefined> {
   requireTrust();
-  const comparisons = await comparisonsFrom(app, argument);
-  if (comparisons === undefined) return undefined;
-  const data = await pickDataFiles();
-  if (data === undefined) return undefined;
+  const answers = await askInSteps(TITLE, async (wizard) => {
+    wizard.expect(2);
+    const comparisons = await comparisonsFrom(app, wizard, argument);
+    return { comparisons, data: await pickDataFiles(wizard) };
+  });
+  if (answers === undefined) return undefined;
+  const { comparisons, data } = answers;
   const results: EvaluationResult[] = [];
   const done = await withCancel("Evaluating", async (signal, report) => {
     for (const comparison of comparisons) {
@@ -82,35 +86,27 @@ function named(things: readonly Named[]): string[] {
   return things.map((thing, i) => (areApart ? `${names[i]}=${thing.path}` : thing.path));
 }
 
-async function comparisonsFrom(app: App, argument: unknown): Promise<Comparison[] | undefined> {
+async function comparisonsFrom(app: App, wizard: Wizard, argument: unknown): Promise<Comparison[]> {
   const row = asRow(argument);
-  if (row?.kind === "adapter") return grouped(app, [row.adapter], []);
-  if (row?.kind === "model") {
-    return [{ models: [{ name: row.model.label, path: row.model.path }], adapters: [] }];
-  }
-  const picked = await pickModels(app);
-  if (picked === undefined) return undefined;
-  const adapters = picked.flatMap(({ adapter }) => adapter ?? []);
-  return grouped(
-    app,
-    adapters,
-    picked.flatMap(({ model }) => model ?? []),
-  );
-}
-
-/** Adapters by their base, which is evaluated beside them; then the models that are left. */
-async function grouped(
-  app: App,
-  adapters: readonly AdapterEntry[],
-  models: readonly Named[],
-): Promise<Comparison[] | undefined> {
+  if (row?.kind === "model" || row?.kind === "adapter") wizard.expect(1);
+  const picked: readonly Candidate[] =
+    row?.kind === "adapter"
+      ? [{ adapter: row.adapter }]
+      : row?.kind === "model"
+        ? [{ model: { name: row.model.label, path: row.model.path } }]
+        : await pickModels(app, wizard);
   const byBase = new Map<string, Named[]>();
-  for (const adapter of adapters) {
-    const base = await resolveBase(app, adapter);
-    if (base === undefined) return undefined;
+  for (const adapter of picked.flatMap((each) => each.adapter ?? [])) {
+    const base = await resolveBase(app, wizard, adapter);
     const others = byBase.get(base) ?? [];
     byBase.set(base, [...others, { name: adapter.label, path: adapter.path }]);
   }
+  const models = picked.flatMap((each) => each.model ?? []);
+  return grouped(byBase, models);
+}
+
+/** Adapters by their base, which is evaluated beside them; then the models that are left. */
+function grouped(byBase: ReadonlyMap<string, Named[]>, models: readonly Named[]): Comparison[] {
   const rest = models.filter((model) => !byBase.has(model.path));
   return [
     ...[...byBase].map(([base, own]) => ({
@@ -121,73 +117,67 @@ async function grouped(
   ];
 }
 
-interface ModelItem extends vscode.QuickPickItem {
+interface Candidate {
   adapter?: AdapterEntry;
   model?: Named;
 }
 
-async function pickModels(app: App): Promise<readonly ModelItem[] | undefined> {
-  const items = Promise.all([app.adapters.entries(), app.models.entries()]).then(
-    ([adapters, models]): ModelItem[] => [
-      ...adapters
-        .filter((adapter) => adapter.summary !== undefined)
-        .map((adapter) => ({
-          label: `$(extensions) ${adapter.label}`,
-          description: `${describeAdapter(adapter)}, beside its base`,
-          adapter,
-        })),
-      ...models
-        .filter((model) => model.summary !== undefined)
-        .map(({ label, path: folder, ...model }) => ({
-          label: `$(package) ${label}`,
-          description: describeModel({ label, path: folder, ...model }),
-          model: { name: label, path: folder },
-        })),
-    ],
-  );
-  if ((await items).length === 0) {
-    void vscode.window.showInformationMessage(
-      'No model was found to evaluate. "Retune: Add Model Folder…" adds one.',
-    );
-    return undefined;
+async function pickModels(app: App, wizard: Wizard): Promise<Candidate[]> {
+  const [adapters, models] = await Promise.all([app.adapters.entries(), app.models.entries()]);
+  const choices = [
+    ...adapters
+      .filter((adapter) => adapter.summary !== undefined)
+      .map((adapter) => ({
+        label: adapter.label,
+        icon: "extensions",
+        description: `${describeAdapter(adapter)}, beside its base`,
+        value: { adapter },
+      })),
+    ...models
+      .filter((model) => model.summary !== undefined)
+      .map((model) => ({
+        label: model.label,
+        icon: "package",
+        description: describeModel(model),
+        value: { model: { name: model.label, path: model.path } },
+      })),
+  ];
+  if (choices.length === 0) {
+    wizard.refuse('No model was found to evaluate. "Retune: Add Model Folder…" adds one.');
   }
   const placeHolder = "Which models and adapters, side by side?";
-  const options = { title: TITLE, placeHolder, matchOnDescription: true } as const;
-  const chosen = await vscode.window.showQuickPick(items, { ...options, canPickMany: true });
-  return chosen === undefined || chosen.length === 0 ? undefined : chosen;
+  const chosen = await wizard.pickMany<Candidate>({ placeHolder, choices: () => choices });
+  if (chosen.length === 0) wizard.refuse("Nothing to evaluate was chosen: nothing was started.");
+  return chosen;
 }
 
-interface FileItem extends vscode.QuickPickItem {
-  file?: string;
-}
-
-async function pickDataFiles(): Promise<Named[] | undefined> {
-  const items = findDataFiles().then((files): FileItem[] => [
-    ...files.map(({ label, description, path: file }) => ({ label, description, file })),
-    { label: "$(folder-opened) Browse for files…", alwaysShow: true },
-  ]);
-  const placeHolder = "On which data?";
-  const chosen = await vscode.window.showQuickPick(items, {
-    title: TITLE,
-    placeHolder,
-    canPickMany: true,
+async function pickDataFiles(wizard: Wizard): Promise<Named[]> {
+  const chosen = await wizard.pickMany<string[]>({
+    placeHolder: "On which data?",
+    choices: async () => [
+      ...(await findDataFiles()).map(({ path: file, ...shown }) => ({ ...shown, value: [file] })),
+      {
+        label: "Browse for files…",
+        icon: "folder-opened",
+        alwaysShow: true,
+        value: browse,
+      },
+    ],
   });
-  if (chosen === undefined) return undefined;
-  const browsed = chosen.some(({ file }) => file === undefined) ? await browse() : [];
-  const files = [...chosen.flatMap(({ file }) => file ?? []), ...browsed];
-  if (files.length === 0) return undefined;
+  const files = chosen.flat();
+  if (files.length === 0) wizard.refuse("No data were chosen: nothing was started.");
   return [...new Set(files)].map((file) => ({
     name: dataName(vscode.workspace.asRelativePath(file)),
     path: file,
   }));
 }
 
-async function browse(): Promise<string[]> {
+async function browse(): Promise<string[] | undefined> {
   const uris = await vscode.window.showOpenDialog({
     title: "Data to evaluate on",
     openLabel: "Evaluate on These",
     canSelectMany: true,
     filters: DATA_FILTERS,
   });
-  return (uris ?? []).map(({ fsPath }) => fsPath);
+  return uris?.map(({ fsPath }) => fsPath);
 }

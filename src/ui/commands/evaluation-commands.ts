@@ -9,6 +9,8 @@ import { toCsv } from "../../util/csv.ts";
 import { InputError } from "../../util/errors.ts";
 import { formatWhen } from "../../util/format.ts";
 import type { App } from "../app.ts";
+import { pickOne } from "../ask/wizard.ts";
+import { ask, sayInformation } from "../say.ts";
 import { asRow } from "../views/rows.ts";
 
 const FORMATS = {
@@ -62,9 +64,9 @@ async function askTarget(format: Format): Promise<string | undefined> {
 export async function deleteEvaluation(app: App, argument: unknown): Promise<void> {
   const file = fileOf(argument) ?? (await pick(app, "Delete which evaluation?"))?.file;
   if (file === undefined) return;
-  const chosen = await vscode.window.showWarningMessage(
+  const chosen = await ask(
     `Delete the evaluation ${path.basename(file, ".json")}?`,
-    { modal: true, detail: `Its figures are removed from disk:\n${file}` },
+    `Its figures are removed from disk:\n${file}`,
     "Delete",
   );
   if (chosen !== "Delete") return;
@@ -82,15 +84,18 @@ function fileOf(argument: unknown): string | undefined {
 async function pick(app: App, placeHolder: string): Promise<EvaluationFile | undefined> {
   const evaluations = await app.evaluations.entries();
   if (evaluations.length === 0) {
-    void vscode.window.showInformationMessage(
+    void sayInformation(
       'No evaluation is kept in this workspace yet. "Retune: Evaluate…" makes one.',
     );
     return undefined;
   }
-  const items = evaluations.map((evaluation) => ({
-    label: evaluation.name,
-    description: formatWhen(evaluation.createdAt, Date.now()),
-    evaluation,
-  }));
-  return (await vscode.window.showQuickPick(items, { placeHolder }))?.evaluation;
+  return pickOne("", {
+    placeHolder,
+    choices: () =>
+      evaluations.map((evaluation) => ({
+        label: evaluation.name,
+        description: formatWhen(evaluation.createdAt, Date.now()),
+        value: evaluation,
+      })),
+  });
 }

@@ -6,6 +6,7 @@ import writeFileAtomic from "write-file-atomic";
 import { InputError } from "../../util/errors.ts";
 import { defaultRunName } from "../../runs/run-name.ts";
 import type { App } from "../app.ts";
+import { askInSteps, pickOne, type Wizard } from "../ask/wizard.ts";
 import { SEARCH_EXCLUDES } from "../catalogs/model-catalog.ts";
 import { VIEWS } from "../command-ids.ts";
 import { readBaseTensors } from "../layers/base-tensors.ts";
@@ -45,18 +46,19 @@ export async function freezeLayers(app: App, argument: unknown): Promise<void> {
 async function recipeFor(base: string): Promise<vscode.Uri | undefined> {
   const uris = await recipesOf(base);
   if (uris.length === 0) return newFreezeRecipe(base);
-  const items = [
-    ...uris.map((uri) => ({ label: vscode.workspace.asRelativePath(uri), uri })),
-    {
-      label: "$(add) New recipe…",
-      description: "trains a part of the model itself",
-      uri: undefined,
-    },
-  ];
-  const placeHolder = `Which recipe of ${path.basename(base)}?`;
-  const chosen = await vscode.window.showQuickPick(items, { title: TITLE, placeHolder });
-  if (chosen === undefined) return undefined;
-  return chosen.uri ?? newFreezeRecipe(base);
+  const chosen = await pickOne<vscode.Uri | "new">(TITLE, {
+    placeHolder: `Which recipe of ${path.basename(base)}?`,
+    choices: () => [
+      ...uris.map((uri) => ({ label: vscode.workspace.asRelativePath(uri), value: uri })),
+      {
+        label: "New recipe…",
+        icon: "add",
+        description: "trains a part of the model itself",
+        value: "new",
+      },
+    ],
+  });
+  return chosen === "new" ? newFreezeRecipe(base) : chosen;
 }
 
 async function recipesOf(base: string): Promise<vscode.Uri[]> {
@@ -82,10 +84,14 @@ async function newFreezeRecipe(base: string): Promise<vscode.Uri | undefined> {
   if (folder === undefined) return undefined;
   // A model that can't be read is refused before anything is asked about it.
   const blocks = blockCount(layerNodes(await readBaseTensors(base)));
-  const data = await pickData(TITLE);
-  if (data === undefined) return undefined;
-  const name = await askName(defaultRunName({ base, method: "freeze", data }), TITLE);
-  if (name === undefined) return undefined;
+  const answers = await askInSteps(TITLE, async (wizard) => {
+    wizard.expect(2);
+    const data = await pickData(wizard);
+    const name = await askName(wizard, defaultRunName({ base, method: "freeze", data }));
+    return { data, name };
+  });
+  if (answers === undefined) return undefined;
+  const { data, name } = answers;
   const part = blocks > 0 ? { trainLast: Math.min(USUAL_LAST_BLOCKS, blocks) } : { freeze: [] };
   const recipe = newRecipe({
     name,
@@ -103,30 +109,32 @@ async function newFreezeRecipe(base: string): Promise<vscode.Uri | undefined> {
 
 export async function layerPreset(app: App): Promise<void> {
   const { nodes, labelsRows } = opened(app);
-  const placeHolder = "What is trained?";
-  const chosen = await vscode.window.showQuickPick(presetsFor(nodes, labelsRows), {
-    title: "Layer Presets",
-    placeHolder,
-    matchOnDetail: true,
+  const answers = await askInSteps("Layer Presets", async (wizard) => {
+    const preset = await wizard.pick({
+      placeHolder: "What is trained?",
+      choices: () =>
+        presetsFor(nodes, labelsRows).map(({ preset: value, ...shown }) => ({ ...shown, value })),
+    });
+    wizard.expect(preset === "last-blocks" ? 2 : 1);
+    const blocks = preset === "last-blocks" ? await askBlocks(wizard, blockCount(nodes)) : 1;
+    return { preset, blocks };
   });
-  if (chosen === undefined) return;
-  const blocks = chosen.preset === "last-blocks" ? await askBlocks(blockCount(nodes)) : 1;
-  if (blocks === undefined) return;
-  await app.layers.change((layers) => presetTensors(layers.nodes, chosen.preset, blocks));
+  if (answers === undefined) return;
+  const { preset, blocks } = answers;
+  await app.layers.change((layers) => presetTensors(layers.nodes, preset, blocks));
 }
 
-async function askBlocks(most: number): Promise<number | undefined> {
-  const text = await vscode.window.showInputBox({
-    title: "Layer Presets",
+async function askBlocks(wizard: Wizard, most: number): Promise<number> {
+  const text = await wizard.input({
     prompt: `How many of the ${most} blocks, counted from the end?`,
     value: String(Math.min(USUAL_LAST_BLOCKS, most)),
-    validateInput: (value) => {
+    validate: (value) => {
       const count = Number(value);
       const isCount = Number.isInteger(count) && count >= 1 && count <= most;
       return isCount ? undefined : `A number from 1 to ${most}, please.`;
     },
   });
-  return text === undefined ? undefined : Number(text);
+  return Number(text);
 }
 
 export async function measureLayers(app: App): Promise<void> {

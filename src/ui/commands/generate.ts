@@ -1,11 +1,11 @@
 /** Asks for a prompt and streams the answer into a read-only document beside the editor. */
 import path from "node:path";
-import * as vscode from "vscode";
 import { writesText } from "../../protocol/objective.ts";
 import { RUN_FILES } from "../../protocol/run-folder.ts";
 import { runCli } from "../../runs/run-cli.ts";
 import { errorMessage, InputError } from "../../util/errors.ts";
 import type { App } from "../app.ts";
+import { askInSteps, type Wizard } from "../ask/wizard.ts";
 import { requireTrust } from "../trust.ts";
 import { asRow } from "../views/rows.ts";
 import { runDirOf, runFrom } from "./pick-run.ts";
@@ -17,17 +17,20 @@ const MAX_TOKENS = 200;
 
 export async function generate(app: App, argument: unknown): Promise<void> {
   requireTrust();
-  const generator = await generatorFrom(app, argument);
-  if (generator === undefined) return;
   const memory = app.context.workspaceState;
-  const prompt = await vscode.window.showInputBox({
-    title: `Generate with ${generator.name}`,
-    prompt: "What do you want to say to the model?",
-    value: memory.get<string>(LAST_PROMPT_KEY, ""),
-    ignoreFocusOut: true,
-    validateInput: (value) => (value.trim() === "" ? "A prompt can't be empty." : undefined),
+  const answers = await askInSteps("Generate", async (wizard) => {
+    const isNamed = asRow(argument) !== undefined || runDirOf(argument) !== undefined;
+    wizard.expect(isNamed ? 1 : 2);
+    const generator = await generatorFrom(app, wizard, argument);
+    const prompt = await wizard.input({
+      prompt: `What do you want to say to ${generator.name}?`,
+      value: memory.get<string>(LAST_PROMPT_KEY, ""),
+      validate: (value) => (value.trim() === "" ? "A prompt can't be empty." : undefined),
+    });
+    return { generator, prompt };
   });
-  if (prompt === undefined) return;
+  if (answers === undefined) return;
+  const { generator, prompt } = answers;
   await memory.update(LAST_PROMPT_KEY, prompt);
   const transcript = await app.transcripts.open(generator.name);
   const quoted = prompt.replaceAll("\n", "\n> ");
@@ -58,16 +61,14 @@ function generateArguments({ base, adapter }: Generator, prompt: string): string
   ].flat();
 }
 
-async function generatorFrom(app: App, argument: unknown): Promise<Generator | undefined> {
+async function generatorFrom(app: App, wizard: Wizard, argument: unknown): Promise<Generator> {
   const row = asRow(argument);
   if (row?.kind === "model") return { name: row.model.label, base: row.model.path };
   if (row?.kind === "adapter") {
-    const base = await resolveBase(app, row.adapter);
-    return base === undefined
-      ? undefined
-      : { name: row.adapter.label, base, adapter: row.adapter.path };
+    const base = await resolveBase(app, wizard, row.adapter);
+    return { name: row.adapter.label, base, adapter: row.adapter.path };
   }
-  if (runDirOf(argument) === undefined) return pickGenerator(app);
+  if (runDirOf(argument) === undefined) return pickGenerator(app, wizard);
   const run = await runFrom(app, argument, { placeholder: "", accepts: () => true, none: "" });
   if (run?.recipe === undefined) throw new InputError(`${run?.name}: ${run?.problem}`);
   if (!writesText(run.recipe)) {

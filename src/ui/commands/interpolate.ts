@@ -4,6 +4,7 @@ import * as vscode from "vscode";
 import { createSweep, endName, parseAlphas } from "../../runs/sweeps/create-sweep.ts";
 import { errorMessage } from "../../util/errors.ts";
 import type { App } from "../app.ts";
+import { askInSteps, type Wizard } from "../ask/wizard.ts";
 import { requireTrust } from "../trust.ts";
 import { pickEnds } from "./pick-ends.ts";
 import { pickEvaluation } from "./pick-evaluation.ts";
@@ -14,13 +15,14 @@ const DEFAULT_ALPHAS = "0:1:0.1";
 /** @returns the sweep's folder; undefined when cancelled */
 export async function interpolate(app: App, argument: unknown): Promise<string | undefined> {
   requireTrust();
-  const ends = await pickEnds(app, argument, TITLE);
-  if (ends === undefined) return undefined;
+  const answers = await askInSteps(TITLE, async (wizard) => {
+    const ends = await pickEnds(app, wizard, argument);
+    const data = await pickEvaluation(wizard, ends.run);
+    return { ends, data, alphas: await askAlphas(wizard) };
+  });
+  if (answers === undefined) return undefined;
+  const { ends, data, alphas } = answers;
   const { run, ...models } = ends;
-  const data = await pickEvaluation(TITLE, run);
-  if (data === undefined) return undefined;
-  const alphas = await askAlphas();
-  if (alphas === undefined) return undefined;
   const maxLength = run?.recipe?.data.maxLength;
   const sweepsDir = await app.roots.forSweep(path.resolve(models.tuned ?? models.adapter ?? ""));
   // The folder that a run's result lies in has a date in its name; the run itself has none.
@@ -33,13 +35,11 @@ export async function interpolate(app: App, argument: unknown): Promise<string |
   return sweepDir;
 }
 
-async function askAlphas(): Promise<number[] | undefined> {
-  const text = await vscode.window.showInputBox({
-    title: TITLE,
+async function askAlphas(wizard: Wizard): Promise<number[]> {
+  const text = await wizard.input({
     prompt: "Alphas as FROM:TO:STEP; 0 is the base, 1 the fine-tune",
     value: DEFAULT_ALPHAS,
-    ignoreFocusOut: true,
-    validateInput: (value) => {
+    validate: (value) => {
       try {
         const alphas = parseAlphas(value);
         const message = `${alphas.length} models to mix and evaluate`;
@@ -49,5 +49,5 @@ async function askAlphas(): Promise<number[] | undefined> {
       }
     },
   });
-  return text === undefined ? undefined : parseAlphas(text);
+  return parseAlphas(text);
 }

@@ -1,7 +1,7 @@
 /** Adapter → base → output folder; the merge itself is a child process that can be cancelled. */
 import path from "node:path";
-import * as vscode from "vscode";
 import type { App } from "../app.ts";
+import { askInSteps, type Wizard } from "../ask/wizard.ts";
 import type { AdapterEntry } from "../catalogs/adapter-catalog.ts";
 import { requireTrust } from "../trust.ts";
 import { describeAdapter } from "../views/adapters-tree.ts";
@@ -15,18 +15,21 @@ const TITLE = "Merge Adapter into Base";
 
 export async function mergeAdapter(app: App, argument: unknown): Promise<string | undefined> {
   requireTrust();
-  const adapter = (await adapterFrom(app, argument)) ?? (await pickAdapter(app));
-  if (adapter === undefined) return undefined;
-  const base = await resolveBase(app, adapter);
-  if (base === undefined) return undefined;
-  const baseName = path.basename(base).replace(/\.gguf$/i, "");
-  const out = await askOutput({
-    title: TITLE,
-    prompt: "Folder for the merged model; it must not exist yet",
-    name: `${baseName}-${adapter.label}`,
-    beside: base,
+  const named = await adapterFrom(app, argument);
+  const answers = await askInSteps(TITLE, async (wizard) => {
+    wizard.expect(named === undefined ? 2 : 1);
+    const adapter = named ?? (await pickAdapter(app, wizard));
+    const base = await resolveBase(app, wizard, adapter);
+    const baseName = path.basename(base).replace(/\.gguf$/i, "");
+    const out = await askOutput(wizard, {
+      prompt: "Folder for the merged model; it must not exist yet",
+      name: `${baseName}-${adapter.label}`,
+      beside: base,
+    });
+    return { adapter, base, out };
   });
-  if (out === undefined) return undefined;
+  if (answers === undefined) return undefined;
+  const { adapter, base, out } = answers;
   const isWritten = await writeModel(app, {
     title: `Merging ${adapter.label} into ${path.basename(base)}`,
     args: ["merge", base, "--adapter", adapter.path, "--out", out],
@@ -43,19 +46,18 @@ async function adapterFrom(app: App, argument: unknown): Promise<AdapterEntry | 
   return (await app.adapters.entries()).find((adapter) => adapter.runDir === runDir);
 }
 
-async function pickAdapter(app: App): Promise<AdapterEntry | undefined> {
+async function pickAdapter(app: App, wizard: Wizard): Promise<AdapterEntry> {
   const usable = (await app.adapters.entries()).filter((adapter) => adapter.summary !== undefined);
   if (usable.length === 0) {
-    void vscode.window.showInformationMessage(
-      "There is no adapter to merge yet: a LoRA run makes one when it ends.",
-    );
-    return undefined;
+    wizard.refuse("There is no adapter to merge yet: a LoRA run makes one when it ends.");
   }
-  const items = usable.map((adapter) => ({
-    label: adapter.label,
-    description: describeAdapter(adapter),
-    adapter,
-  }));
-  const placeHolder = "Merge which adapter?";
-  return (await vscode.window.showQuickPick(items, { title: TITLE, placeHolder }))?.adapter;
+  return wizard.pick({
+    placeHolder: "Merge which adapter?",
+    choices: () =>
+      usable.map((adapter) => ({
+        label: adapter.label,
+        description: describeAdapter(adapter),
+        value: adapter,
+      })),
+  });
 }

@@ -1,123 +1,178 @@
-/** Models → method → its one number → output folder; `retune merge` does the work and can be cancelled. */
+/** Method → base → models → its numbers → output folder; `retune merge` does the work and can be cancelled. */
 import path from "node:path";
 import * as vscode from "vscode";
+import {
+  askedParameters,
+  METHOD_NAMES,
+  type MethodName,
+  methodWords,
+} from "../../protocol/merge-methods.ts";
 import type { App } from "../app.ts";
+import type { Choice } from "../ask/question.ts";
+import { askInSteps, type Wizard } from "../ask/wizard.ts";
+import type { ModelEntry } from "../catalogs/model-catalog.ts";
 import { requireTrust } from "../trust.ts";
 import { describeModel } from "../views/models-tree.ts";
 import { askOutput } from "./ask-output.ts";
-import { baseOf, pickBase } from "./pick-base.ts";
+import { baseOf } from "./pick-base.ts";
 import { writeModel } from "./write-model.ts";
 
-const TITLE = "Merge Models";
+const MAX_NAME_CHARS = 80;
+/** Its layers are chosen in a YAML file. */
+const NOT_BY_CLICK: readonly MethodName[] = ["passthrough"];
+const NO_BASE = "";
 
-interface MethodItem extends vscode.QuickPickItem {
-  method: string;
-  /** Task vectors are differences to a base that is none of the models. */
-  needsBase: boolean;
-}
-
-const METHODS: readonly MethodItem[] = [
-  item("linear", "weighted mean", "Any number of models of one architecture."),
-  item("slerp", "along the arc between two models", "Two models."),
-  item("task-arithmetic", "base plus weighted task vectors", "arXiv 2212.04089", true),
-  item("ties", "task vectors trimmed, signs elected", "arXiv 2306.01708", true),
-  item("dare-linear", "task vectors thinned at random", "arXiv 2311.03099", true),
-  item("dare-ties", "thinned at random, signs elected", "arXiv 2311.03099", true),
-  item("model-soup", "plain mean of fine-tunes", "arXiv 2203.05482"),
-];
-
-function item(method: string, description: string, detail: string, needsBase = false): MethodItem {
-  return { label: method, method, description, detail, needsBase };
+interface Merge {
+  models: readonly ModelEntry[];
+  args: readonly string[];
+  out: string;
 }
 
 /** @returns the merged model's folder; undefined when cancelled */
 export async function mergeModels(app: App, argument: unknown): Promise<string | undefined> {
   requireTrust();
-  const models = await pickModels(app, baseOf(argument));
-  if (models === undefined) return undefined;
-  const method = await vscode.window.showQuickPick(
-    METHODS.filter((each) => each.method !== "slerp" || models.length === 2),
-    { title: TITLE, placeHolder: `Merge ${models.length} models by which method?` },
-  );
-  if (method === undefined) return undefined;
-  const options = await askOptions(app, method, models.length);
-  if (options === undefined) return undefined;
-  const [first = ""] = models;
-  const out = await askOutput({
-    title: TITLE,
-    prompt: "Folder for the merged model; it must not exist yet",
-    name: `${models.map((model) => path.basename(model)).join("-")}-${method.method}`,
-    beside: first,
-  });
-  if (out === undefined) return undefined;
+  const merge = await askInSteps("Merge Models", (wizard) => askForMerge(app, wizard, argument));
+  if (merge === undefined) return undefined;
+  const { models, args, out } = merge;
   const isWritten = await writeModel(app, {
-    title: `Merging ${models.length} models`,
-    args: ["merge", ...models, "--method", method.method, ...options, "--out", out],
+    title: `Merging ${models.map(({ label }) => label).join(", ")}`,
+    args: ["merge", ...models.map((model) => model.path), ...args, "--out", out],
     message: `Merged: ${path.basename(out)} is a whole model now.`,
   });
   return isWritten ? out : undefined;
 }
 
-async function pickModels(app: App, first: string | undefined): Promise<string[] | undefined> {
-  const models = (await app.models.entries()).filter(({ summary }) => summary !== undefined);
-  const items = models.map((model) => ({
+async function askForMerge(app: App, wizard: Wizard, argument: unknown): Promise<Merge> {
+  const all = (await app.models.entries()).filter(({ summary }) => summary !== undefined);
+  if (all.length < 2) {
+    wizard.refuse("A merge needs two models or more; fewer were found. Add their folder first.");
+  }
+  const first = baseOf(argument);
+  wizard.expect(4);
+  const method = await askMethod(wizard, all.length);
+  const asked = askedParameters(method);
+  const needsBase = methodWords(method).base !== "none";
+  wizard.expect(3 + Number(needsBase) + asked.length);
+  const base = needsBase ? await askBase(wizard, method, all) : NO_BASE;
+  const models = await askModels(wizard, method, {
+    candidates: all.filter((model) => model.path !== base),
+    first,
+  });
+  const args = ["--method", method, ...(base === NO_BASE ? [] : ["--base", base])];
+  for (const { name, of, text, proposal } of asked) {
+    const isEach = of === "each model" && (name === "weight" || name === "density");
+    const labels = isEach ? models.map(({ label }) => label) : [];
+    const numbers = await askNumbers(wizard, `${name}: ${text}`, { proposal, labels });
+    args.push(...numbers.flatMap((number) => optionFor(name, number)));
+  }
+  const isOfBase = base === NO_BASE ? [] : all.filter((model) => model.path === base);
+  const out = await askOutput(wizard, {
+    prompt: "Folder for the merged model; it must not exist yet",
+    name: resultName([...isOfBase, ...models], method),
+    beside: models[0]?.path ?? base,
+  });
+  return { models, args, out };
+}
+
+function optionFor(name: string, value: string): string[] {
+  return ["weight", "density", "t"].includes(name)
+    ? [`--${name}=${value}`]
+    : [`--set=${name}=${value}`];
+}
+
+/** "tiny-tone-topics-ties": of a run's model the run's name. */
+function resultName(models: readonly ModelEntry[], method: MethodName): string {
+  const names = models.map(({ label }) => path.basename(label.replace(/\/model$/u, "")));
+  return `${names.join("-").slice(0, MAX_NAME_CHARS)}-${method}`;
+}
+
+function askMethod(wizard: Wizard, count: number): Promise<MethodName> {
+  const fits = (name: MethodName): boolean => {
+    const { models, base } = methodWords(name);
+    return models.min + Number(base === "needed") <= count && !NOT_BY_CLICK.includes(name);
+  };
+  return wizard.pick({
+    placeHolder: "Merge models by which method?",
+    choices: () =>
+      METHOD_NAMES.filter(fits).map((name) => {
+        const { title, description, paper, base } = methodWords(name);
+        const needs =
+          base === "needed" ? "Needs a base" : base === "optional" ? "Base or none" : "";
+        const detail = [needs, paper].filter(Boolean).join(" · ");
+        return { label: title, description, detail, value: name };
+      }),
+  });
+}
+
+function askBase(wizard: Wizard, method: MethodName, all: readonly ModelEntry[]): Promise<string> {
+  const none: Choice<string> = { label: "No base", icon: "circle-slash", value: NO_BASE };
+  return wizard.pick({
+    placeHolder: "What is the base, from which the others differ?",
+    choices: () => [
+      ...all.map((model) => choiceOf(model, model.path)),
+      ...(methodWords(method).base === "optional" ? [none] : []),
+    ],
+  });
+}
+
+/** The base is not among them. */
+async function askModels(
+  wizard: Wizard,
+  method: MethodName,
+  { candidates, first }: { candidates: readonly ModelEntry[]; first: string | undefined },
+): Promise<readonly ModelEntry[]> {
+  const { min, max } = methodWords(method).models;
+  if (max === 1) {
+    return [
+      await wizard.pick({
+        placeHolder: "Which model is merged with the base?",
+        choices: () => candidates.map((model) => choiceOf(model, model)),
+      }),
+    ];
+  }
+  const least = methodWords(method).base === "needed" ? min : Math.max(2, min);
+  const counts = max === least ? `${least}` : `${least} or more`;
+  return wizard.pickMany({
+    placeHolder: `Which models are merged? ${counts}, of one architecture.`,
+    accepts: (count) => count >= least && count <= max,
+    choices: () =>
+      candidates.map((model) => ({
+        ...choiceOf(model, model),
+        picked: model.path === first,
+      })),
+  });
+}
+
+function choiceOf<T>(model: ModelEntry, value: T): Choice<T> {
+  return {
     label: model.label,
     description: describeModel(model),
-    picked: model.path === first,
-    path: model.path,
-  }));
-  const chosen = await vscode.window.showQuickPick(items, {
-    title: TITLE,
-    placeHolder:
-      "Merge which models? Two or more of one architecture; a base for task vectors comes later.",
-    canPickMany: true,
-    matchOnDescription: true,
-    ignoreFocusOut: true,
-  });
-  if (chosen === undefined) return undefined;
-  if (chosen.length >= 2) return chosen.map((each) => each.path);
-  void vscode.window.showWarningMessage("A merge needs two models or more: nothing was merged.");
-  return undefined;
-}
-
-/** What the method is told besides its models. */
-async function askOptions(
-  app: App,
-  { method, needsBase }: MethodItem,
-  count: number,
-): Promise<string[] | undefined> {
-  if (method === "model-soup") return [];
-  const base = needsBase ? await pickBase(app, `${TITLE}: the base of the task vectors`) : "";
-  if (base === undefined) return undefined;
-  const ofBase = base === "" ? [] : ["--base", base];
-  if (method === "slerp") {
-    const t = await askNumbers("t: 0 is the first model, 1 the second", "0.5", 1);
-    return t && ["--t", ...t];
-  }
-  const proposal = Array.from({ length: count }, () => "1").join(" ");
-  const prompt = "Weights, one for each model, with spaces between";
-  const weights = await askNumbers(prompt, proposal, count);
-  return weights && [...ofBase, ...weights.flatMap((weight) => ["--weight", weight])];
-}
-
-async function askNumbers(
-  prompt: string,
-  value: string,
-  count: number,
-): Promise<string[] | undefined> {
-  const split = (text: string): string[] => text.trim().split(/\s+/u);
-  const text = await vscode.window.showInputBox({
-    title: TITLE,
-    prompt,
+    detail: vscode.workspace.asRelativePath(model.path),
     value,
-    ignoreFocusOut: true,
-    validateInput: (typed) => {
+  };
+}
+
+/** One number, or one for each label. */
+async function askNumbers(
+  wizard: Wizard,
+  what: string,
+  { proposal, labels }: { proposal: number; labels: readonly string[] },
+): Promise<string[]> {
+  const count = Math.max(1, labels.length);
+  const split = (text: string): string[] => text.trim().split(/\s+/u);
+  const order = count > 1 ? `; one each, with spaces between, for ${labels.join(", ")}` : "";
+  const text = await wizard.input({
+    prompt: `${what}${order}`,
+    value: Array.from({ length: count }, () => String(proposal)).join(" "),
+    validate: (typed) => {
       const numbers = split(typed);
       const isFine =
-        numbers.length === count && numbers.every((each) => Number.isFinite(Number(each)));
+        typed.trim() !== "" &&
+        numbers.length === count &&
+        numbers.every((each) => Number.isFinite(Number(each)));
       const expected = count === 1 ? "One number" : `${count} numbers`;
-      return isFine && typed.trim() !== "" ? undefined : `${expected}, please; found "${typed}".`;
+      return isFine ? undefined : `${expected}, please; found "${typed}".`;
     },
   });
-  return text === undefined ? undefined : split(text);
+  return split(text);
 }

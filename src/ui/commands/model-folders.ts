@@ -1,6 +1,7 @@
 import path from "node:path";
-import * as vscode from "vscode";
 import type { App } from "../app.ts";
+import { pickOne } from "../ask/wizard.ts";
+import { sayInformation, sayWarning } from "../say.ts";
 import { modelFolders, setModelFolders } from "../settings.ts";
 import { asRow } from "../views/rows.ts";
 import { findModelsBelow } from "../catalogs/model-folders.ts";
@@ -16,7 +17,7 @@ export async function addModelFolder(app: App, argument: unknown): Promise<void>
   app.models.invalidate();
   const found = await findModelsBelow(folder);
   if (found.length > 0) return;
-  void vscode.window.showWarningMessage(
+  void sayWarning(
     `No base model lies in ${folder} (yet): looked for config.json with .safetensors, and .gguf files.`,
   );
 }
@@ -32,11 +33,14 @@ export async function removeModelFolder(app: App, argument: unknown): Promise<vo
 
 async function pickAddedFolder(): Promise<string | undefined> {
   if (modelFolders().length === 0) {
-    void vscode.window.showInformationMessage("No model folder was added.");
+    void sayInformation("No model folder was added.");
     return undefined;
   }
   const placeHolder = "Remove which folder from the list? Nothing is deleted from disk.";
-  return vscode.window.showQuickPick([...modelFolders()], { placeHolder });
+  return pickOne("", {
+    placeHolder,
+    choices: () => modelFolders().map((folder) => ({ label: folder, value: folder })),
+  });
 }
 
 export async function refresh(app: App): Promise<void> {

@@ -1,8 +1,10 @@
 import * as vscode from "vscode";
 import type { App } from "../app.ts";
+import type { Choices } from "../ask/question.ts";
+import type { Wizard } from "../ask/wizard.ts";
 import { describeModel } from "../views/models-tree.ts";
 import { asRow } from "../views/rows.ts";
-import { pickPath } from "./pick-path.ts";
+import { type PathQuestion, pickPath } from "./pick-path.ts";
 
 /** The base model that a command's argument names. */
 export function baseOf(argument: unknown): string | undefined {
@@ -10,40 +12,43 @@ export function baseOf(argument: unknown): string | undefined {
   return row?.kind === "model" ? row.model.path : undefined;
 }
 
-interface Item extends vscode.QuickPickItem {
-  path?: string;
-  browse?: "folder" | "file";
+/** A base model's path, picked among those found or from disk. */
+export function pickBase(
+  app: App,
+  wizard: Wizard,
+  placeHolder = "Which base model?",
+): Promise<string> {
+  return wizard.pick({ placeHolder, choices: () => basesOf(app) });
 }
 
-/** A base model's path, picked among those found or from disk; undefined when cancelled. */
-export async function pickBase(app: App, title: string): Promise<string | undefined> {
-  const items = app.models.entries().then((models): Item[] => [
+async function basesOf(app: App): Promise<Choices<string>> {
+  const models = await app.models.entries();
+  return [
     ...models
       .filter((model) => model.summary !== undefined)
       .map((model) => ({
         label: model.label,
         description: describeModel(model),
         detail: vscode.workspace.asRelativePath(model.path),
-        path: model.path,
+        value: model.path,
       })),
-    { label: "Elsewhere", kind: vscode.QuickPickItemKind.Separator },
+    { heading: "Elsewhere" },
     {
-      label: "$(folder-opened) Browse for a model folder…",
+      label: "Browse for a model folder…",
+      icon: "folder-opened",
       description: "config.json and .safetensors",
-      browse: "folder",
       alwaysShow: true,
+      value: () => browse({ folders: true }),
     },
-    { label: "$(file) Browse for a .gguf file…", browse: "file", alwaysShow: true },
-  ]);
-  const placeHolder = "Which base model?";
-  const options = { title, placeHolder, matchOnDescription: true, matchOnDetail: true };
-  const chosen = await vscode.window.showQuickPick(items, options);
-  if (chosen?.browse === undefined) return chosen?.path;
-  return pickPath({
-    title: "Base model",
-    openLabel: "Use as Base Model",
-    ...(chosen.browse === "folder"
-      ? { folders: true }
-      : { folders: false, filters: { GGUF: ["gguf"] } }),
-  });
+    {
+      label: "Browse for a .gguf file…",
+      icon: "file",
+      alwaysShow: true,
+      value: () => browse({ folders: false, filters: { GGUF: ["gguf"] } }),
+    },
+  ];
+}
+
+function browse(what: Pick<PathQuestion, "folders" | "filters">): Promise<string | undefined> {
+  return pickPath({ title: "Base model", openLabel: "Use as Base Model", ...what });
 }

@@ -3,6 +3,7 @@ import * as vscode from "vscode";
 import { DATA_ENDINGS, SEARCHED_DATA } from "../../protocol/data-files.ts";
 import { formatBytes } from "../../util/format.ts";
 import { isEvaluationFile } from "../recipes/recipe-inputs.ts";
+import type { Wizard } from "../ask/wizard.ts";
 import { pickPath } from "./pick-path.ts";
 
 const EXCLUDES = "**/{node_modules,.git,.retune}/**";
@@ -11,26 +12,27 @@ const MAX_FILES = 500;
 /** Of a dialog that asks for data. */
 export const DATA_FILTERS: Readonly<Record<string, string[]>> = { Data: [...DATA_ENDINGS, "gz"] };
 
-/** A data file of the workspace or from disk; undefined when cancelled. */
-export async function pickData(title: string): Promise<string | undefined> {
-  const items = findDataFiles().then((files) => [
-    ...files,
-    { label: "Elsewhere", kind: vscode.QuickPickItemKind.Separator, path: undefined },
-    {
-      label: "$(folder-opened) Browse for a file…",
-      description: ".jsonl, .json, .csv, .tsv, .parquet",
-      alwaysShow: true,
-      path: undefined,
-    },
-  ]);
-  const placeHolder = "Which training data?";
-  const chosen = await vscode.window.showQuickPick(items, { title, placeHolder });
-  if (chosen === undefined || chosen.path !== undefined) return chosen?.path;
-  return pickPath({
-    title: "Training data",
-    openLabel: "Use as Training Data",
-    folders: false,
-    filters: DATA_FILTERS,
+/** A data file of the workspace or from disk. */
+export function pickData(wizard: Wizard): Promise<string> {
+  return wizard.pick<string>({
+    placeHolder: "Which training data?",
+    choices: async () => [
+      ...(await findDataFiles()).map(({ path, ...file }) => ({ ...file, value: path })),
+      { heading: "Elsewhere" },
+      {
+        label: "Browse for a file…",
+        icon: "folder-opened",
+        description: ".jsonl, .json, .csv, .tsv, .parquet",
+        alwaysShow: true,
+        value: () =>
+          pickPath({
+            title: "Training data",
+            openLabel: "Use as Training Data",
+            folders: false,
+            filters: DATA_FILTERS,
+          }),
+      },
+    ],
   });
 }
 

@@ -5,6 +5,8 @@ import { RUN_FILES } from "../../protocol/run-folder.ts";
 import { readRun, type Run } from "../../runs/run.ts";
 import { InputError } from "../../util/errors.ts";
 import type { App } from "../app.ts";
+import type { Choices } from "../ask/question.ts";
+import type { Wizard } from "../ask/wizard.ts";
 import type { AdapterEntry } from "../catalogs/adapter-catalog.ts";
 import { describeAdapter } from "../views/adapters-tree.ts";
 import { describeModel } from "../views/models-tree.ts";
@@ -21,70 +23,74 @@ export interface Ends {
   run?: Run;
 }
 
-interface Item extends vscode.QuickPickItem {
-  ends?: () => Promise<Ends | undefined>;
-}
+/** How many questions come behind the ends: the data, what each file is for, the alphas. */
+const LATER_STEPS = 3;
 
-/** Undefined when cancelled. */
-export async function pickEnds(
-  app: App,
-  argument: unknown,
-  title: string,
-): Promise<Ends | undefined> {
+export async function pickEnds(app: App, wizard: Wizard, argument: unknown): Promise<Ends> {
   const row = asRow(argument);
-  if (row?.kind === "adapter") return endsOfAdapter(app, row.adapter);
-  if (row?.kind === "model") return endsFromBase(app, row.model.path, title);
   const runDir = runDirOf(argument);
+  if (row?.kind === "model") {
+    wizard.expect(1 + LATER_STEPS);
+    return endsFromBase(app, wizard, row.model.path);
+  }
+  wizard.expect(LATER_STEPS);
+  if (row?.kind === "adapter") return endsOfAdapter(app, wizard, row.adapter);
   if (runDir !== undefined) return endsOfRun(app, runDir);
-  const items = await offered(app, title);
-  const placeHolder = "From a base model to which fine-tune?";
-  const chosen = await vscode.window.showQuickPick(items, {
-    title,
-    placeHolder,
-    matchOnDescription: true,
+  wizard.expect(1 + LATER_STEPS);
+  const chosen = await wizard.pick({
+    placeHolder: "From a base model to which fine-tune?",
+    choices: () => offered(app),
   });
-  return chosen?.ends?.();
+  if (chosen.adapter) return endsOfAdapter(app, wizard, chosen.adapter);
+  if (chosen.run) return endsOfRun(app, chosen.run.dir);
+  wizard.expect(3 + LATER_STEPS);
+  return endsFromBase(app, wizard, await pickBase(app, wizard, "Which is the base (alpha 0)?"));
 }
 
-async function offered(app: App, title: string): Promise<Item[]> {
+/** An adapter or a run; neither stands for two models. */
+interface Offer {
+  adapter?: AdapterEntry;
+  run?: Run;
+}
+
+async function offered(app: App): Promise<Choices<Offer>> {
   const [adapters] = await Promise.all([app.adapters.entries(), app.store.refresh()]);
   const tuned = app.store.runs().filter((run) => run.hasModel && run.recipe !== undefined);
   return [
-    ...(adapters.length > 0 ? [separator("Adapters")] : []),
+    ...(adapters.length > 0 ? [{ heading: "Adapters" }] : []),
     ...adapters
       .filter((adapter) => adapter.summary !== undefined)
       .map((adapter) => ({
-        label: `$(extensions) ${adapter.label}`,
+        label: adapter.label,
+        icon: "extensions",
         description: describeAdapter(adapter),
-        ends: () => endsOfAdapter(app, adapter),
+        value: { adapter },
       })),
-    ...(tuned.length > 0 ? [separator("Models that runs have tuned")] : []),
+    ...(tuned.length > 0 ? [{ heading: "Models that runs have tuned" }] : []),
     ...tuned.map((run) => ({
-      label: `$(package) ${run.name}`,
+      label: run.name,
+      icon: "package",
       description: path.basename(run.recipe?.base ?? ""),
-      ends: () => endsOfRun(app, run.dir),
+      value: { run },
     })),
-    separator("Others"),
+    { heading: "Others" },
     {
-      label: "$(files) Two models…",
+      label: "Two models…",
+      icon: "files",
       description: "of one architecture",
       alwaysShow: true,
-      ends: async () => {
-        const base = await pickBase(app, `${title}: the base (alpha 0)`);
-        return base === undefined ? undefined : endsFromBase(app, base, title);
-      },
+      value: {},
     },
   ];
 }
 
-async function endsOfAdapter(app: App, adapter: AdapterEntry): Promise<Ends | undefined> {
-  const base = await resolveBase(app, adapter);
-  if (base === undefined) return undefined;
+async function endsOfAdapter(app: App, wizard: Wizard, adapter: AdapterEntry): Promise<Ends> {
+  const base = await resolveBase(app, wizard, adapter);
   const run = adapter.runDir === undefined ? undefined : await runAt(app, adapter.runDir);
   return { base, adapter: adapter.path, ...(run ? { run } : {}) };
 }
 
-async function endsOfRun(app: App, runDir: string): Promise<Ends | undefined> {
+async function endsOfRun(app: App, runDir: string): Promise<Ends> {
   const run = await runAt(app, runDir);
   if (run === undefined) throw new InputError(`${runDir} is not a run folder (no state.json)`);
   if (run.recipe === undefined) {
@@ -96,7 +102,7 @@ async function endsOfRun(app: App, runDir: string): Promise<Ends | undefined> {
   throw new InputError(`${run.name} has no adapter or model yet: interpolate when it has ended`);
 }
 
-async function endsFromBase(app: App, base: string, title: string): Promise<Ends | undefined> {
+async function endsFromBase(app: App, wizard: Wizard, base: string): Promise<Ends> {
   const models = (await app.models.entries()).filter(
     (model) => model.summary !== undefined && model.path !== base,
   );
@@ -109,26 +115,21 @@ async function endsFromBase(app: App, base: string, title: string): Promise<Ends
   const own = (await app.models.entries()).find((model) => model.path === base)?.summary;
   const isKin = (model: (typeof models)[number]): boolean =>
     model.summary?.parameters === own?.parameters;
-  const items = models
-    .toSorted((a, b) => Number(isKin(b)) - Number(isKin(a)))
-    .map((model) => ({
-      label: model.label,
-      description: describeModel(model),
-      detail: vscode.workspace.asRelativePath(model.path),
-      tuned: model.path,
-    }));
-  const chosen = await vscode.window.showQuickPick(items, {
-    title,
+  const tuned = await wizard.pick({
     placeHolder: `From ${path.basename(base)} to which fine-tune of it (alpha 1)?`,
-    matchOnDescription: true,
+    choices: () =>
+      models
+        .toSorted((a, b) => Number(isKin(b)) - Number(isKin(a)))
+        .map((model) => ({
+          label: model.label,
+          description: describeModel(model),
+          detail: vscode.workspace.asRelativePath(model.path),
+          value: model.path,
+        })),
   });
-  return chosen && { base, tuned: chosen.tuned };
+  return { base, tuned };
 }
 
 async function runAt(app: App, runDir: string): Promise<Run | undefined> {
   return app.store.get(runDir) ?? readRun(runDir);
-}
-
-function separator(label: string): Item {
-  return { label, kind: vscode.QuickPickItemKind.Separator };
 }

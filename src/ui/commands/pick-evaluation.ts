@@ -5,6 +5,8 @@ import { dataName } from "../../protocol/data-files.ts";
 import type { DataRole, SweepData } from "../../protocol/sweep.ts";
 import type { Run } from "../../runs/run.ts";
 import { pathExists } from "../../util/path-exists.ts";
+import type { Choices } from "../ask/question.ts";
+import type { Wizard } from "../ask/wizard.ts";
 import { proposeRole } from "../recipes/evaluation-roles.ts";
 import { evaluationFilesBeside } from "../recipes/recipe-inputs.ts";
 import { DATA_FILTERS, findDataFiles } from "./pick-data.ts";
@@ -25,64 +27,50 @@ const ROLES: Record<DataRole, { label: string; detail: string }> = {
   },
 };
 
-interface FileItem extends vscode.QuickPickItem {
-  file?: string;
-}
-
-/** Undefined when cancelled. */
-export async function pickEvaluation(
-  title: string,
-  run: Run | undefined,
-): Promise<SweepData[] | undefined> {
-  const files = await pickFiles(title, run);
-  if (files === undefined) return undefined;
+export async function pickEvaluation(wizard: Wizard, run: Run | undefined): Promise<SweepData[]> {
+  const files = await pickFiles(wizard, run);
   const data: SweepData[] = [];
-  for (const [index, file] of files.entries()) {
-    const role = await pickRole(`${title} (${index + 1}/${files.length})`, file, run);
-    if (role === undefined) return undefined;
-    data.push({ name: freeName(file, data), file, role });
+  for (const file of files) {
+    data.push({ name: freeName(file, data), file, role: await pickRole(wizard, file, run) });
   }
   return data;
 }
 
-async function pickFiles(title: string, run: Run | undefined): Promise<string[] | undefined> {
+async function pickFiles(wizard: Wizard, run: Run | undefined): Promise<string[]> {
+  const picked = await wizard.pickMany({
+    placeHolder: "Evaluate on which data? Choose one file or several.",
+    choices: () => offered(run),
+  });
+  if (picked.length > 0) return [...new Set(picked)];
+  return wizard.refuse("Nothing to evaluate on was chosen: nothing was started.");
+}
+
+async function offered(run: Run | undefined): Promise<Choices<string>> {
   const proposed = await proposedFiles(run);
   const found = await findDataFiles();
   const files = [...new Set([...proposed, ...found.map((each) => each.path)])];
   const sizes = new Map(found.map((each) => [each.path, each.description]));
-  const items: FileItem[] = [
+  return [
     ...files.map((file) => ({
       label: vscode.workspace.asRelativePath(file),
       description: sizes.get(file) ?? "",
       picked: proposed.includes(file),
-      file,
+      value: file,
     })),
     {
-      label: "$(folder-opened) Browse for another file…",
+      label: "Browse for another file…",
+      icon: "folder-opened",
       description: "besides those chosen",
       alwaysShow: true,
+      value: () =>
+        pickPath({
+          title: "Evaluation data",
+          openLabel: "Evaluate on It",
+          folders: false,
+          filters: DATA_FILTERS,
+        }),
     },
   ];
-  const chosen = await vscode.window.showQuickPick(items, {
-    title,
-    placeHolder: "Evaluate on which data? Choose one file or several.",
-    canPickMany: true,
-    ignoreFocusOut: true,
-  });
-  if (chosen === undefined) return undefined;
-  const picked = chosen.flatMap(({ file }) => (file === undefined ? [] : [file]));
-  if (chosen.length > picked.length) {
-    const other = await pickPath({
-      title: "Evaluation data",
-      openLabel: "Evaluate on It",
-      folders: false,
-      filters: DATA_FILTERS,
-    });
-    if (other !== undefined) picked.push(other);
-  }
-  if (picked.length > 0) return [...new Set(picked)];
-  void vscode.window.showWarningMessage("Nothing to evaluate on was chosen: nothing was started.");
-  return undefined;
 }
 
 /** The run's own evaluation file, and what lies beside its training data. */
@@ -94,20 +82,16 @@ async function proposedFiles(run: Run | undefined): Promise<string[]> {
   return [...new Set([data.eval, ...beside])];
 }
 
-async function pickRole(
-  title: string,
-  file: string,
-  run: Run | undefined,
-): Promise<DataRole | undefined> {
+function pickRole(wizard: Wizard, file: string, run: Run | undefined): Promise<DataRole> {
   const { data } = run?.recipe ?? {};
   const first = proposeRole(file, data);
   const roles = (Object.keys(ROLES) as DataRole[]).toSorted(
     (a, b) => Number(b === first) - Number(a === first),
   );
-  const items = roles.map((role) => ({ ...ROLES[role], role }));
-  const placeHolder = `What is ${vscode.workspace.asRelativePath(file)} for?`;
-  const options = { title, placeHolder, ignoreFocusOut: true };
-  return (await vscode.window.showQuickPick(items, options))?.role;
+  return wizard.pick({
+    placeHolder: `What is ${vscode.workspace.asRelativePath(file)} for?`,
+    choices: () => roles.map((role) => ({ ...ROLES[role], value: role })),
+  });
 }
 
 /** The file's name; where that is taken, with its folder's. */

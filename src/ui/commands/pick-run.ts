@@ -1,8 +1,9 @@
-import * as vscode from "vscode";
 import type { Run } from "../../runs/run.ts";
 import { readRun } from "../../runs/run.ts";
 import { InputError } from "../../util/errors.ts";
 import type { App } from "../app.ts";
+import { pickOne } from "../ask/wizard.ts";
+import { sayInformation } from "../say.ts";
 import { describeRun } from "../run-text.ts";
 import { asRow } from "../views/rows.ts";
 
@@ -40,11 +41,13 @@ export async function runFrom(
   await app.store.refresh();
   const runs = app.store.runs().filter(question.accepts);
   if (runs.length === 0) {
-    void vscode.window.showInformationMessage(question.none);
+    void sayInformation(question.none);
     return undefined;
   }
   if (runs.length === 1) return runs[0];
-  const items = runs.map((run) => ({ label: run.name, description: describeRun(run), run }));
-  const options = { placeHolder: question.placeholder, matchOnDescription: true };
-  return (await vscode.window.showQuickPick(items, options))?.run;
+  return pickOne("", {
+    placeHolder: question.placeholder,
+    choices: () =>
+      runs.map((run) => ({ label: run.name, description: describeRun(run), value: run })),
+  });
 }

@@ -1,7 +1,8 @@
-import * as vscode from "vscode";
 import { readSweep, type Sweep } from "../../runs/sweeps/sweep.ts";
 import { InputError } from "../../util/errors.ts";
 import type { App } from "../app.ts";
+import { pickOne } from "../ask/wizard.ts";
+import { sayInformation } from "../say.ts";
 import { describeSweep } from "../sweep-text.ts";
 import { asRow } from "../views/rows.ts";
 
@@ -28,15 +29,17 @@ export async function sweepFrom(
   await app.sweeps.refresh();
   const sweeps = app.sweeps.items().filter(accepts);
   if (sweeps.length === 0) {
-    void vscode.window.showInformationMessage(none);
+    void sayInformation(none);
     return undefined;
   }
   if (sweeps.length === 1) return sweeps[0];
-  const items = sweeps.map((sweep) => ({
-    label: sweep.name,
-    description: describeSweep(sweep),
-    sweep,
-  }));
-  const options = { placeHolder: placeholder, matchOnDescription: true };
-  return (await vscode.window.showQuickPick(items, options))?.sweep;
+  return pickOne("", {
+    placeHolder: placeholder,
+    choices: () =>
+      sweeps.map((sweep) => ({
+        label: sweep.name,
+        description: describeSweep(sweep),
+        value: sweep,
+      })),
+  });
 }

@@ -3,7 +3,7 @@ import * as vscode from "vscode";
 import { errorMessage } from "../../util/errors.ts";
 import type { App } from "../app.ts";
 import { COMMANDS } from "../command-ids.ts";
-import { shortPaths } from "../short-paths.ts";
+import { sayError } from "../say.ts";
 import { UntrustedError } from "../trust.ts";
 import { copyPath, copyRunId, reveal, revealRunOutput, showLog, showRecipe } from "./show.ts";
 import { freezeLayers, layerPreset, measureLayers, saveLayers } from "./freeze-layers.ts";
@@ -93,6 +93,6 @@ export function registerCommands(app: App): vscode.Disposable {
 async function showError(error: unknown): Promise<void> {
   // Without a button VS Code cuts a message after its first line.
   const remedy = error instanceof UntrustedError ? MANAGE_TRUST : SHOW_OUTPUT;
-  const chosen = await vscode.window.showErrorMessage(shortPaths(errorMessage(error)), remedy);
+  const chosen = await sayError(errorMessage(error), remedy);
   if (chosen) await vscode.commands.executeCommand(chosen.command);
 }

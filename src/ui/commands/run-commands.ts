@@ -1,6 +1,6 @@
-import * as vscode from "vscode";
 import type { Run } from "../../runs/run.ts";
 import type { App } from "../app.ts";
+import { ask } from "../say.ts";
 import { requireTrust } from "../trust.ts";
 import { runAbilities } from "../views/runs-tree.ts";
 import { runFrom } from "./pick-run.ts";
@@ -28,9 +28,9 @@ export async function stopRun(app: App, argument: unknown): Promise<void> {
 }
 
 async function wantsItAtOnce({ name }: Run): Promise<boolean> {
-  const chosen = await vscode.window.showWarningMessage(
+  const chosen = await ask(
     `"${name}" is stopping already: it finishes its step and saves.`,
-    { modal: true, detail: "Ended now, it loses what came after its last checkpoint." },
+    "Ended now, it loses what came after its last checkpoint.",
     "End Now",
   );
   return chosen === "End Now";
@@ -59,12 +59,9 @@ export async function deleteRun(app: App, argument: unknown): Promise<void> {
   });
   if (run === undefined) return;
   const result = run.hasAdapter ? ", its adapter" : run.hasModel ? ", its model" : "";
-  const chosen = await vscode.window.showWarningMessage(
+  const chosen = await ask(
     `Delete run "${run.name}"?`,
-    {
-      modal: true,
-      detail: `Its metrics, checkpoints${result} and log are removed from disk:\n${run.dir}`,
-    },
+    `Its metrics, checkpoints${result} and log are removed from disk:\n${run.dir}`,
     "Delete",
   );
   if (chosen !== "Delete") return;

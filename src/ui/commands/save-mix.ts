@@ -1,10 +1,10 @@
 /** Writes the model of one alpha of a sweep; a child process that can be cancelled. */
 import path from "node:path";
-import * as vscode from "vscode";
 import type { SweepDefinition } from "../../protocol/sweep.ts";
 import { DEFAULT_ALPHA, summariseSweep } from "../../runs/sweeps/summary.ts";
 import { InputError } from "../../util/errors.ts";
 import type { App } from "../app.ts";
+import { askInSteps, type Wizard } from "../ask/wizard.ts";
 import { requireTrust } from "../trust.ts";
 import { askOutput } from "./ask-output.ts";
 import { sweepFrom } from "./pick-sweep.ts";
@@ -28,18 +28,21 @@ export async function saveMix(
   const { definition, points } = sweep;
   if (!definition) throw new InputError(`${sweep.name} can't be read: ${sweep.problem ?? ""}`);
   const { recommended } = summariseSweep(definition, points);
-  const alpha =
-    typeof chosenAlpha === "number"
+  const answers = await askInSteps(TITLE, async (wizard) => {
+    const isKnown = typeof chosenAlpha === "number";
+    wizard.expect(isKnown ? 1 : 2);
+    const alpha = isKnown
       ? chosenAlpha
-      : await askAlpha(recommended?.alpha ?? DEFAULT_ALPHA);
-  if (alpha === undefined) return undefined;
-  const out = await askOutput({
-    title: `${TITLE} (alpha ${alpha})`,
-    prompt: "Folder for the mixed model; it must not exist yet",
-    name: `${sweep.name}-alpha-${alpha}`,
-    beside: definition.base,
+      : await askAlpha(wizard, recommended?.alpha ?? DEFAULT_ALPHA);
+    const out = await askOutput(wizard, {
+      prompt: `Folder for the model of alpha ${alpha}; it must not exist yet`,
+      name: `${sweep.name}-alpha-${alpha}`,
+      beside: definition.base,
+    });
+    return { alpha, out };
   });
-  if (out === undefined) return undefined;
+  if (answers === undefined) return undefined;
+  const { alpha, out } = answers;
   const isWritten = await writeModel(app, {
     title: `Mixing ${sweep.name} at alpha ${alpha}`,
     args: ["interpolate", ...ends(definition), "--alpha", String(alpha), "--out", out],
@@ -52,15 +55,14 @@ function ends({ base, tuned, adapter }: SweepDefinition): string[] {
   return adapter === undefined ? [base, tuned ?? ""] : [base, "--adapter", adapter];
 }
 
-async function askAlpha(proposed: number): Promise<number | undefined> {
-  const text = await vscode.window.showInputBox({
-    title: TITLE,
+async function askAlpha(wizard: Wizard, proposed: number): Promise<number> {
+  const text = await wizard.input({
     prompt: "Alpha: 0 is the base, 1 the fine-tune",
     value: String(proposed),
-    validateInput: (value) =>
+    validate: (value) =>
       isAlpha(value) ? undefined : `A number from 0 to 1, please; found "${value}".`,
   });
-  return text === undefined ? undefined : Number(text);
+  return Number(text);
 }
 
 function isAlpha(text: string): boolean {

@@ -5,6 +5,7 @@ import * as vscode from "vscode";
 import { RUN_FILES } from "../../protocol/run-folder.ts";
 import { InputError } from "../../util/errors.ts";
 import type { App } from "../app.ts";
+import { sayInformation } from "../say.ts";
 import { asRow } from "../views/rows.ts";
 import { runFrom } from "./pick-run.ts";
 
@@ -56,7 +57,7 @@ async function revealPath(target: string): Promise<void> {
   const isInWorkspace = vscode.workspace.getWorkspaceFolder(uri) !== undefined;
   if (!isRemote) await vscode.commands.executeCommand("revealFileInOS", uri);
   else if (isInWorkspace) await vscode.commands.executeCommand("revealInExplorer", uri);
-  else void vscode.window.showInformationMessage(`It is outside this workspace: ${target}`);
+  else void sayInformation(`It is outside this workspace: ${target}`);
 }
 
 export async function copyPath(app: App, argument: unknown): Promise<void> {

@@ -2,6 +2,8 @@ import * as vscode from "vscode";
 import { createRun } from "../../runs/create-run.ts";
 import { resolveRecipe } from "../../runs/resolve-recipe.ts";
 import type { App } from "../app.ts";
+import { pickOne } from "../ask/wizard.ts";
+import { sayInformation } from "../say.ts";
 import { RECIPE_SUFFIX } from "../recipes/recipe-text.ts";
 import { SEARCH_EXCLUDES } from "../catalogs/model-catalog.ts";
 import { requireTrust } from "../trust.ts";
@@ -29,7 +31,7 @@ export async function startRecipe(app: App, recipe: vscode.Uri): Promise<string 
   const outcome = await app.queue.add(runDir);
   await app.store.refresh();
   if (outcome === "queued") {
-    void vscode.window.showInformationMessage(
+    void sayInformation(
       `${app.store.get(runDir)?.name ?? resolved.name} waits: it starts when the run before it has ended.`,
     );
   }
@@ -52,13 +54,16 @@ export async function pickRecipe(
 ): Promise<vscode.Uri | undefined> {
   const uris = await vscode.workspace.findFiles(`**/*${RECIPE_SUFFIX}`, SEARCH_EXCLUDES);
   if (uris.length === 0) {
-    void vscode.window.showInformationMessage(
+    void sayInformation(
       `There is no recipe (*${RECIPE_SUFFIX}) in this workspace. "Retune: Start Run…" writes one.`,
     );
     return undefined;
   }
-  const items = uris
-    .map((uri) => ({ label: vscode.workspace.asRelativePath(uri), uri }))
-    .toSorted((a, b) => a.label.localeCompare(b.label));
-  return (await vscode.window.showQuickPick(items, { placeHolder }))?.uri;
+  return pickOne("", {
+    placeHolder,
+    choices: () =>
+      uris
+        .map((uri) => ({ label: vscode.workspace.asRelativePath(uri), value: uri }))
+        .toSorted((a, b) => a.label.localeCompare(b.label)),
+  });
 }

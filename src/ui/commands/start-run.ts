@@ -6,6 +6,9 @@ import { methodSchema, type RecipeInput } from "../../protocol/recipe.ts";
 import { defaultRunName } from "../../runs/run-name.ts";
 import writeFileAtomic from "write-file-atomic";
 import type { App } from "../app.ts";
+import type { Choices } from "../ask/question.ts";
+import { askInSteps, type Wizard } from "../ask/wizard.ts";
+import { sayInformation } from "../say.ts";
 import { InputError } from "../../util/errors.ts";
 import { toFileName } from "../../util/format.ts";
 import {
@@ -27,16 +30,26 @@ export async function startRun(app: App, argument: unknown): Promise<string | un
   requireTrust();
   const folder = await workspaceFolder();
   if (folder === undefined) return undefined;
-  const method = await askMethod();
-  if (method === undefined) return undefined;
-  const base = baseOf(argument) ?? (await pickBase(app, TITLE));
-  if (base === undefined) return undefined;
-  const data = await pickData(TITLE);
-  if (data === undefined) return undefined;
+  const answers = await askInSteps(TITLE, (wizard) => askForRun(app, wizard, folder, argument));
+  if (answers === undefined) return undefined;
+  const { file, recipe, how } = answers;
+  await writeFileAtomic(file, recipeText(recipe));
+  const uri = vscode.Uri.file(file);
+  if (how === "start") return startRecipe(app, uri);
+  await vscode.window.showTextDocument(uri, { preview: false });
+  return undefined;
+}
+
+/** The recipe that the answers come to, and the file that it is for. */
+async function askForRun(app: App, wizard: Wizard, folder: string, argument: unknown) {
+  const named = baseOf(argument);
+  wizard.expect(named === undefined ? 5 : 4);
+  const method = await askMethod(wizard);
+  const base = named ?? (await pickBase(app, wizard));
+  const data = await pickData(wizard);
   const withObjective = await objectiveFor(method, data);
   const methodType = methodSchema.parse(withObjective.method).type;
-  const name = await askName(defaultRunName({ base, method: methodType, data }));
-  if (name === undefined) return undefined;
+  const name = await askName(wizard, defaultRunName({ base, method: methodType, data }));
   const file = await freeFile(folder, toFileName(name));
   const models = await app.models.entries();
   const recipe = newRecipe({
@@ -50,13 +63,8 @@ export async function startRun(app: App, argument: unknown): Promise<string | un
     parameters: models.find((model) => model.path === base)?.summary?.parameters,
     rows: await countRows(data),
   });
-  const choice = await askHow(path.basename(file), method, recipe);
-  if (choice === undefined) return undefined;
-  await writeFileAtomic(file, recipeText(recipe));
-  const uri = vscode.Uri.file(file);
-  if (choice === "start") return startRecipe(app, uri);
-  await vscode.window.showTextDocument(uri, { preview: false });
-  return undefined;
+  const how = await askHow(wizard, path.basename(file), method, recipe);
+  return { file, recipe, how };
 }
 
 /** Rows with labels are there to be labelled, rows without can't be. */
@@ -88,53 +96,58 @@ export async function workspaceFolder(): Promise<string | undefined> {
   if (folders[0]) return folders[0].uri.fsPath;
   const open = "Open Folder…";
   const message = "Open a folder first: the run is kept in its .retune/runs.";
-  const chosen = await vscode.window.showInformationMessage(message, open);
+  const chosen = await sayInformation(message, open);
   if (chosen === open) await vscode.commands.executeCommand("vscode.openFolder");
   return undefined;
 }
 
-export async function askName(proposal: string, title = TITLE): Promise<string | undefined> {
-  const name = await vscode.window.showInputBox({
-    title,
+export async function askName(wizard: Wizard, proposal: string): Promise<string> {
+  const name = await wizard.input({
     prompt: "Name of the run",
     value: proposal.slice(0, 60),
-    validateInput: (value) => {
+    validate: (value) => {
       if (value.trim() === "") return "A run needs a name.";
       return value.length > 200 ? "At most 200 characters." : undefined;
     },
   });
-  return name?.trim();
+  return name.trim();
 }
 
-async function askMethod(): Promise<MethodChoice | undefined> {
-  const options = { title: TITLE, matchOnDetail: true, matchOnDescription: true };
-  return vscode.window.showQuickPick(METHOD_CHOICES, {
-    ...options,
+function askMethod(wizard: Wizard): Promise<MethodChoice> {
+  return wizard.pick({
     placeHolder: "Which method? Each starts with settings that learn.",
+    choices: () =>
+      METHOD_CHOICES.map((method) => {
+        const { label, description, detail } = method;
+        return { label, description, detail, value: method };
+      }),
   });
 }
 
-async function askHow(
+function askHow(
+  wizard: Wizard,
   fileName: string,
   { label, description }: MethodChoice,
   { optimizer, epochs, batchSize }: RecipeInput,
-): Promise<"start" | "edit" | undefined> {
-  const items = [
+): Promise<"start" | "edit"> {
+  const choices: Choices<"start" | "edit"> = [
     {
-      label: "$(play) Start now",
+      label: "Start now",
+      icon: "play",
       description: fileName,
       detail: `${label}: ${description}, ${epochs} epochs, ${batchSize} rows a step, learning rate ${optimizer?.learningRate?.toExponential()}.`,
-      how: "start" as const,
+      value: "start",
     },
     {
-      label: "$(edit) Edit recipe first",
+      label: "Edit recipe first",
+      icon: "edit",
       description: fileName,
       detail: "Opens the file; a click above its first line starts the run.",
-      how: "edit" as const,
+      value: "edit",
     },
   ];
   const placeHolder = "Start with good defaults, or look at every setting first?";
-  return (await vscode.window.showQuickPick(items, { title: TITLE, placeHolder }))?.how;
+  return wizard.pick({ placeHolder, choices: () => choices });
 }
 
 /** A recipe is never overwritten: the second of a name gets a number. */

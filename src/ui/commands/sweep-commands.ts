@@ -9,6 +9,7 @@ import type { Sweep } from "../../runs/sweeps/sweep.ts";
 import { InputError } from "../../util/errors.ts";
 import { toFileName } from "../../util/format.ts";
 import type { App } from "../app.ts";
+import { ask } from "../say.ts";
 import { requireTrust } from "../trust.ts";
 import { sweepAbilities } from "../views/sweep-item.ts";
 import { sweepFrom } from "./pick-sweep.ts";
@@ -102,12 +103,9 @@ export async function deleteSweep(app: App, argument: unknown): Promise<void> {
     none: "There is no interpolation to delete.",
   });
   if (sweep === undefined) return;
-  const chosen = await vscode.window.showWarningMessage(
+  const chosen = await ask(
     `Delete interpolation "${sweep.name}"?`,
-    {
-      modal: true,
-      detail: `Its points and log are removed from disk; models that you saved stay:\n${sweep.dir}`,
-    },
+    `Its points and log are removed from disk; models that you saved stay:\n${sweep.dir}`,
     "Delete",
   );
   if (chosen !== "Delete") return;

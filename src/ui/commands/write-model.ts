@@ -1,6 +1,7 @@
 import * as vscode from "vscode";
 import { runCli } from "../../runs/run-cli.ts";
 import type { App } from "../app.ts";
+import { sayInformation } from "../say.ts";
 import { withCancel } from "./with-cancel.ts";
 
 interface Writing {
@@ -12,15 +13,27 @@ interface Writing {
   message: string;
 }
 
+/** What `retune merge` says last of its comparison with base and adapter. */
+const CHECK = /^(?:checked on|merged, but not checked)/u;
+
 /** A command that writes a model, under a notification that can cancel it. @returns whether it is written */
 export async function writeModel(app: App, { title, args, message }: Writing): Promise<boolean> {
+  let check = "";
   const done = await withCancel(title, (signal, report) =>
-    runCli({ cliPath: app.cliPath, args, signal, onProgress: report }),
+    runCli({
+      cliPath: app.cliPath,
+      args,
+      signal,
+      onProgress: (line) => {
+        if (CHECK.test(line)) check = ` It was ${line}.`;
+        report(line);
+      },
+    }),
   );
   if (!done) return false;
   app.log.info(`retune ${args.join(" ")}`);
   app.models.invalidate();
-  void vscode.window.showInformationMessage(message, "Show Base Models").then((chosen) => {
+  void sayInformation(`${message}${check}`, "Show Base Models").then((chosen) => {
     if (chosen) void vscode.commands.executeCommand("retune.models.focus");
   });
   return true;

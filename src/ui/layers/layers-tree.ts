@@ -4,6 +4,7 @@ import { errorMessage } from "../../util/errors.ts";
 import { formatCount, formatDuration, formatShape } from "../../util/format.ts";
 import type { App } from "../app.ts";
 import { COMMANDS, VIEWS } from "../command-ids.ts";
+import { sayError } from "../say.ts";
 import { shortPaths } from "../short-paths.ts";
 import { factsTooltip } from "../views/markdown.ts";
 import { costText, type Measurement, trainableText } from "./figures.ts";
@@ -78,7 +79,7 @@ export function registerLayersView(app: App): vscode.Disposable {
       );
       void editor.tickAll(changes).catch((error: unknown) => {
         app.log.error(error instanceof Error ? error : String(error));
-        void vscode.window.showErrorMessage(shortPaths(errorMessage(error)));
+        void sayError(errorMessage(error));
       });
     }),
   );

@@ -12,5 +12,5 @@ export function factsTooltip(title: string, facts: readonly Fact[]): vscode.Mark
 }
 
 function escape(text: string): string {
-  return text.replaceAll(/[\\`*_{}[\]()#+\-.!|<>~&]/g, "\\$&").replaceAll(/\s*\n\s*/g, " ");
+  return text.replaceAll(/[\\`*_{}[\]()#+\-.!|<>~&:@$]/g, "\\$&").replaceAll(/\s*\n\s*/g, " ");
 }

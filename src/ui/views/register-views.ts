@@ -49,7 +49,8 @@ export function registerViews(app: App): vscode.Disposable {
 /** A number on the activity bar's icon, and what the `when` clauses of package.json ask. */
 function showState(store: RunStore, view: vscode.TreeView<unknown>): void {
   const runs = store.runs();
-  const active = runs.filter((run) => isLive(run.status)).length;
+  // Of a folder that nobody trusts, nothing is shown that nobody asked for.
+  const active = vscode.workspace.isTrusted ? runs.filter((run) => isLive(run.status)).length : 0;
   if ((view.badge?.value ?? 0) !== active) {
     const tooltip = active === 1 ? "1 run is training" : `${active} runs are training`;
     view.badge = active === 0 ? undefined : { value: active, tooltip };

@@ -42,6 +42,12 @@ export function checkTensors(
   tensors: readonly CheckpointTensor[],
   config: LlamaConfigJson,
 ): void {
+  // A layer has nine tensors: more layers than tensors are not worth being listed.
+  if (config.num_hidden_layers > tensors.length) {
+    throw new InputError(
+      `${file}: metadata llama.block_count is ${config.num_hidden_layers}, but the file has ${tensors.length} tensors`,
+    );
+  }
   const expected = expectedShapes(config);
   const present = new Set(tensors.map(({ name }) => name));
   for (const { name, source } of tensors) {

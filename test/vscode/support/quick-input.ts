@@ -1,32 +1,49 @@
-// Drives quick picks and input boxes by the workbench's own keyboard commands. The two calls that
-// open them are wrapped only to know when one is up.
+// Drives quick picks and input boxes by the workbench's own keyboard commands. The calls that make
+// them are wrapped only to know when one is up.
 import * as vscode from "vscode";
 import { until } from "./until.ts";
 
 /** From the call in the extension host to the input being shown and taking keys. */
 const SHOWN_AFTER_MS = 400;
 
-type Show = (...args: unknown[]) => Thenable<unknown>;
+type Make = () => vscode.QuickInput;
 
 export class QuickInput {
+  /** All that were opened, the newest last. */
+  readonly shown: vscode.QuickInput[] = [];
   #opened = 0;
   #answered = 0;
   readonly #restore: (() => void)[] = [];
 
   constructor() {
-    const window = vscode.window as unknown as Record<string, Show>;
-    for (const method of ["showQuickPick", "showInputBox"]) {
-      const original = window[method] as Show;
-      window[method] = (...args) => {
-        const result = original.apply(vscode.window, args);
-        // Items may be a promise: the list is filled when it settles.
-        void Promise.resolve(args[0])
-          .catch(() => undefined)
-          .then(() => (this.#opened += 1));
-        return result;
+    const window = vscode.window as unknown as Record<string, Make>;
+    for (const method of ["createQuickPick", "createInputBox"]) {
+      const original = window[method] as Make;
+      window[method] = () => {
+        const input = original.call(vscode.window);
+        const show = input.show.bind(input);
+        input.show = () => {
+          show();
+          // The list is filled a moment later.
+          const filled = until(() => (input.busy ? undefined : true), {
+            what: () => "a filled list",
+          });
+          void filled.then(
+            () => (this.#opened += 1),
+            () => undefined,
+          );
+        };
+        this.shown.push(input);
+        return input;
       };
       this.#restore.push(() => (window[method] = original));
     }
+  }
+
+  /** Goes one question back, from the one that is up. */
+  async back(): Promise<void> {
+    await this.#shown();
+    await vscode.commands.executeCommand("workbench.action.quickInputBack");
   }
 
   /** Accepts the next quick pick's row, `down` rows below the first (above it: from the end), or an input box as it is. */

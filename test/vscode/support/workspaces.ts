@@ -144,6 +144,32 @@ export function labWorkspace(folder: string): void {
   writeFileSync(config, JSON.stringify({ ...JSON.parse(readFileSync(config, "utf8")), ...change }));
 }
 
+/** What whoever made the folder would like to have clicked. */
+export const HOSTILE_NAME = "[Click me](command:workbench.action.openSettings) $(alert)";
+
+/** The history workspace with a run in it whose name and message are links; it is about to start. */
+export function hostileWorkspace(folder: string): void {
+  historyWorkspace(folder);
+  writeRun(folder, "run-hostile", { createdAt: CREATED_AT, status: "queued", step: 0 });
+  const file = path.join(folder, RUNS_FOLDER, "run-hostile", RUN_FILES.recipe);
+  const recipe = JSON.parse(readFileSync(file, "utf8"));
+  writeFileSync(file, JSON.stringify({ ...recipe, name: HOSTILE_NAME }));
+}
+
+/** The run of `hostileWorkspace` fails, as if by itself. */
+export function failHostileRun(folder: string): void {
+  writeFileSync(
+    path.join(folder, RUNS_FOLDER, "run-hostile", RUN_FILES.state),
+    JSON.stringify({
+      createdAt: CREATED_AT,
+      endedAt: CREATED_AT,
+      status: "failed",
+      step: 0,
+      message: "see [the help](command:workbench.action.openSettings)",
+    }),
+  );
+}
+
 /** Names that no one would choose for a table. */
 const LONG_LABEL =
   "Kitchen appliances and everything else that is plugged in, worn out, returned or never picked up";

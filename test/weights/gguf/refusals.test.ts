@@ -127,6 +127,12 @@ const refusals: [string, Record<string, Value | undefined>, readonly TinyTensor[
     tensors,
     /embedding_length is missing/,
   ],
+  [
+    "more layers than tensors",
+    { "llama.block_count": 2 ** 31 - 1 },
+    tensors,
+    /block_count is 2147483647, but the file has \d+ tensors/,
+  ],
   ["a size that is text", { "llama.block_count": "1" }, tensors, /block_count is a string/],
   [
     "partial rotary positions",

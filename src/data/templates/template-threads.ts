@@ -1,0 +1,152 @@
+/** Threads in which chat templates are rendered: a template may loop for ever, and a thread can be ended. */
+import { once } from "node:events";
+import { availableParallelism } from "node:os";
+import path from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
+import { Worker } from "node:worker_threads";
+import { InputError, InternalError } from "../../util/errors.ts";
+
+/** Rows for media/python/render.py. */
+export interface Batch {
+  /** JSON: sources, variables, ask. */
+  job: string;
+  /** JSON objects. */
+  rows: readonly string[];
+}
+
+/** Text, [start, end) of what is trained, count of answers without a place; or what is wrong. */
+export type Rendering = [string, [number, number][], number] | string;
+
+interface Waiting extends Batch {
+  resolve: (renderings: Rendering[]) => void;
+  reject: (error: Error) => void;
+}
+
+/** A batch of ordinary rows takes 5 to 50 ms. */
+const LIMIT_MS = 30_000;
+
+/** Starting takes a quarter of a second, or two where there is no snapshot, on a machine with nothing else to do. */
+const START_LIMIT_MS = 180_000;
+
+/** Each takes some 100 MB. */
+const MAX_THREADS = Math.min(2, availableParallelism());
+
+export class TemplateThreads {
+  readonly #limitMs: number;
+  readonly #idle: Thread[] = [];
+  readonly #busy = new Set<Thread>();
+  #waiting: Waiting[] = [];
+
+  constructor({ limitMs = LIMIT_MS } = {}) {
+    this.#limitMs = limitMs;
+  }
+
+  /** @throws InputError when it takes too long or too much; the thread is ended then */
+  render(batch: Batch): Promise<Rendering[]> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ ...batch, resolve, reject });
+      this.#next();
+    });
+  }
+
+  async close(): Promise<void> {
+    const threads = [...this.#idle.splice(0), ...this.#busy];
+    await Promise.all(threads.map(({ worker }) => worker.terminate()));
+  }
+
+  #next(): void {
+    const [first] = this.#waiting;
+    if (!first) return;
+    const isFull = this.#idle.length + this.#busy.size >= MAX_THREADS;
+    const thread = this.#idle.pop() ?? (isFull ? undefined : startThread());
+    if (!thread) return;
+    this.#waiting.shift();
+    this.#busy.add(thread);
+    void this.#run(thread, first);
+  }
+
+  async #run(thread: Thread, { job, rows, resolve, reject }: Waiting): Promise<void> {
+    try {
+      const answer = await this.#answer(thread, { job, rows });
+      this.#busy.delete(thread);
+      this.#idle.push(thread);
+      resolve(answer);
+    } catch (error) {
+      this.#busy.delete(thread);
+      await thread.worker.terminate();
+      reject(error as Error);
+    }
+    this.#next();
+  }
+
+  async #answer(thread: Thread, batch: Batch): Promise<Rendering[]> {
+    const { worker } = thread;
+    // The process stays alive while a thread has something to do, and only then.
+    worker.ref();
+    try {
+      await thread.ready;
+      worker.postMessage(batch);
+      const late = `the chat template was not done after ${this.#limitMs / 1000} s`;
+      const answer = await nextMessage(worker, this.#limitMs, late);
+      if (typeof answer !== "string") return answer as Rendering[];
+      // Python itself gave up, as at an overflow of its stack.
+      throw new InputError(`the chat template can't be run: ${answer.slice(0, 300)}`);
+    } finally {
+      worker.unref();
+    }
+  }
+}
+
+/** @throws InputError saying `late`, or whatever ended the thread */
+async function nextMessage(worker: Worker, limitMs: number, late: string): Promise<unknown> {
+  const ended = new AbortController();
+  const { signal } = ended;
+  try {
+    return await Promise.race([
+      once(worker, "message", { signal }).then(([message]: unknown[]) => message),
+      once(worker, "exit", { signal }).then(() => {
+        throw new InternalError("rendering was stopped");
+      }),
+      setTimeout(limitMs, undefined, { signal }).then(() => {
+        throw new InputError(late);
+      }),
+    ]);
+  } finally {
+    ended.abort();
+  }
+}
+
+interface Thread {
+  worker: Worker;
+  /** When Python has started. */
+  ready: Promise<unknown>;
+}
+
+/** From source there is no bundle that a thread could load. */
+const FROM_SOURCE = `
+const { workerData } = require("node:worker_threads");
+import("tsx/esm/api").then(({ register }) => {
+  register();
+  return import(workerData);
+});
+`;
+
+function startThread(): Thread {
+  const here = (file: string): string => path.join(import.meta.dirname, file);
+  const worker = process.env["RETUNE_BUNDLED"]
+    ? new Worker(here("template-thread.cjs"))
+    : new Worker(FROM_SOURCE, {
+        eval: true,
+        execArgv: [],
+        workerData: pathToFileURL(here("template-thread.ts")).href,
+      });
+  worker.unref();
+  const ready = nextMessage(worker, START_LIMIT_MS, "Python for chat templates did not start");
+  // Whoever renders awaits it; until then a failure is not unhandled.
+  ready.catch(() => {});
+  return { worker, ready };
+}
+
+/** All templates of this process share them. */
+export const templateThreads = new TemplateThreads();

@@ -1,0 +1,60 @@
+/** What a quick pick or an input box is told. Labels and texts may come from files: they are shown as they are. */
+import type * as vscode from "vscode";
+
+export interface Choice<T> {
+  label: string;
+  description?: string;
+  detail?: string;
+  /** Of VS Code's icons, its name. */
+  icon?: string;
+  /** Shown whatever is typed. */
+  alwaysShow?: boolean;
+  /** Ticked at first, where several may be. */
+  picked?: boolean;
+  /** What it stands for; a function asks further, and undefined from it brings the list back. */
+  value: T | (() => Promise<T | undefined>);
+}
+
+/** A line over the choices behind it. */
+export interface Heading {
+  heading: string;
+}
+
+export type Choices<T> = readonly (Choice<T> | Heading)[];
+
+export interface PickQuestion<T> {
+  placeHolder: string;
+  /** Asked for when the list is shown, not when an earlier answer is gone through again. */
+  choices: () => Choices<T> | Promise<Choices<T>>;
+  /** Of several, whether so many will do; left out, any number does. */
+  accepts?: (count: number) => boolean;
+}
+
+export interface InputQuestion {
+  prompt: string;
+  value?: string;
+  valueSelection?: [number, number];
+  /** A text says what is wrong; a message of severity Info lets the answer pass. */
+  validate?: (value: string) => Validation | undefined | PromiseLike<Validation | undefined>;
+}
+
+export type Validation = string | { message: string; severity: vscode.InputBoxValidationSeverity };
+
+/** What stands around a question: which step of how many, and what was answered here before. */
+export interface Frame {
+  title: string;
+  step: number;
+  total: number;
+  /** Labels of a pick, or the text of an input. */
+  draft: readonly string[] | undefined;
+}
+
+/** The person went back, or away. */
+export const BACK = Symbol("back");
+export const AWAY = Symbol("away");
+export type Left = typeof BACK | typeof AWAY;
+
+export interface Answer<T> {
+  value: T;
+  draft: readonly string[];
+}

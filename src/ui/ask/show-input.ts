@@ -1,0 +1,73 @@
+import * as vscode from "vscode";
+import { plainText } from "../../util/plain-text.ts";
+import {
+  type Answer,
+  AWAY,
+  BACK,
+  type Frame,
+  type InputQuestion,
+  type Left,
+  type Validation,
+} from "./question.ts";
+
+/** What is typed when the person goes back is kept by `keep`. */
+export async function showInput(
+  question: InputQuestion,
+  frame: Frame,
+  keep: (draft: readonly string[]) => void,
+): Promise<Answer<string> | Left> {
+  const box = vscode.window.createInputBox();
+  try {
+    box.title = plainText(frame.title);
+    if (frame.total > 1) Object.assign(box, { step: frame.step, totalSteps: frame.total });
+    box.prompt = plainText(question.prompt);
+    box.ignoreFocusOut = true;
+    box.buttons = frame.step > 1 ? [vscode.QuickInputButtons.Back] : [];
+    const [draft] = frame.draft ?? [];
+    box.value = draft ?? question.value ?? "";
+    if (draft === undefined && question.valueSelection)
+      box.valueSelection = question.valueSelection;
+    const answer = new Promise<Answer<string> | Left>((resolve) => {
+      box.onDidTriggerButton(() => {
+        keep([box.value]);
+        resolve(BACK);
+      });
+      box.onDidHide(() => resolve(AWAY));
+      box.onDidChangeValue(() => void check(box, question));
+      box.onDidAccept(() => void acceptIfFine(box, question, resolve));
+    });
+    void check(box, question);
+    box.show();
+    return await answer;
+  } finally {
+    box.dispose();
+  }
+}
+
+async function acceptIfFine(
+  box: vscode.InputBox,
+  question: InputQuestion,
+  resolve: (answer: Answer<string>) => void,
+): Promise<void> {
+  const { value } = box;
+  if ((await check(box, question)) && box.value === value) resolve({ value, draft: [value] });
+}
+
+/** Shows what is wrong. @returns whether nothing is */
+async function check(box: vscode.InputBox, { validate }: InputQuestion): Promise<boolean> {
+  const { value } = box;
+  const found = await validate?.(value);
+  if (box.value !== value) return false;
+  const shown = asShown(found);
+  box.validationMessage = shown;
+  return shown === undefined || shown.severity === vscode.InputBoxValidationSeverity.Info;
+}
+
+function asShown(found: Validation | undefined) {
+  if (found === undefined) return undefined;
+  const { message, severity } =
+    typeof found === "string"
+      ? { message: found, severity: vscode.InputBoxValidationSeverity.Error }
+      : found;
+  return { message: plainText(message), severity };
+}

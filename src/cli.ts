@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The `retune` command. Exit codes: 0 done, 1 a run that did not finish, 2 bad input. */
-import { type Command, print, printError } from "./cli/command.ts";
+import { type Command } from "./cli/command.ts";
+import { outliveReaders, print, printError, printStack } from "./cli/output.ts";
 import { convertCommand } from "./cli/convert.ts";
 import { evalCommand } from "./cli/eval.ts";
 import { generateCommand } from "./cli/generate.ts";
@@ -55,13 +56,14 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
 
 function fail(error: unknown): number {
   if (error instanceof InputError) {
-    printError(error.message.replaceAll(/\s*\n\s*/gu, " "));
+    printError(error.message);
     return 2;
   }
-  printError(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  printStack(error instanceof Error ? (error.stack ?? error.message) : String(error));
   return 1;
 }
 
+outliveReaders();
 void main(process.argv.slice(2))
   .catch(fail)
   .then((code) => {

@@ -2,6 +2,7 @@
 /** The `retune` command. Exit codes: 0 done, 1 a run that did not finish, 2 bad input. */
 import { type Command } from "./cli/command.ts";
 import { outliveReaders, print, printError, printStack } from "./cli/output.ts";
+import { classifyCommand } from "./cli/classify.ts";
 import { convertCommand } from "./cli/convert.ts";
 import { evalCommand } from "./cli/eval.ts";
 import { generateCommand } from "./cli/generate.ts";
@@ -18,6 +19,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   resume: resumeCommand,
   eval: evalCommand,
   generate: generateCommand,
+  classify: classifyCommand,
   merge: mergeCommand,
   interpolate: interpolateCommand,
   convert: convertCommand,

@@ -4,8 +4,10 @@
  * done by a child process under this one, which loads nothing of it.
  */
 import { isSupervised } from "./protocol/supervision.ts";
+import { outliveReaders } from "./cli/output.ts";
 import { isForSupervisor, supervise } from "./cli/supervise.ts";
 
+outliveReaders();
 const args = process.argv.slice(2);
 if (isForSupervisor(args) && !isSupervised()) {
   void supervise(args).then((code) => {

@@ -1,5 +1,6 @@
 /** How far a file is written: redrawn in place on a terminal, now and then a line elsewhere. */
 import { formatBytes, formatDuration } from "../util/format.ts";
+import { messageLine, terminalText } from "../util/terminal-text.ts";
 
 const DRAW_INTERVAL_MS = 100;
 const LOG_INTERVAL_MS = 2_000;
@@ -32,7 +33,7 @@ export class ByteProgress {
     this.#drawnAt = now;
     const perByteMs = (now - this.#startedAt) / Math.max(done, 1);
     const left = done < total ? `, ${formatDuration(perByteMs * (total - done))} left` : "";
-    const line = `${this.#label}: ${formatBytes(done)} of ${formatBytes(total)}${left}`;
+    const line = `${terminalText(this.#label)}: ${formatBytes(done)} of ${formatBytes(total)}${left}`;
     this.#stream.write(
       isTerminal ? `\r\u001B[2K${line.slice(0, this.#stream.columns - 1)}` : `${line}\n`,
     );
@@ -42,7 +43,7 @@ export class ByteProgress {
   /** A whole line that stays. */
   note(line: string): void {
     this.end();
-    this.#stream.write(`${line}\n`);
+    this.#stream.write(`${messageLine(line)}\n`);
   }
 
   /** Leaves the terminal's line empty. */

@@ -77,11 +77,3 @@ export function numberOption(
     `--${name} must be ${integer ? "a whole number" : "a number"} of at least ${min}, found "${text}"`,
   );
 }
-
-export function print(line: string): void {
-  process.stdout.write(`${line}\n`);
-}
-
-export function printError(line: string): void {
-  process.stderr.write(`${line}\n`);
-}

@@ -10,7 +10,8 @@ import {
   numberedClassifier,
   readClassifierFile,
 } from "../weights/classifier-head.ts";
-import { type Command, parseArguments, print } from "./command.ts";
+import { type Command, parseArguments } from "./command.ts";
+import { print } from "./output.ts";
 
 async function toPyreft(dir: string, out: string): Promise<void> {
   if (!(await isReftAdapter(dir))) {

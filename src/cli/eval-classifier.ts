@@ -12,7 +12,7 @@ import {
 } from "../trainer/objectives/classifier-evaluation.ts";
 import { openEvaluationEngine } from "../trainer/onnx-engine.ts";
 import type { Device } from "../trainer/device.ts";
-import { print } from "./command.ts";
+import { print } from "./output.ts";
 import { textTable } from "./text-table.ts";
 
 type Engine = Awaited<ReturnType<typeof openEvaluationEngine>>;

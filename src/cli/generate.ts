@@ -6,7 +6,8 @@ import { openDevice } from "../trainer/device-check.ts";
 import { openTextGenerator } from "../trainer/text-generator.ts";
 import { tokenizerPlace } from "../weights/tokenizer-place.ts";
 import { InputError } from "../util/errors.ts";
-import { type Command, numberOption, parseArguments, print, printError } from "./command.ts";
+import { type Command, numberOption, parseArguments } from "./command.ts";
+import { hasReader, printError, printGenerated } from "./output.ts";
 import { DEVICE_CHOICES, deviceOption } from "./device-option.ts";
 
 const DEFAULT_MAX_TOKENS = 256;
@@ -92,9 +93,10 @@ export const generateCommand: Command = {
       const decoder = new StreamDecoder(tokenizer);
       const stopIds = tokenizer.eosTokenIds;
       await generator.generate(ids, { ...options, stopIds }, (id) => {
-        process.stdout.write(decoder.push(id));
+        if (!hasReader()) process.exit(0);
+        printGenerated(decoder.push(id));
       });
-      print(decoder.end());
+      printGenerated(`${decoder.end()}\n`);
     } finally {
       await generator.dispose();
     }

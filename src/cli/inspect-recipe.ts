@@ -7,7 +7,7 @@ import { resolveRecipe } from "../runs/resolve-recipe.ts";
 import { type Budget, type Calibration, budgetOf, calibrate } from "../trainer/budget.ts";
 import { formatBytes, formatCount } from "../util/format.ts";
 import { tightMemory, trainsText } from "../trainer/budget-text.ts";
-import { print, printError } from "./command.ts";
+import { print, printError } from "./output.ts";
 import { largest } from "../util/largest.ts";
 
 export async function inspectRecipe(

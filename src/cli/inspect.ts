@@ -11,7 +11,8 @@ import { summariseAdapter, summariseModel } from "../weights/model-summary.ts";
 import { isGgufAdapter } from "../weights/gguf/adapter.ts";
 import { readGgufHeader } from "../weights/gguf/header.ts";
 import { adapterFolder } from "../weights/peft-folder.ts";
-import { type Command, parseArguments, print } from "./command.ts";
+import { type Command, parseArguments } from "./command.ts";
+import { print } from "./output.ts";
 import { inspectRecipe } from "./inspect-recipe.ts";
 import { largest } from "../util/largest.ts";
 

@@ -14,7 +14,8 @@ import { createSweep, parseAlphas } from "../runs/sweeps/create-sweep.ts";
 import { type SweepSummary, summariseSweep } from "../runs/sweeps/summary.ts";
 import { stopOnSignals } from "../trainer/stop-request.ts";
 import { InputError } from "../util/errors.ts";
-import { type Command, numberOption, parseArguments, print, printError } from "./command.ts";
+import { type Command, numberOption, parseArguments } from "./command.ts";
+import { print, printError } from "./output.ts";
 import { type Mix, type SweepOutcome, runSweep } from "./sweep.ts";
 
 const OPTIONS = {

@@ -1,11 +1,12 @@
 /** The commands of `retune`, in the process that does their work. */
-import { type Command, print, printError } from "./command.ts";
+import { type Command } from "./command.ts";
 import { convertCommand } from "./convert.ts";
 import { evalCommand } from "./eval.ts";
 import { generateCommand } from "./generate.ts";
 import { interpolateCommand } from "./interpolate.ts";
 import { inspectCommand } from "./inspect.ts";
 import { mergeCommand } from "./merge.ts";
+import { print, printError, printStack } from "./output.ts";
 import { resumeCommand, trainCommand } from "./train.ts";
 import { InputError } from "../util/errors.ts";
 import { RETUNE_VERSION } from "../util/version.ts";
@@ -54,10 +55,10 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
 
 function fail(error: unknown): number {
   if (error instanceof InputError) {
-    printError(error.message.replaceAll(/\s*\n\s*/gu, " "));
+    printError(error.message);
     return 2;
   }
-  printError(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  printStack(error instanceof Error ? (error.stack ?? error.message) : String(error));
   return 1;
 }
 

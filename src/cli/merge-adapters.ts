@@ -4,7 +4,8 @@ import { mergeAdapters } from "../merge/adapter-merge.ts";
 import { resolveBase } from "../models/base-model.ts";
 import { stopOnSignals } from "../trainer/stop-request.ts";
 import { InputError } from "../util/errors.ts";
-import { numberOption, print, printError } from "./command.ts";
+import { numberOption } from "./command.ts";
+import { print, printError } from "./output.ts";
 import { ByteProgress } from "./byte-progress.ts";
 import { checkMerge } from "./merge-check.ts";
 

@@ -13,7 +13,8 @@ import { resolveBase } from "../models/base-model.ts";
 import { stopOnSignals } from "../trainer/stop-request.ts";
 import { InputError } from "../util/errors.ts";
 import { ByteProgress } from "./byte-progress.ts";
-import { numberOption, print, printError } from "./command.ts";
+import { numberOption } from "./command.ts";
+import { print, printError } from "./output.ts";
 import { type ModelOptions, configOf, optionOf } from "./merge-options.ts";
 import { greedySoup } from "./merge-soup.ts";
 

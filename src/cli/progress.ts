@@ -1,6 +1,7 @@
 /** A run's progress on a terminal: one line redrawn in place, or now and then a line in a log. */
 import type { Metric, RunState } from "../protocol/run-folder.ts";
 import { formatDuration, formatLoss } from "../util/format.ts";
+import { messageLine } from "../util/terminal-text.ts";
 
 const BAR_CELLS = 24;
 const LOG_INTERVAL_MS = 10_000;
@@ -16,12 +17,12 @@ export class ProgressLine {
   }
 
   phase(phase: string): void {
-    this.#draw(phase, true);
+    this.#draw(messageLine(phase), true);
   }
 
   /** A whole line that stays. */
   note(note: string): void {
-    this.#stream.write(`${this.#stream.isTTY ? "\r\u001B[2K" : ""}${note}\n`);
+    this.#stream.write(`${this.#stream.isTTY ? "\r\u001B[2K" : ""}${messageLine(note)}\n`);
   }
 
   metric(metric: Metric, state: Readonly<RunState>): void {

@@ -6,7 +6,9 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { type FromTrainer, SUPERVISED, type ToTrainer } from "../protocol/supervision.ts";
 import { STOP_LIMITS, type StopLimits, endProcess } from "../runs/end-process.ts";
+import { errorMessage } from "../util/errors.ts";
 import { processIdentity } from "../util/process-identity.ts";
+import { printError } from "./output.ts";
 
 const COMMANDS = ["train", "resume"];
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
@@ -43,7 +45,7 @@ export async function supervise(
   );
   if (exit.signal === null) return exit.code ?? 1;
   const told = await stopping.tellEnd(exit.signal);
-  if (told !== undefined) process.stderr.write(`${told.text}\n`);
+  if (told !== undefined) printError(told.text);
   if (told?.isStopped === true) return 1;
   for (const signal of SIGNALS) process.removeListener(signal, onSignal);
   process.kill(process.pid, exit.signal);
@@ -74,7 +76,7 @@ class Stopping {
     else this.#send(isAgain ? { type: "end at once", signal } : { type: "stop" });
     const limits = isAgain ? AT_ONCE_LIMITS : this.#limits;
     this.#end(limits, isAgain).catch((error: unknown) => {
-      process.stderr.write(`${String(error)}\n`);
+      printError(errorMessage(error));
     });
   }
 

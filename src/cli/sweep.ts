@@ -13,6 +13,7 @@ import { readPoints } from "../runs/sweeps/points.ts";
 import { LogWriter, StateWriter, readChecked, takeFolder } from "../trainer/state-writer.ts";
 import { type StopSignals, watchStopRequests, whenAborted } from "../trainer/stop-request.ts";
 import { InputError, errorMessage, hasCode } from "../util/errors.ts";
+import { messageLine } from "../util/terminal-text.ts";
 import { openEvaluator } from "./evaluate-file.ts";
 
 const WHAT = "a sweep folder";
@@ -69,7 +70,7 @@ export async function runSweep(sweepDir: string, options: SweepOptions): Promise
     ]);
     ending = { status: "finished" };
   } catch (error) {
-    const message = errorMessage(error).replaceAll(/\s*\n\s*/gu, " ");
+    const message = messageLine(errorMessage(error));
     if (abort.signal.aborted) ending = { status: "stopped" };
     else {
       refused = error instanceof InputError && (await readPoints(sweepDir)).length === 0;

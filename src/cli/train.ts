@@ -8,7 +8,8 @@ import { type TrainOutcome, trainRun } from "../trainer/train-run.ts";
 import { hasCode } from "../util/errors.ts";
 import { placedInRecipe } from "../runs/recipe-lines.ts";
 import { pathExists } from "../util/path-exists.ts";
-import { type Command, parseArguments, print, printError } from "./command.ts";
+import { type Command, parseArguments } from "./command.ts";
+import { print, printError } from "./output.ts";
 import { ProgressLine } from "./progress.ts";
 
 const WORKSPACE_MARKS = [".retune", ".vscode", ".git"];

@@ -1,5 +1,6 @@
 /** What a run learns from each row: the next token, or the row's label. */
 import * as z from "zod";
+import { epochs, rate } from "./recipe-limits.ts";
 
 const sftSchema = z.strictObject({
   type: z.literal("sft").describe("Supervised fine-tuning: next-token cross-entropy."),
@@ -13,8 +14,8 @@ const sftSchema = z.strictObject({
 
 const probeSchema = z
   .strictObject({
-    epochs: z.number().positive().default(20).describe("Passes of the probe over the rows."),
-    learningRate: z.number().positive().default(1e-3).describe("Of the probe."),
+    epochs: epochs.default(20).describe("Passes of the probe over the rows."),
+    learningRate: rate.default(1e-3).describe("Of the probe."),
   })
   .describe(
     "LP-FT (arXiv 2202.10054): the new head is first trained alone on the untouched base (a linear probe), then the method goes on from it. Tuning moves the features less, so that data from elsewhere suffers less.",

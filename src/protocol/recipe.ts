@@ -6,8 +6,18 @@
  */
 import * as z from "zod";
 import { objectiveSchema } from "./objective.ts";
-
-const positiveInt = z.int().min(1);
+import {
+  MAX_BATCH,
+  MAX_COUNT,
+  MAX_LENGTH,
+  MAX_STEPS,
+  MAX_THREADS,
+  epochs,
+  factor,
+  positiveInt,
+  rate,
+  stepCount,
+} from "./recipe-limits.ts";
 
 export const LORA_TARGETS_ALL_LINEAR = "all-linear";
 
@@ -20,9 +30,7 @@ const memoryModeSchema = z.enum(["speed", "balanced", "memory"]);
 const loraMethodSchema = z.strictObject({
   type: z.literal("lora"),
   rank: positiveInt.max(4096).default(8).describe("Rank r of the update B·A. 8–64 is usual."),
-  alpha: z
-    .number()
-    .positive()
+  alpha: factor
     .default(16)
     .describe("The update is scaled by alpha / rank (rsLoRA: alpha / sqrt(rank))."),
   dropout: z
@@ -37,9 +45,7 @@ const loraMethodSchema = z.strictObject({
     .describe(
       'Target modules: a list of module names ("q_proj"), a regular expression over full module paths, or "all-linear" (every linear layer but the head).',
     ),
-  loraPlusRatio: z
-    .number()
-    .positive()
+  loraPlusRatio: factor
     .optional()
     .describe(
       "LoRA+ (arXiv 2402.12354): B's learning rate is so many times A's, and as in PEFT that of tensors with one axis (DoRA's magnitudes, norms in modulesToSave). 16 is usual; the learning rate itself should then be lower.",
@@ -63,7 +69,7 @@ const loraMethodSchema = z.strictObject({
       'Ranks of some modules: regular expressions over the end of a module\'s path, the first that matches counts, e.g. {"down_proj": 16}.',
     ),
   alphaPattern: z
-    .record(z.string().min(1), z.number().positive())
+    .record(z.string().min(1), factor)
     .optional()
     .describe("Alphas of some modules, as rankPattern."),
   modulesToSave: z
@@ -201,7 +207,7 @@ const dataSchema = z.strictObject({
     .enum(["auto", "messages", "prompt-completion", "text", "alpaca", "sharegpt"])
     .default("auto")
     .describe("Row format; auto detects it from each row's keys."),
-  maxLength: positiveInt.default(512).describe("Longest row in tokens."),
+  maxLength: positiveInt.max(MAX_LENGTH).default(512).describe("Longest row in tokens."),
   overlong: z
     .enum(["truncate", "drop", "error"])
     .default("truncate")
@@ -216,31 +222,31 @@ const dataSchema = z.strictObject({
 
 const optimizerSchema = z.strictObject({
   type: z.literal("adamw").default("adamw"),
-  learningRate: z
-    .number()
-    .positive()
+  learningRate: rate
     .optional()
     .describe(
       "Peak learning rate. Left out, that of the method: 2e-4 for lora, 5e-3 for ia3, 9e-4 for loreft, direft and noreft, 1e-2 for prompt-tuning and prefix-tuning, 1e-3 for head, 2e-5 where the base itself is trained.",
     ),
   learningRates: z
-    .record(z.string().min(1), z.number().positive())
+    .record(z.string().min(1), rate)
     .optional()
     .describe(
       'Peak learning rates of parts (discriminative fine-tuning): patterns over tensor names as in freeze, the last that matches counts, e.g. {"layers.[0-5]": 1e-5, "norm": 1e-4}. Of a classification head beside virtual tokens 1e-3 unless said otherwise.',
     ),
-  weightDecay: z.number().min(0).default(0).describe("Decoupled weight decay (AdamW)."),
+  weightDecay: z.number().min(0).max(1_000).default(0).describe("Decoupled weight decay (AdamW)."),
   betas: z.tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)]).default([0.9, 0.999]),
-  epsilon: z.number().positive().default(1e-8),
+  epsilon: z.number().min(1e-30).max(1).default(1e-8),
   schedule: z.enum(["linear", "cosine", "constant"]).default("cosine"),
   warmupSteps: z
     .number()
     .min(0)
+    .max(MAX_STEPS)
     .default(0)
     .describe("Warm-up steps; a value below 1 is a share of all steps."),
   maxGradNorm: z
     .number()
     .min(0)
+    .max(1e30)
     .default(1)
     .describe("Gradients are clipped to this global norm; 0 switches clipping off."),
 });
@@ -288,21 +294,18 @@ export const recipeSchema = z.strictObject({
   data: dataSchema,
   optimizer: optimizerSchema.prefault({}),
   batchSize: positiveInt
+    .max(MAX_BATCH)
     .default(4)
     .describe(
       "Rows per micro-batch. With data.packing true, a micro-batch is instead filled up to batchSize × data.maxLength tokens.",
     ),
-  accumulate: positiveInt.default(1).describe("Micro-batches per optimizer step."),
-  epochs: z
-    .number()
-    .positive()
-    .default(3)
-    .describe("Passes over the training data; may be fractional."),
-  maxSteps: positiveInt.optional().describe("Stop after this many optimizer steps."),
+  accumulate: positiveInt.max(MAX_COUNT).default(1).describe("Micro-batches per optimizer step."),
+  epochs: epochs.default(3).describe("Passes over the training data; may be fractional."),
+  maxSteps: positiveInt.max(MAX_STEPS).optional().describe("Stop after this many optimizer steps."),
   seed: z.int().min(0).max(0xffffffff).default(42),
-  evalEvery: z.int().min(0).default(50).describe("Evaluate every N steps (0: only at the end)."),
-  saveEvery: z.int().min(0).default(50).describe("Checkpoint every N steps (0: only at the end)."),
-  keepCheckpoints: positiveInt.default(2).describe("How many checkpoints to keep."),
+  evalEvery: stepCount.default(50).describe("Evaluate every N steps (0: only at the end)."),
+  saveEvery: stepCount.default(50).describe("Checkpoint every N steps (0: only at the end)."),
+  keepCheckpoints: positiveInt.max(MAX_COUNT).default(2).describe("How many checkpoints to keep."),
   keepBest: z
     .boolean()
     .default(true)
@@ -315,7 +318,9 @@ export const recipeSchema = z.strictObject({
     ),
   earlyStop: z
     .strictObject({
-      patience: positiveInt.describe("Evaluations without improvement before the run stops."),
+      patience: positiveInt
+        .max(1e6)
+        .describe("Evaluations without improvement before the run stops."),
     })
     .optional(),
   memory: z
@@ -324,7 +329,10 @@ export const recipeSchema = z.strictObject({
     .describe(
       "What is traded for memory; losses and gradients stay the same to rounding. speed keeps all and packs the weights; balanced recomputes norms, activations and attention probabilities; memory recomputes whole layers. auto: the fastest that is predicted to fit in free memory.",
     ),
-  threads: positiveInt.optional().describe("Threads for the engine. Left out: physical cores."),
+  threads: positiveInt
+    .max(MAX_THREADS)
+    .optional()
+    .describe("Threads for the engine. Left out: physical cores."),
 });
 
 export type DeviceName = z.output<typeof deviceNameSchema>;
@@ -371,7 +379,7 @@ export type UsedMemory = z.output<typeof usedMemorySchema>;
 /** What a run really used, stored as `recipe.json` in its folder: absolute paths, no default left open. */
 export const resolvedRecipeSchema = recipeSchema.extend({
   name: z.string().min(1),
-  optimizer: optimizerSchema.extend({ learningRate: z.number().positive() }),
+  optimizer: optimizerSchema.extend({ learningRate: rate }),
   source: z.strictObject({
     recipePath: z.string().optional().describe("The recipe file that the run was started from."),
     retuneVersion: z.string(),

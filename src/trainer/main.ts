@@ -1,5 +1,6 @@
 /** The training process: `node trainer.cjs RUN_DIR`. What it has to say it writes into that folder. */
 import { errorMessage } from "../util/errors.ts";
+import { messageLine } from "../util/terminal-text.ts";
 import { stopOnSignals } from "./stop-request.ts";
 import { trainRun } from "./train-run.ts";
 
@@ -15,7 +16,7 @@ async function main(runDir: string | undefined): Promise<number> {
     if (isAbandoned) process.exit(code);
     return code;
   } catch (error) {
-    process.stderr.write(`${errorMessage(error)}\n`);
+    process.stderr.write(`${messageLine(errorMessage(error))}\n`);
     return 2;
   }
 }

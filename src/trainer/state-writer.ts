@@ -18,6 +18,7 @@ import {
 import { hasLivingProcess } from "../run-folder/liveness.ts";
 import { type Holder, Lock } from "../run-folder/lock.ts";
 import { InputError, errorMessage, hasCode } from "../util/errors.ts";
+import { messageLine } from "../util/terminal-text.ts";
 import { checkJson, parseJson, readJsonIfThere } from "../util/json.ts";
 import { currentProcessIdentity } from "../util/process-identity.ts";
 
@@ -189,7 +190,7 @@ export class StateWriter<S extends ProcessState> {
     this.#writing = this.#writing
       .then(() => this.#writeHeld())
       .catch((error: unknown) => {
-        process.stderr.write(`${this.#file}: ${errorMessage(error)}\n`);
+        process.stderr.write(`${messageLine(`${this.#file}: ${errorMessage(error)}`)}\n`);
       });
     return this.#writing;
   }

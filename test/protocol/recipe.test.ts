@@ -25,3 +25,45 @@ test("the editor completes the devices, and does not ask for one", () => {
   assert.equal(device.default, "auto");
   assert.ok(!schema.required.includes("device"));
 });
+
+// [key, values below and above what it takes]
+const LIMITS: [string, number[]][] = [
+  ["threads", [0, -1, 1.5, 1_025, 100_000]],
+  ["batchSize", [0, 65_537, 1e300]],
+  ["accumulate", [0, 1e7]],
+  ["epochs", [0, -1, Number("1e-400"), 1e300, Number.NaN, Number.POSITIVE_INFINITY]],
+  ["maxSteps", [0, 1e10]],
+  ["evalEvery", [-1, 1e10]],
+  ["saveEvery", [-1, 1e10]],
+  ["keepCheckpoints", [0, 1e7]],
+  ["method.rank", [0, 4_097]],
+  ["method.alpha", [0, -1, 1e300, 1e-300]],
+  ["method.loraPlusRatio", [0, 1e300]],
+  ["method.rankPattern.q_proj", [0, 1e9]],
+  ["method.alphaPattern.q_proj", [0, 1e300]],
+  ["data.maxLength", [0, 2 ** 31]],
+  ["optimizer.learningRate", [0, -1, 1e300, 1e-300]],
+  ["optimizer.learningRates.norm", [0, 1e300]],
+  ["optimizer.weightDecay", [-1, 1e300]],
+  ["optimizer.epsilon", [0, 1e300]],
+  ["optimizer.warmupSteps", [-1, 1e300]],
+  ["optimizer.maxGradNorm", [-1, 1e300]],
+  ["earlyStop.patience", [0, 1e300]],
+];
+
+for (const [key, values] of LIMITS) {
+  test(`${key} has limits on both sides, and what is outside is refused by its key`, () => {
+    for (const value of values) {
+      const nested = key
+        .split(".")
+        .reduceRight<unknown>((inner, part) => ({ [part]: inner }), value) as object;
+      const { error } = recipeSchema.safeParse({
+        ...recipe,
+        ...nested,
+        ...("data" in nested ? { data: { ...recipe.data, ...(nested.data as object) } } : {}),
+        ...("method" in nested ? { method: { type: "lora", ...(nested.method as object) } } : {}),
+      });
+      assert.deepEqual(error?.issues[0]?.path.join("."), key, String(value));
+    }
+  });
+}

@@ -118,7 +118,11 @@ suite("training", () => {
     const written = parse(document.getText()) as RecipeInput;
     assert.equal(written.base, "models/tiny");
     assert.equal(written.method?.type, "loreft");
-    assert.equal(written.optimizer?.learningRate, 9e-4, "each method has a rate of its own");
+    assert.equal(
+      written.optimizer?.learningRate,
+      3e-2,
+      "each method has a rate of its own, by the size of the base",
+    );
     assert.equal(written.data.eval, "data/eval.jsonl", "rows for evaluation lie beside");
     assert.equal(written.data.maxLength, 256, "no longer than the base model takes");
   });

@@ -3,11 +3,12 @@
  * that render chat templates.
  */
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { InternalError } from "../../util/errors.ts";
+import { temporaryName } from "../../util/temporary-name.ts";
 import type { PyodideAPI, PyodideConfig } from "pyodide";
 
 const ROOT = packageRoot(import.meta.dirname);
@@ -43,7 +44,10 @@ export async function writeSnapshot(): Promise<string> {
   const file = snapshotFile();
   if (existsSync(file)) return file;
   const python = installed(await (await importPyodide())({ _makeSnapshot: true }));
-  writeFileSync(file, python.makeMemorySnapshot());
+  // A test that runs beside the build must not read half of it.
+  const temporary = temporaryName(file);
+  writeFileSync(temporary, python.makeMemorySnapshot());
+  renameSync(temporary, file);
   return file;
 }
 

@@ -29,6 +29,9 @@ const LIMIT_MS = 30_000;
 /** Starting takes a quarter of a second, or two where there is no snapshot, on a machine with nothing else to do. */
 const START_LIMIT_MS = 180_000;
 
+/** So many batches take about as long as another thread takes to start. */
+const WORTH_ANOTHER = 64;
+
 /** Each takes some 100 MB. */
 const MAX_THREADS = Math.min(2, availableParallelism());
 
@@ -37,6 +40,7 @@ export class TemplateThreads {
   readonly #idle: Thread[] = [];
   readonly #busy = new Set<Thread>();
   #waiting: Waiting[] = [];
+  #answered = 0;
 
   constructor({ limitMs = LIMIT_MS } = {}) {
     this.#limitMs = limitMs;
@@ -51,6 +55,7 @@ export class TemplateThreads {
   }
 
   async close(): Promise<void> {
+    this.#answered = 0;
     const threads = [...this.#idle.splice(0), ...this.#busy];
     await Promise.all(threads.map(({ worker }) => worker.terminate()));
   }
@@ -58,7 +63,8 @@ export class TemplateThreads {
   #next(): void {
     const [first] = this.#waiting;
     if (!first) return;
-    const isFull = this.#idle.length + this.#busy.size >= MAX_THREADS;
+    const count = this.#idle.length + this.#busy.size;
+    const isFull = count >= (this.#answered < WORTH_ANOTHER ? 1 : MAX_THREADS);
     const thread = this.#idle.pop() ?? (isFull ? undefined : startThread());
     if (!thread) return;
     this.#waiting.shift();
@@ -71,6 +77,7 @@ export class TemplateThreads {
       const answer = await this.#answer(thread, { job, rows });
       this.#busy.delete(thread);
       this.#idle.push(thread);
+      this.#answered++;
       resolve(answer);
     } catch (error) {
       this.#busy.delete(thread);

@@ -85,7 +85,11 @@ const mean = (values: readonly number[]): number =>
 test("one label: probabilities add up to 1, and give the evaluation's loss and accuracy", async (t) => {
   const { data, rows, model } = await trained(t, "single-label", { type: "lora", rank: 4 });
   const [evaluation] = await jsonLines<{ loss: number; accuracy: number }>(
-    ...["eval", ...model, "--data", data, "--json"],
+    "eval",
+    ...model,
+    "--data",
+    data,
+    "--json",
   );
   const found = await jsonLines<Labelled>("classify", ...model, "--file", data, "--json");
   assert.deepEqual(
@@ -108,12 +112,16 @@ test("one label: probabilities add up to 1, and give the evaluation's loss and a
 test("several labels: each probability stands for itself; a whole model needs no adapter", async (t) => {
   const { data, rows, model } = await trained(t, "multi-label", { type: "full" });
   const [evaluation] = await jsonLines<{ loss: number }>(
-    ...["eval", ...model, "--data", data, "--json"],
+    "eval",
+    ...model,
+    "--data",
+    data,
+    "--json",
   );
   const found = await jsonLines<Labelled>("classify", ...model, "--file", data, "--json");
   const losses = found.flatMap((one, row) =>
     one.scores.map(({ label, probability }) => {
-      const isGiven = (rows[row]?.["labels"] as string[]).includes(label);
+      const isGiven = (rows[row]!["labels"] as string[]).includes(label);
       return -Math.log(isGiven ? probability : 1 - probability);
     }),
   );
@@ -128,7 +136,11 @@ test("several labels: each probability stands for itself; a whole model needs no
 test("regression gives its number", async (t) => {
   const { data, rows, model } = await trained(t, "regression", { type: "head" });
   const [evaluation] = await jsonLines<{ meanSquaredError: number }>(
-    ...["eval", ...model, "--data", data, "--json"],
+    "eval",
+    ...model,
+    "--data",
+    data,
+    "--json",
   );
   type Valued = { value: number };
   const found = await jsonLines<Valued>("classify", ...model, "--file", data, "--json");

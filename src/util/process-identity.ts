@@ -61,10 +61,14 @@ async function currentPidSpace(): Promise<string> {
   }
 }
 
-export async function currentProcessIdentity(): Promise<ProcessIdentity> {
-  const startedAt = (await processStart(process.pid)) ?? "unknown";
-  const pidSpace = await currentPidSpace();
-  return { pid: process.pid, startedAt, hostname: hostname(), pidSpace };
+export function currentProcessIdentity(): Promise<ProcessIdentity> {
+  return processIdentity(process.pid);
+}
+
+/** Of a process of this machine and container that lives. */
+export async function processIdentity(pid: number): Promise<ProcessIdentity> {
+  const startedAt = (await processStart(pid)) ?? "unknown";
+  return { pid, startedAt, hostname: hostname(), pidSpace: await currentPidSpace() };
 }
 
 /**

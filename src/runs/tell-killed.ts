@@ -3,6 +3,7 @@ import { appendFile, rm } from "node:fs/promises";
 import path from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import { RUN_FILES, type RunStatus } from "../protocol/run-folder.ts";
+import { endTornLine } from "../util/torn-line.ts";
 
 interface Killed {
   readonly dir: string;
@@ -17,7 +18,10 @@ interface Killed {
 export async function tellKilled(item: Killed, subject: string): Promise<string> {
   const message = `stopped: ${subject} did not end by itself and was killed; what it had saved is there`;
   const line = `${new Date().toISOString()} ${message}\n`;
-  await appendFile(path.join(item.dir, RUN_FILES.log), line).catch(() => undefined);
+  const log = path.join(item.dir, RUN_FILES.log);
+  await endTornLine(log)
+    .then(() => appendFile(log, line))
+    .catch(() => undefined);
   await writeState(item, { status: "stopped", message });
   await rm(path.join(item.dir, RUN_FILES.lock), { force: true });
   return message;

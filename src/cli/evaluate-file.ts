@@ -1,6 +1,7 @@
 /** One model on data files: what `eval` prints and `interpolate` plots. */
 import { describeReport } from "../data/dataset-report.ts";
 import { loadDataset } from "../data/dataset.ts";
+import { startTemplates } from "../data/templates/early-start.ts";
 import { loadTokenizer } from "../data/tokenizer.ts";
 import { openBaseModel } from "../models/base-model.ts";
 import type { DeviceWish } from "../protocol/recipe.ts";
@@ -70,7 +71,9 @@ export async function openEvaluator(options: EvaluatorOptions): Promise<Evaluato
         return { figures: checked(labelFigures(evaluation), dataFile), classifier: evaluation };
       }
       const rows = { tokenizer, vocabSize, lossOn, maxLength, ...EVALUATED };
-      const { examples, report } = await loadDataset(dataFile, rows);
+      const { examples, report } = await loadDataset(dataFile, rows).finally(() =>
+        tokenizer.chatTemplate?.close(),
+      );
       for (const line of describeReport(dataFile, report)) log(line);
       const evaluation = await evaluateExamples(engine, examples, batchSize);
       return { figures: checked(tokenFigures(evaluation), dataFile) };
@@ -83,6 +86,9 @@ export async function openEvaluator(options: EvaluatorOptions): Promise<Evaluato
 export async function evaluateFile(
   options: EvaluatorOptions & { dataFile: string },
 ): Promise<FileEvaluation> {
+  const { baseDir, adapterDir, dataFile } = options;
+  const modelDirs = [baseDir, ...(adapterDir === undefined ? [] : [adapterDir])];
+  void startTemplates(dataFile, { format: "auto", modelDirs });
   const evaluator = await openEvaluator(options);
   try {
     return await evaluator.evaluate(options.dataFile);

@@ -81,9 +81,9 @@ export async function openEvaluator(options: EvaluatorOptions): Promise<Evaluato
         return { figures: checked(labelFigures(evaluation), dataFile), classifier: evaluation };
       }
       const rows = { tokenizer, vocabSize, lossOn, maxLength, ...EVALUATED };
-      const { examples, report } = await loadDataset(dataFile, rows).finally(() =>
-        tokenizer.chatTemplate?.close(),
-      );
+      const { examples, report } = await loadDataset(dataFile, rows).finally(async () => {
+        await tokenizer.chatTemplate?.close();
+      });
       for (const line of describeReport(dataFile, report)) log(line);
       const evaluation = await evaluateExamples(engine, examples, batchSize);
       return { figures: checked(tokenFigures(evaluation), dataFile) };

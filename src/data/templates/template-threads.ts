@@ -22,7 +22,7 @@ interface Waiting extends Batch {
   /** Whose it is: closing ends nobody else's. */
   owner: object;
   resolve: (renderings: Rendering[]) => void;
-  reject: (error: Error) => void;
+  reject: (error: unknown) => void;
 }
 
 /** A batch of ordinary rows takes 5 to 50 ms. */
@@ -64,15 +64,19 @@ export class TemplateThreads {
   /** Ends what the owner, or left out anybody, renders, and gives the memory back unless somebody else renders. */
   async close(owner?: object): Promise<void> {
     const isOwn = (each: Waiting): boolean => owner === undefined || each.owner === owner;
-    const dropped = this.#waiting.filter(isOwn);
-    this.#waiting = this.#waiting.filter((each) => !isOwn(each));
-    for (const { reject } of dropped) reject(new InternalError("rendering was stopped"));
+    this.#drop(isOwn, new InternalError("rendering was stopped"));
     const ended = [...this.#busy].flatMap(([thread, job]) => (isOwn(job) ? thread : []));
     if (ended.length === this.#busy.size && this.#waiting.length === 0) {
       this.#answered = 0;
       ended.push(...this.#idle.splice(0));
     }
     await Promise.all(ended.map(({ worker }) => worker.terminate()));
+  }
+
+  #drop(isDropped: (each: Waiting) => boolean, error: unknown): void {
+    const dropped = this.#waiting.filter(isDropped);
+    this.#waiting = this.#waiting.filter((each) => !isDropped(each));
+    for (const { reject } of dropped) reject(error);
   }
 
   #next(): void {
@@ -87,7 +91,7 @@ export class TemplateThreads {
     void this.#run(thread, first);
   }
 
-  async #run(thread: Thread, { job, rows, resolve, reject }: Waiting): Promise<void> {
+  async #run(thread: Thread, { job, rows, owner, resolve, reject }: Waiting): Promise<void> {
     try {
       const answer = await this.#answer(thread, { job, rows });
       this.#busy.delete(thread);
@@ -97,7 +101,9 @@ export class TemplateThreads {
     } catch (error) {
       this.#busy.delete(thread);
       await thread.worker.terminate();
-      reject(error as Error);
+      reject(error);
+      // Its other rows would take as long.
+      this.#drop((each) => each.owner === owner, error);
     }
     this.#next();
   }

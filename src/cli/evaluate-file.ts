@@ -1,6 +1,6 @@
 /** One model on data files: what `eval` prints and `interpolate` plots. */
 import { describeReport } from "../data/dataset-report.ts";
-import { loadDataset } from "../data/dataset.ts";
+import { type Dataset, type DatasetOptions, loadDataset } from "../data/dataset.ts";
 import { startTemplates } from "../data/templates/early-start.ts";
 import { loadTokenizer } from "../data/tokenizer.ts";
 import { type BaseModel, openBaseModel } from "../models/base-model.ts";
@@ -81,15 +81,22 @@ export async function openEvaluator(options: EvaluatorOptions): Promise<Evaluato
         return { figures: checked(labelFigures(evaluation), dataFile), classifier: evaluation };
       }
       const rows = { tokenizer, vocabSize, lossOn, maxLength, ...EVALUATED };
-      const { examples, report } = await loadDataset(dataFile, rows).finally(async () => {
-        await tokenizer.chatTemplate?.close();
-      });
+      const { examples, report } = await loadAll(dataFile, rows);
       for (const line of describeReport(dataFile, report)) log(line);
       const evaluation = await evaluateExamples(engine, examples, batchSize);
       return { figures: checked(tokenFigures(evaluation), dataFile) };
     },
     dispose: () => engine.dispose(),
   };
+}
+
+/** The only file: the memory that rendering took is given back. */
+async function loadAll(file: string, options: DatasetOptions): Promise<Dataset> {
+  try {
+    return await loadDataset(file, options);
+  } finally {
+    await options.tokenizer.chatTemplate?.close();
+  }
 }
 
 /** @throws InputError for a model, or naming file and line of a row, that can't be used */

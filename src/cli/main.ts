@@ -1,5 +1,6 @@
 /** The commands of `retune`, in the process that does their work. */
 import { type Command } from "./command.ts";
+import { classifyCommand } from "./classify.ts";
 import { convertCommand } from "./convert.ts";
 import { evalCommand } from "./eval.ts";
 import { generateCommand } from "./generate.ts";
@@ -17,6 +18,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   resume: resumeCommand,
   eval: evalCommand,
   generate: generateCommand,
+  classify: classifyCommand,
   merge: mergeCommand,
   interpolate: interpolateCommand,
   convert: convertCommand,

@@ -7,9 +7,11 @@ import { readdir } from "node:fs/promises";
 import { splitExamples } from "../data/batches.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { Examples } from "../data/example.ts";
+import { startTemplates } from "../data/templates/early-start.ts";
 import { loadTokenizer } from "../data/tokenizer.ts";
 import { type BaseModel, openBaseModel, resolveBase } from "../models/base-model.ts";
 import { type ResolvedRecipe, layerChoice } from "../protocol/recipe.ts";
+import { additionalTemplates } from "../util/chat-template-file.ts";
 import { InputError } from "../util/errors.ts";
 import { type Hashing, startHashing } from "../util/hash-files.ts";
 import { headedBase, loadRows } from "./objectives/run-objective.ts";
@@ -18,6 +20,7 @@ import { type SavingEngine, openTrainingEngine } from "./onnx-engine.ts";
 import type { ParameterRange } from "./optimizer.ts";
 import { parameterRanges } from "./parameter-ranges.ts";
 import { checkPrompts, positionsFor } from "./prompt-feeds.ts";
+import { parsePositions } from "../weights/reft/positions.ts";
 import { type TrainingPlan, planTraining } from "./training-plan.ts";
 
 export interface PreparedRun {
@@ -68,6 +71,10 @@ export async function prepareTraining(
   baseDir: string,
   { phase, log }: Reporter,
 ): Promise<Omit<PreparedRun, "hashing">> {
+  const { data, objective } = recipe;
+  if (objective.type === "sft") {
+    void startTemplates(data.train, { format: data.format, modelDirs: [baseDir] });
+  }
   const base = await headedBase(recipe, await openRunBase(recipe, baseDir, log));
   const scan = startFiniteScan(usedWeights(base));
   try {
@@ -89,25 +96,47 @@ async function prepareEngine(
   { base, phase, log }: Reporter & { base: BaseModel },
 ): Promise<Omit<PreparedRun, "hashing">> {
   await phase("tokenising data");
-  const { train, evaluation } = await loadData(recipe, base, log);
-  const plan = planTraining(train, recipe);
+  const { train, evaluation, plan, method } = await readData(recipe, base, log);
   await phase("compiling the training step");
   const { quantization, memory, seed, threads } = recipe;
-  const method = withPositions(recipe.method, train, log);
   const { maxLength } = recipe.data;
   const device = await openDevice(recipe.device, { purpose: "training", log });
   const layers = layerChoice(recipe);
   const options = { method, layers, quantization, memory, seed, maxLength, threads, device, log };
   const engine = await openTrainingEngine({ ...options, baseDir: base.dir, base });
-  if (engine.adapter?.type === "reft") {
-    const isAuto = method !== recipe.method;
-    checkPrompts(isAuto ? LEAST_POSITIONS : engine.adapter.positions, train, recipe.data.train);
-  }
   const before = recipe.usedDevice?.name;
   if (before !== undefined && before !== engine.device.name) {
     log(`this run began on ${before} and goes on on ${engine.device.name}: the last digits differ`);
   }
   return { engine, plan, ranges: parameterRanges(engine.trainables, recipe), train, evaluation };
+}
+
+interface RunData {
+  train: Examples;
+  evaluation: Examples;
+  plan: TrainingPlan;
+  /** The recipe's, with what the data decide. */
+  method: ResolvedRecipe["method"];
+}
+
+/**
+ * All rows as the run takes them; what can be refused of them is refused here, before anything is compiled.
+ * @throws InputError naming file and line
+ */
+export async function readData(
+  recipe: ResolvedRecipe,
+  base: BaseModel,
+  log: (line: string) => void,
+): Promise<RunData> {
+  const { train, evaluation } = await loadData(recipe, base, log);
+  const plan = planTraining(train, recipe);
+  const method = withPositions(recipe.method, train, log);
+  if ("positions" in method) {
+    const isAuto = method !== recipe.method;
+    const positions = isAuto ? LEAST_POSITIONS : parsePositions(method.positions);
+    checkPrompts(positions, train, recipe.data.train);
+  }
+  return { train, evaluation, plan, method };
 }
 
 /** A prompt of fewer than two tokens can't be edited at all. */
@@ -131,7 +160,7 @@ function isFromScratch({ method }: ResolvedRecipe): boolean {
 
 /** Files whose change would change what the run does. */
 const MODEL_FILES =
-  /\.safetensors$|^config\.json$|^tokenizer\.json$|^tokenizer_config\.json$|^chat_template\.jinja$/u;
+  /\.safetensors$|^(config|tokenizer|tokenizer_config|special_tokens_map|added_tokens)\.json$|^chat_template\.jinja$/u;
 
 async function inputFiles(recipe: ResolvedRecipe, baseDir: string): Promise<string[]> {
   const { base, data } = recipe;
@@ -139,7 +168,13 @@ async function inputFiles(recipe: ResolvedRecipe, baseDir: string): Promise<stri
     (name) => MODEL_FILES.test(name) && !(isFromScratch(recipe) && name.endsWith(".safetensors")),
   );
   // A .gguf is its own truth; the copy in the cache is not.
-  const ofBase = base === baseDir ? names.toSorted().map((name) => path.join(base, name)) : [base];
+  const ofBase =
+    base === baseDir
+      ? [
+          ...names.toSorted().map((name) => path.join(base, name)),
+          ...(await additionalTemplates(base)),
+        ]
+      : [base];
   return [...ofBase, data.train, ...(data.eval === undefined ? [] : [data.eval])];
 }
 
@@ -176,9 +211,15 @@ async function loadData(
   const labels = base.classifier?.labels ?? [];
   const load = (file: string): Promise<Pick<Dataset, "examples">> =>
     loadRows(file, { tokenizer, vocabSize, objective, data, labels, log });
-  const { examples } = await load(data.train);
-  if (data.eval !== undefined) {
-    return { train: examples, evaluation: (await load(data.eval)).examples };
+  let examples: Examples;
+  try {
+    ({ examples } = await load(data.train));
+    if (data.eval !== undefined) {
+      return { train: examples, evaluation: (await load(data.eval)).examples };
+    }
+  } finally {
+    // Its memory is needed for what comes next.
+    await tokenizer.chatTemplate?.close();
   }
   if (data.evalSplit === undefined) return { train: examples, evaluation: [] };
   if (examples.length < 2) {

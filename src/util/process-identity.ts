@@ -61,8 +61,12 @@ async function currentPidSpace(): Promise<string> {
   }
 }
 
+/** Asked once: on Windows it takes half a second. */
+let own: Promise<ProcessIdentity> | undefined;
+
 export function currentProcessIdentity(): Promise<ProcessIdentity> {
-  return processIdentity(process.pid);
+  own ??= processIdentity(process.pid);
+  return own;
 }
 
 /** Of a process of this machine and container that lives. */

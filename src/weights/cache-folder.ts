@@ -1,8 +1,9 @@
 /** Folders that Retune derives from a model once and keeps: imports of a .gguf, quantised weights. */
 import { createHash } from "node:crypto";
-import { readdir, rm, stat, statfs } from "node:fs/promises";
+import { readdir, rm, statfs } from "node:fs/promises";
 import path from "node:path";
 import { InputError, hasCode } from "../util/errors.ts";
+import { isAbandoned } from "../util/process-mark.ts";
 
 /** Enough to tell sources of the same name apart. */
 const HASH_DIGITS = 12;
@@ -30,33 +31,21 @@ export async function checkRoom(dir: string, bytes: number, doing: string): Prom
   }
 }
 
-/** Removes what processes left behind that were killed while they made this folder. */
+/**
+ * Removes what processes left behind that were killed while they made this folder. What they had moved aside
+ * stays where it is all that there is: `replaceFolder` puts it back.
+ */
 export async function removeAbandoned(dir: string): Promise<void> {
   const parent = path.dirname(dir);
-  const names = await readdir(parent).catch((error: unknown) => {
+  const names = await readdir(parent).catch((error: unknown): string[] => {
     if (hasCode(error, "ENOENT")) return [];
     throw error;
   });
   for (const name of names) {
-    // As `replaceFolder` names them: DIR.PID-UNIQUE.tmp
-    const [, base, pid] = /^(.*)\.(\d+)-[0-9a-f]+\.(?:tmp|old)$/u.exec(name) ?? [];
+    // As `replaceFolder` names them.
+    const [, base, mark = "", kind] = /^(.*)\.(\d+-[0-9a-f]+)\.(tmp|old)$/u.exec(name) ?? [];
     const left = path.join(parent, name);
-    if (base === path.basename(dir) && (await isAbandoned(left, Number(pid)))) {
-      await rm(left, { recursive: true, force: true });
-    }
-  }
-}
-
-async function isAbandoned(folder: string, pid: number): Promise<boolean> {
-  if (pid === process.pid) {
-    // Containers give the same id at each start: it is ours only if it is younger than we are.
-    const found = await stat(folder).catch(() => undefined);
-    return found !== undefined && found.mtimeMs < Date.now() - process.uptime() * 1000;
-  }
-  try {
-    process.kill(pid, 0);
-    return false;
-  } catch (error) {
-    return hasCode(error, "ESRCH");
+    if (base !== path.basename(dir) || (kind === "old" && !names.includes(base))) continue;
+    if (await isAbandoned(left, mark)) await rm(left, { recursive: true, force: true });
   }
 }

@@ -141,12 +141,12 @@ models: [{model: dictionary/model}]
   "gradient slerp": `slices:
   - sources:
       - model: concise/model
-        layer_range: [0, 5]
+        layer_range: [0, 4]
       - model: dictionary/model
-        layer_range: [0, 5]
+        layer_range: [0, 4]
   - sources:
-      - {model: concise/model, layer_range: [5, 6]}
-      - {model: dictionary/model, layer_range: [5, 6]}
+      - {model: concise/model, layer_range: [4, 5]}
+      - {model: dictionary/model, layer_range: [4, 5]}
 merge_method: slerp
 base_model: concise/model
 parameters:
@@ -157,8 +157,8 @@ parameters:
       value: [1, 0.5, 0.7, 0.3, 0]
     - value: 0.5 # fallback for rest of tensors
 `,
-  "frankenmerge of six slices": `slices:
-${[0, 1, 2, 3, 4].map((i) => `  - sources:\n    - model: ${i % 2 ? "concise" : "dictionary"}/model\n      layer_range: [${i}, ${i + 2}]`).join("\n")}
+  "frankenmerge of four slices": `slices:
+${[0, 1, 2, 3].map((i) => `  - sources:\n    - model: ${i % 2 ? "concise" : "dictionary"}/model\n      layer_range: [${i}, ${i + 2}]`).join("\n")}
 merge_method: passthrough
 `,
   "weights by filter": `models:

@@ -1,5 +1,5 @@
 /**
- * `retune train` as two processes. The one that trains may be stuck in a single call of a library, and
+ * `retune train` as two processes, and a sweep. The one that works may be stuck in a single call of a library, and
  * then hears neither Ctrl+C nor SIGTERM. So a parent that does nothing else hears them, asks it to
  * stop, and ends it when it does not answer. Both have the terminal: what is printed passes through nothing.
  */
@@ -8,15 +8,30 @@ import { type FromTrainer, SUPERVISED, type ToTrainer } from "../protocol/superv
 import { STOP_LIMITS, type StopLimits, endProcess } from "../runs/end-process.ts";
 import { errorMessage } from "../util/errors.ts";
 import { processIdentity } from "../util/process-identity.ts";
+import type { Run } from "../runs/run.ts";
+import type { Sweep } from "../runs/sweeps/sweep.ts";
 import { printError } from "./output.ts";
 
-const COMMANDS = ["train", "resume"];
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 /** Asked a second time, it has this long to say in its state that it ends. */
 const AT_ONCE_LIMITS: StopLimits = { answerMs: 1_000, termMs: 500 };
 
+/** Whether the command works on a run's or a sweep's folder; a window that starts a sweep unseen looks after it itself. */
 export function isForSupervisor([name = "", ...options]: readonly string[]): boolean {
-  return COMMANDS.includes(name) && !options.includes("--help") && !options.includes("-h");
+  if (options.includes("--help") || options.includes("-h")) return false;
+  if (name === "train" || name === "resume") return true;
+  const isSweep = options.some((option) => /^--(?:sweep|continue)(?:=|$)/u.test(option));
+  return name === "interpolate" && isSweep && !options.includes("--quiet");
+}
+
+/** @returns what is known of the folder; a run's has a recipe, a sweep's a definition */
+async function readItem(dir: string): Promise<Run | Sweep | undefined> {
+  const [{ readRun }, { readSweep }] = await Promise.all([
+    import("../runs/run.ts"),
+    import("../runs/sweeps/sweep.ts"),
+  ]);
+  const sweep = await readSweep(dir);
+  return sweep?.definition === undefined ? readRun(dir) : sweep;
 }
 
 interface SuperviseOptions {
@@ -97,19 +112,21 @@ class Stopping {
    */
   async tellEnd(signal: NodeJS.Signals): Promise<{ text: string; isStopped: boolean } | undefined> {
     if (this.#dir === undefined) return undefined;
-    const [{ readRun }, { tellKilled }] = await Promise.all([
-      import("../runs/run.ts"),
-      import("../runs/tell-killed.ts"),
-    ]);
-    const run = await readRun(this.#dir);
-    // Another process may have the run: this one would have been refused.
-    const isOurs = run?.status === "queued" || run?.state?.process?.pid === this.#child.pid;
-    if (run === undefined || !isOurs) return undefined;
-    if (run.status !== "interrupted" && run.status !== "queued") return undefined;
+    const item = await readItem(this.#dir);
+    // Another process may have the folder: this one would have been refused.
+    const isOurs = item?.status === "queued" || item?.state?.process?.pid === this.#child.pid;
+    if (item === undefined || !isOurs) return undefined;
+    if (item.status !== "interrupted" && item.status !== "queued") return undefined;
+    const isSweep = "points" in item;
+    const subject = isSweep ? "the sweep's process" : "the training process";
     if (this.#isAsked) {
-      return { text: await tellKilled(run, "the training process"), isStopped: true };
+      const { tellKilled } = await import("../runs/tell-killed.ts");
+      return { text: await tellKilled(item, subject), isStopped: true };
     }
-    const text = `${signal} ended the training process; "retune resume" goes on with ${run.dir}`;
-    return { text, isStopped: false };
+    const way = isSweep ? "retune interpolate --continue" : "retune resume";
+    return {
+      text: `${signal} ended ${subject}; "${way}" goes on with ${item.dir}`,
+      isStopped: false,
+    };
   }
 }

@@ -7,6 +7,7 @@ import type { Tokenizer as NativeTokenizer } from "tokenizers";
 import { InputError, errorMessage } from "../util/errors.ts";
 import { parseJsonObject, readJsonObjectIfThere, readJsonTextIfThere } from "../util/json.ts";
 import { chatTemplatesOf } from "../util/chat-template-file.ts";
+import { collectYoung } from "../util/collect-young.ts";
 import { Encoder } from "./encoder.ts";
 import { makeTokenizer } from "./native-tokenizer.ts";
 import { isPlainPattern, patternsOf } from "./plain-patterns.ts";
@@ -38,10 +39,14 @@ const SOURCES = [
   "special_tokens_map.json",
   "added_tokens.json",
   "chat_template.jinja",
+  "additional_chat_templates/default.jinja",
   "additional_chat_templates/tool_use.jinja",
   "generation_config.json",
   "config.json",
 ];
+
+/** The library's form of a token takes some 100 bytes until the object that holds it is collected. */
+const COLLECTED_TOKENS = 2 ** 18;
 
 /**
  * @param place where tokenizer and template are, if not in the model's folder (weights/tokenizer-place.ts)
@@ -69,9 +74,18 @@ export async function loadTokenizer(
     ids: await json("added_tokens.json"),
   });
   const { tokenizer, encode } = openTokenizer({ file, text, own, added });
+  let held = 0;
   const encodeBatch: Tokenizer["encodeBatch"] = async (texts, options = {}) => {
+    if (held > COLLECTED_TOKENS) {
+      collectYoung();
+      held = 0;
+    }
     const encodings = await encode(texts, options.addSpecialTokens ?? true);
-    return encodings.map((encoding, index) => new TokenisedText(texts[index] ?? "", encoding));
+    return encodings.map((encoding, index) => {
+      const tokens = new TokenisedText(texts[index] ?? "", encoding);
+      held += tokens.ids.length;
+      return tokens;
+    });
   };
   const idOf = (name: string): number | undefined => {
     const token = named[name];

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The `retune` command. Exit codes: 0 done, 1 a run that did not finish, 2 bad input. */
 import { type Command } from "./cli/command.ts";
-import { outliveReaders, print, printError, printStack } from "./cli/output.ts";
+import { print, printError, printStack } from "./cli/output.ts";
 import { convertCommand } from "./cli/convert.ts";
 import { evalCommand } from "./cli/eval.ts";
 import { generateCommand } from "./cli/generate.ts";
@@ -10,6 +10,7 @@ import { inspectCommand } from "./cli/inspect.ts";
 import { mergeCommand } from "./cli/merge.ts";
 import { resumeCommand, trainCommand } from "./cli/train.ts";
 import { InputError } from "./util/errors.ts";
+import { outliveReaders } from "./util/outlive-readers.ts";
 import { RETUNE_VERSION } from "./util/version.ts";
 import { largest } from "./util/largest.ts";
 
@@ -63,7 +64,7 @@ function fail(error: unknown): number {
   return 1;
 }
 
-outliveReaders();
+outliveReaders(({ message }) => printError(`the output can't be written: ${message}`));
 void main(process.argv.slice(2))
   .catch(fail)
   .then((code) => {

@@ -21,7 +21,7 @@ import { build, type Metafile } from "esbuild";
 const root = path.resolve(fileURLToPath(import.meta.url), "../..");
 
 const RUNTIMES = ["onnxruntime-node", "onnxruntime-common", "@tensorflow/tfjs"];
-const TOKENIZERS = ["tokenizers", "@huggingface/jinja"];
+const TOKENIZERS = ["tokenizers", "pyodide"];
 /** Rows that the extension host bundles, whole or in part. */
 const HOST_ROWS = ["util", "protocol", "weights", "hub", "runs", "ui", "extension.ts"];
 
@@ -250,7 +250,7 @@ function modulesOf(metafile: Metafile): string[] {
 }
 
 const isEngine = (module: string) =>
-  /onnxruntime|@tensorflow|^tokenizers$|@huggingface\/jinja|^src\/(trainer|graph|models|adapters|onnx|merge|data)\//.test(
+  /onnxruntime|@tensorflow|^tokenizers$|^pyodide$|^src\/(trainer|graph|models|adapters|onnx|merge|data)\//.test(
     module,
   );
 

@@ -46,7 +46,7 @@ function buttonsOf({ status, points, problem }: SweepView): HeaderButton<LabActi
   return [...buttons, button("showLog", "Show Log")];
 }
 
-function bannerOf({ status, state, problem, points }: SweepView): Banner | undefined {
+function bannerOf({ status, state, problem, points }: SweepView): Banner<LabAction> | undefined {
   if (problem !== undefined) {
     return {
       tone: "bad",

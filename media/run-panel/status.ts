@@ -3,14 +3,15 @@ import { formatCount, formatDuration, formatEpoch } from "../shared/format.ts";
 import type { Banner, HeaderButton } from "../shared/header.ts";
 import { isLive } from "../shared/status-label.ts";
 
+const button = (action: PanelAction, label: string, options = {}): HeaderButton<PanelAction> => ({
+  action,
+  label,
+  primary: false,
+  disabled: false,
+  ...options,
+});
+
 export function actionButtons(run: RunView): HeaderButton<PanelAction>[] {
-  const button = (action: PanelAction, label: string, options = {}): HeaderButton<PanelAction> => ({
-    action,
-    label,
-    primary: false,
-    disabled: false,
-    ...options,
-  });
   const buttons: HeaderButton<PanelAction>[] = [];
   const { status } = run;
   if (isLive(status)) {
@@ -20,11 +21,13 @@ export function actionButtons(run: RunView): HeaderButton<PanelAction>[] {
     buttons.push(button("resume", run.hasCheckpoint ? "Resume" : "Try Again", { primary: true }));
   }
   if (run.hasOutput) {
+    const options = { primary: status === "finished" };
     // A classifier has no head for tokens.
-    if (run.recipe?.objective.type !== "classification") {
-      buttons.push(button("generate", "Generate…", { primary: status === "finished" }));
-    }
-    buttons.push(button("openOutput", outputLabel(run)));
+    const use =
+      run.recipe?.objective.type === "classification"
+        ? button("classify", "Classify Text…", options)
+        : button("generate", "Generate…", options);
+    buttons.push(use, button("openOutput", outputLabel(run)));
   }
   buttons.push(button("showRecipe", "Show Recipe"), button("showLog", "Show Log"));
   return buttons;
@@ -36,7 +39,7 @@ function outputLabel(run: RunView): string {
   return isModel ? "Open Model Folder" : "Open Adapter Folder";
 }
 
-export function bannerOf(run: RunView): Banner | undefined {
+export function bannerOf(run: RunView): Banner<PanelAction> | undefined {
   if (run.problem !== undefined) {
     return {
       tone: "bad",
@@ -53,7 +56,16 @@ export function bannerOf(run: RunView): Banner | undefined {
   if (run.status === "failed") {
     const place = run.state?.step === 0 ? "before its first step" : `at step ${step}`;
     const unknown = "The training process gave no reason; the log may tell more.";
-    return { tone: "bad", title: `The run failed ${place}`, message: reason ?? unknown, hint };
+    const { failedLine } = run;
+    const open =
+      failedLine === undefined ? {} : { button: button("openLine", `Open Line ${failedLine}`) };
+    return {
+      tone: "bad",
+      title: `The run failed ${place}`,
+      message: reason ?? unknown,
+      hint,
+      ...open,
+    };
   }
   if (run.status === "interrupted") {
     const message = "It was killed, or the machine restarted. Nothing that was saved is lost.";

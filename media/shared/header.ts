@@ -9,12 +9,13 @@ export interface HeaderButton<Action extends string> {
   disabled: boolean;
 }
 
-export interface Banner {
+export interface Banner<Action extends string> {
   tone: "bad" | "idle";
   title: string;
   message: string;
   /** The way out. */
   hint: string;
+  button?: HeaderButton<Action>;
 }
 
 export interface HeaderView<Action extends string> {
@@ -22,7 +23,7 @@ export interface HeaderView<Action extends string> {
   status: RunStatus;
   subtitle: { text: string; title: string };
   buttons: readonly HeaderButton<Action>[];
-  banner: Banner | undefined;
+  banner: Banner<Action> | undefined;
 }
 
 export interface ProgressView {
@@ -104,18 +105,18 @@ export class Header<Action extends string> {
     if (key === this.shownButtons) return;
     this.shownButtons = key;
     const focused = this.actions.contains(document.activeElement);
-    this.actions.replaceChildren(
-      ...buttons.map(({ action, label, primary, disabled }) => {
-        const button = element("button", { class: primary ? "primary" : "secondary" }, [label]);
-        button.disabled = disabled;
-        button.addEventListener("click", () => this.onAction(action));
-        return button;
-      }),
-    );
+    this.actions.replaceChildren(...buttons.map((button) => this.buttonOf(button)));
     if (focused) this.actions.querySelector<HTMLElement>("button:not(:disabled)")?.focus();
   }
 
-  private showBanner(banner: Banner | undefined): void {
+  private buttonOf({ action, label, primary, disabled }: HeaderButton<Action>): HTMLElement {
+    const button = element("button", { class: primary ? "primary" : "secondary" }, [label]);
+    button.disabled = disabled;
+    button.addEventListener("click", () => this.onAction(action));
+    return button;
+  }
+
+  private showBanner(banner: Banner<Action> | undefined): void {
     const key = JSON.stringify(banner ?? null);
     if (key === this.shownBanner) return;
     this.shownBanner = key;
@@ -126,6 +127,7 @@ export class Header<Action extends string> {
       element("h2", {}, [banner.title]),
       element("p", { class: "message" }, [banner.message]),
       ...(banner.hint === "" ? [] : [element("p", { class: "hint" }, [banner.hint])]),
+      ...(banner.button ? [this.buttonOf(banner.button)] : []),
     );
   }
 }

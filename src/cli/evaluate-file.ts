@@ -2,7 +2,7 @@
 import { describeReport } from "../data/dataset-report.ts";
 import { loadDataset } from "../data/dataset.ts";
 import { loadTokenizer } from "../data/tokenizer.ts";
-import { openBaseModel } from "../models/base-model.ts";
+import { type BaseModel, openBaseModel } from "../models/base-model.ts";
 import type { DeviceWish } from "../protocol/recipe.ts";
 import type { ClassifierEvaluation, EvaluationFigures } from "../protocol/evaluation.ts";
 import { adaptedBase } from "../trainer/load-adapter.ts";
@@ -46,21 +46,31 @@ export interface Evaluator {
   dispose(): Promise<void>;
 }
 
-/** @throws InputError for a model that can't be used */
-export async function openEvaluator(options: EvaluatorOptions): Promise<Evaluator> {
-  const { baseDir, adapterDir, featuresFrom, lossOn, log } = options;
-  const { batchSize = EVALUATION_ROWS } = options;
-  const { architecture, classifier } = await adaptedBase(await openBaseModel(baseDir), adapterDir);
-  if (featuresFrom !== undefined && !classifier) {
-    throw new InputError(`--features-from is for classifiers, and ${baseDir} is none`);
-  }
+/** A model that is open, with what its rows need. */
+export async function openEvaluated(
+  { architecture, classifier }: BaseModel,
+  options: Pick<EvaluatorOptions, "baseDir" | "adapterDir" | "maxLength" | "device" | "log">,
+) {
+  const { baseDir, adapterDir, log } = options;
   const maxLength = options.maxLength ?? Math.min(DEFAULT_MAX_LENGTH, architecture.maxPositions);
   const place = await tokenizerPlace(baseDir, adapterDir);
   if (place.note !== undefined) log(place.note);
   const tokenizer = await loadTokenizer(baseDir, place);
   const device = await openDevice(options.device, { purpose: "inference", log });
   const engine = await openEvaluationEngine({ baseDir, adapterDir, maxLength, device, log });
-  const { vocabSize } = architecture;
+  return { engine, tokenizer, vocabSize: architecture.vocabSize, maxLength, device, classifier };
+}
+
+/** @throws InputError for a model that can't be used */
+export async function openEvaluator(options: EvaluatorOptions): Promise<Evaluator> {
+  const { baseDir, adapterDir, featuresFrom, lossOn, log } = options;
+  const { batchSize = EVALUATION_ROWS } = options;
+  const base = await adaptedBase(await openBaseModel(baseDir), adapterDir);
+  if (featuresFrom !== undefined && !base.classifier) {
+    throw new InputError(`--features-from is for classifiers, and ${baseDir} is none`);
+  }
+  const opened = await openEvaluated(base, options);
+  const { engine, tokenizer, vocabSize, maxLength, device, classifier } = opened;
   const shared = { engine, tokenizer, vocabSize, maxLength, batchSize, log };
   return {
     evaluate: async (dataFile) => {

@@ -4,33 +4,65 @@ import type { ResolvedRecipe } from "../protocol/recipe.ts";
 import { placedInRecipe } from "../runs/recipe-lines.ts";
 import { InputError } from "../util/errors.ts";
 import { resolveRecipe } from "../runs/resolve-recipe.ts";
-import { type Budget, type Calibration, budgetOf, calibrate } from "../trainer/budget.ts";
+import {
+  type Budget,
+  type Calibration,
+  budgetOf,
+  calibrate,
+  checkRunData,
+} from "../trainer/budget.ts";
 import { formatBytes, formatCount } from "../util/format.ts";
 import { tightMemory, trainsText } from "../trainer/budget-text.ts";
 import { print, printError } from "./output.ts";
+import { placeIn } from "../util/message-place.ts";
 import { largest } from "../util/largest.ts";
 
-export async function inspectRecipe(
-  file: string,
-  { json, measure }: { json: boolean; measure: boolean },
-): Promise<void> {
-  const recipe = await resolveRecipe(path.resolve(file));
-  const { budget, calibration } = await budgets(recipe, measure).catch(async (error: unknown) => {
+interface InspectRecipeOptions {
+  json: boolean;
+  /** Two real steps. */
+  measure: boolean;
+  /** All rows. */
+  data: boolean;
+}
+
+/**
+ * With `json`, a line for each thing that is known, as soon as it is: the budget, the data, or the problem.
+ * @throws InputError naming the place in the recipe or in a data file
+ */
+export async function inspectRecipe(file: string, options: InspectRecipeOptions): Promise<void> {
+  const recipeFile = path.resolve(file);
+  try {
+    await inspectResolved(file, await resolveRecipe(recipeFile), options);
+  } catch (error) {
     if (!(error instanceof InputError)) throw error;
-    throw new InputError(await placedInRecipe(error.message, path.resolve(file)), { cause: error });
-  });
+    const message = await placedInRecipe(error.message, recipeFile);
+    if (options.json && options.data) {
+      print(JSON.stringify({ kind: "problem", message, ...placeIn(message) }));
+    }
+    throw new InputError(message, { cause: error });
+  }
+}
+
+async function inspectResolved(
+  file: string,
+  recipe: ResolvedRecipe,
+  { json, measure, data }: InspectRecipeOptions,
+): Promise<void> {
+  const log = data ? printError : () => {};
+  const budget = await budgetOf(recipe, log);
+  const calibration = measure ? await calibrate(recipe, () => {}) : undefined;
   if (json) print(JSON.stringify({ kind: "recipe", ...budget, ...calibration }));
   else for (const line of [`recipe ${file}`, ...describe(budget, calibration)]) print(line);
   const warning = tightMemory(budget);
   if (warning !== undefined) printError(warning);
-}
-
-async function budgets(
-  recipe: ResolvedRecipe,
-  measure: boolean,
-): Promise<{ budget: Budget; calibration: Calibration | undefined }> {
-  const budget = await budgetOf(recipe, () => {});
-  return { budget, calibration: measure ? await calibrate(recipe, () => {}) : undefined };
+  if (!data) return;
+  const checked = await checkRunData(recipe, log);
+  const { rows, evaluationRows, steps } = checked;
+  print(
+    json
+      ? JSON.stringify({ kind: "data", ...checked })
+      : `data: ${formatCount(rows)} rows to train on, ${formatCount(evaluationRows)} to evaluate on, ${formatCount(steps)} steps`,
+  );
 }
 
 const PARTS: Record<keyof Budget["bytes"], string> = {

@@ -131,18 +131,22 @@ export const inspectCommand: Command = {
   --recipe RECIPE  trainable parameters, memory by part, and the time of a step,
                    measured in two steps that change nothing
   --no-measure     with --recipe: from the files' headers alone
-  --json           everything as one JSON object`,
+  --data           with --recipe: reads and tokenises all rows, as the run will
+  --json           everything as one JSON object; with --data a line of it for the budget, then
+                   one for the data ("rows", …) or the problem ("message", "file", "line", "column")`,
   run: async (args) => {
     const { values, positionals } = parseArguments(args, {
       options: {
         recipe: { type: "string" },
         "no-measure": { type: "boolean", default: false },
+        data: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
       },
       positionals: args.some((one) => /^--recipe(=|$)/u.test(one)) ? [] : ["PATH"],
     });
     if (values.recipe !== undefined) {
-      await inspectRecipe(values.recipe, { json: values.json, measure: !values["no-measure"] });
+      const { recipe, json, data, "no-measure": unmeasured } = values;
+      await inspectRecipe(recipe, { json, data, measure: !unmeasured });
       return 0;
     }
     const { kind, facts, lines } = await inspect(path.resolve(positionals[0] ?? ""));

@@ -161,7 +161,7 @@ async function runFolder(
 ): Promise<number> {
   const outcome = await runSweep(sweepDir, {
     mixOf,
-    signals: stopOnSignals(),
+    signals: stopOnSignals(sweepDir),
     onPoint: (point) => (json ? print(JSON.stringify(point)) : undefined),
     onNote: quiet ? () => {} : printError,
   });

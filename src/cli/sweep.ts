@@ -1,5 +1,5 @@
 /** Works on a sweep's folder: every alpha that has no point yet is mixed, evaluated and thrown away. */
-import { appendFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, rm } from "node:fs/promises";
 import path from "node:path";
 import {
   SWEEP_FILES,
@@ -12,8 +12,9 @@ import {
 import { readPoints } from "../runs/sweeps/points.ts";
 import { LogWriter, StateWriter, readChecked, takeFolder } from "../trainer/state-writer.ts";
 import { type StopSignals, watchStopRequests, whenAborted } from "../trainer/stop-request.ts";
-import { InputError, errorMessage, hasCode } from "../util/errors.ts";
+import { InputError, errorMessage } from "../util/errors.ts";
 import { messageLine } from "../util/terminal-text.ts";
+import { cutTornLine } from "../util/torn-line.ts";
 import { openEvaluator } from "./evaluate-file.ts";
 
 const WHAT = "a sweep folder";
@@ -154,16 +155,6 @@ async function evaluateModel(
   } finally {
     await evaluator.dispose();
   }
-}
-
-/** A killed process may leave a line without its end: the next point must not be glued to it. */
-async function cutTornLine(file: string): Promise<void> {
-  const text = await readFile(file, "utf8").catch((error: unknown) => {
-    if (hasCode(error, "ENOENT")) return "";
-    throw error;
-  });
-  if (text === "" || text.endsWith("\n")) return;
-  await writeFile(file, text.slice(0, text.lastIndexOf("\n") + 1));
 }
 
 async function removeWork(sweepDir: string, note: (line: string) => void): Promise<void> {

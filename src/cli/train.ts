@@ -45,7 +45,7 @@ async function removeEmpty(dir: string, top: string): Promise<void> {
 async function train(runDir: string, isJson: boolean): Promise<TrainOutcome> {
   const progress = new ProgressLine();
   const outcome = await trainRun(runDir, {
-    signals: stopOnSignals(),
+    signals: stopOnSignals(runDir),
     onPhase: (phase) => progress.phase(phase),
     onNote: (note) => progress.note(note),
     onMetric: (metric, state) => {

@@ -94,6 +94,29 @@ export async function loadLabelledRows(
   };
 }
 
+/**
+ * Texts whose label is asked for, cut to `maxLength` tokens.
+ * @throws InputError naming the place of a text that has no token
+ */
+export async function unlabelledExamples(
+  texts: readonly { text: string; place: string }[],
+  {
+    tokenizer,
+    vocabSize,
+    maxLength,
+  }: Pick<LabelledOptions, "tokenizer" | "vocabSize" | "maxLength">,
+): Promise<Example[]> {
+  const encoded = await tokenizer.encodeBatch(texts.map(({ text }) => text));
+  return texts.map(({ place }, index) => {
+    const ids = Int32Array.from(encoded[index]?.ids ?? []);
+    if (ids.length === 0) throw new InputError(`${place}: the text has no token`);
+    checkInVocabulary(ids, { vocabSize, tokenizer, place });
+    const counted = new Uint8Array(ids.length);
+    // Some label makes it a row of a classifier; its loss means nothing.
+    return withLastCounted({ ids, counted, line: index + 1, label: 0 }, maxLength);
+  });
+}
+
 async function* flat<Item>(batches: AsyncIterable<readonly Item[]>): AsyncGenerator<Item> {
   for await (const batch of batches) yield* batch;
 }

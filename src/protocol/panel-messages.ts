@@ -26,7 +26,9 @@ const PANEL_ACTIONS = [
   "showLog",
   "showRecipe",
   "generate",
+  "classify",
   "openOutput",
+  "openLine",
 ] as const;
 
 export const fromPanelSchema = z.discriminatedUnion("type", [
@@ -52,6 +54,8 @@ export interface RunView {
   /** `adapter/` or, for method `full`, `model/` is there. */
   hasOutput: boolean;
   hasCheckpoint: boolean;
+  /** Of a failed run whose message names a line of a file that is there. */
+  failedLine?: number;
 }
 
 /** Rows of metrics.jsonl, one array per column and all of the same length; null: not in that row. */

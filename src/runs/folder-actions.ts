@@ -1,5 +1,5 @@
 /** What a person can do to a run or a sweep: start, stop, go on, delete. */
-import { appendFile, readFile, rm } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout } from "node:timers/promises";
 import writeFileAtomic from "write-file-atomic";
@@ -14,6 +14,7 @@ import { STOP_LIMITS, type StopLimits, endProcess } from "./end-process.ts";
 import type { FolderItem } from "./folder-store.ts";
 import { isActive, isLive } from "./run-status.ts";
 import type { DetachedProcess, ExitStatus } from "./spawn-detached.ts";
+import { tellKilled, writeState } from "./tell-killed.ts";
 
 interface ActionItem extends FolderItem {
   readonly name: string;
@@ -123,7 +124,7 @@ export class FolderActions<Item extends ActionItem> {
       const end = await endProcess(owner, hasAnswered, limits);
       const item = await this.#options.read(dir);
       const isOver = end === "killed" || (end === "ended" && item?.status === "interrupted");
-      if (item !== undefined && isOver) await this.#tellKilled(item);
+      if (item !== undefined && isOver) await tellKilled(item, this.#options.words.process);
       if (end === "out of reach") {
         const where = `process ${owner.pid} of ${owner.hostname}`;
         throw new InputError(
@@ -142,16 +143,6 @@ export class FolderActions<Item extends ActionItem> {
       if (item !== undefined && isLive(item.status)) return item.state?.process;
       if (!this.#started.has(dir) || Date.now() >= deadline) return undefined;
     }
-  }
-
-  /** What it could not say itself. */
-  async #tellKilled(item: Item): Promise<void> {
-    const { process: subject } = this.#options.words;
-    const message = `stopped: ${subject} did not end by itself and was killed; what it had saved is there`;
-    const line = `${new Date().toISOString()} ${message}\n`;
-    await appendFile(path.join(item.dir, LOG), line).catch(() => undefined);
-    await writeState(item, { status: "stopped", message });
-    await rm(path.join(item.dir, RUN_FILES.lock), { force: true });
   }
 
   /** Removes the folder. Refused while its process lives. */
@@ -199,15 +190,6 @@ export class FolderActions<Item extends ActionItem> {
 async function writeControl(dir: string, request: Control["request"]): Promise<void> {
   const control: Control = { request, requestedAt: new Date().toISOString() };
   await writeFileAtomic(path.join(dir, CONTROL), JSON.stringify(control));
-}
-
-/** Only for one that no process owns. */
-async function writeState(
-  item: ActionItem,
-  change: { status: RunStatus; message: string },
-): Promise<void> {
-  const state = { ...item.state, ...change, phase: undefined, endedAt: new Date().toISOString() };
-  await writeFileAtomic(path.join(item.dir, STATE), JSON.stringify(state, null, 2));
 }
 
 async function lastLine(file: string): Promise<string | undefined> {

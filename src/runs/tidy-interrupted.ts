@@ -35,9 +35,14 @@ async function tidy(dir: string): Promise<void> {
   const lock = await Lock.take(path.join(dir, RUN_FILES.lock));
   if (!(lock instanceof Lock)) return;
   try {
-    await removeLeftovers(dir);
-    await rm(path.join(dir, SWEEP_FILES.work), { recursive: true, force: true, maxRetries: 3 });
+    await removeWhatWasLeft(dir);
   } finally {
     await lock.release();
   }
+}
+
+/** Only under the folder's lock. */
+export async function removeWhatWasLeft(dir: string): Promise<void> {
+  await removeLeftovers(dir);
+  await rm(path.join(dir, SWEEP_FILES.work), { recursive: true, force: true, maxRetries: 3 });
 }

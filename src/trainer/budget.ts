@@ -1,9 +1,9 @@
 /** What a recipe will take, told before it starts: parameters, memory by part, and a measured step. */
 import type { ResolvedRecipe } from "../protocol/recipe.ts";
-import { resolveBase } from "../models/base-model.ts";
+import { type BaseModel, resolveBase } from "../models/base-model.ts";
 import { countedTokens } from "../data/example.ts";
 import { type PlannedTraining, planEngine } from "./onnx-engine.ts";
-import { openRunBase, prepareTraining } from "./prepare-run.ts";
+import { openRunBase, prepareTraining, readData } from "./prepare-run.ts";
 import { headedBase } from "./objectives/run-objective.ts";
 import { fits } from "./budget-text.ts";
 import { initAdamW, updateAdamW } from "./optimizer.ts";
@@ -36,12 +36,35 @@ type Log = (line: string) => void;
 
 /** From the files' headers and the step's graph alone. */
 export async function budgetOf(recipe: ResolvedRecipe, log: Log): Promise<Budget> {
-  const baseDir = await resolveBase(recipe.base, log);
-  const base = await headedBase(recipe, await openRunBase(recipe, baseDir));
+  const base = await baseOf(recipe, log);
+  const baseDir = base.dir;
   const { method, quantization, memory, seed } = recipe;
   const { maxLength } = recipe.data;
   const options = { method, layers: recipe, quantization, memory, seed, maxLength, baseDir, base };
   return asBudget(await planEngine({ ...options, log }));
+}
+
+async function baseOf(recipe: ResolvedRecipe, log: Log): Promise<BaseModel> {
+  const baseDir = await resolveBase(recipe.base, log);
+  return headedBase(recipe, await openRunBase(recipe, baseDir));
+}
+
+export interface DataCheck {
+  /** That train. */
+  rows: number;
+  /** That are evaluated, held out or of a file of their own. */
+  evaluationRows: number;
+  steps: number;
+}
+
+/**
+ * Reads, renders and tokenises all rows as the run will: what it would refuse is refused now, and large files'
+ * tokens stay in the cache for it.
+ * @throws InputError naming file and line of a row that can't be used
+ */
+export async function checkRunData(recipe: ResolvedRecipe, log: Log): Promise<DataCheck> {
+  const { train, evaluation, plan } = await readData(recipe, await baseOf(recipe, log), log);
+  return { rows: train.length, evaluationRows: evaluation.length, steps: plan.totalSteps };
 }
 
 function asBudget({ memory, trainableParameters, totalParameters }: PlannedTraining): Budget {

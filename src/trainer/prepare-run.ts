@@ -18,6 +18,7 @@ import { type SavingEngine, openTrainingEngine } from "./onnx-engine.ts";
 import type { ParameterRange } from "./optimizer.ts";
 import { parameterRanges } from "./parameter-ranges.ts";
 import { checkPrompts, positionsFor } from "./prompt-feeds.ts";
+import { parsePositions } from "../weights/reft/positions.ts";
 import { type TrainingPlan, planTraining } from "./training-plan.ts";
 
 export interface PreparedRun {
@@ -89,25 +90,47 @@ async function prepareEngine(
   { base, phase, log }: Reporter & { base: BaseModel },
 ): Promise<Omit<PreparedRun, "hashing">> {
   await phase("tokenising data");
-  const { train, evaluation } = await loadData(recipe, base, log);
-  const plan = planTraining(train, recipe);
+  const { train, evaluation, plan, method } = await readData(recipe, base, log);
   await phase("compiling the training step");
   const { quantization, memory, seed, threads } = recipe;
-  const method = withPositions(recipe.method, train, log);
   const { maxLength } = recipe.data;
   const device = await openDevice(recipe.device, { purpose: "training", log });
   const layers = layerChoice(recipe);
   const options = { method, layers, quantization, memory, seed, maxLength, threads, device, log };
   const engine = await openTrainingEngine({ ...options, baseDir: base.dir, base });
-  if (engine.adapter?.type === "reft") {
-    const isAuto = method !== recipe.method;
-    checkPrompts(isAuto ? LEAST_POSITIONS : engine.adapter.positions, train, recipe.data.train);
-  }
   const before = recipe.usedDevice?.name;
   if (before !== undefined && before !== engine.device.name) {
     log(`this run began on ${before} and goes on on ${engine.device.name}: the last digits differ`);
   }
   return { engine, plan, ranges: parameterRanges(engine.trainables, recipe), train, evaluation };
+}
+
+interface RunData {
+  train: Examples;
+  evaluation: Examples;
+  plan: TrainingPlan;
+  /** The recipe's, with what the data decide. */
+  method: ResolvedRecipe["method"];
+}
+
+/**
+ * All rows as the run takes them; what can be refused of them is refused here, before anything is compiled.
+ * @throws InputError naming file and line
+ */
+export async function readData(
+  recipe: ResolvedRecipe,
+  base: BaseModel,
+  log: (line: string) => void,
+): Promise<RunData> {
+  const { train, evaluation } = await loadData(recipe, base, log);
+  const plan = planTraining(train, recipe);
+  const method = withPositions(recipe.method, train, log);
+  if ("positions" in method) {
+    const isAuto = method !== recipe.method;
+    const positions = isAuto ? LEAST_POSITIONS : parsePositions(method.positions);
+    checkPrompts(positions, train, recipe.data.train);
+  }
+  return { train, evaluation, plan, method };
 }
 
 /** A prompt of fewer than two tokens can't be edited at all. */

@@ -21,6 +21,7 @@ import { InputError, errorMessage, hasCode } from "../util/errors.ts";
 import { messageLine } from "../util/terminal-text.ts";
 import { checkJson, parseJson, readJsonIfThere } from "../util/json.ts";
 import { currentProcessIdentity } from "../util/process-identity.ts";
+import { endTornLine } from "../util/torn-line.ts";
 
 /** At most this often, so that a fast run does not spend its time on it. */
 const STATE_INTERVAL_MS = 250;
@@ -205,10 +206,12 @@ export class StateWriter<S extends ProcessState> {
 
 export class LogWriter {
   readonly #file: string;
-  #logging: Promise<void> = Promise.resolve();
+  #logging: Promise<void>;
 
+  /** @param file of a folder that was taken over */
   constructor(file: string) {
     this.#file = file;
+    this.#logging = endTornLine(file).catch(() => undefined);
   }
 
   /** Lines arrive in the order of the calls, awaited or not. */

@@ -1,6 +1,7 @@
 /** Ways to ask a run, or a sweep, to end early: control.json, or a signal from the terminal or the scheduler. */
 import path from "node:path";
 import { RUN_FILES, controlSchema } from "../protocol/run-folder.ts";
+import { type FromTrainer, type ToTrainer, isSupervised } from "../protocol/supervision.ts";
 import { readJson } from "../util/json.ts";
 
 const CONTROL_INTERVAL_MS = 500;
@@ -22,21 +23,48 @@ export interface StopSignals {
   atOnce: AbortSignal;
 }
 
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
 /**
  * The listener stays when the first signal has come: libraries that tidy up at a signal
  * (write-file-atomic's) end the process where they find that nobody else listens.
+ * @param dir what is worked on, for a supervisor
  */
-export function stopOnSignals(): StopSignals {
+export function stopOnSignals(dir?: string): StopSignals {
   const [stop, atOnce] = [new AbortController(), new AbortController()];
-  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-  const listen = (signal: NodeJS.Signals): void => {
-    if (!stop.signal.aborted) return stop.abort();
+  const endAtOnce = (signal: NodeJS.Signals): void => {
     atOnce.abort();
-    for (const each of signals) process.removeAllListeners(each);
+    for (const each of SIGNALS) process.removeAllListeners(each);
     process.kill(process.pid, signal);
   };
-  for (const signal of signals) process.on(signal, listen);
+  const isWatched = dir !== undefined && isSupervised();
+  const listen = (signal: NodeJS.Signals): void => {
+    // A terminal's Ctrl+C reaches the supervisor too, which counts for both.
+    if (stop.signal.aborted && !isWatched) endAtOnce(signal);
+    else stop.abort();
+  };
+  for (const signal of SIGNALS) process.on(signal, listen);
+  if (isWatched) listenToSupervisor(dir, stop, endAtOnce);
   return { stop: stop.signal, atOnce: atOnce.signal };
+}
+
+function listenToSupervisor(
+  dir: string,
+  stop: AbortController,
+  endAtOnce: (signal: NodeJS.Signals) => void,
+): void {
+  const tell = (message: FromTrainer): void => {
+    if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
+  };
+  stop.signal.addEventListener("abort", () => tell({ type: "stopping" }));
+  process.on("message", (message: ToTrainer) => {
+    if (message.type === "stop") stop.abort();
+    else endAtOnce(message.signal);
+  });
+  process.on("disconnect", () => stop.abort());
+  // Not what keeps this process when all is done.
+  process.channel?.unref();
+  tell({ type: "listening", dir });
 }
 
 /** Aborts at a signal of the terminal or when control.json asks for it. */

@@ -26,6 +26,7 @@ export const COMMANDS = {
   exportSweepJson: "retune.exportSweepJson",
   deleteSweep: "retune.deleteSweep",
   generate: "retune.generate",
+  classify: "retune.classify",
   evaluate: "retune.evaluate",
   openEvaluation: "retune.openEvaluation",
   deleteEvaluation: "retune.deleteEvaluation",

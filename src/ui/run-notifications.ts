@@ -8,6 +8,7 @@ import type { Run } from "../runs/run.ts";
 import { isActive } from "../runs/run-status.ts";
 import type { RunStore } from "../runs/run-store.ts";
 import { COMMANDS } from "./command-ids.ts";
+import { type OpenLine, openLineOf } from "./open-line.ts";
 import { endSentence } from "./run-text.ts";
 import { writesText } from "../protocol/objective.ts";
 import { sayError, sayInformation, sayWarning } from "./say.ts";
@@ -63,17 +64,22 @@ interface Button extends vscode.MessageItem {
 
 const OPEN: Button = { title: "Open", command: COMMANDS.openRun };
 const GENERATE: Button = { title: "Generate…", command: COMMANDS.generate };
+const CLASSIFY: Button = { title: "Classify Text…", command: COMMANDS.classify };
 const RESUME: Button = { title: "Resume", command: COMMANDS.resumeRun };
 const SHOW_LOG: Button = { title: "Show Log", command: COMMANDS.showLog };
 
 async function announce(run: Run): Promise<void> {
-  const canGenerate = (run.hasAdapter || run.hasModel) && (!run.recipe || writesText(run.recipe));
+  const canUse = run.hasAdapter || run.hasModel;
+  const use = run.recipe && !writesText(run.recipe) ? CLASSIFY : GENERATE;
   const sentence = endSentence(run);
+  const place = run.status === "failed" ? await openLineOf(run.state?.message) : undefined;
   const chosen =
     run.status === "finished" || run.status === "stopped"
-      ? await sayInformation(sentence, OPEN, ...(canGenerate ? [GENERATE] : []))
+      ? await sayInformation(sentence, OPEN, ...(canUse ? [use] : []))
       : run.status === "interrupted"
         ? await sayWarning(sentence, RESUME, OPEN, SHOW_LOG)
-        : await sayError(sentence, SHOW_LOG, OPEN);
-  if (chosen) await vscode.commands.executeCommand(chosen.command, run.dir);
+        : await sayError<Button | OpenLine>(sentence, ...(place ? [place] : []), SHOW_LOG, OPEN);
+  if (!chosen) return;
+  if ("open" in chosen) await chosen.open();
+  else await vscode.commands.executeCommand(chosen.command, run.dir);
 }

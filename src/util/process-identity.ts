@@ -61,10 +61,18 @@ async function currentPidSpace(): Promise<string> {
   }
 }
 
-export async function currentProcessIdentity(): Promise<ProcessIdentity> {
-  const startedAt = (await processStart(process.pid)) ?? "unknown";
-  const pidSpace = await currentPidSpace();
-  return { pid: process.pid, startedAt, hostname: hostname(), pidSpace };
+/** Asked once: on Windows it takes half a second. */
+let own: Promise<ProcessIdentity> | undefined;
+
+export function currentProcessIdentity(): Promise<ProcessIdentity> {
+  own ??= processIdentity(process.pid);
+  return own;
+}
+
+/** Of a process of this machine and container that lives. */
+export async function processIdentity(pid: number): Promise<ProcessIdentity> {
+  const startedAt = (await processStart(pid)) ?? "unknown";
+  return { pid, startedAt, hostname: hostname(), pidSpace: await currentPidSpace() };
 }
 
 /**

@@ -1,8 +1,9 @@
 /** Folders that Retune derives from a model once and keeps: imports of a .gguf, quantised weights. */
 import { createHash } from "node:crypto";
-import { readdir, rm, stat, statfs } from "node:fs/promises";
+import { readdir, rm, statfs } from "node:fs/promises";
 import path from "node:path";
 import { InputError, hasCode } from "../util/errors.ts";
+import { isAbandoned } from "../util/process-mark.ts";
 
 /** Enough to tell sources of the same name apart. */
 const HASH_DIGITS = 12;
@@ -38,25 +39,11 @@ export async function removeAbandoned(dir: string): Promise<void> {
     throw error;
   });
   for (const name of names) {
-    // As `replaceFolder` names them: DIR.PID-UNIQUE.tmp
-    const [, base, pid] = /^(.*)\.(\d+)-[0-9a-f]+\.(?:tmp|old)$/u.exec(name) ?? [];
+    // As `replaceFolder` names them.
+    const [, base, mark = ""] = /^(.*)\.(\d+-[0-9a-f]+)\.(?:tmp|old)$/u.exec(name) ?? [];
     const left = path.join(parent, name);
-    if (base === path.basename(dir) && (await isAbandoned(left, Number(pid)))) {
+    if (base === path.basename(dir) && (await isAbandoned(left, mark))) {
       await rm(left, { recursive: true, force: true });
     }
-  }
-}
-
-async function isAbandoned(folder: string, pid: number): Promise<boolean> {
-  if (pid === process.pid) {
-    // Containers give the same id at each start: it is ours only if it is younger than we are.
-    const found = await stat(folder).catch(() => undefined);
-    return found !== undefined && found.mtimeMs < Date.now() - process.uptime() * 1000;
-  }
-  try {
-    process.kill(pid, 0);
-    return false;
-  } catch (error) {
-    return hasCode(error, "ESRCH");
   }
 }

@@ -8,6 +8,7 @@ import { InputError } from "../util/errors.ts";
 import { checkIsNoAdapter, readGgufAdapter } from "./gguf/adapter.ts";
 import { readGgufHeader } from "./gguf/header.ts";
 import { readJsonObject } from "../util/json.ts";
+import { adapterClassifier, classifierOf } from "./classifier-head.ts";
 import { foreignQuantisation } from "./foreign-quantisation.ts";
 import { readModelWeights } from "./model-weights.ts";
 import { isReftAdapter, readReftAdapter } from "./reft/reft-adapter.ts";
@@ -38,6 +39,8 @@ export interface ModelSummary {
   /** Size of the weight files. */
   readonly bytes: number;
   readonly tensors: readonly TensorSummary[];
+  /** Of a classifier, how many labels it tells apart: it writes no text. */
+  readonly labels?: number;
   /** Why it can't be trained or merged: another tool stored it quantised. */
   readonly quantised?: string;
 }
@@ -52,6 +55,8 @@ export interface AdapterSummary {
   readonly positions?: string;
   /** Of prompt and prefix tuning. */
   readonly virtualTokens?: number;
+  /** Of one that brings a classifier's head along, how many labels it tells apart. */
+  readonly labels?: number;
   readonly parameters: number;
   /** Size of the weight file. */
   readonly bytes: number;
@@ -84,11 +89,13 @@ export async function summariseModel(model: string): Promise<ModelSummary> {
   const files = new Set([...weights.values()].map((info) => info.file));
   const bytes = await totalBytes([...files]);
   const counted = countParameters(tensors, model);
+  const classifier = classifierOf(config, file);
   return {
     modelType,
     bytes,
     ...counted,
     tensors,
+    ...(classifier ? { labels: classifier.labels.length } : {}),
     ...(quantised === undefined ? {} : { quantised }),
   };
 }
@@ -124,8 +131,10 @@ export async function summariseAdapter(dir: string): Promise<AdapterSummary> {
   const folder = await readPeftFolder(dir);
   const { tensors, paths, ...facts } = describeAdapter(folder);
   const base = folder.config.base_model_name_or_path;
+  const classifier = await adapterClassifier(folder, undefined);
   return {
     ...facts,
+    ...(classifier ? { labels: classifier.labels.length } : {}),
     parameters: countParameters(tensors, dir).parameters,
     bytes: await totalBytes([...new Set(tensors.map((info) => info.file))]),
     ...(base ? { base } : {}),
@@ -160,6 +169,7 @@ async function summariseReft(dir: string): Promise<AdapterSummary> {
       head?.values.length ?? 0,
     ),
     bytes,
+    ...(head ? { labels: head.labels } : {}),
     ...(config.baseModel === "" ? {} : { base: config.baseModel }),
     targets: layers.map((layer) => `block ${layer}`),
   };

@@ -1,7 +1,7 @@
-import { randomBytes } from "node:crypto";
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import path from "node:path";
 import { hasCode } from "../util/errors.ts";
+import { isAbandoned, processMark } from "../util/process-mark.ts";
 
 /**
  * Fills a temporary folder beside `dir` and puts it in `dir`'s place by rename. Whatever `fill`
@@ -13,10 +13,9 @@ export async function replaceFolder(
 ): Promise<void> {
   // A trailing separator would put the temporary folder inside.
   const target = path.resolve(dir);
-  // Process ids repeat, in containers above all: what a killed process left must not be in the way.
-  const unique = `${process.pid}-${randomBytes(4).toString("hex")}`;
-  const temporary = `${target}.${unique}.tmp`;
-  const old = `${target}.${unique}.old`;
+  const mark = await processMark();
+  const temporary = `${target}.${mark}.tmp`;
+  const old = `${target}.${mark}.old`;
   await mkdir(path.dirname(target), { recursive: true });
   await putBack(target);
   try {
@@ -49,19 +48,10 @@ async function putBack(target: string): Promise<void> {
   const own = path.basename(target);
   if (names.includes(own)) return;
   for (const name of names) {
-    const [, base, pid] = /^(.*)\.(\d+)-[0-9a-f]+\.old$/u.exec(name) ?? [];
-    if (base !== own || isRunning(Number(pid))) continue;
-    await rename(path.join(path.dirname(target), name), target);
+    const [, base, mark = ""] = /^(.*)\.(\d+-[0-9a-f]+)\.old$/u.exec(name) ?? [];
+    const aside = path.join(path.dirname(target), name);
+    if (base !== own || !(await isAbandoned(aside, mark))) continue;
+    await rename(aside, target);
     return;
-  }
-}
-
-function isRunning(pid: number): boolean {
-  if (pid === process.pid) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return !hasCode(error, "ESRCH");
   }
 }

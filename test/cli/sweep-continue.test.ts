@@ -69,10 +69,13 @@ function alphasOf(text: string): number[] {
 
 test("a killed sweep goes on with the alphas that have no point", async (t) => {
   const { sweepDir, args } = sweepCommand(t);
-  const { child, finished } = await startRetune(...args);
+  const { finished } = await startRetune(...args);
   await untilPoints(sweepDir, 2);
-  child.kill("SIGKILL");
-  await finished;
+  // The process that works; the command above it ends alike.
+  process.kill(readState(sweepDir).process?.pid ?? 0, "SIGKILL");
+  const killed = await finished;
+  assert.equal(killed.signal, "SIGKILL");
+  assert.match(killed.stderr, /SIGKILL ended the sweep's process; "retune interpolate --continue"/);
   const before = pointsText(sweepDir);
   const kept = before.slice(0, before.lastIndexOf("\n") + 1);
   assert.equal(readState(sweepDir).status, "running");
@@ -112,4 +115,23 @@ test("a sweep that is asked to stop ends at once, and a second process is refuse
   assert.equal(readState(sweepDir).status, "stopped");
   assert.ok(!existsSync(path.join(sweepDir, "work")));
   assert.ok(alphasOf(pointsText(sweepDir)).length < 21);
+});
+
+test("a sweep that is stuck in one call ends at the second Ctrl+C, its points kept", async (t) => {
+  if (process.platform === "win32") return t.skip("there is no SIGSTOP there");
+  const { sweepDir, args } = sweepCommand(t);
+  const { child, finished } = await startRetune(...args);
+  await untilPoints(sweepDir, 1);
+  while (!existsSync(path.join(sweepDir, "work"))) await setTimeout(1);
+  process.kill(readState(sweepDir).process?.pid ?? 0, "SIGSTOP");
+  child.kill("SIGINT");
+  await setTimeout(300);
+  assert.equal(child.exitCode, null);
+  child.kill("SIGINT");
+  const { code, stderr } = await finished;
+  assert.equal(code, 1);
+  assert.match(stderr, /the sweep's process did not end by itself and was killed/);
+  assert.equal(readState(sweepDir).status, "stopped");
+  assert.ok(pointsText(sweepDir).split("\n").length > 1);
+  assert.ok(!existsSync(path.join(sweepDir, "work")), "a mixed model is left");
 });

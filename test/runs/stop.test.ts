@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { type TestContext, test } from "node:test";
+import { type TestContext, after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RecipeInput } from "../../src/protocol/recipe.ts";
 import { RunActions } from "../../src/runs/run-actions.ts";
@@ -17,6 +17,10 @@ import {
 } from "../support/retune.ts";
 
 const LONG: Partial<RecipeInput> = { epochs: 2000, evalEvery: 0, saveEvery: 10, keepBest: false };
+/** As a window, which lives whether or not it waits for a process. */
+const window = setInterval(() => undefined, 1_000);
+after(() => clearInterval(window));
+
 const LIMITS = { answerMs: 2_000, termMs: 1_000 };
 
 async function until(isThere: () => boolean | Promise<boolean>, what: string): Promise<void> {

@@ -45,6 +45,7 @@ suite("a classifier", { concurrency: false, skip: !hasSamples }, () => {
     const scores = page.getByRole("table", { name: "Scores of each label" });
     assert.equal(await scores.locator("tbody tr").count(), TOPICS.length);
     assert.equal(await page.getByRole("button", { name: "Generate…" }).count(), 0);
+    assert.equal(await page.getByRole("button", { name: "Classify Text…" }).count(), 1);
     await window
       .row("Runs", /^topics$/)
       .filter({ hasText: /\d+\.\d % · / })

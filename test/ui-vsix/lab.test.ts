@@ -71,7 +71,7 @@ suite("the interpolation lab", { concurrency: false }, () => {
     await page.locator(".points tbody tr").nth(6).getByRole("button").click();
     await page.locator("output.chosen").getByText("0.3", { exact: true }).waitFor();
     await page.getByRole("button", { name: "Save This Model…" }).click();
-    await window.enter("Folder for the mixed model");
+    await window.enter("Folder for the model of alpha");
     await window.notification(/Saved: tiny-to-run-finished-alpha-0\.3/).waitFor();
     const out = path.join(session.workspace, "models/tiny-to-run-finished-alpha-0.3");
     assert.ok(existsSync(path.join(out, "model.safetensors")));

@@ -9,6 +9,7 @@ import { COMMANDS, VIEWS } from "../../src/ui/command-ids.ts";
 interface MenuItem {
   command: string;
   when?: string;
+  group?: string;
 }
 const manifest = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8")) as {
   icon: string;
@@ -64,6 +65,7 @@ test("commands that start a process are off in a folder that is not trusted", ()
     "startRunFromRecipe",
     "resumeRun",
     "generate",
+    "classify",
     "evaluate",
     "mergeAdapter",
     "mergeModels",
@@ -75,6 +77,20 @@ test("commands that start a process are off in a folder that is not trusted", ()
     const command = commands.find(({ command: id }) => id === `retune.${name}`);
     assert.match(command?.enablement ?? "", /isWorkspaceTrusted/, name);
   }
+});
+
+test("a classifier's row offers Classify Text… where others offer Generate…, and never both", () => {
+  const rows = menus["view/item/context"] ?? [];
+  const places = (command: string, word: string) =>
+    rows.flatMap((item) => {
+      if (item.command !== command) return [];
+      const { when = "" } = item;
+      assert.ok(when.endsWith(`/\\b${word}\\b/`), when);
+      return [`${when.split(" && ")[0]} ${item.group}`];
+    });
+  const generates = places("retune.generate", "writesText");
+  assert.equal(generates.length, 5);
+  assert.deepEqual(places("retune.classify", "labelsText"), generates);
 });
 
 test("no activation event makes VS Code search the workspace", () => {

@@ -8,9 +8,11 @@ import * as vscode from "vscode";
 import { evaluationSchema } from "../../src/protocol/evaluation.ts";
 import type { RecipeInput } from "../../src/protocol/recipe.ts";
 import { METHOD_CHOICES } from "../../src/ui/recipes/method-choices.ts";
-import { runThat, workspaceFolder } from "./support/extension.ts";
+import { runAbilities } from "../../src/ui/views/runs-tree.ts";
+import { retune, runThat, workspaceFolder } from "./support/extension.ts";
 import { Messages } from "./support/messages.ts";
 import { QuickInput } from "./support/quick-input.ts";
+import { until } from "./support/until.ts";
 import { closeEverything, isWebview, tabNamed } from "./support/window.ts";
 
 const run = <T>(command: string, ...args: unknown[]) =>
@@ -65,9 +67,59 @@ suite("classification", () => {
     const { text: said, buttons } = await messages.next(/^tiny-lora-train-labels finished/);
     assert.match(said, /accuracy \d+\.\d %/);
     // A classifier writes no text.
-    assert.deepEqual(buttons, ["Open"]);
+    assert.deepEqual(buttons, ["Open", "Classify Text…"]);
     await run("generate", runDir);
-    await messages.next(/labels text: it has no head to write it with/);
+    await messages.next(/labels text: it has no head to write it with; "Classify Text…" asks it/);
+  });
+
+  test("Classify Text shows labels with their probabilities, the given one bold", async () => {
+    const { store, adapters } = await retune();
+    const trained = store.runs().find(({ hasAdapter }) => hasAdapter);
+    assert.ok(trained);
+    assert.ok(runAbilities(trained).includes("labelsText"));
+    assert.ok(!runAbilities(trained).includes("writesText"));
+    const asked = run("classify", trained.dir);
+    await input.enter("7 plus 10");
+    await asked;
+    assert.deepEqual(labelsOf(await transcriptWith(/^> 7 plus 10\n\n- /)), ["sum", "word"]);
+    // The row of its adapter answers the same.
+    const adapter = (await adapters.entries()).find(({ runDir }) => runDir === trained.dir);
+    assert.equal(adapter?.summary?.labels, 2);
+    const again = run("classify", { kind: "adapter", adapter });
+    await input.enter("the word abc");
+    await again;
+    const text = await transcriptWith(/> the word abc\n\n- /);
+    assert.deepEqual(labelsOf(text.slice(text.indexOf("> the word"))), ["sum", "word"]);
+    assert.deepEqual(
+      messages.seen.filter(({ severity }) => severity === "error"),
+      [],
+    );
+  });
+
+  test("Generate offers no classifier, Classify Text nothing else", async () => {
+    const { adapters, models } = await retune();
+    const labelling = (await adapters.entries()).filter(({ summary }) => summary?.labels);
+    assert.ok(labelling.length > 0);
+    const offered = async (command: string): Promise<string[]> => {
+      const asked = run(command);
+      await input.cancel();
+      await asked;
+      const { items } = input.shown.at(-1) as vscode.QuickPick<vscode.QuickPickItem>;
+      return items.flatMap(({ kind, label }) =>
+        kind === vscode.QuickPickItemKind.Separator ? [] : [label],
+      );
+    };
+    const writing = (await models.entries()).filter(({ summary }) => summary && !summary.labels);
+    assert.deepEqual(
+      (await offered("generate")).toSorted(),
+      writing.map(({ label }) => label).toSorted(),
+    );
+    assert.deepEqual(
+      await offered("classify"),
+      labelling.map(({ label }) => label),
+    );
+    await run("classify", { kind: "model", model: writing[0] });
+    await messages.next(/writes text: it has no head to label it with/);
   });
 
   test("a linear probe is one choice, and trains its head alone", async () => {
@@ -115,3 +167,23 @@ suite("classification", () => {
     assert.deepEqual(readdirSync(workspaceFolder()), before);
   });
 });
+
+/** Of a transcript, in any order. */
+function labelsOf(text: string): string[] {
+  const lines = [...text.matchAll(/^- (\d+\.\d) % (\**)(\w+)\2$/gmu)];
+  const sum = lines.reduce((total, [, percent]) => total + Number(percent), 0);
+  assert.ok(Math.abs(sum - 100) < 0.2, text);
+  assert.ok(Number(lines[0]?.[1]) >= 50 && lines[0]?.[2] === "**", text);
+  return lines.map(([, , , label]) => label ?? "").toSorted();
+}
+
+async function transcriptWith(pattern: RegExp): Promise<string> {
+  return until(
+    () =>
+      vscode.workspace.textDocuments
+        .filter(({ uri }) => uri.scheme === "retune-generated")
+        .map((document) => document.getText())
+        .find((text) => pattern.test(text)),
+    { what: () => `a transcript with ${pattern}` },
+  );
+}

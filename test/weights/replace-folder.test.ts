@@ -4,6 +4,8 @@ import { mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from "node:f
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
+import { currentProcessIdentity, processIdentity } from "../../src/util/process-identity.ts";
+import { processMark } from "../../src/util/process-mark.ts";
 import { replaceFolder } from "../../src/weights/replace-folder.ts";
 
 let dir: string;
@@ -53,7 +55,8 @@ test("is not stopped by what a killed process of the same id left", async () => 
 test("what a killed process moved aside comes back, whether the next replacement succeeds or not", async () => {
   const folder = path.join(dir, "moved");
   const { pid } = spawnSync(process.execPath, ["-e", ""]);
-  const aside = `${folder}.${pid}-0a1b2c3d.old`;
+  const gone = { ...(await currentProcessIdentity()), pid };
+  const aside = `${folder}.${await processMark(gone)}.old`;
   await mkdir(aside);
   await writeFile(path.join(aside, "file"), "old");
   await assert.rejects(
@@ -66,4 +69,22 @@ test("what a killed process moved aside comes back, whether the next replacement
   assert.equal(await content(folder), "new");
   const left = (await readdir(dir)).filter((name) => name.startsWith("moved"));
   assert.deepEqual(left, ["moved"]);
+});
+
+test("what an earlier process of a pid that lives again moved aside comes back, a living one's does not", async () => {
+  const folder = path.join(dir, "moved");
+  const fail = () => replaceFolder(folder, () => Promise.reject(new Error("gone")));
+  const living = await processIdentity(process.ppid);
+  for (const [owner, isBack] of [
+    [living, false],
+    [{ ...living, startedAt: "earlier" }, true],
+    [{ ...(await currentProcessIdentity()), startedAt: "earlier" }, true],
+  ] as const) {
+    const aside = `${folder}.${await processMark(owner)}.old`;
+    await mkdir(aside);
+    await assert.rejects(fail(), /gone/);
+    const left = isBack ? folder : aside;
+    assert.deepEqual(await readdir(dir), [path.basename(left)]);
+    await rm(left, { recursive: true });
+  }
 });

@@ -8,6 +8,7 @@ import type { Value } from "../../graph/graph.ts";
 import type { CausalLmOutputs } from "../../graph/causal-lm.ts";
 import type { Example } from "../../data/example.ts";
 import type { Classifier } from "../../weights/classifier-head.ts";
+import { largest } from "../../util/largest.ts";
 import type { TrimmedRow } from "../ort-feeds.ts";
 import type { Feed } from "../ort-session.ts";
 
@@ -179,6 +180,25 @@ export function givenLabels(logits: Float32Array, problem: Classifier["problem"]
       return [...logits.keys()].filter((index) => (logits[index] ?? 0) > 0);
     case "regression":
       return [];
+  }
+}
+
+/**
+ * What the head says of each label of a row: how likely it is among the others (softmax), how likely it is by
+ * itself (several labels: sigmoid), or the number that regression gives.
+ */
+export function labelValues(logits: Float32Array, problem: Classifier["problem"]): number[] {
+  switch (problem) {
+    case "single-label": {
+      const most = largest(logits);
+      const powers = Array.from(logits, (one) => Math.exp(one - most));
+      const sum = powers.reduce((total, one) => total + one, 0);
+      return powers.map((one) => one / sum);
+    }
+    case "multi-label":
+      return Array.from(logits, (one) => 1 / (1 + Math.exp(-one)));
+    case "regression":
+      return [...logits];
   }
 }
 

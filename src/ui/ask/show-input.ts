@@ -36,7 +36,8 @@ export async function showInput(
       box.onDidChangeValue(() => void check(box, question));
       box.onDidAccept(() => void acceptIfFine(box, question, resolve));
     });
-    void check(box, question);
+    // An empty box has its question still to be answered: what is wrong with that need not be said.
+    if (box.value !== "") void check(box, question);
     box.show();
     return await answer;
   } finally {

@@ -14,7 +14,7 @@ import { describeAdapter } from "../views/adapters-tree.ts";
 import { describeModel } from "../views/models-tree.ts";
 import { asRow } from "../views/rows.ts";
 import { DATA_FILTERS, findDataFiles } from "./pick-data.ts";
-import { resolveBase } from "./pick-generator.ts";
+import { resolveBase } from "./pick-answerer.ts";
 import { withCancel } from "./with-cancel.ts";
 
 const TITLE = "Evaluate";

@@ -7,7 +7,7 @@ import { requireTrust } from "../trust.ts";
 import { describeAdapter } from "../views/adapters-tree.ts";
 import { asRow } from "../views/rows.ts";
 import { askOutput } from "./ask-output.ts";
-import { resolveBase } from "./pick-generator.ts";
+import { resolveBase } from "./pick-answerer.ts";
 import { runDirOf } from "./pick-run.ts";
 import { writeModel } from "./write-model.ts";
 

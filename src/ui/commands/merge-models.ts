@@ -63,7 +63,7 @@ async function askForMerge(app: App, wizard: Wizard, argument: unknown): Promise
     const isEach = of === "each model" && (name === "weight" || name === "density");
     const labels = isEach ? models.map(({ label }) => label) : [];
     const numbers = await askNumbers(wizard, `${name}: ${text}`, { proposal, labels });
-    args.push(...numbers.flatMap((number) => optionFor(name, number)));
+    for (const number of numbers) args.push(optionFor(name, number));
   }
   const isOfBase = base === NO_BASE ? [] : all.filter((model) => model.path === base);
   const out = await askOutput(wizard, {
@@ -74,10 +74,10 @@ async function askForMerge(app: App, wizard: Wizard, argument: unknown): Promise
   return { models, args, out };
 }
 
-function optionFor(name: string, value: string): string[] {
+function optionFor(name: string, value: string): string {
   return ["weight", "density", "t"].includes(name)
-    ? [`--${name}=${value}`]
-    : [`--set=${name}=${value}`];
+    ? `--${name}=${value}`
+    : `--set=${name}=${value}`;
 }
 
 /** "tiny-tone-topics-ties": of a run's model the run's name. */

@@ -12,7 +12,7 @@ import { describeAdapter } from "../views/adapters-tree.ts";
 import { describeModel } from "../views/models-tree.ts";
 import { asRow } from "../views/rows.ts";
 import { pickBase } from "./pick-base.ts";
-import { resolveBase } from "./pick-generator.ts";
+import { resolveBase } from "./pick-answerer.ts";
 import { runDirOf } from "./pick-run.ts";
 
 export interface Ends {

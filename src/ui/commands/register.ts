@@ -3,9 +3,11 @@ import * as vscode from "vscode";
 import { errorMessage } from "../../util/errors.ts";
 import type { App } from "../app.ts";
 import { COMMANDS } from "../command-ids.ts";
+import { type OpenLine, openLineOf } from "../open-line.ts";
 import { sayError } from "../say.ts";
 import { UntrustedError } from "../trust.ts";
 import { copyPath, copyRunId, reveal, revealRunOutput, showLog, showRecipe } from "./show.ts";
+import { classify } from "./classify.ts";
 import { freezeLayers, layerPreset, measureLayers, saveLayers } from "./freeze-layers.ts";
 import { evaluate } from "./evaluate.ts";
 import { deleteEvaluation, exportEvaluation, openEvaluation } from "./evaluation-commands.ts";
@@ -57,6 +59,7 @@ const HANDLERS: Record<keyof typeof COMMANDS, Handler> = {
   exportSweepJson,
   deleteSweep,
   generate,
+  classify,
   evaluate,
   exportEvaluation,
   openEvaluation,
@@ -91,8 +94,13 @@ export function registerCommands(app: App): vscode.Disposable {
 }
 
 async function showError(error: unknown): Promise<void> {
+  const message = errorMessage(error);
+  const place = await openLineOf(message);
   // Without a button VS Code cuts a message after its first line.
   const remedy = error instanceof UntrustedError ? MANAGE_TRUST : SHOW_OUTPUT;
-  const chosen = await sayError(errorMessage(error), remedy);
-  if (chosen) await vscode.commands.executeCommand(chosen.command);
+  const buttons = [...(place ? [place] : []), remedy];
+  const chosen = await sayError<OpenLine | typeof remedy>(message, ...buttons);
+  if (!chosen) return;
+  if ("open" in chosen) await chosen.open();
+  else await vscode.commands.executeCommand(chosen.command);
 }

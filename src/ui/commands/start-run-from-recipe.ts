@@ -7,7 +7,7 @@ import { sayInformation } from "../say.ts";
 import { RECIPE_SUFFIX } from "../recipes/recipe-text.ts";
 import { SEARCH_EXCLUDES } from "../catalogs/model-catalog.ts";
 import { requireTrust } from "../trust.ts";
-import { fitsOrIsWanted } from "./check-budget.ts";
+import { mayStart } from "./check-start.ts";
 
 /** @param argument the recipe's URI (from the Explorer, an editor or a CodeLens) or nothing */
 export async function startRunFromRecipe(app: App, argument: unknown): Promise<string | undefined> {
@@ -23,7 +23,7 @@ export async function startRecipe(app: App, recipe: vscode.Uri): Promise<string 
   );
   if (open?.isDirty) await open.save();
   const resolved = await resolveRecipe(recipe.fsPath);
-  if (!(await fitsOrIsWanted(app, recipe))) return undefined;
+  if (!(await mayStart(app, recipe, resolved.name))) return undefined;
   const runsDir = await app.roots.forRecipe(recipe);
   const runDir = await createRun({ recipe: resolved, runsDir });
   app.log.info(`created run ${runDir}`);

@@ -7,6 +7,7 @@ import { MetricsTail } from "../../runs/metrics-tail.ts";
 import { readEvaluation, readRun, type Run } from "../../runs/run.ts";
 import type { RunStore } from "../../runs/run-store.ts";
 import { errorMessage } from "../../util/errors.ts";
+import { openLineOf } from "../open-line.ts";
 import { loadPage, panelTitle } from "./load-page.ts";
 import { readLastLines } from "./log-tail.ts";
 import { toColumns } from "./metric-columns.ts";
@@ -27,12 +28,13 @@ const LOG_TAIL = { maxLines: 200, maxBytes: 64 * 1024 };
 
 type Part = "run" | "metrics" | "log";
 
-const COMMANDS: Record<PanelAction, string> = {
+const COMMANDS: Record<Exclude<PanelAction, "openLine">, string> = {
   stop: "retune.stopRun",
   resume: "retune.resumeRun",
   showLog: "retune.showLog",
   showRecipe: "retune.showRecipe",
   generate: "retune.generate",
+  classify: "retune.classify",
   openOutput: "retune.revealRunOutput",
 };
 
@@ -119,7 +121,10 @@ export class RunPanel implements vscode.Disposable {
 
   async #act(action: PanelAction): Promise<void> {
     try {
-      await vscode.commands.executeCommand(COMMANDS[action], this.#options.runDir);
+      const { runDir } = this.#options;
+      if (action === "openLine")
+        await (await openLineOf((await this.#run())?.state?.message))?.open();
+      else await vscode.commands.executeCommand(COMMANDS[action], runDir);
     } catch (error) {
       this.#post({ type: "problem", message: errorMessage(error) });
     }
@@ -153,15 +158,21 @@ export class RunPanel implements vscode.Disposable {
     }
   }
 
+  async #run(): Promise<Run | undefined> {
+    const { store, runDir } = this.#options;
+    return store.get(runDir) ?? (await readRun(runDir));
+  }
+
   async #sendRun(): Promise<void> {
-    const { store, runDir, panel } = this.#options;
-    const run = store.get(runDir) ?? (await readRun(runDir));
+    const { runDir, panel } = this.#options;
+    const run = await this.#run();
     if (run === undefined) {
       const message = `${runDir}: no run here any more; it was deleted or moved. Close this tab.`;
       this.#post({ type: "problem", message });
       return;
     }
-    const view = toView(run);
+    const place = run.status === "failed" ? await openLineOf(run.state?.message) : undefined;
+    const view = { ...toView(run), ...(place ? { failedLine: place.line } : {}) };
     const json = JSON.stringify(view);
     if (json === this.#lastRun) return;
     this.#lastRun = json;

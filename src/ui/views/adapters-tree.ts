@@ -5,7 +5,7 @@ import type { AdapterSummary } from "../../weights/model-summary.ts";
 import type { AdapterCatalog, AdapterEntry } from "../catalogs/adapter-catalog.ts";
 import { shortPaths } from "../short-paths.ts";
 import { factsTooltip } from "./markdown.ts";
-import type { AdapterGroupRow, AdapterRow } from "./rows.ts";
+import { type AdapterGroupRow, type AdapterRow, answeringWord } from "./rows.ts";
 
 /** What a side bar of default width shows beside a method, a figure and a time. */
 const MAX_NAME_CHARS = 20;
@@ -60,7 +60,7 @@ function adapterItem(adapter: AdapterEntry): vscode.TreeItem {
     : new vscode.ThemeIcon("warning", new vscode.ThemeColor("list.warningForeground"));
   item.contextValue = [
     "adapter",
-    ...(adapter.summary ? ["usable"] : []),
+    ...(adapter.summary ? ["usable", answeringWord(adapter.summary)] : []),
     ...(adapter.runDir === undefined ? [] : ["fromRun"]),
   ].join(" ");
   item.tooltip = adapterTooltip(adapter);
@@ -103,6 +103,7 @@ function adapterTooltip(adapter: AdapterEntry): vscode.MarkdownString {
     ["Alpha", summary?.alpha?.toString()],
     ["Positions", summary?.positions],
     ["Virtual tokens", summary?.virtualTokens?.toString()],
+    ["Labels", summary?.labels?.toString()],
     ["Parameters", summary && formatCount(summary.parameters)],
     ["Size on disk", summary && formatBytes(summary.bytes)],
     ["Base model", adapter.base],

@@ -5,7 +5,7 @@ import type { ModelCatalog, ModelEntry } from "../catalogs/model-catalog.ts";
 import { groupTensors } from "../catalogs/tensor-groups.ts";
 import { shortPaths } from "../short-paths.ts";
 import { factsTooltip } from "./markdown.ts";
-import type { LayerRow, ModelRow, TensorLeaf } from "./rows.ts";
+import { type LayerRow, type ModelRow, type TensorLeaf, answeringWord } from "./rows.ts";
 
 type Row = ModelRow | LayerRow | TensorLeaf;
 
@@ -67,7 +67,7 @@ function modelItem(model: ModelEntry): vscode.TreeItem {
     : new vscode.ThemeIcon("warning", new vscode.ThemeColor("list.warningForeground"));
   item.contextValue = [
     "model",
-    ...(model.summary ? ["usable"] : []),
+    ...(model.summary ? ["usable", answeringWord(model.summary)] : []),
     ...(model.modelFolder === undefined ? [] : ["added"]),
   ].join(" ");
   item.tooltip = modelTooltip(model);
@@ -87,6 +87,7 @@ function modelTooltip(model: ModelEntry): vscode.MarkdownString {
     ["Problem", shortPaths(problem ?? "")],
     ["Architecture", summary?.modelType],
     ["Parameters", summary && `${formatCount(summary.parameters)} (${summary.parameters})`],
+    ["Labels", summary?.labels?.toString()],
     ["Number format", summary?.dtype],
     ["Size on disk", summary && formatBytes(summary.bytes)],
     ["Tensors", summary && String(summary.tensors.length)],

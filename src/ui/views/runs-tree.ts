@@ -1,4 +1,5 @@
 import * as vscode from "vscode";
+import { writesText } from "../../protocol/objective.ts";
 import type { Run } from "../../runs/run.ts";
 import { isActive, isLive } from "../../runs/run-status.ts";
 import type { RunStore } from "../../runs/run-store.ts";
@@ -206,8 +207,12 @@ export function runAbilities(run: Run): string[] {
     ...(isResumable ? ["resumable"] : []),
     ...(isLive(run.status) ? [] : ["deletable"]),
     ...(run.hasAdapter ? ["hasAdapter"] : []),
-    ...(run.hasAdapter || run.hasModel ? ["hasOutput"] : []),
+    ...(run.hasAdapter || run.hasModel ? ["hasOutput", ...answering(run)] : []),
   ];
+}
+
+function answering({ recipe }: Run): string[] {
+  return recipe ? [writesText(recipe) ? "writesText" : "labelsText"] : [];
 }
 
 function runIcon(run: Run): vscode.ThemeIcon {

@@ -42,6 +42,30 @@ test("a finished run offers its adapter and no resume", () => {
   ]);
 });
 
+test("a classifier's run offers to classify, and never to generate", () => {
+  const { recipe } = runView();
+  assert.ok(recipe);
+  const objective = { type: "classification", problem: "single-label", pooling: "last" } as const;
+  assert.deepEqual(
+    labels({ status: "finished", hasOutput: true, recipe: { ...recipe, objective } }),
+    ["Classify Text…", "Open Adapter Folder", "Show Recipe", "Show Log"],
+  );
+});
+
+test("a failure at a line that can be opened says so with a button", () => {
+  const failed = {
+    status: "failed",
+    state: state({ message: "/d/train.jsonl:7: no text" }),
+  } as const;
+  assert.deepEqual(bannerOf(runView({ ...failed, failedLine: 7 }))?.button, {
+    action: "openLine",
+    label: "Open Line 7",
+    primary: false,
+    disabled: false,
+  });
+  assert.equal(bannerOf(runView(failed))?.button, undefined);
+});
+
 test("a failure is told with its message and the way out", () => {
   const message = "train.jsonl, line 7: not JSON";
   const banner = bannerOf(runView({ status: "failed", state: state({ message }) }));

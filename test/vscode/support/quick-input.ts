@@ -56,6 +56,14 @@ export class QuickInput {
     await vscode.commands.executeCommand("workbench.action.acceptSelectedQuickOpenItem");
   }
 
+  /** Types into the next input box, and accepts it. */
+  async enter(text: string): Promise<void> {
+    await this.#shown();
+    const box = this.shown.at(-1) as vscode.InputBox;
+    box.value = text;
+    await vscode.commands.executeCommand("workbench.action.acceptSelectedQuickOpenItem");
+  }
+
   /** Ticks or clears rows of the next multi-pick, counted from its first, and accepts it. */
   async toggle(...rows: readonly number[]): Promise<void> {
     await this.#shown();

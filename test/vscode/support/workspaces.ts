@@ -83,7 +83,7 @@ export function brokenWorkspace(folder: string): void {
   recipe("missing-base", { base: "models/no-such-model" });
   recipe("broken-base", { base: "models/truncated" });
   recipe("lying-base", { base: "models/lying" });
-  recipe("broken-row", { data: { train: "data/broken-row.jsonl" } });
+  recipe("broken-row", { data: { train: "data/broken-row.jsonl", maxLength: 64 } });
   writeFileSync(path.join(folder, "not-json.retune.json"), '{ "base": "models/tiny", ');
   writeTruncatedLlama(path.join(folder, "models/truncated"));
   writeTinyLlama(path.join(folder, "models/lying"));

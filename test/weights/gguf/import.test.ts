@@ -24,6 +24,8 @@ import { causalMask } from "../../../src/trainer/ort-feeds.ts";
 import { FEEDS, NOTHING_TUNED, buildDecodingGraph } from "../../../src/trainer/ort-graphs.ts";
 import { OrtSession } from "../../../src/trainer/ort-session.ts";
 import { startHashing } from "../../../src/util/hash-files.ts";
+import { currentProcessIdentity, processIdentity } from "../../../src/util/process-identity.ts";
+import { processMark } from "../../../src/util/process-mark.ts";
 import { checkImport, importedFiles } from "../../../src/weights/gguf/import-cache.ts";
 import { refuses } from "../../support/refuses.ts";
 import { importGguf } from "../../../src/weights/gguf/import.ts";
@@ -216,11 +218,27 @@ test("what a killed import left behind is removed", async () => {
   const own = path.join(scratch, "killed");
   const dir = await importGguf(golden("byte-level.gguf"), { cacheDir: own });
   await rm(dir, { recursive: true });
-  await mkdir(`${dir}.4194304-0a1b2c3d.tmp`);
-  await mkdir(`${dir}.${process.pid}-0a1b2c3d.tmp`);
-  await utimes(`${dir}.${process.pid}-0a1b2c3d.tmp`, 1, 1);
+  const current = await currentProcessIdentity();
+  for (const pid of [4_194_304, process.pid, process.ppid]) {
+    await mkdir(`${dir}.${await processMark({ ...current, pid, startedAt: "earlier" })}.tmp`);
+  }
   await importGguf(golden("byte-level.gguf"), { cacheDir: own });
   assert.deepEqual(await readdir(own), [path.basename(dir)]);
+});
+
+test("what a living process imports is left alone, also one that can't be asked", async () => {
+  const own = path.join(scratch, "living");
+  const dir = await importGguf(golden("byte-level.gguf"), { cacheDir: own });
+  await rm(dir, { recursive: true });
+  const current = await currentProcessIdentity();
+  const theirs = [
+    await processMark(await processIdentity(process.ppid)),
+    await processMark({ ...current, pid: 4_194_304, pidSpace: "another container" }),
+  ].map((mark) => `${dir}.${mark}.tmp`);
+  for (const each of theirs) await mkdir(each);
+  await importGguf(golden("byte-level.gguf"), { cacheDir: own });
+  const names = [dir, ...theirs].map((each) => path.basename(each));
+  assert.deepEqual((await readdir(own)).toSorted(), names.toSorted());
 });
 
 test("a file that shrinks while it is read leaves an earlier import as it was", async () => {

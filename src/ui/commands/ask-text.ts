@@ -1,0 +1,62 @@
+/** Asks for a text, hands it to a model, and appends what comes back to the model's transcript. */
+import { runCli } from "../../runs/run-cli.ts";
+import { errorMessage } from "../../util/errors.ts";
+import type { App } from "../app.ts";
+import { askInSteps } from "../ask/wizard.ts";
+import { requireTrust } from "../trust.ts";
+import { type Answerer, type Answering, answererFrom, namesAnswerer } from "./pick-answerer.ts";
+import { withCancel } from "./with-cancel.ts";
+
+interface TextQuestion {
+  title: string;
+  answering: Answering;
+  question: (name: string) => string;
+  /** Of the workspace's storage: the last text, offered again. */
+  memoryKey: string;
+  progress: (name: string) => string;
+  cliArguments: (answerer: Answerer, text: string) => string[];
+  /** What the whole output is shown as; left out, it is shown as it comes. */
+  whole?: (output: string) => string;
+}
+
+export async function askText(app: App, argument: unknown, asked: TextQuestion): Promise<void> {
+  requireTrust();
+  const memory = app.context.workspaceState;
+  const answers = await askInSteps(asked.title, async (wizard) => {
+    wizard.expect(namesAnswerer(argument) ? 1 : 2);
+    const answerer = await answererFrom(app, wizard, argument, asked.answering);
+    const text = await wizard.input({
+      prompt: asked.question(answerer.name),
+      value: memory.get<string>(asked.memoryKey, ""),
+      validate: (value) => (value.trim() === "" ? "The text can't be empty." : undefined),
+    });
+    return { answerer, text };
+  });
+  if (answers === undefined) return;
+  const { answerer, text } = answers;
+  await memory.update(asked.memoryKey, text);
+  const transcript = await app.transcripts.open(answerer.name);
+  const quoted = text.replaceAll("\n", "\n> ");
+  transcript.append(`> ${quoted}\n\n`);
+  let output = "";
+  try {
+    const done = await withCancel(asked.progress(answerer.name), (signal) =>
+      runCli({
+        cliPath: app.cliPath,
+        args: asked.cliArguments(answerer, text),
+        signal,
+        onOutput: (part) => {
+          output += part;
+          if (!asked.whole) transcript.append(part);
+        },
+        onProgress: (line) => app.log.debug(line),
+      }),
+    );
+    if (done && asked.whole) transcript.append(asked.whole(output));
+    // The command ends its text with a newline of its own.
+    transcript.append(done ? "\n" : "… (cancelled)\n\n");
+  } catch (error) {
+    transcript.append(`_${errorMessage(error)}_\n\n`);
+    throw error;
+  }
+}

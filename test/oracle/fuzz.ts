@@ -88,7 +88,7 @@ function runWorker(args: readonly string[]): Promise<{ next: number; told: Told 
     stdio: ["ignore", "ignore", "pipe", "ipc"],
   });
   const told: Told = { outcomes: [], findings: [] };
-  let [at, said] = [Number(args[0]), ""];
+  let [at, said, isReady] = [Number(args[0]), "", false];
   let timer = killAfter(child, SETUP_MS);
   child.stderr
     ?.setEncoding("utf8")
@@ -96,7 +96,8 @@ function runWorker(args: readonly string[]): Promise<{ next: number; told: Told 
   child.on("message", (message: Message) => {
     clearTimeout(timer);
     timer = killAfter(child, HANG_MS);
-    if ("seed" in message) at = message.seed;
+    if ("ready" in message) isReady = true;
+    else at = message.seed;
     if (!("outcome" in message)) return;
     at++;
     told.outcomes.push(message.outcome);
@@ -104,9 +105,10 @@ function runWorker(args: readonly string[]): Promise<{ next: number; told: Told 
     for (const each of findings)
       told.findings.push(`seed ${message.seed}: ${reader} of ${file}: ${each}`);
   });
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     child.once("close", (code, signal) => {
       clearTimeout(timer);
+      if (!isReady) return reject(new Error(`nothing was changed yet: ${said}`));
       if (code === 0) return resolve({ next: at, told });
       told.findings.push(`seed ${at}: the process ended with ${signal ?? code}: ${said}`);
       resolve({ next: at + 1, told });

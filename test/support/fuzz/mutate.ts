@@ -5,34 +5,26 @@ const CONTROLS = "\u001b[2J\u001b]0;title\u0007\u009b31m\u202e\u2066";
 
 /** JSON texts of values that nobody expects. */
 const VALUES: readonly string[] = [
-  ...["null", "true", "0", "-1", "1.5", "1e308", "1e999", "-0", "NaN", "Infinity"],
-  ...["2147483647", "4294967296", "9007199254740993", "16777216", "100000000000"],
-  ...[
-    '""',
-    '"x"',
-    '"\\ud800"',
-    '"a\\u0000b"',
-    '"../../etc/passwd"',
-    '"[a](command:b)"',
-    '"(a+)+$"',
-  ],
-  ...["[]", "{}", "[[]]", "[null]", "[-1]", "[1e9, 1e9]", '{"type": "x"}', '{"": 0}'],
-  ...['{"__proto__": {"a": 1}}', '{"constructor": {"prototype": 1}}', '{"a": 1, "a": 2}'],
+  ["null", "true", "0", "-1", "1.5", "1e308", "1e999", "-0", "NaN", "Infinity"],
+  ["2147483647", "4294967296", "9007199254740993", "16777216", "100000000000"],
+  ['""', '"x"', '"\\ud800"', '"a\\u0000b"', '"../../etc/passwd"', '"[a](command:b)"', '"(a+)+$"'],
+  ["[]", "{}", "[[]]", "[null]", "[-1]", "[1e9, 1e9]", '{"type": "x"}', '{"": 0}'],
+  ['{"__proto__": {"a": 1}}', '{"constructor": {"prototype": 1}}', '{"a": 1, "a": 2}'],
   JSON.stringify(CONTROLS),
   JSON.stringify(`${CONTROLS}${"y".repeat(3_000)}`),
   JSON.stringify("long".repeat(50_000)),
   JSON.stringify(Array.from({ length: 20_000 }, (_, n) => n)),
   `${"[".repeat(6_000)}${"]".repeat(6_000)}`,
   `${'{"a":'.repeat(6_000)}1${"}".repeat(6_000)}`,
-];
+].flat();
 
 const KEYS = ["__proto__", "constructor", "toString", "", CONTROLS, "k".repeat(5_000), "length"];
 
 const PIECES: readonly string[] = [
-  ...["\0", "\ufeff", "\r", "\n\n", '"', "{", "}", "[", "]", ",", ":", "\\", "\u2028", CONTROLS],
-  ...["{% for i in range(10**9) %}x{% endfor %}", "{{ 'a' * 10**9 }}", "{{", "{%", "{% endif %}"],
-  ...["{{ raise_exception(messages|string * 400) }}", "{{ messages.__class__.__mro__ }}"],
-  ...[
+  ["\0", "\ufeff", "\r", "\n\n", '"', "{", "}", "[", "]", ",", ":", "\\", "\u2028", CONTROLS],
+  ["{% for i in range(10**9) %}x{% endfor %}", "{{ 'a' * 10**9 }}", "{{", "{%", "{% endif %}"],
+  ["{{ raise_exception(messages|string * 400) }}", "{{ messages.__class__.__mro__ }}"],
+  [
     "{% include 'x' %}",
     "{{ (1).__add__(2) }}",
     "&a [*a, *a]",
@@ -42,7 +34,7 @@ const PIECES: readonly string[] = [
   ],
   "w".repeat(100_000),
   "(".repeat(5_000),
-];
+].flat();
 
 type Tree = null | boolean | number | string | Tree[] | { [key: string]: Tree };
 

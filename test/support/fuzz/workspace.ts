@@ -50,14 +50,22 @@ const evaluate = (model: string, data = "data.jsonl", ...more: readonly string[]
   const place = (dir: string) => path.join(dir, model);
   return (dir) =>
     evalCommand.run([
-      ...[place(dir), "--data", path.join(dir, data), "--max-length", "128"],
+      place(dir),
+      "--data",
+      path.join(dir, data),
+      "--max-length",
+      "128",
       ...more.map((arg) => arg.replace("DIR", dir)),
     ]);
 };
 const generate = (model: string, ...more: readonly string[]): Reader => {
   return (dir) =>
     generateCommand.run([
-      ...[path.join(dir, model), "--prompt", "a", "--max-tokens", "2"],
+      path.join(dir, model),
+      "--prompt",
+      "a",
+      "--max-tokens",
+      "2",
       ...more.map((arg) => arg.replace("DIR", dir)),
     ]);
 };
@@ -66,7 +74,8 @@ const merge = (...args: readonly string[]): Reader => {
     const out = path.join(dir, "merged");
     const code = await mergeCommand.run([
       ...args.map((arg) => arg.replace("DIR", dir)),
-      ...["--out", out],
+      "--out",
+      out,
     ]);
     rmSync(out, { recursive: true, force: true });
     return code;

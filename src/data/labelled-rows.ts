@@ -1,10 +1,14 @@
 /** Rows of text with labels, to classify: {"text", "label"} or, for several labels a row, {"text", "labels"}. */
 import type { Classification } from "../protocol/objective.ts";
 import { InputError } from "../util/errors.ts";
-import type { Example } from "./example.ts";
+import type { StoredDataset } from "./dataset-file.ts";
+import type { DatasetReport } from "./dataset-report.ts";
+import { ExampleStoreBuilder } from "./example-store.ts";
+import type { Example, Examples } from "./example.ts";
 import { readRows } from "./rows/read-rows.ts";
 import type { DataRow } from "./rows/row.ts";
 import { inBatches } from "./row-batches.ts";
+import { cachedDataset } from "./token-cache.ts";
 import { type Tokenizer, checkInVocabulary } from "./tokenizer.ts";
 
 type Problem = Classification["problem"];
@@ -57,9 +61,11 @@ export async function loadLabelledRows(
   const examples: Example[] = [];
   const counts = new Map<string, number>();
   let [rows, cut, dropped] = [0, 0, 0];
-  const encode = (batch: readonly DataRow[]) => encodeRows(batch, file, options);
-  for await (const { row, example } of flat(inBatches(readRows(file), encode))) {
-    rows++;
+  const tokens = await tokensOf(file, options);
+  for await (const row of readRows(file)) {
+    const found = tokens.at(rows++);
+    if (found?.line !== row.line) throw new InputError(`${file} changed while it was read`);
+    const example = labelled(row, found.ids, { file, ...options });
     for (const label of options.problem === "regression"
       ? []
       : namesOf(row, file, options.problem)) {
@@ -117,25 +123,53 @@ export async function unlabelledExamples(
   });
 }
 
-async function* flat<Item>(batches: AsyncIterable<readonly Item[]>): AsyncGenerator<Item> {
-  for await (const batch of batches) yield* batch;
+/** Tokens of each row, whole, made or found in the cache: labels cost no more than reading the file. */
+async function tokensOf(file: string, options: LabelledOptions): Promise<Examples> {
+  const { tokenizer, vocabSize } = options;
+  const sources = { data: file, tokenizer: tokenizer.sources, options: { texts: true, vocabSize } };
+  const { examples } = await cachedDataset(sources, () => tokenise(file, options));
+  return examples;
 }
+
+async function tokenise(
+  file: string,
+  options: Pick<LabelledOptions, "tokenizer" | "vocabSize">,
+): Promise<StoredDataset> {
+  const store = new ExampleStoreBuilder();
+  const encode = (batch: readonly DataRow[]) => encodeRows(batch, file, options);
+  for await (const batch of inBatches(readRows(file), encode)) {
+    for (const example of batch) store.add(example);
+  }
+  return { examples: store.finish(), report: NO_REPORT };
+}
+
+/** What is told of labelled rows depends on their labels, which are not kept. */
+const NO_REPORT: DatasetReport = {
+  rows: 0,
+  formats: {},
+  tokens: 0,
+  countedTokens: 0,
+  truncated: [],
+  dropped: [],
+  withoutCounted: [],
+  unplaced: [],
+};
 
 async function encodeRows(
   rows: readonly DataRow[],
   file: string,
-  options: LabelledOptions,
-): Promise<readonly { row: DataRow; example: Example }[]> {
+  { tokenizer, vocabSize }: Pick<LabelledOptions, "tokenizer" | "vocabSize">,
+): Promise<readonly Example[]> {
   const texts = rows.map(({ value: { text }, line }) => {
     if (typeof text === "string" && text !== "") return text;
     throw new InputError(`${file}:${line}: "text" is missing or empty; expected a text`);
   });
-  const encoded = await options.tokenizer.encodeBatch(texts);
-  return rows.map((row, index) => {
+  const encoded = await tokenizer.encodeBatch(texts);
+  return rows.map(({ line }, index) => {
     const ids = Int32Array.from(encoded[index]?.ids ?? []);
-    const { vocabSize, tokenizer } = options;
-    checkInVocabulary(ids, { vocabSize, tokenizer, place: `${file}:${row.line}` });
-    return { row, example: labelled(row, ids, { file, ...options }) };
+    if (ids.length === 0) throw new InputError(`${file}:${line}: "text" has no token`);
+    checkInVocabulary(ids, { vocabSize, tokenizer, place: `${file}:${line}` });
+    return { ids, counted: new Uint8Array(ids.length), line };
   });
 }
 
@@ -144,7 +178,6 @@ function labelled(
   ids: Int32Array,
   { file, problem, labels }: LabelledOptions & { file: string },
 ): Example {
-  if (ids.length === 0) throw new InputError(`${file}:${row.line}: "text" has no token`);
   const counted = new Uint8Array(ids.length);
   if (problem === "regression") return { ids, counted, line: row.line, label: numberOf(row, file) };
   const classes = namesOf(row, file, problem).map((name) => {
@@ -160,7 +193,7 @@ function labelled(
 
 /** At most `maxLength` tokens; the row weighs one, which its last token stands for. */
 function withLastCounted(example: Example, maxLength: number): Example {
-  const ids = example.ids.slice(0, maxLength);
+  const ids = example.ids.subarray(0, maxLength);
   const counted = new Uint8Array(ids.length);
   counted[ids.length - 1] = 1;
   return { ...example, ids, counted };

@@ -7,6 +7,7 @@ import { AddedToken, Tokenizer as NativeTokenizer } from "tokenizers";
 import { InputError, errorMessage } from "../util/errors.ts";
 import { parseJsonObject, readJsonObjectIfThere, readJsonTextIfThere } from "../util/json.ts";
 import { chatTemplatesOf } from "../util/chat-template-file.ts";
+import { collectYoung } from "../util/collect-young.ts";
 import { type AddedTokenJson, type Json, readSpecialTokens } from "./special-tokens.ts";
 import { ChatTemplate } from "./templates/chat-template.ts";
 import { TokenisedText } from "./tokenised-text.ts";
@@ -35,10 +36,14 @@ const SOURCES = [
   "special_tokens_map.json",
   "added_tokens.json",
   "chat_template.jinja",
+  "additional_chat_templates/default.jinja",
   "additional_chat_templates/tool_use.jinja",
   "generation_config.json",
   "config.json",
 ];
+
+/** The library's form of a token takes some 100 bytes until the object that holds it is collected. */
+const COLLECTED_TOKENS = 2 ** 18;
 
 /**
  * @param place where tokenizer and template are, if not in the model's folder (weights/tokenizer-place.ts)
@@ -65,11 +70,20 @@ export async function loadTokenizer(
     ids: await json("added_tokens.json"),
   });
   const tokenizer = makeTokenizer(text, added, file);
+  let held = 0;
   const encodeBatch: Tokenizer["encodeBatch"] = async (texts, options = {}) => {
     const { addSpecialTokens = true } = options;
     try {
+      if (held > COLLECTED_TOKENS) {
+        collectYoung();
+        held = 0;
+      }
       const encodings = await tokenizer.encodeBatch([...texts], { addSpecialTokens });
-      return encodings.map((encoding, index) => new TokenisedText(texts[index] ?? "", encoding));
+      return encodings.map((encoding, index) => {
+        const tokens = new TokenisedText(texts[index] ?? "", encoding);
+        held += tokens.ids.length;
+        return tokens;
+      });
     } catch (error) {
       // A text for which it has no token, not even one for unknown ones.
       throw new InputError(`${file}: ${errorMessage(error)}`, { cause: error });

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
 import { type Dataset, type DatasetOptions, loadDataset } from "../../src/data/dataset.ts";
+import { loadLabelledRows } from "../../src/data/labelled-rows.ts";
 import { type Tokenizer, loadTokenizer } from "../../src/data/tokenizer.ts";
 import { writeTinyLlama } from "../support/tiny-llama.ts";
 
@@ -163,4 +164,44 @@ test("while rows are tokenised, the thread hears of other things", async (t) => 
   const { batches } = await load();
   clearInterval(timer);
   assert.ok(turns > batches / 4, `${turns} turns in ${batches} batches`);
+});
+
+test("texts with labels are tokenised once, whatever their objective makes of them", async (t) => {
+  const { dir, cached } = bench(t);
+  const file = path.join(dir, "labelled.jsonl");
+  const rows = Array.from({ length: 6000 }, (_, index) => {
+    const text = `row number ${index} has a text that is ${"so ".repeat(index % 9)}long`;
+    return { text, label: index % 2, labels: [String(index % 2), "all"] };
+  });
+  writeFileSync(file, rows.map((row) => JSON.stringify(row)).join("\n"));
+  let batches = 0;
+  const tokenizer = await loadTokenizer(dir);
+  const counting: Tokenizer = {
+    ...tokenizer,
+    encodeBatch: (...given) => {
+      batches++;
+      return tokenizer.encodeBatch(...given);
+    },
+  };
+  const load = (problem: "single-label" | "multi-label", maxLength: number) => {
+    const labels = problem === "single-label" ? ["0", "1"] : ["0", "1", "all"];
+    const shared = { vocabSize: 259, labels, overlong: "truncate" } as const;
+    return loadLabelledRows(file, { ...shared, tokenizer: counting, problem, maxLength });
+  };
+  const first = await load("single-label", 40);
+  assert.ok(batches > 0);
+  assert.equal(cached().length, 1);
+  batches = 0;
+  const again = await load("single-label", 40);
+  assert.equal(batches, 0);
+  assert.deepEqual(again, first);
+  const others = await load("multi-label", 60);
+  assert.equal(batches, 0);
+  for (const [index, { ids, counted, label }] of others.examples.entries()) {
+    const whole = await tokenizer.encode(rows[index]!.text);
+    assert.deepEqual([...ids], whole.slice(0, 60));
+    assert.equal(counted.lastIndexOf(1), ids.length - 1);
+    assert.deepEqual(label, [index % 2, 2]);
+    if (index === 20) break;
+  }
 });

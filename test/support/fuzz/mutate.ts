@@ -39,7 +39,7 @@ const PIECES: readonly string[] = [
 type Tree = null | boolean | number | string | Tree[] | { [key: string]: Tree };
 
 /** Some bytes changed, cut out, doubled, or the end cut off; headers, at the front, are hit most. */
-export function mutateBytes(bytes: Buffer, dice: Dice): Buffer {
+function mutateBytes(bytes: Buffer, dice: Dice): Buffer {
   const near = Math.min(bytes.length, dice.pick([16, 64, 512, bytes.length]));
   const at = dice.int(Math.max(1, near));
   const length = dice.int(Math.max(1, Math.min(64, bytes.length - at)));
@@ -57,7 +57,7 @@ export function mutateBytes(bytes: Buffer, dice: Dice): Buffer {
   return changed;
 }
 
-export function mutateText(text: string, dice: Dice): string {
+function mutateText(text: string, dice: Dice): string {
   const at = dice.int(text.length + 1);
   const length = dice.int(40);
   const kind = dice.int(4);
@@ -68,7 +68,7 @@ export function mutateText(text: string, dice: Dice): string {
 }
 
 /** One value or key of a JSON text changed; what is no JSON is changed as text. */
-export function mutateJson(text: string, dice: Dice): string {
+function mutateJson(text: string, dice: Dice): string {
   let root: Tree;
   try {
     root = JSON.parse(text) as Tree;
@@ -124,7 +124,7 @@ function replace(
 }
 
 /** The header as JSON, its length made right again: what bytes by chance would hardly reach. */
-export function mutateSafetensors(bytes: Buffer, dice: Dice): Buffer {
+function mutateSafetensors(bytes: Buffer, dice: Dice): Buffer {
   if (dice.int(3) === 0) return mutateBytes(bytes, dice);
   const end = 8 + Number(bytes.readBigUInt64LE());
   const header = Buffer.from(mutateJson(bytes.toString("utf8", 8, end), dice));

@@ -1,6 +1,7 @@
 /** One model on data files: what `eval` prints and `interpolate` plots. */
 import { describeReport } from "../data/dataset-report.ts";
-import { loadDataset } from "../data/dataset.ts";
+import { type Dataset, type DatasetOptions, loadDataset } from "../data/dataset.ts";
+import { startTemplates } from "../data/templates/early-start.ts";
 import { loadTokenizer } from "../data/tokenizer.ts";
 import { type BaseModel, openBaseModel } from "../models/base-model.ts";
 import type { DeviceWish } from "../protocol/recipe.ts";
@@ -80,7 +81,7 @@ export async function openEvaluator(options: EvaluatorOptions): Promise<Evaluato
         return { figures: checked(labelFigures(evaluation), dataFile), classifier: evaluation };
       }
       const rows = { tokenizer, vocabSize, lossOn, maxLength, ...EVALUATED };
-      const { examples, report } = await loadDataset(dataFile, rows);
+      const { examples, report } = await loadAll(dataFile, rows);
       for (const line of describeReport(dataFile, report)) log(line);
       const evaluation = await evaluateExamples(engine, examples, batchSize);
       return { figures: checked(tokenFigures(evaluation), dataFile) };
@@ -89,10 +90,22 @@ export async function openEvaluator(options: EvaluatorOptions): Promise<Evaluato
   };
 }
 
+/** The only file: the memory that rendering took is given back. */
+async function loadAll(file: string, options: DatasetOptions): Promise<Dataset> {
+  try {
+    return await loadDataset(file, options);
+  } finally {
+    await options.tokenizer.chatTemplate?.close();
+  }
+}
+
 /** @throws InputError for a model, or naming file and line of a row, that can't be used */
 export async function evaluateFile(
   options: EvaluatorOptions & { dataFile: string },
 ): Promise<FileEvaluation> {
+  const { baseDir, adapterDir, dataFile } = options;
+  const modelDirs = [baseDir, ...(adapterDir === undefined ? [] : [adapterDir])];
+  void startTemplates(dataFile, { format: "auto", modelDirs });
   const evaluator = await openEvaluator(options);
   try {
     return await evaluator.evaluate(options.dataFile);

@@ -2,11 +2,10 @@
  * Greedy soups, algorithm 1 of arXiv 2203.05482: models by their results on held-out data, best first, each
  * kept if the average with it is no worse than the one without.
  */
-import { mkdtemp, rm } from "node:fs/promises";
 import path from "node:path";
 import type { MergeRequest } from "../merge/merge-request.ts";
 import { type MethodMerge, mergeByMethod, prepareMerge } from "../merge/method-merge.ts";
-import { checkOutput } from "../merge/output-folder.ts";
+import { besideOutput, checkOutput } from "../merge/output-folder.ts";
 import { InputError } from "../util/errors.ts";
 import { evaluateFile } from "./evaluate-file.ts";
 
@@ -66,14 +65,11 @@ async function evaluateSoup(
   request: MergeRequest,
   { outDir, signal, dataFile }: MethodMerge & { dataFile: string },
 ): Promise<Result> {
-  const folder = await mkdtemp(`${outDir}.soup-`);
-  try {
+  return besideOutput(outDir, async (folder) => {
     const dir = path.join(folder, "model");
     await mergeByMethod({ request, outDir: dir, signal });
-    return await evaluate(dir, dataFile);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+    return evaluate(dir, dataFile);
+  });
 }
 
 async function evaluate(baseDir: string, dataFile: string): Promise<Result> {

@@ -31,7 +31,7 @@ export interface Dataset {
 
 /**
  * Reads, tokenises and masks a data file, or finds it in the cache. Rows in which no token counts are left out and reported.
- * The thread stays free: the tokenizer has threads of its own.
+ * The thread stays free: the tokenizer has threads of its own. When all files are loaded, close the tokenizer's chat template.
  * @throws InputError naming file and line for a row that can't be used, and for a file in which
  *   nothing is left to train on
  */
@@ -44,16 +44,11 @@ export async function loadDataset(file: string, options: DatasetOptions): Promis
 async function tokenise(file: string, options: DatasetOptions): Promise<StoredDataset> {
   const dataset = new DatasetBuilder(file, options);
   const encode = (rows: readonly DataRow[]) => encodeRows(rows, file, options);
-  try {
-    for await (const batch of inBatches(readRows(file), encode)) {
-      for (const row of batch) {
-        if (row instanceof InputError) throw row;
-        dataset.add(row);
-      }
+  for await (const batch of inBatches(readRows(file), encode)) {
+    for (const row of batch) {
+      if (row instanceof InputError) throw row;
+      dataset.add(row);
     }
-  } finally {
-    // Its memory is needed for what comes next.
-    await options.tokenizer.chatTemplate?.close();
   }
   return dataset.finish();
 }

@@ -1,7 +1,11 @@
 /** Rows to tokens, many at a time: one batch is tokenised while the next one is read and rendered. */
 
+import type { DataRow } from "./rows/row.ts";
+
 /** Rows that are rendered and tokenised together: enough for all cores, a few megabytes at most. */
 const BATCH_ROWS = 256;
+/** Of JSON, for rows that are long. */
+const BATCH_CHARACTERS = 2 ** 20;
 /** Batches under way. */
 const AHEAD = 2;
 
@@ -9,7 +13,7 @@ const AHEAD = 2;
  * What `work` makes of the rows, batch by batch, in order.
  * @throws what reading and `work` throw, that of the earliest rows first
  */
-export async function* inBatches<Row, Result>(
+export async function* inBatches<Row extends Pick<DataRow, "json">, Result>(
   rows: AsyncIterable<Row>,
   work: (batch: readonly Row[]) => Promise<Result>,
 ): AsyncGenerator<Result> {
@@ -32,19 +36,21 @@ export async function* inBatches<Row, Result>(
 }
 
 /** A failure comes after the rows before it. */
-async function* batched<Row>(
+async function* batched<Row extends Pick<DataRow, "json">>(
   rows: AsyncIterable<Row>,
 ): AsyncGenerator<{ batch: readonly Row[] } | { error: unknown }> {
   let batch: Row[] = [];
+  let characters = 0;
   const iterator = rows[Symbol.asyncIterator]();
   try {
     for (;;) {
       const next = await iterator.next();
       if (next.done) break;
       batch.push(next.value);
-      if (batch.length < BATCH_ROWS) continue;
+      characters += next.value.json.length;
+      if (batch.length < BATCH_ROWS && characters < BATCH_CHARACTERS) continue;
       yield { batch };
-      batch = [];
+      [batch, characters] = [[], 0];
     }
   } catch (error) {
     if (batch.length > 0) yield { batch };

@@ -37,10 +37,8 @@ export async function cachedDataset(
   sources: TokenSources,
   make: () => Promise<StoredDataset>,
 ): Promise<StoredDataset> {
-  // Sources change from one minute to the next: their tokens are kept only where that is asked for.
-  if (CODE === undefined && process.env["RETUNE_CACHE"] === undefined) return make();
   const before = await stat(sources.data).catch(() => undefined);
-  if (!before?.isFile() || before.size < MIN_DATA_BYTES) return make();
+  if (!before || !(await keepsTokens(sources.data))) return make();
   const file = await cacheFile(sources).catch(() => undefined);
   if (file === undefined) return make();
   const found = await readDataset(file).catch(() => undefined);
@@ -55,6 +53,14 @@ export async function cachedDataset(
   const isSame = after?.mtimeMs === before.mtimeMs && after.size === before.size;
   if (isSame) await keep(file, made).catch(() => {});
   return made;
+}
+
+/** Whether the tokens of a data file are kept, or looked for. */
+export async function keepsTokens(data: string): Promise<boolean> {
+  // Sources change from one minute to the next: their tokens are kept only where that is asked for.
+  if (CODE === undefined && process.env["RETUNE_CACHE"] === undefined) return false;
+  const found = await stat(data).catch(() => undefined);
+  return found !== undefined && found.isFile() && found.size >= MIN_DATA_BYTES;
 }
 
 async function cacheFile({ data, tokenizer, options }: TokenSources): Promise<string> {

@@ -1,10 +1,9 @@
 /** Models named with an adapter, BASE+ADAPTER: merged beside the output first, and gone with the end of the merge. */
-import { mkdtemp, rm } from "node:fs/promises";
 import path from "node:path";
 import { mergeAdapters } from "./adapter-merge.ts";
 import { baseName } from "./merge-card.ts";
 import { type MergeRequest, mapModels } from "./merge-request.ts";
-import { checkOutput } from "./output-folder.ts";
+import { besideOutput, checkOutput } from "./output-folder.ts";
 
 /**
  * @param options.outDir what is to be written: the disk that has room
@@ -26,8 +25,7 @@ export async function withMergedAdapters(
     outDir,
     [...adapters.values()].flatMap(({ base, adapter }) => [base, adapter]),
   );
-  const folder = await mkdtemp(`${outDir}.adapted-`);
-  try {
+  await besideOutput(outDir, async (folder) => {
     const merged = new Map<string, string>();
     for (const [index, [model, { base, adapter }]] of [...adapters].entries()) {
       const name = `${baseName(base).replaceAll("/", "--")}+${path.basename(adapter)}`;
@@ -39,7 +37,5 @@ export async function withMergedAdapters(
     }
     const config = mapModels(rest.config, (model) => merged.get(model) ?? model);
     await merge({ ...rest, config });
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  });
 }

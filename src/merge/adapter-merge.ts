@@ -36,7 +36,7 @@ import { type FittedMerge, fitAdapters } from "./fitted-merge.ts";
 import { type HeadedMerge, placeHead } from "./merged-head.ts";
 import { mergedChunks } from "./merged-tensor.ts";
 import { type MergeBase, type MergePlan, checkChanges, planMerge } from "./merge-plan.ts";
-import { checkFreeSpace, checkOutput } from "./output-folder.ts";
+import { makeRoom, checkOutput } from "./output-folder.ts";
 import { asUnmerge, lossOfUnmerge } from "./unmerge.ts";
 
 const COPY_BYTES = 2 ** 24;
@@ -79,7 +79,7 @@ export async function mergeAdapters(options: AdapterMerge): Promise<void> {
   const side = await sideFiles(baseDir);
   const shards = planShards(base, plan, newHead);
   const bytes = [...shards.values()].flat().reduce((sum, info) => sum + info.byteLength, 0);
-  await checkFreeSpace(outDir, bytes + side.bytes);
+  await makeRoom(outDir, bytes + side.bytes);
   await replaceFolder(outDir, async (temporary) => {
     let done = 0;
     const onBytes = (count: number): void => onProgress((done += count), bytes);

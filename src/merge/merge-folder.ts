@@ -18,7 +18,7 @@ import { TEMPLATE_FILE } from "../util/chat-template-file.ts";
 import { changeTokenizer } from "./merged-tokenizer.ts";
 import { runTensorJobs } from "./merge-threads.ts";
 import type { PlannedTensor } from "./method-plan.ts";
-import { checkFreeSpace } from "./output-folder.ts";
+import { makeRoom } from "./output-folder.ts";
 import type { MergedVocabulary } from "./vocabulary.ts";
 import type { TensorJob } from "./tensor-job.ts";
 
@@ -65,7 +65,7 @@ export async function writeMergedFolder(folder: MergedFolder): Promise<void> {
   const { outDir, referenceDir, tensors, onProgress = () => {}, signal } = folder;
   const side = await chosenSideFiles(folder);
   const total = tensors.reduce((sum, tensor) => sum + bytesOf(tensor), 0);
-  await checkFreeSpace(outDir, total + side.bytes);
+  await makeRoom(outDir, total + side.bytes);
   const shards = await shardsOf(tensors);
   await replaceFolder(outDir, async (temporary) => {
     let done = 0;

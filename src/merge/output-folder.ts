@@ -1,7 +1,9 @@
 /** Where a merged model may be written. */
-import { readdir, realpath, stat, statfs } from "node:fs/promises";
+import { mkdir, readdir, realpath, rm, stat, statfs } from "node:fs/promises";
 import path from "node:path";
 import { InputError, errorMessage, hasCode } from "../util/errors.ts";
+import { processMark } from "../util/process-mark.ts";
+import { removeAbandoned } from "../weights/cache-folder.ts";
 
 /** For the files whose size is not reckoned: index, card, the file system's own. */
 const SPARE_BYTES = 1_000_000;
@@ -36,8 +38,30 @@ async function nearestExisting(folder: string): Promise<string> {
   }
 }
 
-/** @throws InputError when the disk has less room than the merged model takes */
-export async function checkFreeSpace(outDir: string, bytes: number): Promise<void> {
+/**
+ * A folder beside the output, on the disk that has room, for what is needed on the way; gone at the end. It is
+ * named as `replaceFolder` names its own, so that the next merge to this output removes what a kill leaves.
+ */
+export async function besideOutput<T>(
+  outDir: string,
+  use: (folder: string) => Promise<T>,
+): Promise<T> {
+  await removeAbandoned(outDir);
+  const folder = `${path.resolve(outDir)}.${await processMark()}.tmp`;
+  await mkdir(folder, { recursive: true });
+  try {
+    return await use(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Removes what merges to this folder left that were killed: whole models, which take room.
+ * @throws InputError when the disk has less room than the merged model takes
+ */
+export async function makeRoom(outDir: string, bytes: number): Promise<void> {
+  await removeAbandoned(outDir);
   const { bavail, bsize } = await statfs(await nearestExisting(outDir));
   const free = bavail * bsize;
   const needed = bytes + SPARE_BYTES;

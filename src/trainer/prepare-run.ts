@@ -7,9 +7,11 @@ import { readdir } from "node:fs/promises";
 import { splitExamples } from "../data/batches.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { Examples } from "../data/example.ts";
+import { startTemplates } from "../data/templates/early-start.ts";
 import { loadTokenizer } from "../data/tokenizer.ts";
 import { type BaseModel, openBaseModel, resolveBase } from "../models/base-model.ts";
 import { type ResolvedRecipe, layerChoice } from "../protocol/recipe.ts";
+import { additionalTemplates } from "../util/chat-template-file.ts";
 import { InputError } from "../util/errors.ts";
 import { type Hashing, startHashing } from "../util/hash-files.ts";
 import { headedBase, loadRows } from "./objectives/run-objective.ts";
@@ -69,6 +71,10 @@ export async function prepareTraining(
   baseDir: string,
   { phase, log }: Reporter,
 ): Promise<Omit<PreparedRun, "hashing">> {
+  const { data, objective } = recipe;
+  if (objective.type === "sft") {
+    void startTemplates(data.train, { format: data.format, modelDirs: [baseDir] });
+  }
   const base = await headedBase(recipe, await openRunBase(recipe, baseDir, log));
   const scan = startFiniteScan(usedWeights(base));
   try {
@@ -154,7 +160,7 @@ function isFromScratch({ method }: ResolvedRecipe): boolean {
 
 /** Files whose change would change what the run does. */
 const MODEL_FILES =
-  /\.safetensors$|^config\.json$|^tokenizer\.json$|^tokenizer_config\.json$|^chat_template\.jinja$/u;
+  /\.safetensors$|^(config|tokenizer|tokenizer_config|special_tokens_map|added_tokens)\.json$|^chat_template\.jinja$/u;
 
 async function inputFiles(recipe: ResolvedRecipe, baseDir: string): Promise<string[]> {
   const { base, data } = recipe;
@@ -162,7 +168,13 @@ async function inputFiles(recipe: ResolvedRecipe, baseDir: string): Promise<stri
     (name) => MODEL_FILES.test(name) && !(isFromScratch(recipe) && name.endsWith(".safetensors")),
   );
   // A .gguf is its own truth; the copy in the cache is not.
-  const ofBase = base === baseDir ? names.toSorted().map((name) => path.join(base, name)) : [base];
+  const ofBase =
+    base === baseDir
+      ? [
+          ...names.toSorted().map((name) => path.join(base, name)),
+          ...(await additionalTemplates(base)),
+        ]
+      : [base];
   return [...ofBase, data.train, ...(data.eval === undefined ? [] : [data.eval])];
 }
 
@@ -199,9 +211,15 @@ async function loadData(
   const labels = base.classifier?.labels ?? [];
   const load = (file: string): Promise<Pick<Dataset, "examples">> =>
     loadRows(file, { tokenizer, vocabSize, objective, data, labels, log });
-  const { examples } = await load(data.train);
-  if (data.eval !== undefined) {
-    return { train: examples, evaluation: (await load(data.eval)).examples };
+  let examples: Examples;
+  try {
+    ({ examples } = await load(data.train));
+    if (data.eval !== undefined) {
+      return { train: examples, evaluation: (await load(data.eval)).examples };
+    }
+  } finally {
+    // Its memory is needed for what comes next.
+    await tokenizer.chatTemplate?.close();
   }
   if (data.evalSplit === undefined) return { train: examples, evaluation: [] };
   if (examples.length < 2) {

@@ -27,10 +27,9 @@ export async function chatTemplatesOf(dir: string): Promise<TemplateSources | un
   const byName: Record<string, string> = {};
   const main = await readIfThere(file);
   if (main !== undefined) byName["default"] = main;
-  const folder = path.join(dir, ADDITIONAL);
-  for (const name of await listTemplates(folder)) {
-    const more = await readIfThere(path.join(folder, name));
-    if (more !== undefined) byName[name.slice(0, -SUFFIX.length)] = more;
+  for (const additional of await additionalTemplates(dir)) {
+    const more = await readIfThere(additional);
+    if (more !== undefined) byName[path.basename(additional, SUFFIX)] = more;
   }
   if (Object.keys(byName).length > 0) return { file, byName };
   const configFile = path.join(dir, "tokenizer_config.json");
@@ -54,9 +53,12 @@ function namedTemplate(each: unknown): [string, string][] {
   return typeof name === "string" && typeof template === "string" ? [[name, template]] : [];
 }
 
-async function listTemplates(folder: string): Promise<string[]> {
+/** The files of a folder's further templates. */
+export async function additionalTemplates(dir: string): Promise<string[]> {
+  const folder = path.join(dir, ADDITIONAL);
   try {
-    return (await readdir(folder)).filter((name) => name.endsWith(SUFFIX)).toSorted();
+    const names = (await readdir(folder)).filter((name) => name.endsWith(SUFFIX)).toSorted();
+    return names.map((name) => path.join(folder, name));
   } catch (error) {
     if (hasCode(error, "ENOENT") || hasCode(error, "ENOTDIR")) return [];
     throw error;

@@ -31,19 +31,21 @@ export async function checkRoom(dir: string, bytes: number, doing: string): Prom
   }
 }
 
-/** Removes what processes left behind that were killed while they made this folder. */
+/**
+ * Removes what processes left behind that were killed while they made this folder. What they had moved aside
+ * stays where it is all that there is: `replaceFolder` puts it back.
+ */
 export async function removeAbandoned(dir: string): Promise<void> {
   const parent = path.dirname(dir);
-  const names = await readdir(parent).catch((error: unknown) => {
+  const names = await readdir(parent).catch((error: unknown): string[] => {
     if (hasCode(error, "ENOENT")) return [];
     throw error;
   });
   for (const name of names) {
     // As `replaceFolder` names them.
-    const [, base, mark = ""] = /^(.*)\.(\d+-[0-9a-f]+)\.(?:tmp|old)$/u.exec(name) ?? [];
+    const [, base, mark = "", kind] = /^(.*)\.(\d+-[0-9a-f]+)\.(tmp|old)$/u.exec(name) ?? [];
     const left = path.join(parent, name);
-    if (base === path.basename(dir) && (await isAbandoned(left, mark))) {
-      await rm(left, { recursive: true, force: true });
-    }
+    if (base !== path.basename(dir) || (kind === "old" && !names.includes(base))) continue;
+    if (await isAbandoned(left, mark)) await rm(left, { recursive: true, force: true });
   }
 }

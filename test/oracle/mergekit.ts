@@ -3,7 +3,7 @@
  * Prints the largest difference for each method; of DARE, whose masks differ, the figures that its random
  * numbers must not change. Needs a Python with mergekit 0.1.5:
  *
- *   npx tsx test/oracle/mergekit.ts PYTHON [WORD of the cases]
+ *   npx tsx test/oracle/mergekit.ts PYTHON [CASE…]
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -24,14 +24,14 @@ const CANCELLED = 1e-7;
 const SHARE_TOLERANCE = 5;
 const L1_TOLERANCE = 1e-3;
 
-const [python = "python3", only = ""] = process.argv.slice(2);
+const [python = "python3", ...asked] = process.argv.slice(2);
 const samples = path.join(import.meta.dirname, "../../samples");
 const base = path.join(samples, "models/retune-tiny");
 const dir = mkdtempSync(path.join(tmpdir(), "retune-mergekit-oracle-"));
 let failures = 0;
 
-function run(command: string, args: readonly string[]): void {
-  const { status, stderr } = spawnSync(command, args, { encoding: "utf8", cwd: dir });
+function run(command: string, args: readonly string[], cwd = dir): void {
+  const { status, stderr } = spawnSync(command, args, { encoding: "utf8", cwd });
   if (status !== 0) throw new Error(`${command} ${args.join(" ")}: ${stderr.slice(-2000)}`);
 }
 
@@ -54,7 +54,9 @@ function trainRecipe(name: string, recipe: object): void {
   writeFileSync(file, JSON.stringify(recipe));
   const cli = path.join(import.meta.dirname, "../../src/cli.ts");
   const tsx = path.join(import.meta.dirname, "../../node_modules/tsx/dist/cli.mjs");
-  run(process.execPath, [tsx, cli, "train", file, "--run-dir", path.join(dir, name)]);
+  // The threads of a process from source look for tsx where it was started.
+  const args = [tsx, cli, "train", file, "--run-dir", path.join(dir, name)];
+  run(process.execPath, args, import.meta.dirname);
 }
 
 /** LoRA of one step on the concise model. */
@@ -344,10 +346,14 @@ async function compareRandom(name: string): Promise<void> {
 }
 
 try {
+  for (const name of asked) {
+    if (!(name in CASES))
+      throw new Error(`no case "${name}"; there are ${Object.keys(CASES).join("; ")}`);
+  }
   for (const name of ["concise", "dictionary"]) train(name);
   makeAdapter();
   for (const [name, yaml] of Object.entries(CASES)) {
-    if (!name.includes(only)) continue;
+    if (asked.length > 0 && !asked.includes(name)) continue;
     await (/^(dare|della)/u.test(name) ? compareRandom(name) : compare(name, yaml));
   }
 } finally {

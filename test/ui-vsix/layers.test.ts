@@ -26,11 +26,18 @@ suite("the layers of a recipe", { concurrency: false }, () => {
 
   const box = (label: string | RegExp): Locator =>
     window.row(VIEW, label).locator(".custom-view-tree-node-item-checkbox");
-  /** A row that is drawn anew between press and release takes no click: what changed it must be over. */
+  /** A row that is drawn anew between press and release takes no click: it is clicked until its box has turned. */
   const clickBox = async (label: RegExp): Promise<void> => {
     await window.row(VIEW, label).waitFor();
     await window.page.waitForTimeout(ROWS_SETTLE_MS);
-    await box(label).click();
+    const isChecked = () => box(label).getAttribute("aria-checked");
+    const before = await isChecked();
+    const turned = async (): Promise<true | undefined> => {
+      if ((await isChecked()) === before) await box(label).click();
+      await window.page.waitForTimeout(ROWS_SETTLE_MS);
+      return (await isChecked()) === before ? undefined : true;
+    };
+    await until(turned, { limitMs: 60_000, what: () => `a click on ${label}` });
   };
   const open = (label: string | RegExp) =>
     window.row(VIEW, label).locator(".monaco-tl-twistie").click();

@@ -6,6 +6,9 @@ import { until } from "../vscode/support/until.ts";
 const WORKBENCH_LIMIT_MS = 120_000;
 const MENU_SETTLES_MS = 500;
 const ROW_ACTION_LIMIT_MS = 2_000;
+const PALETTE_LIMIT_MS = 5_000;
+/** A side bar that VS Code brings back is there by then. */
+const CONTAINER_SETTLES_MS = 3_000;
 
 export class Workbench {
   readonly page: Page;
@@ -38,10 +41,24 @@ export class Workbench {
     return this.page.locator(".activitybar").getByRole("tab", { name: /^Retune/ });
   }
 
-  /** By a command, which only ever opens: a click on the icon of a side bar that is just opening shuts it. */
+  /**
+   * Clicks the icon until the views are there. A click on the icon of a side bar that is just opening shuts it, and
+   * the icon says too late that it is selected: so what counts is what is seen, and that it stays.
+   */
   private async showContainer(): Promise<void> {
-    await this.command("Retune: Focus on Runs View");
-    await this.view("Runs").locator(".pane-header").waitFor();
+    const header = this.view("Runs").locator(".pane-header");
+    const isShown = async (limitMs: number): Promise<boolean> =>
+      header.waitFor({ timeout: limitMs }).then(
+        () => true,
+        () => false,
+      );
+    const shown = async (): Promise<true | undefined> => {
+      if (!(await isShown(CONTAINER_SETTLES_MS))) await this.container().click();
+      if (!(await isShown(CONTAINER_SETTLES_MS))) return undefined;
+      await this.page.waitForTimeout(MENU_SETTLES_MS);
+      return (await header.isVisible()) ? true : undefined;
+    };
+    await until(shown, { limitMs: WORKBENCH_LIMIT_MS, what: () => "Retune's views" });
   }
 
   /** The section of the side bar with this title. */
@@ -58,14 +75,25 @@ export class Workbench {
       .filter({ has: this.page.locator(".label-name", { hasText: label }) });
   }
 
-  /** Runs a command by its title in the palette. */
+  /**
+   * Runs a command by its title in the palette. A window that was just loaded takes no key yet, and a palette
+   * that was opened before the command was known never lists it.
+   */
   async command(title: string): Promise<void> {
-    await this.page.keyboard.press("F1");
-    await this.type(`>${title}`);
-    await this.page
-      .locator(".quick-input-list .monaco-list-row", { hasText: title })
-      .first()
-      .waitFor();
+    const input = this.page.locator(".quick-input-widget .quick-input-box input");
+    const row = this.page.locator(".quick-input-list .monaco-list-row", { hasText: title }).first();
+    const listed = async (): Promise<true | undefined> => {
+      try {
+        await this.page.keyboard.press("F1");
+        await input.fill(`>${title}`, { timeout: PALETTE_LIMIT_MS });
+        await row.waitFor({ timeout: PALETTE_LIMIT_MS });
+        return true;
+      } catch {
+        await this.page.keyboard.press("Escape");
+        return undefined;
+      }
+    };
+    await until(listed, { limitMs: WORKBENCH_LIMIT_MS, what: () => `${title} in the palette` });
     await this.page.keyboard.press("Enter");
   }
 

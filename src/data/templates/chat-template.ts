@@ -56,13 +56,18 @@ export class ChatTemplate {
     throw this.#refusal(rendering ?? "");
   }
 
-  /** Ends what renders and gives its memory back; the next rendering starts it anew. */
+  /** Starts what renders, which takes a while, when rows are sure to come. */
+  start(): void {
+    this.#threads.start();
+  }
+
+  /** Ends what this template renders and gives the memory back; the next rendering starts it anew. */
   async close(): Promise<void> {
-    await this.#threads.close();
+    await this.#threads.close(this);
   }
 
   #render(rows: readonly string[], ask: boolean): Promise<Rendering[]> {
-    return this.#threads.render({ job: JSON.stringify({ ...this.#job, ask }), rows });
+    return this.#threads.render({ job: JSON.stringify({ ...this.#job, ask }), rows }, this);
   }
 
   #refusal(what: string): InputError {

@@ -32,7 +32,11 @@ export async function openPython(): Promise<PyodideAPI> {
   const loadPyodide = await importPyodide();
   const snapshot = snapshotFile();
   if (!existsSync(snapshot)) return installed(await loadPyodide());
-  return copyFiles(await loadPyodide({ _loadSnapshot: readBytes(snapshot) }));
+  const bytes = readBytes(snapshot);
+  const python = await loadPyodide({ _loadSnapshot: bytes });
+  // Pyodide keeps its options, and these are 31 MB that nobody reads again.
+  structuredClone(bytes.buffer, { transfer: [bytes.buffer] });
+  return copyFiles(python);
 }
 
 /**
@@ -72,7 +76,7 @@ async function importPyodide(): Promise<LoadPyodide> {
 }
 
 /** Pyodide knows plain byte arrays only. */
-function readBytes(file: string): Uint8Array {
+function readBytes(file: string): Uint8Array<ArrayBuffer> {
   return new Uint8Array(readFileSync(file));
 }
 

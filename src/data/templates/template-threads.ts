@@ -19,8 +19,10 @@ export interface Batch {
 export type Rendering = [string, [number, number][], number] | string;
 
 interface Waiting extends Batch {
+  /** Whose it is: closing ends nobody else's. */
+  owner: object;
   resolve: (renderings: Rendering[]) => void;
-  reject: (error: Error) => void;
+  reject: (error: unknown) => void;
 }
 
 /** A batch of ordinary rows takes 5 to 50 ms. */
@@ -32,13 +34,13 @@ const START_LIMIT_MS = 180_000;
 /** So many batches take about as long as another thread takes to start. */
 const WORTH_ANOTHER = 64;
 
-/** Each takes some 100 MB. */
-const MAX_THREADS = Math.min(2, availableParallelism());
+/** Each takes some 150 MB. Where there are but two cores, tokenising keeps the other one busy. */
+const MAX_THREADS = availableParallelism() > 2 ? 2 : 1;
 
 export class TemplateThreads {
   readonly #limitMs: number;
   readonly #idle: Thread[] = [];
-  readonly #busy = new Set<Thread>();
+  readonly #busy = new Map<Thread, Waiting>();
   #waiting: Waiting[] = [];
   #answered = 0;
 
@@ -47,17 +49,34 @@ export class TemplateThreads {
   }
 
   /** @throws InputError when it takes too long or too much; the thread is ended then */
-  render(batch: Batch): Promise<Rendering[]> {
+  render(batch: Batch, owner: object): Promise<Rendering[]> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ ...batch, resolve, reject });
+      this.#waiting.push({ ...batch, owner, resolve, reject });
       this.#next();
     });
   }
 
-  async close(): Promise<void> {
-    this.#answered = 0;
-    const threads = [...this.#idle.splice(0), ...this.#busy];
-    await Promise.all(threads.map(({ worker }) => worker.terminate()));
+  /** Starts Python, if none is there, for a rendering that is sure to come. */
+  start(): void {
+    if (this.#idle.length + this.#busy.size === 0) this.#idle.push(startThread());
+  }
+
+  /** Ends what the owner, or left out anybody, renders, and gives the memory back unless somebody else renders. */
+  async close(owner?: object): Promise<void> {
+    const isOwn = (each: Waiting): boolean => owner === undefined || each.owner === owner;
+    this.#drop(isOwn, new InternalError("rendering was stopped"));
+    const ended = [...this.#busy].flatMap(([thread, job]) => (isOwn(job) ? thread : []));
+    if (ended.length === this.#busy.size && this.#waiting.length === 0) {
+      this.#answered = 0;
+      ended.push(...this.#idle.splice(0));
+    }
+    await Promise.all(ended.map(({ worker }) => worker.terminate()));
+  }
+
+  #drop(isDropped: (each: Waiting) => boolean, error: unknown): void {
+    const dropped = this.#waiting.filter(isDropped);
+    this.#waiting = this.#waiting.filter((each) => !isDropped(each));
+    for (const { reject } of dropped) reject(error);
   }
 
   #next(): void {
@@ -68,11 +87,11 @@ export class TemplateThreads {
     const thread = this.#idle.pop() ?? (isFull ? undefined : startThread());
     if (!thread) return;
     this.#waiting.shift();
-    this.#busy.add(thread);
+    this.#busy.set(thread, first);
     void this.#run(thread, first);
   }
 
-  async #run(thread: Thread, { job, rows, resolve, reject }: Waiting): Promise<void> {
+  async #run(thread: Thread, { job, rows, owner, resolve, reject }: Waiting): Promise<void> {
     try {
       const answer = await this.#answer(thread, { job, rows });
       this.#busy.delete(thread);
@@ -82,7 +101,9 @@ export class TemplateThreads {
     } catch (error) {
       this.#busy.delete(thread);
       await thread.worker.terminate();
-      reject(error as Error);
+      reject(error);
+      // Its other rows would take as long.
+      this.#drop((each) => each.owner === owner, error);
     }
     this.#next();
   }

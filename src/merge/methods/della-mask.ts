@@ -3,11 +3,10 @@ import { InputError } from "../../util/errors.ts";
 import { differences } from "./differences.ts";
 import { scoreBits } from "./largest.ts";
 import { type MergeTensor, type Method, type TensorParameters, columnsOf } from "./method.ts";
+import { RowSorter } from "./row-sorter.ts";
 import { type MaskPart, randomWords } from "./philox.ts";
 import { thinnedTaskVectors } from "./thinned.ts";
 
-/** Magnitude and place are sorted as one double: 31 bits and 22. */
-const MAX_COLUMNS = 2 ** 22;
 const TWO_32 = 2 ** 32;
 
 /** @returns ones for what is kept. @param chances of each element. @param model 0-based */
@@ -37,13 +36,12 @@ export function keepChances(
 ): Float64Array {
   const chances = new Float64Array(delta.length);
   const bits = scoreBits(delta);
-  const order = new Float64Array(columns);
   const step = columns > 1 ? (2 * epsilon) / (columns - 1) : 0;
+  const sorter = new RowSorter(columns);
   for (let row = 0; row < delta.length; row += columns) {
-    for (let j = 0; j < columns; j++) order[j] = bits[row + j]! * MAX_COLUMNS + j;
-    order.sort();
+    const order = sorter.ascending(bits.subarray(row, row + columns));
     for (let rank = 0; rank < columns; rank++) {
-      chances[row + (order[rank]! % MAX_COLUMNS)] = density - epsilon + rank * step;
+      chances[row + order[rank]!] = density - epsilon + rank * step;
     }
   }
   return chances;
@@ -61,11 +59,6 @@ function check(tensor: MergeTensor): void {
     if (!isThinned(tensor.parameters, model) || (share + e < 1 && share - e > 0)) continue;
     throw new InputError(
       `density ${share} and epsilon ${e}: density + epsilon must be below 1 and density - epsilon above 0`,
-    );
-  }
-  if (columnsOf(tensor) > MAX_COLUMNS) {
-    throw new InputError(
-      `rows of ${columnsOf(tensor)} elements; DELLA ranks ${MAX_COLUMNS} at most`,
     );
   }
 }

@@ -76,6 +76,13 @@ test("a template without an end is ended, and the next one renders", async () =>
   const loop = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}";
   const own = new TemplateThreads({ limitMs: 1000 });
   assert.match(await refusal(loop, own), /was not done after 1 s \(m\/chat_template\.jinja\)/u);
+  const rows = Array.from({ length: 6400 }, () => JSON.stringify({ messages: [] }));
+  const sources = { file: "m/chat_template.jinja", byName: { default: loop } };
+  const asked = Date.now();
+  const results = await new ChatTemplate(sources, {}, own).renderRows(rows);
+  assert.ok(results.every((each) => each instanceof InputError && /not done/u.test(each.message)));
+  // Not a second, and a start of Python, for each of a hundred batches.
+  assert.ok(Date.now() - asked < 60_000, `${Date.now() - asked} ms`);
   await own.close();
   assert.match(await refusal("{{ raise_exception('next') }}"), /refuses: next/u);
 });

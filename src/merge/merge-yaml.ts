@@ -39,20 +39,40 @@ export interface MergeFile {
 export async function readMergeConfig(file: string): Promise<MergeFile> {
   const text = await readText(file);
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, version: "1.1", customTags });
+  const document = readShallow(file, () =>
+    parseDocument(text, { lineCounter: lines, version: "1.1", customTags }),
+  );
   const [error] = document.errors;
   if (error) {
     const [reason = ""] = error.message.split("\n");
+    // The parser tells of its own stack so, as of what is wrong in the text.
+    if (reason.includes("call stack")) throw tooDeep(file);
     const line = lines.linePos(error.pos[0]).line;
     throw new InputError(`${file}:${line}: not valid YAML: ${reason.replace(/ at line .*$/u, "")}`);
   }
   const at: Where = (keys) => `${file}:${lines.linePos(offsetOf(document, keys)).line}`;
-  const parsed = mergeConfigSchema.safeParse(withoutHolders(document), { reportInput: true });
+  const parsed = readShallow(file, () =>
+    mergeConfigSchema.safeParse(withoutHolders(document), { reportInput: true }),
+  );
   if (!parsed.success) throw describeIssue(parsed.error.issues[0], at);
   const { config, where } = withoutModules(parsed.data, at);
   const folder = path.dirname(path.resolve(file));
   const { adapters, ...found } = await withFolders(config, { folder, where });
   return { config: found.config, where, notes: ignored(config, where), adapters };
+}
+
+/** @throws InputError where brackets are nested so deep that the stack does not hold them */
+function readShallow<T>(file: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw tooDeep(file);
+  }
+}
+
+function tooDeep(file: string): InputError {
+  return new InputError(`${file}: nested too deep to be a merge configuration`);
 }
 
 /** PyYAML takes "y" and "n" for text. */

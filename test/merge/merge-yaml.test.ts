@@ -288,3 +288,11 @@ test("a chat template is the one that is given, or the one that most models have
     assert.equal(readFileSync(path.join(out, "chat_template.jinja"), "utf8"), expected);
   }
 });
+
+test("brackets nested by the thousand are refused in one line", async () => {
+  for (const depth of [6_000, 100_000]) {
+    const nested = `${"[".repeat(depth)}${"]".repeat(depth)}`;
+    const text = `merge_method: linear\nmodels: [{model: a}]\nparameters: ${nested}`;
+    await refused(/config-\d+\.yml: nested too deep to be a merge configuration$/u, yaml(text));
+  }
+});

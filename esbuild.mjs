@@ -53,6 +53,7 @@ const targets = [
       cli: "src/cli.ts",
       trainer: "src/trainer/main.ts",
       "merge-thread": "src/merge/merge-thread.ts",
+      "encoder-process": "src/data/encoder-process.ts",
       "template-thread": "src/data/templates/template-thread.ts",
     },
     outdir: "dist",

@@ -4,10 +4,11 @@
  * done by a child process under this one, which loads nothing of it.
  */
 import { isSupervised } from "./protocol/supervision.ts";
-import { outliveReaders } from "./cli/output.ts";
+import { printError } from "./cli/output.ts";
 import { isForSupervisor, supervise } from "./cli/supervise.ts";
+import { outliveReaders } from "./util/outlive-readers.ts";
 
-outliveReaders();
+outliveReaders(({ message }) => printError(`the output can't be written: ${message}`));
 const args = process.argv.slice(2);
 if (isForSupervisor(args) && !isSupervised()) {
   void supervise(args).then((code) => {

@@ -278,6 +278,8 @@ const SHORT = new Set([
   "src/trainer/device-check.ts",
   // The two factors of one matrix.
   "src/merge/combined-adapter.ts",
+  // The buttons of a panel's head.
+  "media/shared/header.ts",
   // One row of each curve.
   "media/run-panel/downsample.ts",
 ]);

@@ -1,5 +1,4 @@
 /** The one way to a terminal: what commands print has passed here. */
-import { hasCode } from "../util/errors.ts";
 import { messageLine, terminalText } from "../util/terminal-text.ts";
 
 export function print(line: string): void {
@@ -24,18 +23,4 @@ export function printGenerated(text: string): void {
 /** False once whoever read the output has gone. */
 export function hasReader(): boolean {
   return process.stdout.writable;
-}
-
-/**
- * `retune inspect … | head` ends quietly: nobody reads on, which is no failure. A run goes on, as it does
- * when its terminal is closed.
- */
-export function outliveReaders(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on("error", (error) => {
-      if (hasCode(error, "EPIPE") || hasCode(error, "EIO")) return;
-      process.exitCode = 1;
-      if (stream === process.stdout) printError(`the output can't be written: ${error.message}`);
-    });
-  }
 }

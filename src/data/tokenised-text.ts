@@ -2,15 +2,18 @@
 import type { Encoding } from "tokenizers";
 import type { Span } from "./templates/row-text.ts";
 
+/** What is asked of an encoding. */
+export type TextEncoding = Pick<Encoding, "getIds" | "getOffsets" | "tokenToChars" | "charToToken">;
+
 /** Two UTF-16 units. */
 const ASTRAL = /[\u{10000}-\u{10FFFF}]/gu;
 
 export class TokenisedText {
   readonly #text: string;
-  readonly #encoding: Encoding;
+  readonly #encoding: TextEncoding;
   readonly ids: readonly number[];
 
-  constructor(text: string, encoding: Encoding) {
+  constructor(text: string, encoding: TextEncoding) {
     this.#text = text;
     this.#encoding = encoding;
     this.ids = encoding.getIds();

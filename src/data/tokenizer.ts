@@ -3,14 +3,17 @@
  * transformers 4 and 5 write them.
  */
 import path from "node:path";
-import { AddedToken, Tokenizer as NativeTokenizer } from "tokenizers";
+import type { Tokenizer as NativeTokenizer } from "tokenizers";
 import { InputError, errorMessage } from "../util/errors.ts";
 import { parseJsonObject, readJsonObjectIfThere, readJsonTextIfThere } from "../util/json.ts";
 import { chatTemplatesOf } from "../util/chat-template-file.ts";
 import { collectYoung } from "../util/collect-young.ts";
+import { Encoder } from "./encoder.ts";
+import { makeTokenizer } from "./native-tokenizer.ts";
+import { isPlainPattern, patternsOf } from "./plain-patterns.ts";
 import { type AddedTokenJson, type Json, readSpecialTokens } from "./special-tokens.ts";
 import { ChatTemplate } from "./templates/chat-template.ts";
-import { TokenisedText } from "./tokenised-text.ts";
+import { type TextEncoding, TokenisedText } from "./tokenised-text.ts";
 
 export interface EncodeOptions {
   /** Whether BOS and the like are added as the tokenizer is set up to; default true. */
@@ -62,32 +65,27 @@ export async function loadTokenizer(
   const json = (name: string): Promise<Json | undefined> =>
     readJsonObjectIfThere(path.join(tokenizerDir, name));
   const config = (await json("tokenizer_config.json")) ?? {};
+  const own = parseJsonObject(text, file);
   const { named, added } = readSpecialTokens({
     modelDir: tokenizerDir,
-    tokenizer: parseJsonObject(text, file),
+    tokenizer: own,
     config,
     map: await json("special_tokens_map.json"),
     ids: await json("added_tokens.json"),
   });
-  const tokenizer = makeTokenizer(text, added, file);
+  const { tokenizer, encode } = openTokenizer({ file, text, own, added });
   let held = 0;
   const encodeBatch: Tokenizer["encodeBatch"] = async (texts, options = {}) => {
-    const { addSpecialTokens = true } = options;
-    try {
-      if (held > COLLECTED_TOKENS) {
-        collectYoung();
-        held = 0;
-      }
-      const encodings = await tokenizer.encodeBatch([...texts], { addSpecialTokens });
-      return encodings.map((encoding, index) => {
-        const tokens = new TokenisedText(texts[index] ?? "", encoding);
-        held += tokens.ids.length;
-        return tokens;
-      });
-    } catch (error) {
-      // A text for which it has no token, not even one for unknown ones.
-      throw new InputError(`${file}: ${errorMessage(error)}`, { cause: error });
+    if (held > COLLECTED_TOKENS) {
+      collectYoung();
+      held = 0;
     }
+    const encodings = await encode(texts, options.addSpecialTokens ?? true);
+    return encodings.map((encoding, index) => {
+      const tokens = new TokenisedText(texts[index] ?? "", encoding);
+      held += tokens.ids.length;
+      return tokens;
+    });
   };
   const idOf = (name: string): number | undefined => {
     const token = named[name];
@@ -124,38 +122,54 @@ export function checkInVocabulary(
   }
 }
 
-/**
- * Trimmed offsets leave out the white space that a token begins with: a token of nothing else would
- * belong to no text at all. Ids do not depend on it. No text in the file can hold these quotes bare.
- */
-const TRIMS_OFFSETS = /(?<!\\)"trim_offsets"\s*:\s*true/gu;
-
-function makeTokenizer(
-  text: string,
-  added: readonly AddedTokenJson[],
-  file: string,
-): NativeTokenizer {
-  try {
-    const tokenizer = NativeTokenizer.fromString(
-      text.replace(TRIMS_OFFSETS, '"trim_offsets":false'),
-    );
-    // Rows are cut by data.maxLength, and never padded.
-    tokenizer.disableTruncation();
-    tokenizer.disablePadding();
-    tokenizer.addAddedTokens(added.map(nativeToken));
-    return tokenizer;
-  } catch (error) {
-    throw new InputError(`${file}: ${errorMessage(error)}`, { cause: error });
-  }
+interface TokenizerFile {
+  file: string;
+  text: string;
+  /** What the text says. */
+  own: Json;
+  added: readonly AddedTokenJson[];
 }
 
-function nativeToken(token: AddedTokenJson): AddedToken {
-  return new AddedToken(token.content, token.special, {
-    singleWord: token.single_word,
-    leftStrip: token.lstrip,
-    rightStrip: token.rstrip,
-    normalized: token.normalized,
-  });
+interface OpenTokenizer {
+  tokenizer: NativeTokenizer;
+  /** @throws InputError naming the file */
+  encode: (texts: readonly string[], addSpecialTokens: boolean) => Promise<readonly TextEncoding[]>;
+}
+
+/** @throws InputError naming the file that the library refuses, or a pattern that decoding can't be given */
+function openTokenizer({ file, text, own, added }: TokenizerFile): OpenTokenizer {
+  const refused = (error: unknown): InputError =>
+    new InputError(`${file}: ${errorMessage(error)}`, { cause: error });
+  const isOdd = (pattern: string): boolean => !isPlainPattern(pattern);
+  const oddDecoder = patternsOf([own["decoder"], own["post_processor"]]).find(isOdd);
+  if (oddDecoder !== undefined) {
+    throw new InputError(
+      `${file}: the decoder's pattern ${JSON.stringify(oddDecoder.slice(0, 100))} could keep a text busy without end; only simple ones are supported there`,
+    );
+  }
+  const patterns = patternsOf([own["normalizer"], own["pre_tokenizer"]]).filter(isOdd);
+  try {
+    if (patterns.length > 0) {
+      const encoder = new Encoder({ file, text, added, patterns });
+      // Added tokens are normalised as soon as they are known; ids and decoding need neither part.
+      const rest = JSON.stringify({ ...own, normalizer: null, pre_tokenizer: null });
+      return {
+        tokenizer: makeTokenizer(rest, added),
+        encode: (texts, addSpecialTokens) => encoder.encode(texts, addSpecialTokens),
+      };
+    }
+    const tokenizer = makeTokenizer(text, added);
+    return {
+      tokenizer,
+      encode: (texts, addSpecialTokens) =>
+        // A text for which it has no token, not even one for unknown ones.
+        tokenizer.encodeBatch([...texts], { addSpecialTokens }).catch((error: unknown) => {
+          throw refused(error);
+        }),
+    };
+  } catch (error) {
+    throw refused(error);
+  }
 }
 
 /** The library's own `decode`, special tokens kept, without its detour through a thread. */

@@ -1,5 +1,6 @@
 /** The training process: `node trainer.cjs RUN_DIR`. What it has to say it writes into that folder. */
 import { errorMessage } from "../util/errors.ts";
+import { outliveReaders } from "../util/outlive-readers.ts";
 import { messageLine } from "../util/terminal-text.ts";
 import { stopOnSignals } from "./stop-request.ts";
 import { trainRun } from "./train-run.ts";
@@ -21,6 +22,8 @@ async function main(runDir: string | undefined): Promise<number> {
   }
 }
 
+// What it says there it has in its folder too.
+outliveReaders(() => {});
 void main(process.argv[2]).then((code) => {
   // Not process.exit: ONNX Runtime's threads want to end in order.
   process.exitCode = code;

@@ -4,6 +4,7 @@ import { isActive } from "../runs/run-status.ts";
 import type { Sweep } from "../runs/sweeps/sweep.ts";
 import type { SweepStore } from "../runs/sweeps/sweep-store.ts";
 import { COMMANDS } from "./command-ids.ts";
+import { type OpenLine, openLineOf } from "./open-line.ts";
 import { sayError, sayInformation, sayWarning } from "./say.ts";
 import { sweepEndSentence } from "./sweep-text.ts";
 
@@ -47,11 +48,14 @@ async function announce(sweep: Sweep): Promise<void> {
   // Whoever stopped it knows.
   if (sweep.status === "stopped") return;
   const sentence = sweepEndSentence(sweep);
+  const place = sweep.status === "failed" ? await openLineOf(sweep.state?.message) : undefined;
   const chosen =
     sweep.status === "finished"
       ? await sayInformation(sentence, OPEN)
       : sweep.status === "interrupted"
         ? await sayWarning(sentence, CONTINUE, OPEN)
-        : await sayError(sentence, OPEN, SHOW_LOG);
-  if (chosen) await vscode.commands.executeCommand(chosen.command, sweep.dir);
+        : await sayError<Button | OpenLine>(sentence, ...(place ? [place] : []), OPEN, SHOW_LOG);
+  if (!chosen) return;
+  if ("open" in chosen) await chosen.open();
+  else await vscode.commands.executeCommand(chosen.command, sweep.dir);
 }

@@ -51,12 +51,44 @@ export function pythonPattern(source: string, where: string): PythonPattern {
   }
 }
 
+const TOKEN = /\\(?:u[\da-fA-F]{4}|U[\da-fA-F]{8}|.)|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?#[^)]*\)/gsu;
+const ESCAPE = /\\(?:u[\da-fA-F]{4}|U[\da-fA-F]{8}|.)/gsu;
+
+/** Without Python's comments, and its escapes, in sets too, as another engine spells them. */
+function translated(source: string, escape: (text: string) => string): string {
+  return source.replaceAll(TOKEN, (token) => {
+    if (token.startsWith("(?#")) return "";
+    return token.startsWith("[") ? token.replaceAll(ESCAPE, escape) : escape(token);
+  });
+}
+
+/** Of `\uXXXX` and `\UXXXXXXXX` the hexadecimal digits. */
+function codeOf(escape: string): string | undefined {
+  return /^\\[uU]([\da-f]{4,8})$/iu.exec(escape)?.[1];
+}
+
+function javaScriptEscape(escape: string): string {
+  const code = codeOf(escape);
+  if (code !== undefined) return `\\u{${code}}`;
+  if (escape === "\\Z") return "$";
+  if (escape === "\\A") return "^";
+  // Python escapes what it likes, JavaScript only what has a meaning.
+  const isPunctuation = /^\\[\x20-\x7f]$/u.test(escape) && !/\w$/u.test(escape);
+  return isPunctuation ? `\\u{${escape.charCodeAt(1).toString(16)}}` : escape;
+}
+
 class LinearPattern implements PythonPattern {
   readonly #pattern: RE2JS;
 
   constructor(source: string) {
-    // The end of the text, which RE2 spells small.
-    this.#pattern = RE2JS.compile(source.replaceAll(/(?<!\\)((?:\\\\)*)\\Z/gu, "$1\\z"));
+    this.#pattern = RE2JS.compile(
+      translated(source, (escape) => {
+        const code = codeOf(escape);
+        if (code !== undefined) return `\\x{${code}}`;
+        // The end of the text, which RE2 spells small.
+        return escape === "\\Z" ? "\\z" : escape;
+      }),
+    );
   }
 
   matches(text: string): boolean {
@@ -78,12 +110,12 @@ class BacktrackingPattern implements PythonPattern {
   readonly #context: vm.Context;
 
   constructor(source: string, what: string) {
-    const flags = /^\(\?([ims]+)\)/u.exec(source);
-    const body = source
+    const inJavaScript = translated(source, javaScriptEscape);
+    const flags = /^\(\?([ims]+)\)/u.exec(inJavaScript);
+    const body = inJavaScript
       .slice(flags?.[0].length ?? 0)
       .replaceAll("(?P<", "(?<")
-      .replaceAll(/\(\?P=(\w+)\)/gu, "\\k<$1>")
-      .replaceAll(/(?<!\\)((?:\\\\)*)\\Z/gu, "$1$$");
+      .replaceAll(/\(\?P=(\w+)\)/gu, "\\k<$1>");
     const expression = new RegExp(`^(?:${body})$`, `u${flags?.[1] ?? ""}`);
     this.#what = what;
     this.#context = vm.createContext({ expression, text: "" });

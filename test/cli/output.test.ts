@@ -4,7 +4,15 @@ import { readFileSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { retune, startRetune, tinyWorkspace, writeRecipe } from "../support/retune.ts";
+import {
+  makeRun,
+  readState,
+  retune,
+  startRetune,
+  startTrainer,
+  tinyWorkspace,
+  writeRecipe,
+} from "../support/retune.ts";
 
 const UNSAFE = /(?![\t\n])\p{Cc}|[\u202a-\u202e\u2066-\u2069]/u;
 
@@ -32,6 +40,20 @@ test("a run trains on when nobody reads what it says", async (t) => {
   child.stderr?.destroy();
   assert.equal((await finished).code, 0);
   assert.match(readFileSync(path.join(runDir, "state.json"), "utf8"), /"status": ?"finished"/u);
+});
+
+test("a detached trainer whose reader has gone ends by what it found, not by its last words", async (t) => {
+  const dir = tinyWorkspace(t);
+  const gone = async (runDir: string): Promise<number | null> => {
+    const { child, finished } = await startTrainer(runDir);
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+    return (await finished).code;
+  };
+  assert.equal(await gone(path.join(dir, "no-run")), 2);
+  const run = await makeRun(dir, { maxSteps: 2 });
+  assert.equal(await gone(run), 0);
+  assert.equal(readState(run).status, "finished");
 });
 
 test("escape sequences of files are seen, not obeyed", async (t) => {

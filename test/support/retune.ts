@@ -29,6 +29,7 @@ export function bundleSource(entry: string): Promise<string> {
     entryPoints: {
       [name]: path.join(ROOT, "src", entry),
       "merge-thread": path.join(ROOT, "src/merge/merge-thread.ts"),
+      "encoder-process": path.join(ROOT, "src/data/encoder-process.ts"),
       "template-thread": path.join(ROOT, "src/data/templates/template-thread.ts"),
     },
     outdir: bundleDir,

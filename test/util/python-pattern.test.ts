@@ -35,6 +35,36 @@ test("look-around and back references, which PEFT's users write, are matched too
   assert.ok(matches(String.raw`model\.layers\.(?P<digit>\d)(?P=digit)\..*\Z`));
 });
 
+// What re.fullmatch of Python 3.12 says to each.
+test("comments and escapes of Python's are read, whichever engine they run on", () => {
+  for (const ahead of ["", "(?=.)"]) {
+    const python = (source: string, text: string) => matches(ahead + source, text);
+    assert.ok(python("a(?#any)b", "ab"));
+    assert.ok(python("a(?#any)*", "aa"));
+    assert.ok(python(String.raw`\u0061b`, "ab"));
+    assert.ok(python(String.raw`\U0001F600`, "😀"));
+    assert.ok(python(String.raw`[\u0041-\u0043]`, "B"));
+    assert.ok(python(String.raw`\\u0061`, String.raw`\u0061`));
+    assert.ok(python(String.raw`\(?#x`, "#x"));
+    assert.ok(python("[(?#a)]", "#"));
+    assert.ok(python(String.raw`a\-b\"[\-#]\Z`, 'a-b"-'));
+    assert.throws(() => python("a(?#any", "a"), /is not a regular expression/);
+    assert.throws(() => python(String.raw`\u006`, "a"), /is not a regular expression/);
+  }
+});
+
+test("a range of a layer pattern holds whole numbers only, however wide it is", () => {
+  const range = tensorPattern("layers.[0-9999].mlp");
+  assert.ok(range.test("model.layers.0.mlp.up_proj"));
+  assert.ok(range.test("model.layers.9999.mlp.up_proj"));
+  assert.ok(!range.test("model.layers.10000.mlp.up_proj"));
+  assert.ok(!range.test("model.layers.01.mlp.up_proj"));
+  inTime(() => tensorPattern(`${"[0-9999]*".repeat(99)}!`).test("1".repeat(4_000)));
+  inTime(() => tensorPattern(`[0-${"9".repeat(3_000)}]!`).test("1".repeat(4_000)));
+  const backwards = /^InputError: pattern "layers\.\[9-4\]": the range \[9-4\] runs from 9 to 4/;
+  assert.throws(() => tensorPattern("layers.[9-4]"), backwards);
+});
+
 test("a pattern that doubles its work with each letter stalls nobody", () => {
   const long = "a_".repeat(60);
   inTime(() => assert.ok(!matches("([a-z_.0-9]+)+!", long)));
@@ -74,6 +104,10 @@ test("no other file makes an expression of a text that it does not know", () => 
   const found = readdirSync(src, { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".ts") && !file.startsWith(path.join("onnx", "gen")))
     .filter((file) => /\bRegExp\(/u.test(readFileSync(path.join(src, file), "utf8")));
-  // The second is made of names in the code.
-  assert.deepEqual(found.toSorted(), ["util/python-pattern.ts", "weights/config-text.ts"]);
+  // The others are made of names and numbers in the code.
+  assert.deepEqual(found.toSorted(), [
+    "util/process-mark.ts",
+    "util/python-pattern.ts",
+    "weights/config-text.ts",
+  ]);
 });

@@ -1,6 +1,7 @@
 // Evaluate…, in the workspace of `historyWorkspace`: a model, and the adapter of a finished run.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { setup, suite, teardown, test } from "mocha";
 import * as vscode from "vscode";
@@ -15,9 +16,12 @@ const run = <T>(command: string, ...args: unknown[]) =>
   vscode.commands.executeCommand<T>(`retune.${command}`, ...args);
 
 async function exported(file: string, format: "csv" | "json"): Promise<string> {
-  const target = path.join(workspaceFolder(), `table.${format}`);
+  // A table in the workspace would be data to evaluate on.
+  const target = path.join(tmpdir(), `retune-table-${process.pid}.${format}`);
   assert.equal(await run("exportEvaluation", { file, format, target }), target);
-  return readFileSync(target, "utf8");
+  const text = readFileSync(target, "utf8");
+  rmSync(target);
+  return text;
 }
 
 async function results(file: string): Promise<EvaluationResult[]> {

@@ -211,7 +211,10 @@ suite("interpolation lab", () => {
     await input.accept();
     await input.accept();
     assert.match(await refused(torn), /torn\.jsonl:2:\d+: [^\n]+$/);
-    await messages.next(/^tiny to run-finished failed: broken\/torn\.jsonl:2:\d+: /);
+    const { buttons } = await messages.next(
+      /^tiny to run-finished failed: broken\/torn\.jsonl:2:\d+: /,
+    );
+    assert.deepEqual(buttons, ["Open Line 2", "Open", "Show Log"]);
     // Ends that do not fit.
     const misfit = run<string>("interpolate", await modelAt("misfit"));
     await input.accept();

@@ -1,6 +1,12 @@
 /** Parquet, a row group at a time. */
 import { open } from "node:fs/promises";
-import { type AsyncBuffer, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
+import {
+  type AsyncBuffer,
+  type FileMetaData,
+  parquetMetadataAsync,
+  parquetReadObjects,
+  parquetSchema,
+} from "hyparquet";
 import { compressors } from "hyparquet-compressors";
 import { InputError, errorMessage, hasCode } from "../../util/errors.ts";
 import type { DataRow } from "./row.ts";
@@ -17,7 +23,8 @@ export async function* readParquet(file: string): AsyncGenerator<DataRow> {
       byteLength: size,
       slice: async (start, end = size) => {
         const { buffer, bytesRead } = await handle.read({
-          buffer: Buffer.alloc(Math.max(end - start, 0)),
+          // A broken file claims more than it has.
+          buffer: Buffer.alloc(Math.max(Math.min(end, size) - start, 0)),
           position: start,
         });
         return new Uint8Array(buffer.subarray(0, bytesRead)).buffer;
@@ -26,6 +33,7 @@ export async function* readParquet(file: string): AsyncGenerator<DataRow> {
     const metadata = await checked(`${file} is no Parquet file`, () =>
       parquetMetadataAsync(source),
     );
+    await checked(`${file} is broken`, () => checkColumns(metadata));
     let rowStart = 0;
     for (const [index, group] of metadata.row_groups.entries()) {
       const rowEnd = rowStart + Number(group.num_rows);
@@ -43,7 +51,30 @@ export async function* readParquet(file: string): AsyncGenerator<DataRow> {
   }
 }
 
-async function checked<T>(what: string, read: () => Promise<T>): Promise<T> {
+type SchemaTree = ReturnType<typeof parquetSchema>;
+
+/**
+ * Where hyparquet meets a column that the schema lacks, it gives up while the columns before are being
+ * read, and of two columns with one name it waits for one: an error of theirs would end the process.
+ */
+function checkColumns(metadata: FileMetaData): void {
+  const leaves = (node: SchemaTree): string[] =>
+    node.children.length === 0 ? [JSON.stringify(node.path)] : node.children.flatMap(leaves);
+  const known = new Set(leaves(parquetSchema(metadata)));
+  for (const [index, { columns }] of metadata.row_groups.entries()) {
+    const found = new Set<string>();
+    for (const { meta_data: column } of columns) {
+      const place = JSON.stringify(column?.path_in_schema);
+      const fault = known.has(place) ? "has twice" : "has, but not its schema,";
+      if (!known.has(place) || found.has(place)) {
+        throw new Error(`row group ${index + 1} ${fault} the column ${place}`);
+      }
+      found.add(place);
+    }
+  }
+}
+
+async function checked<T>(what: string, read: () => T | Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {

@@ -68,7 +68,7 @@ export class TemplateThreads {
     const ended = [...this.#busy].flatMap(([thread, job]) => (isOwn(job) ? thread : []));
     if (ended.length === this.#busy.size && this.#waiting.length === 0) {
       this.#answered = 0;
-      ended.push(...this.#idle.splice(0));
+      for (const thread of this.#idle.splice(0)) ended.push(thread);
     }
     await Promise.all(ended.map(({ worker }) => worker.terminate()));
   }

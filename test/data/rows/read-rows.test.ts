@@ -187,3 +187,24 @@ test("what is missing, or a folder, is named", async () => {
     await assert.rejects(all(path.join(folder, name)), /gone\.\S+ does not exist/);
   }
 });
+
+test("a Parquet file whose columns and schema disagree is refused, and no error of hyparquet's is left unheard", async (t) => {
+  const unheard: unknown[] = [];
+  const listen = (reason: unknown): void => void unheard.push(reason);
+  process.on("unhandledRejection", listen);
+  t.after(() => process.off("unhandledRejection", listen));
+  const bytes = readFileSync(path.join(GOLDEN, "chats-none.parquet"));
+  const metadata = bytes.length - 8 - bytes.readUInt32LE(bytes.length - 8);
+  for (const name of ["score", "content"]) {
+    const changed = Buffer.from(bytes).fill(0xff, 4, metadata);
+    // The first mention is the schema's, the second the column's own in its row group.
+    changed.write("x", changed.indexOf(name, changed.indexOf(name, metadata) + 1));
+    const file = write(`disagrees-${name}.parquet`, changed);
+    await assert.rejects(
+      all(file),
+      /^InputError: .*disagrees-\w+\.parquet is broken: row group 1 has, but not its schema, the column \[/u,
+    );
+  }
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.deepEqual(unheard, []);
+});

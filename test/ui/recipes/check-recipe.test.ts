@@ -31,7 +31,7 @@ test("what is missing is marked where it is named", async () => {
   assert.deepEqual(await findings({ base: "none", data: { train: "no.jsonl", eval: "whole" } }), [
     '"none": There is no base model at none. Paths are relative to the recipe.',
     '"no.jsonl": There is no file at no.jsonl. Paths are relative to the recipe.',
-    '"whole": whole is a folder; name a .jsonl file in it.',
+    '"whole": whole is a folder; name a file in it.',
   ]);
 });
 

@@ -188,8 +188,8 @@ test("a loss that is no number ends the run with the remedy and leaves the check
   const dir = tinyWorkspace(t);
   const runDir = await makeRun(dir, {
     saveEvery: 1,
-    method: { type: "lora", rank: 4, alpha: 1e9 },
-    optimizer: { learningRate: 1e6, maxGradNorm: 0, schedule: "constant" },
+    method: { type: "full" },
+    optimizer: { learningRate: 1e6, weightDecay: 1, maxGradNorm: 0, schedule: "constant" },
   });
   assert.equal((await (await startTrainer(runDir)).finished).code, 1);
   const { status, message = "" } = readState(runDir);

@@ -6,6 +6,7 @@ import type { Json } from "./special-tokens.ts";
 
 /** Ways to match what is not repeated without end, in one alternative; GPT-4o's pattern has 16. */
 const MAX_WAYS = 256;
+const MAX_DEPTH = 16;
 
 /** Every `{"Regex": "…"}` below a part of tokenizer.json. */
 export function patternsOf(part: unknown): readonly string[] {
@@ -48,39 +49,67 @@ interface Group extends Alternative {
  */
 export function isPlainPattern(pattern: string): boolean {
   const tokens = withoutClasses(pattern);
-  if (!tokens) return false;
-  const groups: Group[] = [newGroup()];
-  for (let at = 0; at < tokens.length; at++) {
-    const group = groups.at(-1);
-    const token = tokens[at] ?? "";
-    if (!group || UNSUPPORTED.test(token)) return false;
-    if (token === "|") {
-      if (!isLinear(group) || (groups.length > 1 && group.loops > 0)) return false;
-      Object.assign(group, newGroup(), { before: group.before + group.ways });
-    } else if (token.startsWith("(") && !token.endsWith(")")) {
-      groups.push(newGroup());
-      if (groups.length > 16) return false;
-    } else if (!token.startsWith("(")) {
-      const isGroup = token === ")";
-      if (isGroup && (groups.length === 1 || group.loops > 0)) return false;
-      if (isGroup) groups.pop();
-      const outer = groups.at(-1) ?? group;
-      const ways = isGroup ? group.before + group.ways : 1;
-      const quantifier = tokens[at + 1] ?? "";
-      if (!addItem(outer, { ways, isGroup, quantifier })) return false;
-      if (!QUANTIFIER.test(quantifier)) continue;
-      at++;
-      // Lazy or possessive; behind {…} it is another quantifier.
-      const next = tokens[at + 1] ?? "";
-      if (QUANTIFIER.test(next)) {
-        if (quantifier.startsWith("{") || !/^[+?]$/u.test(next)) return false;
-        at++;
-        if (QUANTIFIER.test(tokens[at + 1] ?? "")) return false;
-      }
-    }
+  return tokens !== undefined && new PatternScan(tokens).isPlain();
+}
+
+/** One pass over a pattern's parts. Every step says whether the pattern is plain so far. */
+class PatternScan {
+  readonly #tokens: readonly string[];
+  /** Those that are open, the whole pattern first. */
+  readonly #groups: Group[] = [newGroup()];
+  #at = 0;
+
+  constructor(tokens: readonly string[]) {
+    this.#tokens = tokens;
   }
-  const [last] = groups;
-  return groups.length === 1 && last !== undefined && isLinear(last);
+
+  isPlain(): boolean {
+    while (this.#at < this.#tokens.length) {
+      if (!this.#step(this.#tokens[this.#at++] ?? "")) return false;
+    }
+    const [whole] = this.#groups;
+    return this.#groups.length === 1 && whole !== undefined && isLinear(whole);
+  }
+
+  #step(token: string): boolean {
+    if (UNSUPPORTED.test(token)) return false;
+    if (token === "|") return this.#alternative();
+    if (token === ")") return this.#close();
+    if (!token.startsWith("(")) return this.#item({ ways: 1, isGroup: false });
+    // What ends in itself sets flags, and is no group.
+    return token.endsWith(")") || this.#groups.push(newGroup()) <= MAX_DEPTH;
+  }
+
+  #alternative(): boolean {
+    const group = this.#groups.at(-1);
+    if (!group || !isLinear(group) || (this.#groups.length > 1 && group.loops > 0)) return false;
+    Object.assign(group, newGroup(), { before: group.before + group.ways });
+    return true;
+  }
+
+  #close(): boolean {
+    const inner = this.#groups.length > 1 ? this.#groups.pop() : undefined;
+    if (!inner || inner.loops > 0) return false;
+    return this.#item({ ways: inner.before + inner.ways, isGroup: true });
+  }
+
+  #item(item: { ways: number; isGroup: boolean }): boolean {
+    const group = this.#groups.at(-1);
+    const quantifier = this.#tokens[this.#at] ?? "";
+    return group !== undefined && addItem(group, { ...item, quantifier }) && this.#pass(quantifier);
+  }
+
+  /** Passes the quantifier, if it is one, and what makes it lazy or possessive. */
+  #pass(quantifier: string): boolean {
+    if (!QUANTIFIER.test(quantifier)) return true;
+    this.#at++;
+    const next = this.#tokens[this.#at] ?? "";
+    if (!QUANTIFIER.test(next)) return true;
+    // Behind {…} it is another quantifier.
+    if (quantifier.startsWith("{") || !/^[+?]$/u.test(next)) return false;
+    this.#at++;
+    return !QUANTIFIER.test(this.#tokens[this.#at] ?? "");
+  }
 }
 
 function newGroup(): Group {
@@ -118,12 +147,12 @@ function withoutClasses(pattern: string): readonly string[] | undefined {
   let depth = 0;
   let previous = "";
   for (const [token] of pattern.matchAll(TOKEN)) {
-    const isFirst = previous === "[" || previous === "[^";
+    // A bracket that is the first of its class is one of its characters.
+    const closes = token === "]" && previous !== "[" && previous !== "[^";
     if (depth === 0 && token !== "[") tokens.push(token);
     else if (token === "[") depth++;
-    else if (depth > 0 && /^\(.|^\{/u.test(token) && token.includes("]")) return undefined;
-    else if (token === "]" && !isFirst) depth--;
-    if (token === "]" && !isFirst && depth === 0) tokens[tokens.length] = ".";
+    else if (closes && --depth === 0) tokens.push(".");
+    else if (/^\(.|^\{/u.test(token) && token.includes("]")) return undefined;
     previous = token === "^" && previous === "[" ? "[^" : token;
   }
   return depth === 0 ? tokens : undefined;

@@ -124,19 +124,26 @@ function endedText(state: NonNullable<Run["state"]>, now: number): string {
   return formatWhen(state.endedAt ?? state.heartbeatAt ?? state.createdAt, now);
 }
 
+function figureRemark(run: Run): string {
+  const loss = lossText(run);
+  return loss === undefined ? "" : `, ${loss}`;
+}
+
+/** That it had to be killed, or that the last weights were kept and not the best. */
+function remark({ state }: Run): string {
+  const message = state?.message;
+  return message === undefined ? "" : ` ${message[0]?.toUpperCase()}${message.slice(1)}.`;
+}
+
 /** One sentence for a notification when the run has ended. */
 export function endSentence(run: Run): string {
-  const loss = lossText(run);
   const duration = durationText(run);
   const after = duration === undefined ? "" : ` after ${duration}`;
-  // That it had to be killed, or that the last weights were kept and not the best.
-  const message = run.state?.message;
-  const remark = message === undefined ? "" : ` ${message[0]?.toUpperCase()}${message.slice(1)}.`;
   switch (run.status) {
     case "finished":
-      return `${run.name} finished${after}${loss === undefined ? "" : `, ${loss}`}.${remark}`;
+      return `${run.name} finished${after}${figureRemark(run)}.${remark(run)}`;
     case "stopped":
-      return `${run.name} stopped at step ${stepText(run)}${after}.${remark}`;
+      return `${run.name} stopped at step ${stepText(run)}${after}.${remark(run)}`;
     case "interrupted":
       return `${run.name} was interrupted at step ${stepText(run)}: its process is gone. Resume continues from the last checkpoint.`;
     case "failed":

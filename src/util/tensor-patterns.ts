@@ -38,8 +38,13 @@ export function tensorPattern(pattern: string): { test(name: string): boolean } 
       `pattern "${pattern.slice(0, 40)}…" has ${parts.length} parts, at most ${MAX_PATTERN_PARTS} are read`,
     );
   }
+  // Every pattern of a recipe is asked about every tensor: what can't match is told at once.
+  const texts = parts.flatMap((part) => (part !== "*" && "text" in part ? part.text : []));
+  const mayMatch = (name: string) => texts.every((text) => name.includes(text));
+  if (!parts.includes("*")) return { test: (name) => mayMatch(name) && standsIn(parts, name) };
   return {
     test: (name) => {
+      if (!mayMatch(name)) return false;
       let places = placesWhere(name.length, (at) => at === 0 || name[at - 1] === ".");
       for (const part of parts) places = advance(places, part, name);
       return places.some(
@@ -47,6 +52,38 @@ export function tensorPattern(pattern: string): { test(name: string): boolean } 
       );
     },
   };
+}
+
+/** Whether parts without a star stand somewhere in a name, from a dot to a dot. */
+function standsIn(parts: readonly Part[], name: string): boolean {
+  for (let start = 0; start !== -1; start = nextStart(name, start)) {
+    if (endsAtDot(parts, 0, { name, at: start })) return true;
+  }
+  return false;
+}
+
+function nextStart(name: string, start: number): number {
+  const dot = name.indexOf(".", start);
+  return dot === -1 ? -1 : dot + 1;
+}
+
+function endsAtDot(
+  parts: readonly Part[],
+  index: number,
+  { name, at }: { name: string; at: number },
+): boolean {
+  const part = parts[index];
+  if (part === undefined) return at === name.length || name[at] === ".";
+  if (part === "*") throw new Error("internal: a star in a pattern without one");
+  if ("text" in part) {
+    return (
+      name.startsWith(part.text, at) &&
+      endsAtDot(parts, index + 1, { name, at: at + part.text.length })
+    );
+  }
+  return numberLengths(name, at, part).some((length) =>
+    endsAtDot(parts, index + 1, { name, at: at + length }),
+  );
 }
 
 function partsOf(pattern: string): Part[] {

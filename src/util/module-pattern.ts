@@ -11,8 +11,10 @@ export function patternValue(
   modulePath: string,
   where: string,
 ): number | undefined {
-  const found = Object.entries(patterns ?? {}).find(([pattern]) =>
-    pythonPattern(`(?:.*\\.)?(?:${pattern})`, where).matches(modulePath),
-  );
+  const found = Object.entries(patterns ?? {}).find(([pattern]) => {
+    // Alone first: what is wrong is said of the text that stands in the file.
+    pythonPattern(pattern, where);
+    return pythonPattern(`(?:.*\\.)?(?:${pattern})`, where).matches(modulePath);
+  });
   return found?.[1];
 }

@@ -3,6 +3,7 @@ import type { ResolvedRecipe } from "../protocol/recipe.ts";
 import { type BaseModel, resolveBase } from "../models/base-model.ts";
 import { countedTokens } from "../data/example.ts";
 import { type PlannedTraining, planEngine } from "./onnx-engine.ts";
+import { withMostPositions } from "./prompt-feeds.ts";
 import { openRunBase, prepareTraining, readData } from "./prepare-run.ts";
 import { headedBase } from "./objectives/run-objective.ts";
 import { fits } from "./budget-text.ts";
@@ -38,7 +39,8 @@ type Log = (line: string) => void;
 export async function budgetOf(recipe: ResolvedRecipe, log: Log): Promise<Budget> {
   const base = await baseOf(recipe, log);
   const baseDir = base.dir;
-  const { method, quantization, memory, seed } = recipe;
+  const { quantization, memory, seed } = recipe;
+  const method = withMostPositions(recipe.method);
   const { maxLength } = recipe.data;
   const options = { method, layers: recipe, quantization, memory, seed, maxLength, baseDir, base };
   return asBudget(await planEngine({ ...options, log }));

@@ -2,6 +2,7 @@
 import { interventionPositions } from "../weights/reft/positions.ts";
 import type { ReftAdapter, ReftEnd } from "../adapters/reft.ts";
 import type { Example, Examples } from "../data/example.ts";
+import type { Method } from "../protocol/recipe.ts";
 import { InputError } from "../util/errors.ts";
 import type { Feed } from "./ort-session.ts";
 
@@ -44,6 +45,12 @@ export function promptFeeds(
 
 /** As pyreft's examples for instructions have it. */
 const USUAL_POSITIONS = 7;
+
+/** The method with the most that `positions: "auto"` can come to, for who has read no rows. */
+export function withMostPositions(method: Method): Method {
+  if (!("positions" in method) || method.positions !== "auto") return method;
+  return { ...method, positions: `f${USUAL_POSITIONS}+l${USUAL_POSITIONS}` };
+}
 
 /**
  * What `positions: "auto"` comes to on these rows: "f5+l5" where half of the prompts have at most 11

@@ -38,6 +38,14 @@ test("parts add up, and what is trained decides over gradients and optimizer", a
   assert.equal(full.stepSeconds, undefined);
 });
 
+test("positions that the data decide are reckoned with before any row is read", async (t) => {
+  const dir = tinyWorkspace(t);
+  const auto = await inspected(dir, { method: { type: "loreft", rank: 4 } }, "--no-measure");
+  const method = { type: "loreft", rank: 4, positions: "f7+l7" } as const;
+  const most = await inspected(dir, { method }, "--no-measure");
+  assert.equal(auto.predictedBytes, most.predictedBytes);
+});
+
 test("two real steps are timed, and nothing is written", async (t) => {
   const dir = tinyWorkspace(t);
   const { stepSeconds, steps, totalSeconds, measuredBytes, fits } = await inspected(dir, {});

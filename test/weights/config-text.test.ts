@@ -114,7 +114,8 @@ suite("a changed config.json", () => {
         number,
         fc.boolean(),
         fc.constant(null),
-        fc.string(),
+        // The mark of a number is no text of its own: "#0#" would be printed as one.
+        fc.string().filter((one) => !one.includes("#")),
         fc.array(tie("value"), { maxLength: 3 }),
         fc.dictionary(key, tie("value"), { maxKeys: 3 }),
       ),
@@ -134,7 +135,7 @@ suite("a changed config.json", () => {
           key.filter((one) => one !== "__proto__"),
           fc.oneof(
             fc.boolean(),
-            fc.string({ maxLength: 2 }).filter((one) => !one.startsWith("#")),
+            fc.string({ maxLength: 2 }).filter((one) => !one.includes("#")),
           ),
           { maxKeys: 3 },
         ),

@@ -1,5 +1,4 @@
 /** What a quick pick or an input box is told. Labels and texts may come from files: they are shown as they are. */
-import type * as vscode from "vscode";
 
 export interface Choice<T> {
   label: string;
@@ -34,11 +33,11 @@ export interface InputQuestion {
   prompt: string;
   value?: string;
   valueSelection?: [number, number];
-  /** A text says what is wrong; a message of severity Info lets the answer pass. */
+  /** A text says what is wrong; a note is shown beside the prompt, and lets the answer pass. */
   validate?: (value: string) => Validation | undefined | PromiseLike<Validation | undefined>;
 }
 
-export type Validation = string | { message: string; severity: vscode.InputBoxValidationSeverity };
+export type Validation = string | { note: string };
 
 /** What stands around a question: which step of how many, and what was answered here before. */
 export interface Frame {

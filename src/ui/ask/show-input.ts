@@ -1,14 +1,6 @@
 import * as vscode from "vscode";
 import { plainText } from "../../util/plain-text.ts";
-import {
-  type Answer,
-  AWAY,
-  BACK,
-  type Frame,
-  type InputQuestion,
-  type Left,
-  type Validation,
-} from "./question.ts";
+import { type Answer, AWAY, BACK, type Frame, type InputQuestion, type Left } from "./question.ts";
 
 /** What is typed when the person goes back is kept by `keep`. */
 export async function showInput(
@@ -54,21 +46,13 @@ async function acceptIfFine(
   if ((await check(box, question)) && box.value === value) resolve({ value, draft: [value] });
 }
 
-/** Shows what is wrong. @returns whether nothing is */
-async function check(box: vscode.InputBox, { validate }: InputQuestion): Promise<boolean> {
+/** Shows what is wrong, in the prompt's place, or what is noted, behind it. @returns whether nothing is wrong */
+async function check(box: vscode.InputBox, { prompt, validate }: InputQuestion): Promise<boolean> {
   const { value } = box;
   const found = await validate?.(value);
   if (box.value !== value) return false;
-  const shown = asShown(found);
-  box.validationMessage = shown;
-  return shown === undefined || shown.severity === vscode.InputBoxValidationSeverity.Info;
-}
-
-function asShown(found: Validation | undefined) {
-  if (found === undefined) return undefined;
-  const { message, severity } =
-    typeof found === "string"
-      ? { message: found, severity: vscode.InputBoxValidationSeverity.Error }
-      : found;
-  return { message: plainText(message), severity };
+  const isWrong = typeof found === "string";
+  box.validationMessage = isWrong ? plainText(found) : undefined;
+  box.prompt = plainText(isWrong || found === undefined ? prompt : `${prompt}: ${found.note}`);
+  return !isWrong;
 }

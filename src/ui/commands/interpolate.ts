@@ -1,6 +1,5 @@
 /** Ends → data and what each is for → alphas; the sweep itself is a detached process. */
 import path from "node:path";
-import * as vscode from "vscode";
 import { createSweep, endName, parseAlphas } from "../../runs/sweeps/create-sweep.ts";
 import { errorMessage } from "../../util/errors.ts";
 import type { App } from "../app.ts";
@@ -41,9 +40,7 @@ async function askAlphas(wizard: Wizard): Promise<number[]> {
     value: DEFAULT_ALPHAS,
     validate: (value) => {
       try {
-        const alphas = parseAlphas(value);
-        const message = `${alphas.length} models to mix and evaluate`;
-        return { message, severity: vscode.InputBoxValidationSeverity.Info };
+        return { note: `${parseAlphas(value).length} models to mix and evaluate` };
       } catch (error) {
         return errorMessage(error);
       }

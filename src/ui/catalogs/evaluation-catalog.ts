@@ -5,7 +5,6 @@ import { type EvaluationFile, savedEvaluations } from "../../runs/evaluations.ts
 import { Catalog } from "./catalog.ts";
 
 export class EvaluationCatalog extends Catalog<EvaluationFile> {
-  readonly #names = new Map<string, string>();
   readonly #watcher = vscode.workspace.createFileSystemWatcher(`**/${EVALUATIONS_FOLDER}/*.json`);
 
   constructor() {
@@ -13,11 +12,6 @@ export class EvaluationCatalog extends Catalog<EvaluationFile> {
     for (const onDid of [this.#watcher.onDidCreate, this.#watcher.onDidDelete]) {
       onDid(() => this.invalidate());
     }
-  }
-
-  /** Of one that has been seen. */
-  nameOf(file: string): string | undefined {
-    return this.#names.get(file);
   }
 
   override dispose(): void {
@@ -30,7 +24,6 @@ export class EvaluationCatalog extends Catalog<EvaluationFile> {
       ({ uri }) => uri.scheme === "file",
     );
     const found = await Promise.all(folders.map(({ uri }) => savedEvaluations(uri.fsPath)));
-    for (const { file, name } of found.flat()) this.#names.set(file, name);
     return found.flat();
   }
 }

@@ -61,11 +61,9 @@ export async function evaluate(app: App, argument: unknown): Promise<string | un
   const folder = vscode.workspace.workspaceFolders?.find(({ uri }) => uri.scheme === "file");
   // Without an open folder it is kept where VS Code keeps what is ours.
   const { fsPath } = folder?.uri ?? app.context.globalStorageUri;
-  const { file } = await saveEvaluation(fsPath, results);
+  const { file, name } = await saveEvaluation(fsPath, results);
   app.evaluations.invalidate();
-  // The tab is called as the evaluation is.
-  await app.evaluations.entries();
-  app.evaluationPanels.open(file);
+  app.evaluationPanels.open(file, name);
   return file;
 }
 

@@ -2,6 +2,7 @@
 import * as vscode from "vscode";
 import { EVALUATIONS_FOLDER } from "../../protocol/evaluation.ts";
 import { type EvaluationFile, savedEvaluations } from "../../runs/evaluations.ts";
+import { localFolders } from "../local-folders.ts";
 import { Catalog } from "./catalog.ts";
 
 export class EvaluationCatalog extends Catalog<EvaluationFile> {
@@ -20,10 +21,7 @@ export class EvaluationCatalog extends Catalog<EvaluationFile> {
   }
 
   protected override async search(): Promise<readonly EvaluationFile[]> {
-    const folders = (vscode.workspace.workspaceFolders ?? []).filter(
-      ({ uri }) => uri.scheme === "file",
-    );
-    const found = await Promise.all(folders.map(({ uri }) => savedEvaluations(uri.fsPath)));
+    const found = await Promise.all(localFolders().map(savedEvaluations));
     return found.flat();
   }
 }

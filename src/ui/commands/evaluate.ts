@@ -9,6 +9,7 @@ import { parseJson } from "../../util/json.ts";
 import type { App } from "../app.ts";
 import { askInSteps, type Wizard } from "../ask/wizard.ts";
 import type { AdapterEntry } from "../catalogs/adapter-catalog.ts";
+import { localFolders } from "../local-folders.ts";
 import { requireTrust } from "../trust.ts";
 import { describeAdapter } from "../views/adapters-tree.ts";
 import { describeModel } from "../views/models-tree.ts";
@@ -58,10 +59,9 @@ export async function evaluate(app: App, argument: unknown): Promise<string | un
     return true;
   });
   if (!done) return undefined;
-  const folder = vscode.workspace.workspaceFolders?.find(({ uri }) => uri.scheme === "file");
   // Without an open folder it is kept where VS Code keeps what is ours.
-  const { fsPath } = folder?.uri ?? app.context.globalStorageUri;
-  const { file, name } = await saveEvaluation(fsPath, results);
+  const folder = localFolders()[0] ?? app.context.globalStorageUri.fsPath;
+  const { file, name } = await saveEvaluation(folder, results);
   app.evaluations.invalidate();
   app.evaluationPanels.open(file, name);
   return file;

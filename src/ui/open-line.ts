@@ -31,6 +31,16 @@ export async function openLineOf(message: string | undefined): Promise<OpenLine 
   return undefined;
 }
 
+/** Does what the chosen button of a message says: goes to the line, or runs the button's command on `args`. */
+export async function press(
+  chosen: OpenLine | { command: string } | undefined,
+  ...args: unknown[]
+): Promise<void> {
+  if (!chosen) return;
+  if ("open" in chosen) await chosen.open();
+  else await vscode.commands.executeCommand(chosen.command, ...args);
+}
+
 /** By command: VS Code does not hand files above 50 MB to extensions, but opens them. */
 async function showPlace(file: string, { line, column = 1 }: MessagePlace): Promise<void> {
   const position = new vscode.Position(line - 1, column - 1);

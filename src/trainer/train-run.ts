@@ -105,7 +105,7 @@ async function outcomeOf(training: RunTraining, recorder: RunRecorder): Promise<
     );
     const message = describeFailure(cause);
     const detail = cause instanceof InputError ? message : String((cause as Error).stack ?? cause);
-    await recorder.log(`failed: ${detail}`).catch(() => {});
+    await recorder.log(`failed: ${detail}`);
     await recorder.close({ status: "failed", message });
     const refused = cause instanceof InputError && !training.hasBegun && cause === error;
     return { state: recorder.state, refused, isAbandoned: error instanceof StoppedError };
@@ -155,7 +155,7 @@ class RunTraining {
 
   async train(): Promise<{ end: LoopEnd; result: string }> {
     const recorder = this.#recorder;
-    const log = (line: string): void => void recorder.log(line).catch(() => {});
+    const log = (line: string): void => void recorder.log(line);
     const phase = async (now: string): Promise<void> => {
       this.#options.onPhase?.(now);
       await recorder.update({ phase: now });
@@ -247,7 +247,7 @@ class RunTraining {
   #tell(note: string): void {
     this.notes.push(note);
     this.#options.onNote?.(note);
-    this.#recorder.log(note).catch(() => {});
+    void this.#recorder.log(note);
   }
 
   #writeEvaluation(evaluation: ClassifierEvaluation): Promise<void> {

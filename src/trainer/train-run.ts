@@ -331,6 +331,7 @@ class RunTraining {
     const baseModel = this.#recipe.base;
     await writeCheckpoint(this.#checkpoints, engine, { optimizer, progress, baseModel });
     await pruneCheckpoints(this.#checkpoints, {
+      step: progress.step,
       keep: this.#recipe.keepCheckpoints,
       bestStep: this.#recipe.keepBest ? progress.best?.step : undefined,
     });

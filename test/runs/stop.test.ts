@@ -1,6 +1,6 @@
 /** Stop, from asking to killing, on the real training process. */
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import path from "node:path";
 import { type TestContext, after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -10,11 +10,13 @@ import { processFate } from "../../src/util/process-identity.ts";
 import {
   bundleSource,
   makeRun,
+  readLog,
   readState,
   startRetune,
   startTrainer,
   tinyWorkspace,
 } from "../support/retune.ts";
+import { until } from "../support/until.ts";
 
 const LONG: Partial<RecipeInput> = { epochs: 2000, evalEvery: 0, saveEvery: 10, keepBest: false };
 /** As a window, which lives whether or not it waits for a process. */
@@ -22,17 +24,6 @@ const window = setInterval(() => undefined, 1_000);
 after(() => clearInterval(window));
 
 const LIMITS = { answerMs: 2_000, termMs: 1_000 };
-
-async function until(isThere: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  for (const deadline = Date.now() + 60_000; !(await isThere()); await sleep(20)) {
-    assert.ok(Date.now() < deadline, `waited for ${what}`);
-  }
-}
-
-const log = (runDir: string): string =>
-  existsSync(path.join(runDir, "log.txt"))
-    ? readFileSync(path.join(runDir, "log.txt"), "utf8")
-    : "";
 
 async function running(
   t: TestContext,
@@ -60,7 +51,7 @@ test("a process that can't answer is killed, its state says stopped and why, and
   const { message = "", endedAt } = readState(runDir);
   assert.match(message, /did not end by itself and was killed/);
   assert.ok(endedAt !== undefined);
-  assert.match(log(runDir), /was killed; what it had saved is there\n$/);
+  assert.match(readLog(runDir), /was killed; what it had saved is there\n$/);
   assert.equal(await processFate(owner), "gone");
   await actions.delete(runDir);
   assert.ok(!existsSync(runDir));
@@ -86,7 +77,7 @@ test("a second Stop does not wait, and the run goes on from its last checkpoint"
   assert.equal(readState(runDir).status, "stopped");
   await sleep(300);
   await actions.start(runDir);
-  await until(() => log(runDir).includes("goes on from step"), "its resume");
+  await until(() => readLog(runDir).includes("goes on from step"), "its resume");
   await until(() => readState(runDir).status === "running", "its steps");
   await actions.stop(runDir);
   await until(() => readState(runDir).status === "stopped", "its end");

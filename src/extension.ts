@@ -60,7 +60,7 @@ export function activate(context: vscode.ExtensionContext): RetuneApi {
     adapters: new AdapterCatalog(store, log),
     transcripts: new Transcripts(),
     evaluations: new EvaluationCatalog(),
-    evaluationPanels: evaluationPanels(context, (file) => app.evaluations.nameOf(file)),
+    evaluationPanels: evaluationPanels(context),
     layers,
     layerMeasure: new LayerMeasure(layers, cliPath),
     cliPath,

@@ -15,7 +15,7 @@ import type {
 import type { Value } from "../graph/graph.ts";
 import { LORA_TARGETS_ALL_LINEAR } from "../protocol/recipe.ts";
 import { InputError } from "../util/errors.ts";
-import { pythonPattern } from "../util/python-pattern.ts";
+import { endsAtDot, targetMatcher } from "../util/module-pattern.ts";
 
 /** One adapted linear layer. */
 export interface LoraSite {
@@ -142,20 +142,10 @@ export function selectTargets(
   return chosen;
 }
 
-function endsAtDot(path: string, name: string): boolean {
-  return path === name || path.endsWith(`.${name}`);
-}
-
 function targetPredicate(targets: readonly string[] | string): (layer: LinearLayer) => boolean {
-  if (typeof targets !== "string") {
-    return ({ path }) => targets.some((target) => endsAtDot(path, target));
-  }
   if (targets === LORA_TARGETS_ALL_LINEAR) return ({ isHead }) => !isHead;
-  const pattern = pythonPattern(
-    targets,
-    'method.targets is neither "all-linear" nor a list of names',
-  );
-  return ({ path }) => pattern.matches(path);
+  const matches = targetMatcher(targets);
+  return ({ path }) => matches(path);
 }
 
 interface LoraContext {

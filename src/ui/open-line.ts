@@ -3,6 +3,7 @@ import { stat } from "node:fs/promises";
 import path from "node:path";
 import * as vscode from "vscode";
 import { type MessagePlace, placeIn } from "../util/message-place.ts";
+import { localFolders } from "./local-folders.ts";
 
 /** Rows of these are counted, but they are no text to open. */
 const UNREADABLE = /\.(?:parquet|gz)$/iu;
@@ -18,11 +19,9 @@ export interface OpenLine {
 export async function openLineOf(message: string | undefined): Promise<OpenLine | undefined> {
   const place = placeIn(message ?? "");
   if (!place || UNREADABLE.test(place.file)) return undefined;
-  const folders = vscode.workspace.workspaceFolders ?? [];
-  const roots = folders.flatMap(({ uri }) => (uri.scheme === "file" ? [uri.fsPath] : []));
   const candidates = path.isAbsolute(place.file)
     ? [place.file]
-    : roots.map((root) => path.join(root, place.file));
+    : localFolders().map((root) => path.join(root, place.file));
   for (const file of candidates) {
     const found = await stat(file).catch(() => undefined);
     if (!found?.isFile()) continue;
@@ -30,6 +29,16 @@ export async function openLineOf(message: string | undefined): Promise<OpenLine 
     return { title: `Open Line ${line}`, line, open: () => showPlace(file, place) };
   }
   return undefined;
+}
+
+/** Does what the chosen button of a message says: goes to the line, or runs the button's command on `args`. */
+export async function press(
+  chosen: OpenLine | { command: string } | undefined,
+  ...args: unknown[]
+): Promise<void> {
+  if (!chosen) return;
+  if ("open" in chosen) await chosen.open();
+  else await vscode.commands.executeCommand(chosen.command, ...args);
 }
 
 /** By command: VS Code does not hand files above 50 MB to extensions, but opens them. */

@@ -8,7 +8,7 @@ import type { Run } from "../runs/run.ts";
 import { isActive } from "../runs/run-status.ts";
 import type { RunStore } from "../runs/run-store.ts";
 import { COMMANDS } from "./command-ids.ts";
-import { type OpenLine, openLineOf } from "./open-line.ts";
+import { type OpenLine, openLineOf, press } from "./open-line.ts";
 import { endSentence } from "./run-text.ts";
 import { writesText } from "../protocol/objective.ts";
 import { sayError, sayInformation, sayWarning } from "./say.ts";
@@ -79,7 +79,5 @@ async function announce(run: Run): Promise<void> {
       : run.status === "interrupted"
         ? await sayWarning(sentence, RESUME, OPEN, SHOW_LOG)
         : await sayError<Button | OpenLine>(sentence, ...(place ? [place] : []), SHOW_LOG, OPEN);
-  if (!chosen) return;
-  if ("open" in chosen) await chosen.open();
-  else await vscode.commands.executeCommand(chosen.command, run.dir);
+  await press(chosen, run.dir);
 }

@@ -5,6 +5,7 @@ import { RUNS_FOLDER } from "../protocol/run-folder.ts";
 import { SWEEPS_FOLDER } from "../protocol/sweep.ts";
 import type { RunStore } from "../runs/run-store.ts";
 import type { SweepStore } from "../runs/sweeps/sweep-store.ts";
+import { localFolders } from "./local-folders.ts";
 
 export class RunRoots implements vscode.Disposable {
   readonly #store: RunStore;
@@ -27,9 +28,7 @@ export class RunRoots implements vscode.Disposable {
   }
 
   apply(): Promise<void> {
-    const folders = vscode.workspace.workspaceFolders ?? [];
-    const local = folders.filter((folder) => folder.uri.scheme === "file");
-    const roots = (name: string) => local.map((folder) => path.join(folder.uri.fsPath, name));
+    const roots = (name: string) => localFolders().map((folder) => path.join(folder, name));
     this.#applied = Promise.all([
       this.#store.setRoots([...new Set([...roots(RUNS_FOLDER), ...this.#extra])]),
       this.#sweeps.setRoots([...new Set([...roots(SWEEPS_FOLDER), ...this.#extraSweeps])]),
@@ -51,9 +50,8 @@ export class RunRoots implements vscode.Disposable {
   /** The sweeps folder: of the open folder that the fine-tune lies in or, failing that, of the first; else beside it. */
   async forSweep(tuned: string): Promise<string> {
     const folder =
-      vscode.workspace.getWorkspaceFolder(vscode.Uri.file(tuned)) ??
-      vscode.workspace.workspaceFolders?.find(({ uri }) => uri.scheme === "file");
-    const root = path.join(folder?.uri.fsPath ?? path.dirname(tuned), SWEEPS_FOLDER);
+      vscode.workspace.getWorkspaceFolder(vscode.Uri.file(tuned))?.uri.fsPath ?? localFolders()[0];
+    const root = path.join(folder ?? path.dirname(tuned), SWEEPS_FOLDER);
     if (folder === undefined && !this.#extraSweeps.has(root)) {
       this.#extraSweeps.add(root);
       await this.apply();

@@ -1,13 +1,11 @@
 /** Messages name files by absolute path: what lies in the open folder reads better without it. */
 import path from "node:path";
-import * as vscode from "vscode";
+import { localFolders } from "./local-folders.ts";
 
 /** "/home/me/project/data/train.jsonl:2: …" → "data/train.jsonl:2: …" */
 export function shortPaths(text: string): string {
-  const folders = vscode.workspace.workspaceFolders ?? [];
-  const local = folders.filter((folder) => folder.uri.scheme === "file");
-  return local.reduce(
-    (shorter, folder) => shorter.replaceAll(folder.uri.fsPath + path.sep, ""),
+  return localFolders().reduce(
+    (shorter, folder) => shorter.replaceAll(folder + path.sep, ""),
     text,
   );
 }

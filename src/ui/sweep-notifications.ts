@@ -4,7 +4,7 @@ import { isActive } from "../runs/run-status.ts";
 import type { Sweep } from "../runs/sweeps/sweep.ts";
 import type { SweepStore } from "../runs/sweeps/sweep-store.ts";
 import { COMMANDS } from "./command-ids.ts";
-import { type OpenLine, openLineOf } from "./open-line.ts";
+import { type OpenLine, openLineOf, press } from "./open-line.ts";
 import { sayError, sayInformation, sayWarning } from "./say.ts";
 import { sweepEndSentence } from "./sweep-text.ts";
 
@@ -55,7 +55,5 @@ async function announce(sweep: Sweep): Promise<void> {
       : sweep.status === "interrupted"
         ? await sayWarning(sentence, CONTINUE, OPEN)
         : await sayError<Button | OpenLine>(sentence, ...(place ? [place] : []), OPEN, SHOW_LOG);
-  if (!chosen) return;
-  if ("open" in chosen) await chosen.open();
-  else await vscode.commands.executeCommand(chosen.command, sweep.dir);
+  await press(chosen, sweep.dir);
 }

@@ -1,5 +1,6 @@
 import * as vscode from "vscode";
 import { plainText } from "../../util/plain-text.ts";
+import { setFrame } from "./frame.ts";
 import { type Answer, AWAY, BACK, type Frame, type InputQuestion, type Left } from "./question.ts";
 
 /** What is typed when the person goes back is kept by `keep`. */
@@ -10,11 +11,9 @@ export async function showInput(
 ): Promise<Answer<string> | Left> {
   const box = vscode.window.createInputBox();
   try {
-    box.title = plainText(frame.title);
-    if (frame.total > 1) Object.assign(box, { step: frame.step, totalSteps: frame.total });
+    setFrame(box, frame);
     box.prompt = plainText(question.prompt);
     box.ignoreFocusOut = true;
-    box.buttons = frame.step > 1 ? [vscode.QuickInputButtons.Back] : [];
     const [draft] = frame.draft ?? [];
     box.value = draft ?? question.value ?? "";
     if (draft === undefined && question.valueSelection)

@@ -1,5 +1,6 @@
 import * as vscode from "vscode";
 import { plainText } from "../../util/plain-text.ts";
+import { setFrame } from "./frame.ts";
 import {
   type Answer,
   AWAY,
@@ -50,15 +51,13 @@ async function showOnce<T>(
 ): Promise<Choice<T>[] | Left> {
   const pick = vscode.window.createQuickPick<Item<T>>();
   try {
-    pick.title = plainText(frame.title);
-    if (frame.total > 1) Object.assign(pick, { step: frame.step, totalSteps: frame.total });
+    setFrame(pick, frame);
     pick.placeholder = plainText(placeHolder);
     pick.canSelectMany = many;
     pick.matchOnDescription = true;
     pick.matchOnDetail = true;
     // What was answered before shall not be lost to a click beside it.
     pick.ignoreFocusOut = many || frame.total > 1;
-    pick.buttons = frame.step > 1 ? [vscode.QuickInputButtons.Back] : [];
     const left = new Promise<Left>((resolve) => {
       pick.onDidTriggerButton(() => resolve(BACK));
       pick.onDidHide(() => resolve(AWAY));

@@ -2,10 +2,10 @@
 import * as vscode from "vscode";
 import { EVALUATIONS_FOLDER } from "../../protocol/evaluation.ts";
 import { type EvaluationFile, savedEvaluations } from "../../runs/evaluations.ts";
+import { localFolders } from "../local-folders.ts";
 import { Catalog } from "./catalog.ts";
 
 export class EvaluationCatalog extends Catalog<EvaluationFile> {
-  readonly #names = new Map<string, string>();
   readonly #watcher = vscode.workspace.createFileSystemWatcher(`**/${EVALUATIONS_FOLDER}/*.json`);
 
   constructor() {
@@ -15,22 +15,13 @@ export class EvaluationCatalog extends Catalog<EvaluationFile> {
     }
   }
 
-  /** Of one that has been seen. */
-  nameOf(file: string): string | undefined {
-    return this.#names.get(file);
-  }
-
   override dispose(): void {
     this.#watcher.dispose();
     super.dispose();
   }
 
   protected override async search(): Promise<readonly EvaluationFile[]> {
-    const folders = (vscode.workspace.workspaceFolders ?? []).filter(
-      ({ uri }) => uri.scheme === "file",
-    );
-    const found = await Promise.all(folders.map(({ uri }) => savedEvaluations(uri.fsPath)));
-    for (const { file, name } of found.flat()) this.#names.set(file, name);
+    const found = await Promise.all(localFolders().map(savedEvaluations));
     return found.flat();
   }
 }

@@ -1,10 +1,11 @@
 /** Asks for a text, hands it to a model, and appends what comes back to the model's transcript. */
 import { runCli } from "../../runs/run-cli.ts";
 import { errorMessage } from "../../util/errors.ts";
+import type { Answering } from "../answering.ts";
 import type { App } from "../app.ts";
 import { askInSteps } from "../ask/wizard.ts";
 import { requireTrust } from "../trust.ts";
-import { type Answerer, type Answering, answererFrom, namesAnswerer } from "./pick-answerer.ts";
+import { type Answerer, answererFrom, namesAnswerer } from "./pick-answerer.ts";
 import { withCancel } from "./with-cancel.ts";
 
 interface TextQuestion {

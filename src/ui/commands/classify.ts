@@ -19,7 +19,7 @@ const classifiedSchema = z.union([
 export async function classify(app: App, argument: unknown): Promise<void> {
   await askText(app, argument, {
     title: "Classify Text",
-    answering: "labels",
+    answering: "labelsText",
     question: (name) => `Which text shall ${name} label?`,
     memoryKey: "retune.lastLabelledText",
     progress: (name) => `${name} is labelling`,

@@ -9,6 +9,7 @@ import { parseJson } from "../../util/json.ts";
 import type { App } from "../app.ts";
 import { askInSteps, type Wizard } from "../ask/wizard.ts";
 import type { AdapterEntry } from "../catalogs/adapter-catalog.ts";
+import { localFolders } from "../local-folders.ts";
 import { requireTrust } from "../trust.ts";
 import { describeAdapter } from "../views/adapters-tree.ts";
 import { describeModel } from "../views/models-tree.ts";
@@ -58,14 +59,11 @@ export async function evaluate(app: App, argument: unknown): Promise<string | un
     return true;
   });
   if (!done) return undefined;
-  const folder = vscode.workspace.workspaceFolders?.find(({ uri }) => uri.scheme === "file");
   // Without an open folder it is kept where VS Code keeps what is ours.
-  const { fsPath } = folder?.uri ?? app.context.globalStorageUri;
-  const { file } = await saveEvaluation(fsPath, results);
+  const folder = localFolders()[0] ?? app.context.globalStorageUri.fsPath;
+  const { file, name } = await saveEvaluation(folder, results);
   app.evaluations.invalidate();
-  // The tab is called as the evaluation is.
-  await app.evaluations.entries();
-  app.evaluationPanels.open(file);
+  app.evaluationPanels.open(file, name);
   return file;
 }
 

@@ -30,8 +30,8 @@ export async function openEvaluation(app: App, argument: unknown): Promise<void>
   const file = fileOf(argument) ?? (await pick(app, "Open which evaluation?"))?.file;
   if (file === undefined) return;
   // One that is gone says so in a message, not in a tab.
-  await readSavedEvaluation(file);
-  app.evaluationPanels.open(file);
+  const { name } = await readSavedEvaluation(file);
+  app.evaluationPanels.open(file, name);
 }
 
 /**

@@ -8,7 +8,7 @@ const MAX_TOKENS = 200;
 export async function generate(app: App, argument: unknown): Promise<void> {
   await askText(app, argument, {
     title: "Generate",
-    answering: "text",
+    answering: "writesText",
     question: (name) => `What do you want to say to ${name}?`,
     memoryKey: "retune.lastPrompt",
     progress: (name) => `${name} is answering`,

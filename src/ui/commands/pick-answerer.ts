@@ -1,8 +1,8 @@
 import path from "node:path";
-import { writesText } from "../../protocol/objective.ts";
 import { RUN_FILES } from "../../protocol/run-folder.ts";
 import { InputError } from "../../util/errors.ts";
 import { pathExists } from "../../util/path-exists.ts";
+import { type Answering, answeringOf, answeringOfRun } from "../answering.ts";
 import type { App } from "../app.ts";
 import type { Wizard } from "../ask/wizard.ts";
 import type { AdapterEntry } from "../catalogs/adapter-catalog.ts";
@@ -20,12 +20,9 @@ export interface Answerer {
   adapter?: string;
 }
 
-/** By writing on, or by labels: a classifier has no head for tokens, the others none for labels. */
-export type Answering = "text" | "labels";
-
 const NONE: Record<Answering, string> = {
-  text: 'No model was found to generate with. "Retune: Add Model Folder…" adds one.',
-  labels:
+  writesText: 'No model was found to generate with. "Retune: Add Model Folder…" adds one.',
+  labelsText:
     'No classifier was found. "Retune: Start Run…" makes one from rows with labels, "Retune: Add Model Folder…" adds one.',
 };
 
@@ -41,18 +38,18 @@ export async function answererFrom(
 ): Promise<Answerer> {
   const row = asRow(argument);
   if (row?.kind === "model") {
-    checkAnswering(row.model.label, answersOf(row.model), answering);
+    checkAnswering(row.model.label, answeringOf(row.model.summary), answering);
     return { name: row.model.label, base: row.model.path };
   }
   if (row?.kind === "adapter") {
-    checkAnswering(row.adapter.label, answersOf(row.adapter), answering);
+    checkAnswering(row.adapter.label, answeringOf(row.adapter.summary), answering);
     const base = await resolveBase(app, wizard, row.adapter);
     return { name: row.adapter.label, base, adapter: row.adapter.path };
   }
   if (runDirOf(argument) === undefined) return pickAnswerer(app, wizard, answering);
   const run = await runFrom(app, argument, { placeholder: "", accepts: () => true, none: "" });
   if (run?.recipe === undefined) throw new InputError(`${run?.name}: ${run?.problem}`);
-  checkAnswering(run.name, writesText(run.recipe) ? "text" : "labels", answering);
+  checkAnswering(run.name, answeringOfRun(run.recipe), answering);
   if (run.hasModel) return { name: run.name, base: path.join(run.dir, RUN_FILES.model) };
   if (!run.hasAdapter)
     throw new InputError(`${run.name} has no adapter yet: it appears when the run ends`);
@@ -64,14 +61,10 @@ export function namesAnswerer(argument: unknown): boolean {
   return asRow(argument) !== undefined || runDirOf(argument) !== undefined;
 }
 
-function answersOf({ summary }: AdapterEntry | ModelEntry): Answering {
-  return summary?.labels === undefined ? "text" : "labels";
-}
-
 function checkAnswering(name: string, found: Answering, wished: Answering): void {
   if (found === wished) return;
   throw new InputError(
-    found === "labels"
+    found === "labelsText"
       ? `${name} labels text: it has no head to write it with; "Classify Text…" asks it`
       : `${name} writes text: it has no head to label it with; "Generate…" asks it`,
   );
@@ -79,13 +72,13 @@ function checkAnswering(name: string, found: Answering, wished: Answering): void
 
 async function pickAnswerer(app: App, wizard: Wizard, answering: Answering): Promise<Answerer> {
   const [adapters, models] = await Promise.all([app.adapters.entries(), app.models.entries()]);
-  const isFit = (entry: AdapterEntry | ModelEntry): boolean =>
-    entry.summary !== undefined && answersOf(entry) === answering;
+  const isFit = ({ summary }: AdapterEntry | ModelEntry): boolean =>
+    summary !== undefined && answeringOf(summary) === answering;
   const usable = adapters.filter(isFit);
   const bases = models.filter(isFit);
   if (usable.length + bases.length === 0) wizard.refuse(NONE[answering]);
   const chosen = await wizard.pick<AdapterEntry | Answerer>({
-    placeHolder: `With which adapter or ${answering === "text" ? "base model" : "classifier"}?`,
+    placeHolder: `With which adapter or ${answering === "writesText" ? "base model" : "classifier"}?`,
     choices: () => [
       ...(usable.length > 0 ? [{ heading: "Adapters" }] : []),
       ...usable.map((adapter) => ({
@@ -94,7 +87,9 @@ async function pickAnswerer(app: App, wizard: Wizard, answering: Answering): Pro
         description: describeAdapter(adapter),
         value: adapter,
       })),
-      ...(bases.length > 0 ? [{ heading: answering === "text" ? "Base models" : "Models" }] : []),
+      ...(bases.length > 0
+        ? [{ heading: answering === "writesText" ? "Base models" : "Models" }]
+        : []),
       ...bases.map((model) => ({
         label: model.label,
         icon: "package",

@@ -3,7 +3,7 @@ import * as vscode from "vscode";
 import { errorMessage } from "../../util/errors.ts";
 import type { App } from "../app.ts";
 import { COMMANDS } from "../command-ids.ts";
-import { type OpenLine, openLineOf } from "../open-line.ts";
+import { type OpenLine, openLineOf, press } from "../open-line.ts";
 import { sayError } from "../say.ts";
 import { UntrustedError } from "../trust.ts";
 import { copyPath, copyRunId, reveal, revealRunOutput, showLog, showRecipe } from "./show.ts";
@@ -100,7 +100,5 @@ async function showError(error: unknown): Promise<void> {
   const remedy = error instanceof UntrustedError ? MANAGE_TRUST : SHOW_OUTPUT;
   const buttons = [...(place ? [place] : []), remedy];
   const chosen = await sayError<OpenLine | typeof remedy>(message, ...buttons);
-  if (!chosen) return;
-  if ("open" in chosen) await chosen.open();
-  else await vscode.commands.executeCommand(chosen.command);
+  await press(chosen);
 }

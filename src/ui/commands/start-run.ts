@@ -8,6 +8,7 @@ import writeFileAtomic from "write-file-atomic";
 import type { App } from "../app.ts";
 import type { Choices } from "../ask/question.ts";
 import { askInSteps, type Wizard } from "../ask/wizard.ts";
+import { localFolders } from "../local-folders.ts";
 import { sayInformation } from "../say.ts";
 import { InputError } from "../../util/errors.ts";
 import { toFileName } from "../../util/format.ts";
@@ -86,14 +87,14 @@ async function objectiveFor(
 
 /** Runs are kept in an open folder: there must be one. */
 export async function workspaceFolder(): Promise<string | undefined> {
-  const folders = (vscode.workspace.workspaceFolders ?? []).filter((f) => f.uri.scheme === "file");
-  if (folders.length > 1) {
+  const [folder, ...others] = localFolders();
+  if (others.length > 0) {
     const picked = await vscode.window.showWorkspaceFolderPick({
       placeHolder: "Which folder keeps the recipe and the run?",
     });
     return picked?.uri.fsPath;
   }
-  if (folders[0]) return folders[0].uri.fsPath;
+  if (folder !== undefined) return folder;
   const open = "Open Folder…";
   const message = "Open a folder first: the run is kept in its .retune/runs.";
   const chosen = await sayInformation(message, open);

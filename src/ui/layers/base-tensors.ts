@@ -25,7 +25,8 @@ const COMPUTED = /\.rotary_emb\.inv_freq$/u;
 export async function readBaseTensors(base: string): Promise<BaseTensor[]> {
   const { tensors } = await summariseModel(base);
   const isGguf = /\.gguf$/iu.test(base);
-  const isTied = !isGguf && (await isTiedFolder(base));
+  const hasHead = tensors.some(({ name }) => name === HEAD);
+  const isTied = !isGguf && hasHead && (await isTiedFolder(base));
   return tensors.flatMap(({ name: stored, shape }) => {
     const name = isGguf ? checkpointName(stored) : stored;
     if (name === undefined || COMPUTED.test(name) || (isTied && name === HEAD)) return [];

@@ -1,7 +1,7 @@
 /** What the choice of layers is about: with some methods only a part of the base's tensors. */
 import { LORA_TARGETS_ALL_LINEAR, type Method } from "../../protocol/recipe.ts";
 import { InputError } from "../../util/errors.ts";
-import { pythonPattern } from "../../util/python-pattern.ts";
+import { targetMatcher } from "../../util/module-pattern.ts";
 import { blockOf } from "../../util/tensor-patterns.ts";
 import type { BaseTensor } from "./base-tensors.ts";
 
@@ -56,18 +56,9 @@ function isChoosable(method: Method): (tensor: BaseTensor) => boolean {
 
 /** As PEFT matches target modules: the end of a path, or an expression over all of it. */
 function isTarget(targets: readonly string[] | string): (tensor: BaseTensor) => boolean {
-  const fits = targetPredicate(targets);
+  const fits =
+    targets === LORA_TARGETS_ALL_LINEAR
+      ? (path: string) => blockOf(path) !== undefined
+      : targetMatcher(targets);
   return ({ name, shape }) => shape.length === 2 && fits(name.replace(/\.weight$/u, ""));
-}
-
-function targetPredicate(targets: readonly string[] | string): (path: string) => boolean {
-  if (typeof targets !== "string") {
-    return (path) => targets.some((target) => `.${path}`.endsWith(`.${target}`));
-  }
-  if (targets === LORA_TARGETS_ALL_LINEAR) return (path) => blockOf(path) !== undefined;
-  const pattern = pythonPattern(
-    targets,
-    'method.targets is neither "all-linear" nor a list of names',
-  );
-  return (path) => pattern.matches(path);
 }

@@ -8,8 +8,8 @@ interface PanelSetOptions {
   viewType: string;
   /** Of media/icons, without "-light.svg" and "-dark.svg". */
   icon: string;
-  /** What the folder is called now. */
-  nameOf: (dir: string) => string | undefined;
+  /** What the folder is called now; left out where who opens it says so. */
+  nameOf?: (dir: string) => string | undefined;
   /** The folder in what VS Code stored of a page; undefined when it is none of ours. */
   restore: (saved: unknown) => string | undefined;
   /** Takes the page over. */
@@ -61,13 +61,16 @@ export class PanelSet implements vscode.Disposable {
     });
   }
 
-  /** Shows what is in this folder; a panel that is open already comes to the front. */
-  open(folder: string): void {
+  /**
+   * Shows what is in this folder; a panel that is open already comes to the front.
+   * @param name what it is called, where that is known
+   */
+  open(folder: string, name?: string): void {
     const dir = path.resolve(folder);
     const known = this.#panels.get(dir);
     if (known !== undefined) return known.reveal();
     if (this.#waking.has(dir)) return;
-    const title = panelTitle(this.#options.nameOf(dir) ?? path.basename(dir));
+    const title = panelTitle(name ?? this.#options.nameOf?.(dir) ?? path.basename(dir));
     const dormant = this.#dormantTab(title);
     if (dormant === undefined) return this.#create(dir, title);
     this.#waking.add(dir);

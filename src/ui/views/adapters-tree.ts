@@ -1,11 +1,12 @@
 import path from "node:path";
 import * as vscode from "vscode";
+import { answeringOf } from "../answering.ts";
 import { formatBytes, formatCount, formatWhen, shortenMiddle } from "../../util/format.ts";
 import type { AdapterSummary } from "../../weights/model-summary.ts";
 import type { AdapterCatalog, AdapterEntry } from "../catalogs/adapter-catalog.ts";
 import { shortPaths } from "../short-paths.ts";
 import { factsTooltip } from "./markdown.ts";
-import { type AdapterGroupRow, type AdapterRow, answeringWord } from "./rows.ts";
+import type { AdapterGroupRow, AdapterRow } from "./rows.ts";
 
 /** What a side bar of default width shows beside a method, a figure and a time. */
 const MAX_NAME_CHARS = 20;
@@ -60,7 +61,7 @@ function adapterItem(adapter: AdapterEntry): vscode.TreeItem {
     : new vscode.ThemeIcon("warning", new vscode.ThemeColor("list.warningForeground"));
   item.contextValue = [
     "adapter",
-    ...(adapter.summary ? ["usable", answeringWord(adapter.summary)] : []),
+    ...(adapter.summary ? ["usable", answeringOf(adapter.summary)] : []),
     ...(adapter.runDir === undefined ? [] : ["fromRun"]),
   ].join(" ");
   item.tooltip = adapterTooltip(adapter);

@@ -1,11 +1,12 @@
 import path from "node:path";
 import * as vscode from "vscode";
+import { answeringOf } from "../answering.ts";
 import { formatBytes, formatCount, formatShape } from "../../util/format.ts";
 import type { ModelCatalog, ModelEntry } from "../catalogs/model-catalog.ts";
 import { groupTensors } from "../catalogs/tensor-groups.ts";
 import { shortPaths } from "../short-paths.ts";
 import { factsTooltip } from "./markdown.ts";
-import { type LayerRow, type ModelRow, type TensorLeaf, answeringWord } from "./rows.ts";
+import type { LayerRow, ModelRow, TensorLeaf } from "./rows.ts";
 
 type Row = ModelRow | LayerRow | TensorLeaf;
 
@@ -67,7 +68,7 @@ function modelItem(model: ModelEntry): vscode.TreeItem {
     : new vscode.ThemeIcon("warning", new vscode.ThemeColor("list.warningForeground"));
   item.contextValue = [
     "model",
-    ...(model.summary ? ["usable", answeringWord(model.summary)] : []),
+    ...(model.summary ? ["usable", answeringOf(model.summary)] : []),
     ...(model.modelFolder === undefined ? [] : ["added"]),
   ].join(" ");
   item.tooltip = modelTooltip(model);

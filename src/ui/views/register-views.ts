@@ -23,6 +23,11 @@ export function registerViews(app: App): vscode.Disposable {
   });
   const adapters = new AdaptersTree(app.adapters);
   const adaptersView = window.createTreeView(VIEWS.adapters, { treeDataProvider: adapters });
+  const searchAnew = () => {
+    app.models.invalidate();
+    app.adapters.invalidate();
+    app.evaluations.invalidate();
+  };
   return vscode.Disposable.from(
     runs,
     runsView,
@@ -33,16 +38,8 @@ export function registerViews(app: App): vscode.Disposable {
     refreshAdaptersWithRuns(app),
     watchModelFiles(app),
     onDidChangeModelSettings(() => app.models.invalidate()),
-    vscode.workspace.onDidGrantWorkspaceTrust(() => {
-      app.models.invalidate();
-      app.adapters.invalidate();
-      app.evaluations.invalidate();
-    }),
-    vscode.workspace.onDidChangeWorkspaceFolders(() => {
-      app.models.invalidate();
-      app.adapters.invalidate();
-      app.evaluations.invalidate();
-    }),
+    vscode.workspace.onDidGrantWorkspaceTrust(searchAnew),
+    vscode.workspace.onDidChangeWorkspaceFolders(searchAnew),
   );
 }
 

@@ -76,8 +76,3 @@ export function asRow(argument: unknown): Row | undefined {
   const isRow = typeof argument === "object" && argument !== null && "kind" in argument;
   return isRow ? (argument as Row) : undefined;
 }
-
-/** In a row's context value: package.json shows Generate… or Classify Text… where its word stands. */
-export function answeringWord({ labels }: { labels?: number }): string {
-  return labels === undefined ? "writesText" : "labelsText";
-}

@@ -1,9 +1,9 @@
 import * as vscode from "vscode";
-import { writesText } from "../../protocol/objective.ts";
 import type { Run } from "../../runs/run.ts";
 import { isActive, isLive } from "../../runs/run-status.ts";
 import type { RunStore } from "../../runs/run-store.ts";
 import type { SweepStore } from "../../runs/sweeps/sweep-store.ts";
+import { answeringOfRun } from "../answering.ts";
 import type { EvaluationCatalog } from "../catalogs/evaluation-catalog.ts";
 import { COMMANDS } from "../command-ids.ts";
 import { progressOf, runRowText, stepText } from "../run-text.ts";
@@ -202,17 +202,14 @@ export function runAbilities(run: Run): string[] {
   const isResumable =
     (run.problem === undefined || (run.state === undefined && run.recipe !== undefined)) &&
     ["queued", "stopped", "failed", "interrupted"].includes(run.status);
+  const answering = run.recipe ? [answeringOfRun(run.recipe)] : [];
   return [
     ...(isStoppable ? ["stoppable"] : []),
     ...(isResumable ? ["resumable"] : []),
     ...(isLive(run.status) ? [] : ["deletable"]),
     ...(run.hasAdapter ? ["hasAdapter"] : []),
-    ...(run.hasAdapter || run.hasModel ? ["hasOutput", ...answering(run)] : []),
+    ...(run.hasAdapter || run.hasModel ? ["hasOutput", ...answering] : []),
   ];
-}
-
-function answering({ recipe }: Run): string[] {
-  return recipe ? [writesText(recipe) ? "writesText" : "labelsText"] : [];
 }
 
 function runIcon(run: Run): vscode.ThemeIcon {

@@ -2,21 +2,12 @@
 // import that the table forbids is planted in a copy of the layout and must be reported with our
 // message, `import type` included; every import that it allows is planted too and must pass.
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import test from "node:test";
 import { fileURLToPath } from "node:url";
 import { build, type Metafile } from "esbuild";
+import { lintPlanted } from "./support/planted-lint.ts";
 
 const root = path.resolve(fileURLToPath(import.meta.url), "../..");
 
@@ -79,41 +70,22 @@ function importOf(row: string, target: string, kind: "value" | "type"): Import {
 
 /** Lints all of them at once, one import a line. Returns each one's message, "" when it passed. */
 function lintImports(imports: readonly Import[]): Map<Import, string> {
-  const folder = mkdtempSync(path.join(tmpdir(), "retune-lint-"));
-  try {
-    cpSync(path.join(root, ".oxlintrc.json"), path.join(folder, ".oxlintrc.json"));
-    const places = new Map<string, Import>();
-    const files = new Set(imports.map(({ row }) => fileOf(row)));
-    for (const file of files) {
-      const inFile = imports.filter(({ row }) => fileOf(row) === file);
-      mkdirSync(path.dirname(path.join(folder, file)), { recursive: true });
-      writeFileSync(path.join(folder, file), inFile.map(({ statement }) => statement).join("\n"));
-      inFile.forEach((planted, index) => places.set(`${file}:${index + 1}`, planted));
-    }
-    const oxlint = path.join(root, "node_modules/oxlint/bin/oxlint");
-    const run = spawnSync(process.execPath, [oxlint, "--format=json", "."], {
-      cwd: folder,
-      encoding: "utf8",
-    });
-    const report = JSON.parse(run.stdout) as {
-      number_of_files: number;
-      diagnostics: {
-        code: string;
-        help: string;
-        filename: string;
-        labels: { span: { line: number } }[];
-      }[];
-    };
-    const messages = new Map(imports.map((planted) => [planted, ""]));
-    for (const { code, help, filename, labels } of report.diagnostics) {
-      const planted = places.get(`${filename}:${labels[0]?.span.line}`);
-      if (planted && code === "eslint(no-restricted-imports)") messages.set(planted, help);
-    }
-    assert.equal(report.number_of_files, files.size);
-    return messages;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
+  const places = new Map<string, Import>();
+  const files = new Set(imports.map(({ row }) => fileOf(row)));
+  const texts: Record<string, string> = {};
+  for (const file of files) {
+    const inFile = imports.filter(({ row }) => fileOf(row) === file);
+    texts[file] = inFile.map(({ statement }) => statement).join("\n");
+    inFile.forEach((planted, index) => places.set(`${file}:${index + 1}`, planted));
   }
+  const report = lintPlanted(texts);
+  const messages = new Map(imports.map((planted) => [planted, ""]));
+  for (const { code, help, filename, labels } of report.diagnostics) {
+    const planted = places.get(`${filename}:${labels[0]?.span.line}`);
+    if (planted && code === "eslint(no-restricted-imports)") messages.set(planted, help);
+  }
+  assert.equal(report.number_of_files, files.size);
+  return messages;
 }
 
 function forbiddenIn({ name, allowed }: Row): string[] {
@@ -169,26 +141,11 @@ test("every import that the table allows passes", () => {
 test("JSON.parse is reported everywhere but in the one reader of JSON", () => {
   const planted = ["src/data/planted.ts", "src/ui/views/planted.ts", "media/run-panel/planted.ts"];
   const reader = ["src/util/json.ts", "src/util/json-parser.ts"];
-  const folder = mkdtempSync(path.join(tmpdir(), "retune-lint-"));
-  try {
-    cpSync(path.join(root, ".oxlintrc.json"), path.join(folder, ".oxlintrc.json"));
-    for (const file of [...planted, ...reader]) {
-      mkdirSync(path.dirname(path.join(folder, file)), { recursive: true });
-      writeFileSync(path.join(folder, file), 'export const a: unknown = JSON.parse("1");\n');
-    }
-    const oxlint = path.join(root, "node_modules/oxlint/bin/oxlint");
-    const { stdout } = spawnSync(process.execPath, [oxlint, "--format=json", "."], {
-      cwd: folder,
-      encoding: "utf8",
-    });
-    const { diagnostics } = JSON.parse(stdout) as {
-      diagnostics: { code: string; filename: string }[];
-    };
-    const found = diagnostics.filter(({ code }) => code === "eslint(no-restricted-properties)");
-    assert.deepEqual(found.map(({ filename }) => filename).toSorted(), planted.toSorted());
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  const text = 'export const a: unknown = JSON.parse("1");\n';
+  const files = [...planted, ...reader].map((file) => [file, text] as const);
+  const { diagnostics } = lintPlanted(Object.fromEntries(files));
+  const found = diagnostics.filter(({ code }) => code === "eslint(no-restricted-properties)");
+  assert.deepEqual(found.map(({ filename }) => filename).toSorted(), planted.toSorted());
 });
 
 test("recipes are parsed by src/util/jsonc.ts alone, which knows how deep they may be", () => {

@@ -186,6 +186,15 @@ export function recipeHashes(recipe: object): Record<string, string> {
   );
 }
 
+/** @param before and now as recipeHashes makes them */
+export function editedKeys(
+  before: Readonly<Record<string, string>>,
+  now: Readonly<Record<string, string>>,
+): string[] {
+  const keys = new Set([...Object.keys(before), ...Object.keys(now)]);
+  return [...keys].filter((key) => before[key] !== now[key]);
+}
+
 function optimizerTensors(engine: SavingEngine, optimizer: AdamWState): TensorToWrite[] {
   const sources = {
     parameter: engine.parameters,

@@ -13,6 +13,7 @@ import {
   type Progress,
   type Trained,
   checkpointName,
+  editedKeys,
   pruneCheckpoints,
   hasCheckpoint,
   readCheckpointWeights,
@@ -26,6 +27,7 @@ import { probeHead } from "./objectives/probe.ts";
 import { budgetLines } from "./budget-text.ts";
 import { initAdamW } from "./optimizer.ts";
 import { type PreparedRun, prepareRun } from "./prepare-run.ts";
+import { accuracyOf, stateOf } from "./progress-state.ts";
 import { RunRecorder, readRunRecipe } from "./run-recorder.ts";
 import {
   StoppedError,
@@ -235,9 +237,7 @@ class RunTraining {
   }
 
   #tellEdits(before: Record<string, string>, now: Record<string, string>): void {
-    const keys = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter(
-      (key) => before[key] !== now[key],
-    );
+    const keys = editedKeys(before, now);
     if (keys.length === 0) return;
     this.#tell(
       `recipe.json was edited since its last checkpoint (${keys.join(", ")}): it goes on by what is written now`,
@@ -378,24 +378,4 @@ class RunTraining {
       return undefined;
     }
   }
-}
-
-function stateOf(
-  { step, elapsedMs, lastLoss, lastEvalLoss, best, labelled }: Progress,
-  plan: PreparedRun["plan"],
-): { [Key in keyof RunState]?: RunState[Key] | undefined } {
-  return {
-    step,
-    epoch: plan.epochAt(step),
-    elapsedMs,
-    loss: lastLoss,
-    evalLoss: lastEvalLoss,
-    evalAccuracy: labelled && accuracyOf(labelled),
-    bestEvalLoss: best?.evalLoss,
-    bestStep: best?.step,
-  };
-}
-
-function accuracyOf(evaluation: ClassifierEvaluation): number | undefined {
-  return "accuracy" in evaluation ? evaluation.accuracy : undefined;
 }

@@ -55,7 +55,8 @@ export function runTensorJob(
   const figures = figuresOf(job, files);
   const writer = new TensorWriter(output, { files, onBytes, stretch: stretchOf(job) });
   for (const stretch of stretches(job, files)) {
-    writer.write(method.combine(stretch, tensor, figures), stretch.start);
+    const values = named(output.name, () => method.combine(stretch, tensor, figures));
+    writer.write(values, stretch.start);
   }
   writer.flush();
 }
@@ -63,19 +64,25 @@ export function runTensorJob(
 function figuresOf(job: TensorJob, files: OpenFiles): Figures {
   const { method, tensor, output } = job;
   let figures: Figures = {};
-  try {
-    for (const pass of METHODS[method].passes?.(tensor) ?? []) {
-      if (pass.isNeedless?.(figures)) continue;
-      const sums = new Float64Array(pass.size(tensor, figures));
-      for (const stretch of stretches(job, files)) pass.add(sums, stretch, tensor, figures);
-      figures = pass.finish(sums, tensor, figures);
+  for (const pass of METHODS[method].passes?.(tensor) ?? []) {
+    if (pass.isNeedless?.(figures)) continue;
+    const sums = new Float64Array(pass.size(tensor, figures));
+    for (const stretch of stretches(job, files)) {
+      named(output.name, () => pass.add(sums, stretch, tensor, figures));
     }
-  } catch (error) {
-    // A method knows no tensor's name; what a file holds is named already.
-    if (!(error instanceof InputError) || error.message.includes(": tensor ")) throw error;
-    throw new InputError(`${output.name}: ${error.message}`, { cause: error });
+    figures = named(output.name, () => pass.finish(sums, tensor, figures));
   }
   return figures;
+}
+
+/** A method knows no tensor's name: what it refuses is given it here. */
+function named<T>(name: string, compute: () => T): T {
+  try {
+    return compute();
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    throw new InputError(`${name}: ${error.message}`, { cause: error });
+  }
 }
 
 function copyTensor(

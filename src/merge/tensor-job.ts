@@ -14,12 +14,10 @@ import {
   columnsOf,
 } from "./methods/method.ts";
 import { METHODS } from "./methods/registry.ts";
-import { type OpenFiles, readFully, writeFully } from "./tensor-bytes.ts";
+import { type OpenFiles, pieceElements, readFully, writeFully } from "./tensor-bytes.ts";
 import { type FloatSource, type TensorSource, damaged, openReader } from "./tensor-reader.ts";
 import { sumBfloat16 } from "./sum-bfloat16.ts";
 
-/** What is written at a time. */
-const PIECE_ELEMENTS = 2 ** 19;
 /** What is computed at a time: two models' values and their sum stay in the processor's cache. */
 const STRETCH_ELEMENTS = 2 * STRETCH_ALIGNMENT;
 /** Bytes that are copied at a time, where one model's values are taken as they are. */
@@ -154,8 +152,7 @@ class TensorWriter {
     this.#files = files;
     this.#onBytes = onBytes;
     this.#single = new Float32Array(stretch);
-    const elements = Math.max(1, Math.floor(PIECE_ELEMENTS / stretch)) * stretch;
-    this.#piece = new Uint8Array(elements * DTYPE_BYTES[output.dtype]);
+    this.#piece = new Uint8Array(pieceElements(stretch) * DTYPE_BYTES[output.dtype]);
   }
 
   write(values: Float32Array | Float64Array, start: number): void {

@@ -2,127 +2,89 @@
 // import that the table forbids is planted in a copy of the layout and must be reported with our
 // message, `import type` included; every import that it allows is planted too and must pass.
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import test from "node:test";
 import { fileURLToPath } from "node:url";
 import { build, type Metafile } from "esbuild";
+import { CONFIG, importConfig, readTable } from "../.ci/import-table.mjs";
+import { lintPlanted } from "./support/planted-lint.ts";
 
 const root = path.resolve(fileURLToPath(import.meta.url), "../..");
 
 const RUNTIMES = ["onnxruntime-node", "onnxruntime-common", "@tensorflow/tfjs"];
 const TOKENIZERS = ["tokenizers", "pyodide"];
 /** Rows that the extension host bundles, whole or in part. */
-const HOST_ROWS = ["util", "protocol", "weights", "hub", "runs", "ui", "extension.ts"];
+const HOST_ROWS = ["util", "protocol", "weights", "runs", "ui", "extension.ts"];
 
-interface Row {
-  name: string;
-  allowed: string[];
-}
-
-const isFolder = (name: string) => !name.endsWith(".ts") && name !== "media/*";
-
-/** One row per name: `weights`, `data`, `hub` share a line of the table and become three. */
-function readTable(): Row[] {
-  const page = readFileSync(path.join(root, "docs/architecture.md"), "utf8");
-  const section = page.split("## Who may import whom")[1]?.split("\n## ")[0] ?? "";
-  const lines = section.split("\n").filter((line) => line.startsWith("| `"));
-  const names = (cell = "") => [...cell.matchAll(/`([^`]+)`/g)].map((match) => match[1] as string);
-  const cells = lines.map((line) => line.split("|").slice(1, 3));
-  const folders = cells.flatMap(([left]) => names(left)).filter(isFolder);
-  return cells.flatMap(([left, right]) => {
-    // What follows a semicolon is a remark: "the trainer is spawned by path, never imported".
-    const listed = names(right?.split(";")[0]);
-    const allowed = right?.includes("everything but")
-      ? [...folders, ...RUNTIMES, ...TOKENIZERS].filter((name) => !listed.includes(name))
-      : listed;
-    return names(left).map((name) => ({ name, allowed }));
-  });
-}
-
-const rows = readTable();
-const folders = rows.map((row) => row.name).filter(isFolder);
+const { rows, folders } = readTable();
+type Row = (typeof rows)[number];
+const isFolder = (name: string) => folders.includes(name);
 
 interface Import {
   row: string;
   target: string;
+  /** "" or "models/": a folder in the row's. */
+  inner: string;
   statement: string;
 }
 
-function fileOf(row: string): string {
+/** @param inner a folder in the row's own, which may be called as another row is */
+function fileOf(row: string, inner = ""): string {
   if (row === "media/*") return "media/run-panel/planted.ts";
-  return row.endsWith(".ts") ? `src/${row}` : `src/${row}/planted.ts`;
+  return row.endsWith(".ts") ? `src/${row}` : `src/${row}/${inner}planted.ts`;
 }
 
-function specifier(row: string, target: string): string {
+function specifier({ row, target, inner }: Omit<Import, "statement">): string {
   if (!folders.includes(target)) return target;
   if (row === "media/*") return `../../src/${target}/planted.ts`;
-  return row.endsWith(".ts") ? `./${target}/planted.ts` : `../${target}/planted.ts`;
+  if (row.endsWith(".ts")) return `./${target}/planted.ts`;
+  return `${inner === "" ? "" : "../"}../${target}/planted.ts`;
 }
 
-function importOf(row: string, target: string, kind: "value" | "type"): Import {
+function importOf(row: string, target: string, kind: "value" | "type", inner = ""): Import {
   const keyword = kind === "type" ? "import type" : "import";
   const name = `${kind}_${target.replaceAll(/\W/g, "_")}`;
-  const statement = `${keyword} { ${name} } from "${specifier(row, target)}";`;
-  return { row, target, statement };
+  const statement = `${keyword} { ${name} } from "${specifier({ row, target, inner })}";`;
+  return { row, target, inner, statement };
 }
 
 /** Lints all of them at once, one import a line. Returns each one's message, "" when it passed. */
 function lintImports(imports: readonly Import[]): Map<Import, string> {
-  const folder = mkdtempSync(path.join(tmpdir(), "retune-lint-"));
-  try {
-    cpSync(path.join(root, ".oxlintrc.json"), path.join(folder, ".oxlintrc.json"));
-    const places = new Map<string, Import>();
-    const files = new Set(imports.map(({ row }) => fileOf(row)));
-    for (const file of files) {
-      const inFile = imports.filter(({ row }) => fileOf(row) === file);
-      mkdirSync(path.dirname(path.join(folder, file)), { recursive: true });
-      writeFileSync(path.join(folder, file), inFile.map(({ statement }) => statement).join("\n"));
-      inFile.forEach((planted, index) => places.set(`${file}:${index + 1}`, planted));
-    }
-    const oxlint = path.join(root, "node_modules/oxlint/bin/oxlint");
-    const run = spawnSync(process.execPath, [oxlint, "--format=json", "."], {
-      cwd: folder,
-      encoding: "utf8",
-    });
-    const report = JSON.parse(run.stdout) as {
-      number_of_files: number;
-      diagnostics: {
-        code: string;
-        help: string;
-        filename: string;
-        labels: { span: { line: number } }[];
-      }[];
-    };
-    const messages = new Map(imports.map((planted) => [planted, ""]));
-    for (const { code, help, filename, labels } of report.diagnostics) {
-      const planted = places.get(`${filename}:${labels[0]?.span.line}`);
-      if (planted && code === "eslint(no-restricted-imports)") messages.set(planted, help);
-    }
-    assert.equal(report.number_of_files, files.size);
-    return messages;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
+  const places = new Map<string, Import>();
+  const files = new Set(imports.map(({ row, inner }) => fileOf(row, inner)));
+  const texts: Record<string, string> = {};
+  for (const file of files) {
+    const inFile = imports.filter(({ row, inner }) => fileOf(row, inner) === file);
+    texts[file] = inFile.map(({ statement }) => statement).join("\n");
+    inFile.forEach((planted, index) => places.set(`${file}:${index + 1}`, planted));
   }
+  const report = lintPlanted(texts);
+  const messages = new Map(imports.map((planted) => [planted, ""]));
+  for (const { code, help, filename, labels } of report.diagnostics) {
+    const planted = places.get(`${filename}:${labels[0]?.span.line}`);
+    if (planted && code === "eslint(no-restricted-imports)") messages.set(planted, help);
+  }
+  assert.equal(report.number_of_files, files.size);
+  return messages;
 }
 
 function forbiddenIn({ name, allowed }: Row): string[] {
   const ours = folders.filter((folder) => folder !== name && !allowed.includes(folder));
-  const editor = allowed.includes("vscode") || name === "extension.ts" ? [] : ["vscode"];
-  const runtimes = ["trainer", "cli", "cli.ts"].includes(name) ? [] : RUNTIMES;
-  const tokenizers = name === "data" || runtimes.length === 0 ? [] : TOKENIZERS;
-  return [...ours, ...editor, ...runtimes, ...tokenizers];
+  const unless = (listed: string, packages: readonly string[]) =>
+    allowed.includes(listed) ? [] : packages;
+  return [
+    ...ours,
+    ...unless("vscode", ["vscode"]),
+    ...unless("onnxruntime", RUNTIMES),
+    ...unless("tokenizers", TOKENIZERS),
+  ];
 }
+
+test("the linter's table is the one of docs/architecture.md: node .ci/import-table.mjs writes it", () => {
+  const written: unknown = JSON.parse(readFileSync(path.join(root, CONFIG), "utf8"));
+  assert.deepEqual(written, importConfig());
+});
 
 test("the table names every source folder", () => {
   const inSource = readdirSync(path.join(root, "src"), { withFileTypes: true });
@@ -138,6 +100,7 @@ test("every import that the table forbids is reported with our message", () => {
     forbiddenIn(row).flatMap((target) => [
       importOf(row.name, target, "value"),
       importOf(row.name, target, "type"),
+      ...(isFolder(row.name) ? [importOf(row.name, target, "value", "models/")] : []),
     ]),
   );
   assert.ok(forbidden.length > 100, `only ${forbidden.length} violations planted`);
@@ -169,26 +132,11 @@ test("every import that the table allows passes", () => {
 test("JSON.parse is reported everywhere but in the one reader of JSON", () => {
   const planted = ["src/data/planted.ts", "src/ui/views/planted.ts", "media/run-panel/planted.ts"];
   const reader = ["src/util/json.ts", "src/util/json-parser.ts"];
-  const folder = mkdtempSync(path.join(tmpdir(), "retune-lint-"));
-  try {
-    cpSync(path.join(root, ".oxlintrc.json"), path.join(folder, ".oxlintrc.json"));
-    for (const file of [...planted, ...reader]) {
-      mkdirSync(path.dirname(path.join(folder, file)), { recursive: true });
-      writeFileSync(path.join(folder, file), 'export const a: unknown = JSON.parse("1");\n');
-    }
-    const oxlint = path.join(root, "node_modules/oxlint/bin/oxlint");
-    const { stdout } = spawnSync(process.execPath, [oxlint, "--format=json", "."], {
-      cwd: folder,
-      encoding: "utf8",
-    });
-    const { diagnostics } = JSON.parse(stdout) as {
-      diagnostics: { code: string; filename: string }[];
-    };
-    const found = diagnostics.filter(({ code }) => code === "eslint(no-restricted-properties)");
-    assert.deepEqual(found.map(({ filename }) => filename).toSorted(), planted.toSorted());
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  const text = 'export const a: unknown = JSON.parse("1");\n';
+  const files = [...planted, ...reader].map((file) => [file, text] as const);
+  const { diagnostics } = lintPlanted(Object.fromEntries(files));
+  const found = diagnostics.filter(({ code }) => code === "eslint(no-restricted-properties)");
+  assert.deepEqual(found.map(({ filename }) => filename).toSorted(), planted.toSorted());
 });
 
 test("recipes are parsed by src/util/jsonc.ts alone, which knows how deep they may be", () => {

@@ -51,7 +51,7 @@ export async function runSweep(sweepDir: string, options: SweepOptions): Promise
   const log = new LogWriter(path.join(sweepDir, SWEEP_FILES.log));
   const note = (line: string): void => {
     options.onNote(line);
-    log.log(line).catch(() => undefined);
+    void log.log(line);
   };
   const abort = watchStopRequests(sweepDir, options.signals.stop);
   options.signals.atOnce.addEventListener("abort", () => {

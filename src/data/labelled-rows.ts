@@ -112,14 +112,25 @@ export async function unlabelledExamples(
     maxLength,
   }: Pick<LabelledOptions, "tokenizer" | "vocabSize" | "maxLength">,
 ): Promise<Example[]> {
-  const encoded = await tokenizer.encodeBatch(texts.map(({ text }) => text));
-  return texts.map(({ place }, index) => {
-    const ids = Int32Array.from(encoded[index]?.ids ?? []);
-    if (ids.length === 0) throw new InputError(`${place}: the text has no token`);
-    checkInVocabulary(ids, { vocabSize, tokenizer, place });
+  const named = texts.map((each) => ({ ...each, name: "the text" }));
+  return (await idsOf(named, { tokenizer, vocabSize })).map((ids, index) => {
     const counted = new Uint8Array(ids.length);
     // Some label makes it a row of a classifier; its loss means nothing.
     return withLastCounted({ ids, counted, line: index + 1, label: 0 }, maxLength);
+  });
+}
+
+/** @throws InputError naming the place of a text that has no token, or one outside the vocabulary */
+async function idsOf(
+  texts: readonly { text: string; place: string; name: string }[],
+  { tokenizer, vocabSize }: Pick<LabelledOptions, "tokenizer" | "vocabSize">,
+): Promise<Int32Array[]> {
+  const encoded = await tokenizer.encodeBatch(texts.map(({ text }) => text));
+  return texts.map(({ place, name }, index) => {
+    const ids = Int32Array.from(encoded[index]?.ids ?? []);
+    if (ids.length === 0) throw new InputError(`${place}: ${name} has no token`);
+    checkInVocabulary(ids, { vocabSize, tokenizer, place });
+    return ids;
   });
 }
 
@@ -158,18 +169,16 @@ const NO_REPORT: DatasetReport = {
 async function encodeRows(
   rows: readonly DataRow[],
   file: string,
-  { tokenizer, vocabSize }: Pick<LabelledOptions, "tokenizer" | "vocabSize">,
+  options: Pick<LabelledOptions, "tokenizer" | "vocabSize">,
 ): Promise<readonly Example[]> {
   const texts = rows.map(({ value: { text }, line }) => {
-    if (typeof text === "string" && text !== "") return text;
-    throw new InputError(`${file}:${line}: "text" is missing or empty; expected a text`);
+    const place = `${file}:${line}`;
+    if (typeof text === "string" && text !== "") return { text, place, name: '"text"', line };
+    throw new InputError(`${place}: "text" is missing or empty; expected a text`);
   });
-  const encoded = await tokenizer.encodeBatch(texts);
-  return rows.map(({ line }, index) => {
-    const ids = Int32Array.from(encoded[index]?.ids ?? []);
-    if (ids.length === 0) throw new InputError(`${file}:${line}: "text" has no token`);
-    checkInVocabulary(ids, { vocabSize, tokenizer, place: `${file}:${line}` });
-    return { ids, counted: new Uint8Array(ids.length), line };
+  const ids = await idsOf(texts, options);
+  return ids.map((own, index) => {
+    return { ids: own, counted: new Uint8Array(own.length), line: texts[index]?.line ?? 0 };
   });
 }
 

@@ -2,7 +2,7 @@
  * The regular expressions of a tokenizer.json, and whether they can be matched in this process. The library's
  * engine backtracks, and ends the whole process when it has done so ten million times.
  */
-import type { Json } from "./special-tokens.ts";
+import type { JsonObject } from "../util/json.ts";
 
 /** Ways to match what is not repeated without end, in one alternative; GPT-4o's pattern has 16. */
 const MAX_WAYS = 256;
@@ -14,7 +14,7 @@ export function patternsOf(part: unknown): readonly string[] {
   const waiting = [part];
   for (let value = waiting.pop(); value !== undefined; value = waiting.pop()) {
     if (typeof value !== "object" || value === null) continue;
-    const { Regex: pattern } = value as Json;
+    const { Regex: pattern } = value as JsonObject;
     if (typeof pattern === "string") found.push(pattern);
     for (const each of Object.values(value)) waiting.push(each ?? null);
   }

@@ -41,13 +41,10 @@ async function* batched<Row extends Pick<DataRow, "json">>(
 ): AsyncGenerator<{ batch: readonly Row[] } | { error: unknown }> {
   let batch: Row[] = [];
   let characters = 0;
-  const iterator = rows[Symbol.asyncIterator]();
   try {
-    for (;;) {
-      const next = await iterator.next();
-      if (next.done) break;
-      batch.push(next.value);
-      characters += next.value.json.length;
+    for await (const row of rows) {
+      batch.push(row);
+      characters += row.json.length;
       if (batch.length < BATCH_ROWS && characters < BATCH_CHARACTERS) continue;
       yield { batch };
       [batch, characters] = [[], 0];
@@ -56,8 +53,6 @@ async function* batched<Row extends Pick<DataRow, "json">>(
     if (batch.length > 0) yield { batch };
     yield { error };
     return;
-  } finally {
-    await iterator.return?.();
   }
   if (batch.length > 0) yield { batch };
 }

@@ -3,7 +3,7 @@
  * and `content` under the same key; `system` may stand beside them. media/python/render.py makes messages of them.
  */
 import { InputError } from "../util/errors.ts";
-import { parseJson } from "../util/json.ts";
+import { type JsonObject, isJsonObject, parseJson } from "../util/json.ts";
 import { type Place, checkMessages, requireText } from "./messages.ts";
 
 /** What the field writes in `from`; a chat template knows the right side. */
@@ -24,9 +24,9 @@ export const SHARE_GPT_ROLES: Readonly<Record<string, string>> = {
 };
 
 /** @throws InputError naming file, line and turn of what can't be made a message */
-export function checkShareGpt(value: Readonly<Record<string, unknown>>, place: Place): void {
+export function checkShareGpt(value: JsonObject, place: Place): void {
   const turns = value["conversations"];
-  if (!Array.isArray(turns) || !turns.some((turn) => isObject(turn) && "from" in turn)) {
+  if (!Array.isArray(turns) || !turns.some((turn) => isJsonObject(turn) && "from" in turn)) {
     checkMessages(turns, "conversations", place);
     return;
   }
@@ -35,7 +35,7 @@ export function checkShareGpt(value: Readonly<Record<string, unknown>>, place: P
 
 function checkTurn(turn: unknown, at: string, place: Place): void {
   const where = `${place.file}:${place.line}: ${at}`;
-  if (!isObject(turn)) throw new InputError(`${where} must be an object with from and value`);
+  if (!isJsonObject(turn)) throw new InputError(`${where} must be an object with from and value`);
   const from = requireText(turn["from"], `${at}.from`, place);
   const content = requireText(turn["value"], `${at}.value`, place);
   if (!Object.hasOwn(SHARE_GPT_ROLES, from)) {
@@ -44,8 +44,4 @@ function checkTurn(turn: unknown, at: string, place: Place): void {
     );
   }
   if (from === "function_call") parseJson(content, `${where}.value`);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

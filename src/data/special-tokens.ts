@@ -5,8 +5,7 @@
  */
 import path from "node:path";
 import { InputError } from "../util/errors.ts";
-
-export type Json = Readonly<Record<string, unknown>>;
+import type { JsonObject } from "../util/json.ts";
 
 /** As the files write it. */
 export interface AddedTokenJson {
@@ -39,12 +38,12 @@ const STANDARD = [
 export interface TokenFiles {
   modelDir: string;
   /** tokenizer.json */
-  tokenizer: Json;
-  config: Json;
+  tokenizer: JsonObject;
+  config: JsonObject;
   /** special_tokens_map.json */
-  map: Json | undefined;
+  map: JsonObject | undefined;
   /** added_tokens.json: ids by text */
-  ids: Json | undefined;
+  ids: JsonObject | undefined;
 }
 
 /** @throws InputError naming the file and the entry that is no token */
@@ -52,7 +51,7 @@ export function readSpecialTokens(files: TokenFiles): SpecialTokens {
   const { modelDir, tokenizer, config, map, ids } = files;
   const decoder = config["added_tokens_decoder"];
   const isNew = typeof decoder === "object" && decoder !== null;
-  const settings: Json = isNew ? config : { ...config, ...map };
+  const settings: JsonObject = isNew ? config : { ...config, ...map };
   const entries = Object.entries(settings).flatMap(([key, value]): [string, AddedTokenJson][] => {
     const token = key.endsWith("_token") ? readToken(value, true) : undefined;
     return token ? [[key, token]] : [];
@@ -90,13 +89,13 @@ function textOf({ content }: AddedTokenJson): string {
 }
 
 /** What tokenizer.json adds itself keeps the properties that it has there. */
-function addedTexts(tokenizer: Json): readonly string[] {
+function addedTexts(tokenizer: JsonObject): readonly string[] {
   const added = tokenizer["added_tokens"];
   return Array.isArray(added) ? added.flatMap((each) => readToken(each, false)?.content ?? []) : [];
 }
 
 /** `extra_special_tokens`, which transformers 4 calls `additional_special_tokens`: a list, or by name. */
-function extraTokens(settings: Json): readonly AddedTokenJson[] {
+function extraTokens(settings: JsonObject): readonly AddedTokenJson[] {
   const value = settings["extra_special_tokens"] ?? settings["additional_special_tokens"];
   if (typeof value !== "object" || value === null) return [];
   return Object.values(value).flatMap((each) => readToken(each, true) ?? []);
@@ -106,7 +105,7 @@ function extraTokens(settings: Json): readonly AddedTokenJson[] {
 function readToken(value: unknown, special: boolean): AddedTokenJson | undefined {
   if (typeof value === "string") return addedToken(value, special);
   if (typeof value !== "object" || value === null || !("content" in value)) return undefined;
-  const { content, ...flags } = value as Json;
+  const { content, ...flags } = value as JsonObject;
   if (typeof content !== "string") return undefined;
   const plain = addedToken(content, special || flags["special"] === true);
   const flag = (name: "single_word" | "lstrip" | "rstrip" | "normalized"): boolean =>

@@ -3,6 +3,7 @@
  * run that goes on, or another one on the same data, starts without rendering and tokenising again.
  */
 import { createHash } from "node:crypto";
+import type { Stats } from "node:fs";
 import { mkdir, readFile, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import path from "node:path";
 import { defaultCacheDir } from "../util/cache-root.ts";
@@ -37,8 +38,8 @@ export async function cachedDataset(
   sources: TokenSources,
   make: () => Promise<StoredDataset>,
 ): Promise<StoredDataset> {
-  const before = await stat(sources.data).catch(() => undefined);
-  if (!before || !(await keepsTokens(sources.data))) return make();
+  const before = await keptStats(sources.data);
+  if (!before) return make();
   const file = await cacheFile(sources).catch(() => undefined);
   if (file === undefined) return make();
   const found = await readDataset(file).catch(() => undefined);
@@ -57,10 +58,15 @@ export async function cachedDataset(
 
 /** Whether the tokens of a data file are kept, or looked for. */
 export async function keepsTokens(data: string): Promise<boolean> {
+  return (await keptStats(data)) !== undefined;
+}
+
+/** Of a data file whose tokens are kept. */
+async function keptStats(data: string): Promise<Stats | undefined> {
   // Sources change from one minute to the next: their tokens are kept only where that is asked for.
-  if (CODE === undefined && process.env["RETUNE_CACHE"] === undefined) return false;
+  if (CODE === undefined && process.env["RETUNE_CACHE"] === undefined) return undefined;
   const found = await stat(data).catch(() => undefined);
-  return found !== undefined && found.isFile() && found.size >= MIN_DATA_BYTES;
+  return found?.isFile() && found.size >= MIN_DATA_BYTES ? found : undefined;
 }
 
 async function cacheFile({ data, tokenizer, options }: TokenSources): Promise<string> {

@@ -5,13 +5,18 @@
 import path from "node:path";
 import type { Tokenizer as NativeTokenizer } from "tokenizers";
 import { InputError, errorMessage } from "../util/errors.ts";
-import { parseJsonObject, readJsonObjectIfThere, readJsonTextIfThere } from "../util/json.ts";
+import {
+  type JsonObject,
+  parseJsonObject,
+  readJsonObjectIfThere,
+  readJsonTextIfThere,
+} from "../util/json.ts";
 import { chatTemplatesOf } from "../util/chat-template-file.ts";
 import { collectYoung } from "../util/collect-young.ts";
 import { Encoder } from "./encoder.ts";
 import { makeTokenizer } from "./native-tokenizer.ts";
 import { isPlainPattern, patternsOf } from "./plain-patterns.ts";
-import { type AddedTokenJson, type Json, readSpecialTokens } from "./special-tokens.ts";
+import { type AddedTokenJson, readSpecialTokens } from "./special-tokens.ts";
 import { ChatTemplate } from "./templates/chat-template.ts";
 import { type TextEncoding, TokenisedText } from "./tokenised-text.ts";
 
@@ -62,7 +67,7 @@ export async function loadTokenizer(
   if (text === undefined) {
     throw new InputError(`${tokenizerDir} has no tokenizer.json; a fast tokenizer is needed`);
   }
-  const json = (name: string): Promise<Json | undefined> =>
+  const json = (name: string): Promise<JsonObject | undefined> =>
     readJsonObjectIfThere(path.join(tokenizerDir, name));
   const config = (await json("tokenizer_config.json")) ?? {};
   const own = parseJsonObject(text, file);
@@ -126,7 +131,7 @@ interface TokenizerFile {
   file: string;
   text: string;
   /** What the text says. */
-  own: Json;
+  own: JsonObject;
   added: readonly AddedTokenJson[];
 }
 

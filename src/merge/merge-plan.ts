@@ -2,13 +2,8 @@
 import { InputError } from "../util/errors.ts";
 import { type DType, isFloatDType } from "../weights/dtype.ts";
 import { type TensorInfo, readTensor } from "../weights/safetensors.ts";
-import {
-  HEAD,
-  type VocabularyBase,
-  checkTokens,
-  isEmbedding,
-  sourceOf,
-} from "../weights/vocabulary-tensors.ts";
+import { isEmbedding } from "../weights/vocabulary-names.ts";
+import { HEAD, type VocabularyBase, checkTokens, sourceOf } from "../weights/vocabulary-tensors.ts";
 import type { Change, MergeAdapter, NamedChange } from "./adapter-changes.ts";
 import type { FittedMerge } from "./fitted-merge.ts";
 

@@ -5,15 +5,13 @@
 import { InputError } from "../util/errors.ts";
 import { isFloatDType } from "../weights/dtype.ts";
 import type { TensorInfo } from "../weights/safetensors.ts";
+import { isHeadOrEmbedding } from "../weights/vocabulary-names.ts";
 import type { AlignedRows, FloatSource, RowRun } from "./tensor-reader.ts";
 import type { MergedVocabulary } from "./vocabulary.ts";
 
-/** What has a row for each token. */
-const VOCABULARY_TENSOR =
-  /(?:^|\.)(?:embed_tokens|wte|embed_in|word_embeddings|tok_embeddings|embed_out|lm_head)\.(?:weight|bias)$/u;
-
+/** What has a row for each token: also the bias of a head. */
 export function isVocabularyTensor(name: string): boolean {
-  return VOCABULARY_TENSOR.test(name);
+  return isHeadOrEmbedding(name.replace(/\.bias$/u, ".weight"));
 }
 
 export interface Aligned {

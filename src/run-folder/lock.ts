@@ -8,11 +8,12 @@
  * time of change, compared with that of a file just written beside it: one clock, the disk's.
  */
 import { randomUUID } from "node:crypto";
+import { readFileSync, rmSync } from "node:fs";
 import { link, open, rename, rm, stat, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
 import { type ProcessIdentity, processIdentitySchema } from "../protocol/run-folder.ts";
-import { hasCode } from "../util/errors.ts";
+import { InputError, hasCode } from "../util/errors.ts";
 import { readJson } from "../util/json.ts";
 import { currentProcessIdentity } from "../util/process-identity.ts";
 import { temporaryName } from "../util/temporary-name.ts";
@@ -69,11 +70,10 @@ export class Lock {
     return { process: undefined, silentMs: 0 };
   }
 
-  get file(): string {
-    return this.#file;
-  }
-
-  /** A sign of life; changes nothing that is written. False when the lock is no longer ours. */
+  /**
+   * A sign of life; changes nothing that is written. False when the lock is no longer ours.
+   * @throws InputError when that can't be told now
+   */
   async beat(): Promise<boolean> {
     if (!(await this.isHeld())) return false;
     try {
@@ -90,13 +90,28 @@ export class Lock {
     }
   }
 
-  /** False when the file is gone, as with its whole folder, or when another process has taken it. */
+  /**
+   * False when the file is gone, as with its whole folder, or when another process has taken it.
+   * @throws InputError when it can't be read, which says neither
+   */
   async isHeld(): Promise<boolean> {
     return (await read(this.#file))?.token === this.#token;
   }
 
+  /** What can't be read is left: the lock of a process that has ended keeps nobody out. */
   async release(): Promise<void> {
-    if (await this.isHeld()) await rm(this.#file, { force: true });
+    if (await this.isHeld().catch(() => false)) await rm(this.#file, { force: true });
+  }
+
+  /** As `release`, without another turn of the loop; first `lastWord`, and that only while it is ours. */
+  releaseNow(lastWord: () => void): void {
+    try {
+      if (readFileSync(this.#file, "utf8") !== this.#text) return;
+    } catch {
+      return;
+    }
+    lastWord();
+    rmSync(this.#file, { force: true });
   }
 
   async #create(temporary: string): Promise<boolean> {
@@ -140,11 +155,24 @@ function hasNoLinks(error: unknown): boolean {
 /** The token of a file that is none of ours, or that a machine which lost its power left empty. */
 const UNREADABLE = "unreadable";
 
+/** A virus scanner has a file for a moment, and a network drive is away for one. */
+const READ_ATTEMPTS = 5;
+const READ_AGAIN_MS = 20;
+
+/**
+ * Undefined for a file that is gone or none of ours.
+ * @throws InputError for one that can't be read: its holder may well live
+ */
 async function read(file: string): Promise<Content | undefined> {
-  try {
-    return contentSchema.parse(await readJson(file));
-  } catch {
-    return undefined;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return contentSchema.parse(await readJson(file));
+    } catch (error) {
+      const isUnread = error instanceof InputError && error.cause !== undefined;
+      if (!isUnread) return undefined;
+      if (attempt === READ_ATTEMPTS) throw error;
+      await sleep(READ_AGAIN_MS);
+    }
   }
 }
 

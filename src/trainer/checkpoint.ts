@@ -186,6 +186,15 @@ export function recipeHashes(recipe: object): Record<string, string> {
   );
 }
 
+/** @param before and now as recipeHashes makes them */
+export function editedKeys(
+  before: Readonly<Record<string, string>>,
+  now: Readonly<Record<string, string>>,
+): string[] {
+  const keys = new Set([...Object.keys(before), ...Object.keys(now)]);
+  return [...keys].filter((key) => before[key] !== now[key]);
+}
+
 function optimizerTensors(engine: SavingEngine, optimizer: AdamWState): TensorToWrite[] {
   const sources = {
     parameter: engine.parameters,
@@ -294,13 +303,18 @@ export async function hasCheckpoint(dir: string): Promise<boolean> {
   return (await listCheckpoints(dir)).length > 0;
 }
 
-/** Keeps the newest and the best. */
+/**
+ * Keeps the newest and the best up to `step`, the one just written. Later ones are those that were found broken
+ * when the run went back to an earlier one: counted, they would push out what is whole.
+ */
 export async function pruneCheckpoints(
   dir: string,
-  { keep, bestStep }: { keep: number; bestStep: number | undefined },
+  { step: now, keep, bestStep }: { step: number; keep: number; bestStep: number | undefined },
 ): Promise<void> {
   const checkpoints = await listCheckpoints(dir);
-  for (const { dir: folder, step } of checkpoints.slice(keep)) {
-    if (step !== bestStep) await rm(folder, { recursive: true, force: true });
+  const kept = checkpoints.filter(({ step }) => step <= now).slice(0, keep);
+  for (const checkpoint of checkpoints) {
+    if (kept.includes(checkpoint) || checkpoint.step === bestStep) continue;
+    await rm(checkpoint.dir, { recursive: true, force: true });
   }
 }

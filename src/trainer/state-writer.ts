@@ -2,7 +2,6 @@
  * What a detached process tells of itself: state.json by rename, with a heartbeat, and log.txt. A
  * training run and an interpolation sweep are both told so.
  */
-import { rmSync } from "node:fs";
 import { appendFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import path from "node:path";
@@ -143,7 +142,8 @@ export class StateWriter<S extends ProcessState> {
 
   /** @throws InputError when the folder is no longer this process's: nothing may be written there */
   async checkHeld(): Promise<void> {
-    if (!(await this.#lock.isHeld())) this.#lost.abort();
+    // What can't be read now says nothing: the heartbeat asks again.
+    if (!(await this.#lock.isHeld().catch(() => true))) this.#lost.abort();
     if (!this.#lost.signal.aborted) return;
     throw new InputError(
       `${path.dirname(this.#file)} was removed, or taken by another process, while this one worked on it; nothing more was saved`,
@@ -175,8 +175,9 @@ export class StateWriter<S extends ProcessState> {
     clearInterval(this.#heartbeat);
     this.#end(change);
     this.#isClosed = true;
-    writeFileAtomic.sync(this.#file, JSON.stringify(this.#state, null, 2));
-    rmSync(this.#lock.file, { force: true });
+    this.#lock.releaseNow(() => {
+      writeFileAtomic.sync(this.#file, JSON.stringify(this.#state, null, 2));
+    });
   }
 
   #end(change: Partial<S>): void {
@@ -204,9 +205,11 @@ export class StateWriter<S extends ProcessState> {
   }
 }
 
+/** Never fails: a log that can't be written (a full disk, a lock of Windows) is no reason to stop working. */
 export class LogWriter {
   readonly #file: string;
   #logging: Promise<void>;
+  #problem = "";
 
   /** @param file of a folder that was taken over */
   constructor(file: string) {
@@ -217,8 +220,16 @@ export class LogWriter {
   /** Lines arrive in the order of the calls, awaited or not. */
   log(line: string): Promise<void> {
     const text = `${new Date().toISOString()} ${line}\n`;
-    const written = this.#logging.then(() => appendFile(this.#file, text));
-    this.#logging = written.catch(() => undefined);
-    return written;
+    this.#logging = this.#logging
+      .then(() => appendFile(this.#file, text))
+      .catch((error: unknown) => this.#tell(errorMessage(error)));
+    return this.#logging;
+  }
+
+  /** Once, not for each line. */
+  #tell(problem: string): void {
+    if (problem === this.#problem) return;
+    this.#problem = problem;
+    process.stderr.write(`${messageLine(`${this.#file}: ${problem}`)}\n`);
   }
 }

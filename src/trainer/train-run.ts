@@ -13,6 +13,7 @@ import {
   type Progress,
   type Trained,
   checkpointName,
+  editedKeys,
   pruneCheckpoints,
   hasCheckpoint,
   readCheckpointWeights,
@@ -26,6 +27,7 @@ import { probeHead } from "./objectives/probe.ts";
 import { budgetLines } from "./budget-text.ts";
 import { initAdamW } from "./optimizer.ts";
 import { type PreparedRun, prepareRun } from "./prepare-run.ts";
+import { accuracyOf, stateOf } from "./progress-state.ts";
 import { RunRecorder, readRunRecipe } from "./run-recorder.ts";
 import {
   StoppedError,
@@ -105,7 +107,7 @@ async function outcomeOf(training: RunTraining, recorder: RunRecorder): Promise<
     );
     const message = describeFailure(cause);
     const detail = cause instanceof InputError ? message : String((cause as Error).stack ?? cause);
-    await recorder.log(`failed: ${detail}`).catch(() => {});
+    await recorder.log(`failed: ${detail}`);
     await recorder.close({ status: "failed", message });
     const refused = cause instanceof InputError && !training.hasBegun && cause === error;
     return { state: recorder.state, refused, isAbandoned: error instanceof StoppedError };
@@ -155,7 +157,7 @@ class RunTraining {
 
   async train(): Promise<{ end: LoopEnd; result: string }> {
     const recorder = this.#recorder;
-    const log = (line: string): void => void recorder.log(line).catch(() => {});
+    const log = (line: string): void => void recorder.log(line);
     const phase = async (now: string): Promise<void> => {
       this.#options.onPhase?.(now);
       await recorder.update({ phase: now });
@@ -235,9 +237,7 @@ class RunTraining {
   }
 
   #tellEdits(before: Record<string, string>, now: Record<string, string>): void {
-    const keys = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter(
-      (key) => before[key] !== now[key],
-    );
+    const keys = editedKeys(before, now);
     if (keys.length === 0) return;
     this.#tell(
       `recipe.json was edited since its last checkpoint (${keys.join(", ")}): it goes on by what is written now`,
@@ -247,7 +247,7 @@ class RunTraining {
   #tell(note: string): void {
     this.notes.push(note);
     this.#options.onNote?.(note);
-    this.#recorder.log(note).catch(() => {});
+    void this.#recorder.log(note);
   }
 
   #writeEvaluation(evaluation: ClassifierEvaluation): Promise<void> {
@@ -331,6 +331,7 @@ class RunTraining {
     const baseModel = this.#recipe.base;
     await writeCheckpoint(this.#checkpoints, engine, { optimizer, progress, baseModel });
     await pruneCheckpoints(this.#checkpoints, {
+      step: progress.step,
       keep: this.#recipe.keepCheckpoints,
       bestStep: this.#recipe.keepBest ? progress.best?.step : undefined,
     });
@@ -377,24 +378,4 @@ class RunTraining {
       return undefined;
     }
   }
-}
-
-function stateOf(
-  { step, elapsedMs, lastLoss, lastEvalLoss, best, labelled }: Progress,
-  plan: PreparedRun["plan"],
-): { [Key in keyof RunState]?: RunState[Key] | undefined } {
-  return {
-    step,
-    epoch: plan.epochAt(step),
-    elapsedMs,
-    loss: lastLoss,
-    evalLoss: lastEvalLoss,
-    evalAccuracy: labelled && accuracyOf(labelled),
-    bestEvalLoss: best?.evalLoss,
-    bestStep: best?.step,
-  };
-}
-
-function accuracyOf(evaluation: ClassifierEvaluation): number | undefined {
-  return "accuracy" in evaluation ? evaluation.accuracy : undefined;
 }

@@ -13,6 +13,10 @@ import { decodeUtf8 } from "./utf8.ts";
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 /** Real files have some ten; serde_json, which reads tokenizer.json and safetensors headers, ends at 128. */
 const MAX_DEPTH = 128;
 
@@ -45,7 +49,7 @@ export function parseJsonObject(text: string, name: string, options?: JsonOption
 }
 
 function asObject(json: unknown, name: string): JsonObject {
-  if (typeof json === "object" && json !== null && !Array.isArray(json)) return json as JsonObject;
+  if (isJsonObject(json)) return json;
   const found = JSON.stringify(json) ?? String(json);
   throw new InputError(`${name} holds ${found.slice(0, 40)}, expected an object`);
 }

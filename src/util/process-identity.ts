@@ -6,6 +6,7 @@ import { execFile } from "node:child_process";
 import { readFile, readlink } from "node:fs/promises";
 import { hostname } from "node:os";
 import { promisify } from "node:util";
+import { hasCode } from "./errors.ts";
 
 interface ProcessIdentity {
   pid: number;
@@ -18,12 +19,15 @@ interface ProcessIdentity {
 const run = promisify(execFile);
 const QUERY_TIMEOUT_MS = 5_000;
 
+/** Of a process that has ended and whose parent has not asked how: the start of none. */
+const ENDED = "ended";
+
 /** Linux: clock ticks from boot to start, with the boot's own id, so that a restart is no match. */
 async function linuxStart(pid: number): Promise<string> {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8");
   // The command's name, field 2, may hold spaces and parentheses: count from behind it.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  if (fields[0] === "Z") throw new Error(`process ${pid} is a zombie`);
+  if (fields[0] === "Z") return ENDED;
   const boot = await readFile("/proc/sys/kernel/random/boot_id", "utf8");
   return `${boot.trim()}:${fields[19]}`;
 }
@@ -35,11 +39,13 @@ async function windowsStart(pid: number): Promise<string> {
 }
 
 async function unixStart(pid: number): Promise<string> {
-  const options = { timeout: QUERY_TIMEOUT_MS, env: { ...process.env, LC_ALL: "C" } };
+  // ps writes local time: a laptop that is carried into another time zone must not end its runs.
+  const env = { ...process.env, LC_ALL: "C", TZ: "UTC" };
+  const options = { timeout: QUERY_TIMEOUT_MS, env };
   return (await run("ps", ["-o", "lstart=", "-p", String(pid)], options)).stdout.trim();
 }
 
-/** An opaque string that is equal exactly when the process is the same; undefined when there is none. */
+/** An opaque string that is equal exactly when the process is the same; undefined where nobody says it. */
 async function processStart(pid: number): Promise<string | undefined> {
   try {
     if (process.platform === "linux") return await linuxStart(pid);
@@ -69,15 +75,29 @@ export function currentProcessIdentity(): Promise<ProcessIdentity> {
   return own;
 }
 
+/** What stands for the start of a process where the system did not say it. */
+export const UNKNOWN_START = "unknown";
+
 /** Of a process of this machine and container that lives. */
 export async function processIdentity(pid: number): Promise<ProcessIdentity> {
-  const startedAt = (await processStart(pid)) ?? "unknown";
+  const startedAt = (await processStart(pid)) ?? UNKNOWN_START;
   return { pid, startedAt, hostname: hostname(), pidSpace: await currentPidSpace() };
+}
+
+/** Whether any process has this pid here. */
+export function hasProcess(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // It is there and belongs to somebody else.
+    return hasCode(error, "EPERM");
+  }
 }
 
 /**
  * Whether this very process still runs. `unknown` where its pid says nothing: it belongs to another
- * machine or to another container, and only its heartbeat can tell.
+ * machine or to another container, or when it started can't be asked. Only its heartbeat can tell then.
  */
 export async function processFate(
   identity: ProcessIdentity,
@@ -88,11 +108,11 @@ export async function processFate(
       ? identity.hostname === hostname()
       : pidSpace === (await currentPidSpace());
   if (!isHere) return "unknown";
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    // EPERM: it is there and belongs to somebody else.
-    if (!(error instanceof Error && "code" in error && error.code === "EPERM")) return "gone";
-  }
-  return (await processStart(pid)) === startedAt ? "alive" : "gone";
+  if (!hasProcess(pid)) return "gone";
+  const found = await processStart(pid);
+  if (found === ENDED) return "gone";
+  if (found === startedAt) return "alive";
+  // ps or PowerShell that is missing or slow, then or now, tells nothing of the process.
+  const isUntold = found === undefined || startedAt === UNKNOWN_START;
+  return isUntold && hasProcess(pid) ? "unknown" : "gone";
 }

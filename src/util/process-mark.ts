@@ -5,7 +5,12 @@
 import { createHash, randomBytes } from "node:crypto";
 import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
-import { currentProcessIdentity, processIdentity } from "./process-identity.ts";
+import {
+  UNKNOWN_START,
+  currentProcessIdentity,
+  hasProcess,
+  processIdentity,
+} from "./process-identity.ts";
 
 const DIGITS = 8;
 const MARK = new RegExp(
@@ -35,7 +40,9 @@ export async function isAbandoned(place: string, mark: string): Promise<boolean>
   const { pid, place: where, start } = MARK.exec(mark)?.groups ?? {};
   const now = await processIdentity(Number(pid ?? process.pid));
   if (pid !== undefined && digits(now.pidSpace ?? now.hostname) === where) {
-    return now.startedAt === "unknown" || digits(now.startedAt) !== start;
+    if (!hasProcess(now.pid)) return true;
+    const isTold = now.startedAt !== UNKNOWN_START && start !== digits(UNKNOWN_START);
+    if (isTold) return digits(now.startedAt) !== start;
   }
   return Date.now() - (await lastChange(place)) > SILENCE_LIMIT_MS;
 }

@@ -3,7 +3,7 @@
  * included. JavaScript would write that as 30, which transformers 5 refuses where it expects a float.
  */
 import { InputError } from "../util/errors.ts";
-import { type JsonObject, parseJsonObject } from "../util/json.ts";
+import { type JsonObject, isJsonObject, parseJson, parseJsonObject } from "../util/json.ts";
 import { endOfString } from "../util/json-parser.ts";
 
 /** Keys of configs whose numbers are floats in Python, also where they are whole. */
@@ -109,7 +109,7 @@ function changedValue(
   { key, change }: { key: string; change: Change },
 ): string {
   if (isSame(found, wanted)) return text;
-  if (isObject(found) && isObject(wanted)) {
+  if (isJsonObject(found) && isJsonObject(wanted)) {
     const hasFloats = change.hasFloats && key !== "label2id";
     return changedObject(text, { ...change, found, wanted, hasFloats }).text;
   }
@@ -129,10 +129,6 @@ function print(key: string, value: unknown, { indent, unit, hasFloats }: Change)
     return indent + unit.repeat(blanks.length / 2 - 1) + line.slice(blanks.length);
   });
   return lines.join("\n");
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isSame(one: unknown, other: unknown): boolean {
@@ -158,7 +154,7 @@ function membersOf(text: string, name: string): { members: Member[]; rest: strin
     if (keyEnd <= keyAt || valueEnd <= valueAt) throw new InputError(`${name}: not valid JSON`);
     const isLast = text[next] === "}";
     members.push({
-      key: parseKey(text.slice(keyAt, keyEnd), name),
+      key: String(parseJson(text.slice(keyAt, keyEnd), name)),
       lead: text.slice(start, valueAt),
       value: text.slice(valueAt, valueEnd),
       tail: isLast ? "" : text.slice(valueEnd, next),
@@ -166,10 +162,6 @@ function membersOf(text: string, name: string): { members: Member[]; rest: strin
     if (isLast) return { members, rest: text.slice(valueEnd, next), end: next + 1 };
     start = next + 1;
   }
-}
-
-function parseKey(quoted: string, name: string): string {
-  return String(Object.keys(parseJsonObject(`{${quoted}:0}`, name))[0]);
 }
 
 function endOfValue(text: string, start: number): number {

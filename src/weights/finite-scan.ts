@@ -2,8 +2,8 @@
  * Looks for NaN and infinity in a model's weights, in a thread of its own beside the compilation: one of
  * them makes every loss NaN, which looks like a rate that is too high.
  */
-import { Worker } from "node:worker_threads";
 import { InputError } from "../util/errors.ts";
+import { startTextThread } from "../util/text-thread.ts";
 import type { TensorInfo } from "./safetensors.ts";
 
 export interface FiniteScan {
@@ -21,8 +21,8 @@ interface Found {
 }
 
 /**
- * Plain JavaScript as text, because a thread's file would have another path in every bundle. A value is
- * not finite when all bits of its exponent are set, and NaN when one of its fraction is set too.
+ * A value is not finite when all bits of its exponent are set, and NaN when one of its fraction is set
+ * too.
  */
 const THREAD = `
 const { closeSync, openSync, readSync } = require("node:fs");
@@ -74,23 +74,15 @@ export function startFiniteScan(tensors: readonly TensorInfo[]): FiniteScan {
     .map(({ name, file, dtype, byteOffset, byteLength }) => {
       return { name, file, dtype, byteOffset, byteLength };
     });
-  // No loader of the parent's is of use here.
-  const worker = new Worker(THREAD, { eval: true, workerData, execArgv: [] });
-  const found = new Promise<Found | null>((resolve, reject) => {
-    worker.once("message", resolve);
-    worker.once("error", reject);
-    worker.once("exit", () => reject(new Error("the scan was stopped")));
-  });
-  // Whoever needs the result awaits it; until then a failure is not unhandled.
-  found.catch(() => {});
+  const thread = startTextThread<Found | null>(THREAD, workerData, "the scan");
   return {
     check: async () => {
-      const bad = await found;
+      const bad = await thread.result;
       if (bad === null) return;
       throw new InputError(
         `${bad.file}: tensor ${bad.name} holds ${bad.isNaN ? "NaN" : "infinity"} (element ${bad.index}): the base is damaged, or was saved after a training that diverged; get the file anew`,
       );
     },
-    stop: async () => void (await worker.terminate()),
+    stop: () => thread.stop(),
   };
 }

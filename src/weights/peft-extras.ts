@@ -3,13 +3,13 @@
  * tokens, biases, and copies of the base's own embedding and head. What is none of these is refused by name.
  */
 import { InputError } from "../util/errors.ts";
+import { isJsonObject } from "../util/json.ts";
 import { isFloatDType } from "./dtype.ts";
 import type { PeftConfig } from "./peft-folder.ts";
 import type { TensorInfo } from "./safetensors.ts";
+import { isHeadOrEmbedding } from "./vocabulary-names.ts";
 
 export const PREFIX = "base_model.model.";
-const HEAD_OR_EMBEDDING =
-  /(^|\.)(lm_head|embed_out|embed_tokens|wte|embed_in|word_embeddings|tok_embeddings)\.weight$/;
 const TOKENS = ".token_adapter.trainable_tokens_delta";
 /** Where PEFT's wrappers keep the base's own tensor. */
 const WRAPPED = /\.(?:token_adapter\.base_layer|base_layer|original_module)(?=\.(?:weight|bias)$)/;
@@ -67,7 +67,7 @@ export function sortExtras(rest: ReadonlyMap<string, TensorInfo>, config: PeftCo
     else if (own.endsWith(".bias") && trainsBias) whole.set(own, info);
     else if (isNamed(inner, config["modules_to_save"]) || isTiedTo(inner, config))
       whole.set(inner, info);
-    else if (HEAD_OR_EMBEDDING.test(own) || (own !== name && own.endsWith(".weight"))) {
+    else if (isHeadOrEmbedding(own) || (own !== name && own.endsWith(".weight"))) {
       copies.push({ name: own, copy: info });
     } else throw noPart(info, config);
   }
@@ -93,14 +93,14 @@ function isNamed(tensor: string, modules: unknown): boolean {
 function isTiedTo(tensor: string, config: PeftConfig): boolean {
   const { ensure_weight_tying: ensures, modules_to_save: modules } = config;
   if (ensures !== true || !Array.isArray(modules) || modules.length === 0) return false;
-  return !WRAPPED.test(tensor) && HEAD_OR_EMBEDDING.test(tensor);
+  return !WRAPPED.test(tensor) && isHeadOrEmbedding(tensor);
 }
 
 /** @throws InputError where config and tensor do not name as many tokens */
 function rowsOf(name: string, values: TensorInfo, config: PeftConfig): TokenRows {
   const { trainable_token_indices: found } = config;
   const module = name.slice(0, -TOKENS.length);
-  const byModule = typeof found === "object" && found !== null && !Array.isArray(found);
+  const byModule = isJsonObject(found);
   const entries = Object.entries(byModule ? found : {});
   const [, listed] = byModule
     ? // A tied head's rows are saved beside the embedding's, which alone has a name.
@@ -117,7 +117,8 @@ function rowsOf(name: string, values: TensorInfo, config: PeftConfig): TokenRows
   );
 }
 
-function checkFloat({ file, name, dtype }: TensorInfo): void {
+/** @throws InputError naming the tensor of another type */
+export function checkFloat({ file, name, dtype }: TensorInfo): void {
   if (isFloatDType(dtype)) return;
   throw new InputError(`${file}: tensor ${name} is ${dtype}, expected F32, F16 or BF16`);
 }

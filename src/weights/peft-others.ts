@@ -1,8 +1,8 @@
 /** (IA)³, prompt tuning, p-tuning and prefix tuning in PEFT's format: a few tensors, and few ways to go wrong. */
 import { InputError } from "../util/errors.ts";
-import { isFloatDType } from "./dtype.ts";
-import { type PeftExtras, sortExtras } from "./peft-extras.ts";
+import { type PeftExtras, checkFloat, sortExtras } from "./peft-extras.ts";
 import type { PeftFolder } from "./peft-folder.ts";
+import { hasVirtualTokens } from "./peft-types.ts";
 import type { TensorInfo } from "./safetensors.ts";
 
 const IA3 = /^base_model\.model\.(.+)\.ia3_l$/u;
@@ -12,7 +12,7 @@ export const PEFT_SCORE = "base_model.model.score.weight";
 const PEFT_SCORE_OF_PROMPT = "base_model.score.weight";
 
 export function peftScoreName(peftType: string): string {
-  return /^(PROMPT|PREFIX|P)_TUNING$/u.test(peftType) ? PEFT_SCORE_OF_PROMPT : PEFT_SCORE;
+  return hasVirtualTokens(peftType) ? PEFT_SCORE_OF_PROMPT : PEFT_SCORE;
 }
 
 /** The classification head [labels, C] that an adapter brings along. */
@@ -71,9 +71,4 @@ export function promptEmbeddings(folder: PeftFolder): TensorInfo {
   }
   checkFloat(info);
   return info;
-}
-
-function checkFloat({ file, name, dtype }: TensorInfo): void {
-  if (isFloatDType(dtype)) return;
-  throw new InputError(`${file}: tensor ${name} is ${dtype}, expected F32, F16 or BF16`);
 }

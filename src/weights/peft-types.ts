@@ -30,6 +30,11 @@ const BESIDE_WEIGHTS: Readonly<Record<string, string>> = {
   XLORA: "X-LoRA, a routed mixture of LoRA adapters",
 };
 
+/** Of the types that Retune computes. */
+export function hasVirtualTokens(type: string): boolean {
+  return /^(PROMPT|PREFIX|P)_TUNING$/u.test(type);
+}
+
 /** For an engine that computes LoRA's family, (IA)³ and virtual tokens. */
 export function unsupportedType(file: string, type: string): InputError {
   const known = "Retune computes LORA, IA3, PROMPT_TUNING, P_TUNING and PREFIX_TUNING";
@@ -48,7 +53,7 @@ export function unsupportedType(file: string, type: string): InputError {
 
 /** For a merge: virtual tokens are computed, but are in no weight. */
 export function unmergeableType(file: string, type: string): InputError {
-  if (!/^(PROMPT|PREFIX|P)_TUNING$/u.test(type)) return unsupportedType(file, type);
+  if (!hasVirtualTokens(type)) return unsupportedType(file, type);
   return new InputError(
     `${file}: peft_type is ${JSON.stringify(type)}; what virtual tokens do is in no weight of the base: only LORA and IA3 can be merged. Give it to eval and generate beside its base with --adapter`,
   );

@@ -7,7 +7,7 @@ import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import path from "node:path";
 import * as z from "zod";
 import { InputError, InternalError, errorMessage, hasCode } from "../util/errors.ts";
-import { type JsonObject, issueText, parseJsonObject } from "../util/json.ts";
+import { type JsonObject, isJsonObject, issueText, parseJsonObject } from "../util/json.ts";
 import { temporaryName } from "../util/temporary-name.ts";
 import { decodeUtf8 } from "../util/utf8.ts";
 import { DTYPE_BYTES, type DType, toFloat32 } from "./dtype.ts";
@@ -137,8 +137,7 @@ function parseHeader(
 
 /** By hand: zod leaves out a key `__proto__`. */
 function isTextMap(json: unknown): json is Readonly<Record<string, string>> {
-  if (typeof json !== "object" || json === null || Array.isArray(json)) return false;
-  return Object.values(json).every((value) => typeof value === "string");
+  return isJsonObject(json) && Object.values(json).every((value) => typeof value === "string");
 }
 
 function parseEntry(

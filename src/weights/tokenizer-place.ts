@@ -63,7 +63,7 @@ export async function copyTokenizer(
   outDir: string,
 ): Promise<void> {
   for (const name of await readdir(tokenizerDir)) {
-    if (TOKENIZER_FILE.test(name) || name === TEMPLATE_FILE) {
+    if (isTokenizerFile(name)) {
       await copyFile(path.join(tokenizerDir, name), path.join(outDir, name));
     }
   }

@@ -6,9 +6,9 @@ import { InputError } from "../util/errors.ts";
 import { DTYPE_BYTES, fromFloat32, isFloatDType, toFloat32 } from "./dtype.ts";
 import type { PeftExtras, TokenRows } from "./peft-extras.ts";
 import { type TensorInfo, readTensorChunks } from "./safetensors.ts";
+import { isEmbedding } from "./vocabulary-names.ts";
 
 export const HEAD = "lm_head.weight";
-const EMBEDDING = /(^|\.)(embed_tokens|wte|embed_in|word_embeddings|tok_embeddings)\.weight$/;
 
 /** 16 MB of float32. */
 const COMPARED_VALUES = 2 ** 22;
@@ -29,10 +29,6 @@ export interface FittedBase<B extends VocabularyBase> {
   whole: ReadonlyMap<string, TensorInfo>;
   /** Likewise, where single tokens were trained. */
   rows: ReadonlyMap<string, TokenRows>;
-}
-
-export function isEmbedding(name: string): boolean {
-  return EMBEDDING.test(name);
 }
 
 /** Whether the head is the embedding; a classifier has no language head. */
@@ -74,8 +70,7 @@ export async function fitBase<B extends VocabularyBase>(
     if (own && rowCount !== own.shape[0] && !grown.has(name)) grown.set(name, info);
   }
   const changed = [...factors, ...whole.keys(), ...rows.keys()];
-  const unties = changed.some((name) => name === HEAD || splits(name, { factors, whole, extras }));
-  const untiesHead = unties && wasTied;
+  const untiesHead = wasTied && (changed.includes(HEAD) || splits(factors, whole, extras));
   if (untiesHead) {
     const source = sourceOf(base, HEAD);
     if (source) weights.set(HEAD, { ...source, name: HEAD });
@@ -117,21 +112,13 @@ async function grownTables(
   return grown;
 }
 
-/** The embedding is changed in a way that PEFT does not carry over to a tied head. */
+/** Whether the embedding is changed in a way that PEFT does not carry over to a tied head. */
 function splits(
-  name: string,
-  {
-    factors,
-    whole,
-    extras,
-  }: {
-    factors: readonly string[];
-    whole: ReadonlyMap<string, TensorInfo>;
-    extras: PeftExtras;
-  },
+  factors: readonly string[],
+  whole: ReadonlyMap<string, TensorInfo>,
+  { ensuresTie }: PeftExtras,
 ): boolean {
-  if (!isEmbedding(name)) return false;
-  return factors.includes(name) || (whole.has(name) && !extras.ensuresTie);
+  return factors.some(isEmbedding) || (!ensuresTie && [...whole.keys()].some(isEmbedding));
 }
 
 /** ensure_weight_tying trains one tensor, and saves it under both names. */

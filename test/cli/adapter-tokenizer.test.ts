@@ -11,11 +11,30 @@ import { writeTinyAdapter } from "../support/tiny-llama.ts";
 const TEMPLATE =
   "{% for message in messages %}[{{ message['role'] }}]{{ message['content'] }}{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}";
 
-function workspace(t: TestContext): { base: string; adapter: string; dir: string } {
+interface Workspace {
+  base: string;
+  adapter: string;
+  dir: string;
+}
+
+function workspace(t: TestContext): Workspace {
   const dir = tinyWorkspace(t);
   const [base, adapter] = [path.join(dir, "model"), path.join(dir, "adapter")];
   writeTinyAdapter(adapter, "model");
   return { base, adapter, dir };
+}
+
+/** Merged without comparing answers. @param name the output's folder, in the workspace */
+async function mergedFolder(
+  { base, adapter, dir }: Workspace,
+  name = "merged",
+  more: readonly string[] = [],
+): Promise<string> {
+  const out = path.join(dir, name);
+  const args = ["--adapter", adapter, ...more, "--out", out, "--no-check"];
+  const { code, stderr } = await retune("merge", base, ...args);
+  assert.equal(code, 0, stderr);
+  return out;
 }
 
 type Json = Record<string, unknown>;
@@ -90,7 +109,8 @@ test("the adapter's own template is used by generate, eval and the merged folder
 });
 
 test("an adapter with a template alone: the base's tokenizer, and the template goes before the base's", async (t) => {
-  const { base, adapter, dir } = workspace(t);
+  const folders = workspace(t);
+  const { base, adapter } = folders;
   writeFileSync(path.join(adapter, "chat_template.jinja"), TEMPLATE);
   const place = await tokenizerPlace(base, adapter);
   assert.match(place.note ?? "", /has its own chat template, which differs from the base's/);
@@ -100,37 +120,18 @@ test("an adapter with a template alone: the base's tokenizer, and the template g
     await chatTemplate?.renderPrompt([{ role: "user", content: "a" }]),
     "[user]a[assistant]",
   );
-  const out = path.join(dir, "merged");
-  const { code, stderr } = await retune(
-    "merge",
-    base,
-    "--adapter",
-    adapter,
-    "--out",
-    out,
-    "--no-check",
-  );
-  assert.equal(code, 0, stderr);
+  const out = await mergedFolder(folders);
   assert.equal(readFileSync(path.join(out, "chat_template.jinja"), "utf8"), TEMPLATE);
   assert.ok(existsSync(path.join(out, "tokenizer.json")));
 });
 
 test("a tokenizer without a template leaves the base's template; one that is the base's own is not told", async (t) => {
-  const { base, adapter, dir } = workspace(t);
+  const folders = workspace(t);
+  const { base, adapter } = folders;
   writeOwnTokenizer(base, adapter);
   const place = await tokenizerPlace(base, adapter);
   assert.deepEqual([place.tokenizerDir, place.templateDir], [adapter, base]);
-  const out = path.join(dir, "merged");
-  const { code, stderr } = await retune(
-    "merge",
-    base,
-    "--adapter",
-    adapter,
-    "--out",
-    out,
-    "--no-check",
-  );
-  assert.equal(code, 0, stderr);
+  const out = await mergedFolder(folders);
   const { chat_template: template } = readJson(path.join(base, "tokenizer_config.json"));
   assert.equal(readFileSync(path.join(out, "chat_template.jinja"), "utf8"), template);
   // As a run leaves it: the same tokens, cut and padded.
@@ -146,24 +147,14 @@ test("a tokenizer without a template leaves the base's template; one that is the
 });
 
 test("a number below 0 is a value, with and without =", async (t) => {
-  const { base, adapter, dir } = workspace(t);
+  const folders = workspace(t);
+  const { base, adapter, dir } = folders;
   for (const [index, given] of [
     ["--weight", "-0.5"],
     ["--weight=-0.5"],
     ["--weight", "-.5"],
   ].entries()) {
-    const out = path.join(dir, `out-${index}`);
-    const { code, stderr } = await retune(
-      "merge",
-      base,
-      "--adapter",
-      adapter,
-      ...given,
-      "--out",
-      out,
-      "--no-check",
-    );
-    assert.equal(code, 0, stderr);
+    await mergedFolder(folders, `out-${index}`, given);
   }
   const bytes = (name: string): Buffer => readFileSync(path.join(dir, name, "model.safetensors"));
   assert.deepEqual(bytes("out-0"), bytes("out-1"));
@@ -171,7 +162,10 @@ test("a number below 0 is a value, with and without =", async (t) => {
   const wrong = await retune("generate", base, "--prompt", "a", "--temperature", "-1");
   assert.equal(wrong.code, 2);
   assert.match(wrong.stderr, /--temperature must be a number of at least 0, found "-1"/);
-  const option = await retune("merge", base, "--weight", "--out", "x");
+  // All that a merge takes but the weight's number: it is for that alone that nothing is written.
+  const without = ["--adapter", adapter, "--weight", "--out", path.join(dir, "x"), "--no-check"];
+  const option = await retune("merge", base, ...without);
   assert.equal(option.code, 2);
+  assert.match(option.stderr, /--weight/);
   assert.ok(!readdirSync(dir).includes("x"));
 });

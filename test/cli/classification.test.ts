@@ -5,7 +5,14 @@ import path from "node:path";
 import { type TestContext, test } from "node:test";
 import { evaluationSchema } from "../../src/protocol/evaluation.ts";
 import type { RecipeInput } from "../../src/protocol/recipe.ts";
-import { readMetrics, readState, retune, tinyWorkspace, writeRecipe } from "../support/retune.ts";
+import {
+  readLog,
+  readMetrics,
+  readState,
+  retune,
+  tinyWorkspace,
+  writeRecipe,
+} from "../support/retune.ts";
 
 type Row = Record<string, unknown>;
 
@@ -140,7 +147,7 @@ test("LP-FT begins with the probed head: its first evaluation is right already",
   const [first] = readMetrics(run).filter(({ evalLoss }) => evalLoss !== undefined);
   assert.equal(first!.step, 0);
   assert.ok(first!.evalAccuracy! >= 0.9, `accuracy ${first!.evalAccuracy}`);
-  assert.match(readFileSync(path.join(run, "log.txt"), "utf8"), /probed the head: \d+ updates/);
+  assert.match(readLog(run), /probed the head: \d+ updates/);
 });
 
 test("several labels a row, and a number a row", async (t) => {

@@ -70,6 +70,16 @@ async function jsonLines<T>(...args: readonly string[]): Promise<T[]> {
     .map((line) => JSON.parse(line) as T);
 }
 
+/** What both commands say of the same rows: the evaluation, and a line for each row. */
+async function bothOf<E, L>({
+  data,
+  model,
+}: Pick<Trained, "data" | "model">): Promise<{ evaluation: E | undefined; found: L[] }> {
+  const [evaluation] = await jsonLines<E>("eval", ...model, "--data", data, "--json");
+  const found = await jsonLines<L>("classify", ...model, "--file", data, "--json");
+  return { evaluation, found };
+}
+
 interface Labelled {
   text: string;
   labels: string[];
@@ -84,14 +94,10 @@ const mean = (values: readonly number[]): number =>
 
 test("one label: probabilities add up to 1, and give the evaluation's loss and accuracy", async (t) => {
   const { data, rows, model } = await trained(t, "single-label", { type: "lora", rank: 4 });
-  const [evaluation] = await jsonLines<{ loss: number; accuracy: number }>(
-    "eval",
-    ...model,
-    "--data",
+  const { evaluation, found } = await bothOf<{ loss: number; accuracy: number }, Labelled>({
     data,
-    "--json",
-  );
-  const found = await jsonLines<Labelled>("classify", ...model, "--file", data, "--json");
+    model,
+  });
   assert.deepEqual(
     found.map(({ text }) => text),
     rows.map(({ text }) => text),
@@ -111,14 +117,7 @@ test("one label: probabilities add up to 1, and give the evaluation's loss and a
 
 test("several labels: each probability stands for itself; a whole model needs no adapter", async (t) => {
   const { data, rows, model } = await trained(t, "multi-label", { type: "full" });
-  const [evaluation] = await jsonLines<{ loss: number }>(
-    "eval",
-    ...model,
-    "--data",
-    data,
-    "--json",
-  );
-  const found = await jsonLines<Labelled>("classify", ...model, "--file", data, "--json");
+  const { evaluation, found } = await bothOf<{ loss: number }, Labelled>({ data, model });
   const losses = found.flatMap((one, row) =>
     one.scores.map(({ label, probability }) => {
       const isGiven = (rows[row]!["labels"] as string[]).includes(label);
@@ -135,15 +134,8 @@ test("several labels: each probability stands for itself; a whole model needs no
 
 test("regression gives its number", async (t) => {
   const { data, rows, model } = await trained(t, "regression", { type: "head" });
-  const [evaluation] = await jsonLines<{ meanSquaredError: number }>(
-    "eval",
-    ...model,
-    "--data",
-    data,
-    "--json",
-  );
   type Valued = { value: number };
-  const found = await jsonLines<Valued>("classify", ...model, "--file", data, "--json");
+  const { evaluation, found } = await bothOf<{ meanSquaredError: number }, Valued>({ data, model });
   const squares = found.map(({ value }, row) => (value - Number(rows[row]?.["label"])) ** 2);
   const difference = Math.abs(mean(squares) - evaluation!.meanSquaredError);
   assert.ok(difference < 1e-6, String(difference));

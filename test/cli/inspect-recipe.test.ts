@@ -1,11 +1,11 @@
 /** What a recipe will take, told by `retune inspect --recipe`. */
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import type { RecipeInput } from "../../src/protocol/recipe.ts";
 import type { Budget, Calibration } from "../../src/trainer/budget.ts";
-import { retune, tinyWorkspace, writeRecipe } from "../support/retune.ts";
+import { readLog, retune, tinyWorkspace, writeRecipe } from "../support/retune.ts";
 
 async function inspected(
   dir: string,
@@ -167,7 +167,7 @@ test("a run says before its first step what it will take, and after two what is 
   assert.equal(code, 0, stderr);
   const budget = /trains [\d.]+K? of [\d.]+K parameters .*predicted peak .*gradients .*process /;
   assert.match(stderr, budget);
-  const log = readFileSync(path.join(runDir, "log.txt"), "utf8");
+  const log = readLog(runDir);
   assert.match(log, budget);
   assert.match(log, /[\d.e-]+ s a step, about .+ to go/);
 });

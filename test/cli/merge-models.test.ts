@@ -13,7 +13,6 @@ import {
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, suite, test } from "node:test";
-import { mergeCommand } from "../../src/cli/merge.ts";
 import { fromFloat32 } from "../../src/weights/dtype.ts";
 import { readModelWeights } from "../../src/weights/model-weights.ts";
 import {
@@ -21,25 +20,11 @@ import {
   readTensorBytes,
   writeSafetensors,
 } from "../../src/weights/safetensors.ts";
-import { refuses } from "../support/refuses.ts";
+import { mergeFolder } from "../support/merge-folder.ts";
 import { retune, startRetune } from "../support/retune.ts";
 
-// Each merge of this process listens for signals, and one process makes many here.
-process.setMaxListeners(0);
-const golden = path.join(import.meta.dirname, "../golden/mergekit");
-const dir = mkdtempSync(path.join(tmpdir(), "retune-merge-cli-"));
-after(() => rmSync(dir, { recursive: true }));
-for (const name of ["base", "a", "b", "c", "deep"]) {
-  cpSync(path.join(golden, name), path.join(dir, name), { recursive: true });
-}
-const at = (...parts: string[]): string => path.join(dir, ...parts);
-let count = 0;
-
-function yaml(text: string): string {
-  const file = at(`config-${count++}.yml`);
-  writeFileSync(file, text);
-  return file;
-}
+// How the command line itself answers an InputError is seen below.
+const { at, yaml, fresh, refused } = mergeFolder(["base", "a", "b", "c", "deep"]);
 
 /** The tensors' bytes, by name. */
 async function contents(model: string): Promise<ReadonlyMap<string, string>> {
@@ -51,18 +36,11 @@ async function contents(model: string): Promise<ReadonlyMap<string, string>> {
 }
 
 async function merged(...args: string[]): Promise<string> {
-  const out = at(`out-${count++}`);
+  const out = fresh();
   const { code, stderr, stdout } = await retune("merge", ...args, "--out", out);
   assert.equal(code, 0, stderr);
   assert.equal(stdout.trim(), out);
   return out;
-}
-
-/** In this process, for there are many: how the command line answers an InputError is seen below. */
-async function refused(message: RegExp, ...args: string[]): Promise<void> {
-  const before = readdirSync(dir);
-  await refuses(mergeCommand.run([...args, "--out", at("refused")]), message);
-  assert.deepEqual(readdirSync(dir), before, "nothing is written");
 }
 
 test("options and YAML that say the same write the same tensors", async () => {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -11,20 +11,16 @@ import { processFate } from "../../src/util/process-identity.ts";
 import {
   bundleSource,
   makeRun,
+  readLog,
   readState,
   retune,
   startRetune,
   tinyWorkspace,
 } from "../support/retune.ts";
+import { until } from "../support/until.ts";
 
 const LONG: Partial<RecipeInput> = { epochs: 2000, evalEvery: 0, saveEvery: 10, keepBest: false };
 const skip = process.platform === "win32" && "there is no SIGSTOP there";
-
-async function until(isThere: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  for (const deadline = Date.now() + 60_000; !(await isThere()); await sleep(20)) {
-    assert.ok(Date.now() < deadline, `waited for ${what}`);
-  }
-}
 
 /** @returns the process that trains */
 async function untilTraining(t: TestContext, runDir: string): Promise<number> {
@@ -49,7 +45,7 @@ function assertToldKilled(runDir: string, stderr: string): void {
   assert.equal(status, "stopped");
   assert.match(message, /did not end by itself and was killed/);
   assert.match(stderr, /did not end by itself and was killed/);
-  assert.match(readFileSync(path.join(runDir, "log.txt"), "utf8"), /was killed; what it had saved/);
+  assert.match(readLog(runDir), /was killed; what it had saved/);
   assert.ok(!existsSync(path.join(runDir, "lock")));
 }
 

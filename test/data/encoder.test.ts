@@ -7,6 +7,7 @@ import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Encoder } from "../../src/data/encoder.ts";
 import { isPlainPattern } from "../../src/data/plain-patterns.ts";
+import type { TokenisedText } from "../../src/data/tokenised-text.ts";
 import { loadTokenizer } from "../../src/data/tokenizer.ts";
 import { makeRun, readState, retune, startTrainer, writeRecipe } from "../support/retune.ts";
 
@@ -97,15 +98,19 @@ test("ids and masks are the same in a process of its own", async () => {
       [own, here].map((each) => each.encodeBatch(texts, { addSpecialTokens })),
     );
     for (const [index, text] of texts.entries()) {
-      assert.deepEqual(mine?.[index]?.ids, theirs?.[index]?.ids);
-      assert.equal(mine?.[index]?.ownEnd, theirs?.[index]?.ownEnd);
-      for (let end = 1; end <= text.length; end++) {
-        const spans = [[end - 1, end]] as const;
-        assert.deepEqual(mine?.[index]?.flags(spans), theirs?.[index]?.flags(spans));
-      }
+      assertAlike(text, mine?.[index], theirs?.[index]);
     }
   }
 });
+
+function assertAlike(text: string, mine?: TokenisedText, theirs?: TokenisedText): void {
+  assert.deepEqual(mine?.ids, theirs?.ids);
+  assert.equal(mine?.ownEnd, theirs?.ownEnd);
+  for (let end = 1; end <= text.length; end++) {
+    const spans = [[end - 1, end]] as const;
+    assert.deepEqual(mine?.flags(spans), theirs?.flags(spans));
+  }
+}
 
 test("a process that does not answer is ended", async () => {
   const file = path.join(SAMPLE, "tokenizer.json");

@@ -1,54 +1,31 @@
 /** mergekit's YAML as people write it: what is read, what is told, what is refused with its line. */
 import assert from "node:assert/strict";
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { after, test } from "node:test";
-import { mergeCommand } from "../../src/cli/merge.ts";
+import { test } from "node:test";
 import { readMergeConfig } from "../../src/merge/merge-yaml.ts";
 import { mergeByMethod } from "../../src/merge/method-merge.ts";
 import { readModelWeights } from "../../src/weights/model-weights.ts";
 import { readTensor, readTensorBytes, writeSafetensors } from "../../src/weights/safetensors.ts";
 import { assertClose } from "../support/assert-close.ts";
+import { mergeFolder } from "../support/merge-folder.ts";
 import { refuses } from "../support/refuses.ts";
 import { retune } from "../support/retune.ts";
 
-// Each merge of this process listens for signals, and one process makes many here.
-process.setMaxListeners(0);
-const golden = path.join(import.meta.dirname, "../golden/mergekit");
-const dir = mkdtempSync(path.join(tmpdir(), "retune-merge-yaml-"));
-after(() => rmSync(dir, { recursive: true }));
-for (const name of ["base", "a", "b", "c", "tied", "words", "speech"]) {
-  cpSync(path.join(golden, name), path.join(dir, name), { recursive: true });
-}
-const at = (...parts: string[]): string => path.join(dir, ...parts);
-let count = 0;
-
-function yaml(text: string): string {
-  const file = at(`config-${count++}.yml`);
-  writeFileSync(file, text);
-  return file;
-}
-
-/** In this process, for there are many. */
-async function refused(message: RegExp, ...args: string[]): Promise<void> {
-  const before = readdirSync(dir);
-  await refuses(mergeCommand.run([...args, "--out", at("refused")]), message);
-  assert.deepEqual(readdirSync(dir), before, "nothing is written");
-}
+const { at, yaml, fresh, refused } = mergeFolder([
+  "base",
+  "a",
+  "b",
+  "c",
+  "tied",
+  "words",
+  "speech",
+]);
 
 /** @returns the output's folder, and what was told */
 async function merged(text: string): Promise<{ out: string; notes: string[] }> {
   const notes: string[] = [];
-  const out = at(`out-${count++}`);
+  const out = fresh();
   const request = { ...(await readMergeConfig(yaml(text))), seed: 0 };
   await mergeByMethod({ request, outDir: out, log: (line) => notes.push(line) });
   return { out, notes };

@@ -11,10 +11,12 @@ import { newEntry, readQueue } from "../../src/runs/queue-file.ts";
 import {
   bundleSource,
   makeRun,
+  readLog,
   readState,
   startTrainer,
   tinyWorkspace,
 } from "../support/retune.ts";
+import { until } from "../support/until.ts";
 
 const SHORT: Partial<RecipeInput> = { epochs: 1, evalEvery: 0, saveEvery: 0 };
 const LONG: Partial<RecipeInput> = { epochs: 2000, evalEvery: 0, saveEvery: 0 };
@@ -61,12 +63,6 @@ async function close(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   child.kill("SIGKILL");
   await once(child, "exit");
-}
-
-async function until(isThere: () => boolean, what: string, limitMs = 60_000): Promise<void> {
-  for (const deadline = Date.now() + limitMs; !isThere(); await sleep(50)) {
-    assert.ok(Date.now() < deadline, `waited for ${what}`);
-  }
 }
 
 async function outputOf(child: ChildProcess, word: string): Promise<string> {
@@ -117,7 +113,7 @@ test("three windows with one queue train one run at a time, in order, each once"
     }
     assert.equal(readState(first).startedAt, spans[0]?.startedAt);
     for (const run of runs) {
-      const log = readFileSync(path.join(run, "log.txt"), "utf8");
+      const log = readLog(run);
       assert.equal(log.match(/compiled the training step/gu)?.length, 1, log);
       assert.doesNotMatch(log, /already/u);
     }

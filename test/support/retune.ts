@@ -1,9 +1,10 @@
 /** Runs the real `retune` command from source, as a process of its own. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import type { RecipeInput } from "../../src/protocol/recipe.ts";
@@ -136,4 +137,16 @@ export function readMetrics(runDir: string): Metric[] {
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line) as Metric);
+}
+
+export function readLog(runDir: string): string {
+  return readFileSync(path.join(runDir, "log.txt"), "utf8");
+}
+
+/** Waits for more lines of metrics than `step`, as long as it takes. */
+export async function untilStep(runDir: string, step: number): Promise<void> {
+  const file = path.join(runDir, "metrics.jsonl");
+  const isThere = (): boolean =>
+    existsSync(file) && readFileSync(file, "utf8").split("\n").length - 1 > step;
+  while (!isThere()) await sleep(5);
 }

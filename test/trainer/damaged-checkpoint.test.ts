@@ -7,6 +7,7 @@ import { type TestContext, test } from "node:test";
 import type { RecipeInput } from "../../src/protocol/recipe.ts";
 import {
   makeRun,
+  readLog,
   readMetrics,
   readState,
   retune,
@@ -18,7 +19,6 @@ const CHANGE: Partial<RecipeInput> = { keepBest: false, keepCheckpoints: 9 };
 
 const checkpointsOf = (runDir: string): string[] =>
   readdirSync(path.join(runDir, "checkpoints")).toSorted();
-const log = (runDir: string): string => readFileSync(path.join(runDir, "log.txt"), "utf8");
 
 /** A run that was killed in its second half, with several checkpoints. */
 async function killed(t: TestContext, change = CHANGE): Promise<{ dir: string; runDir: string }> {
@@ -68,8 +68,8 @@ for (const [name, file, change] of [
     const adapter = readFileSync(path.join(runDir, "adapter/adapter_model.safetensors"));
     damage(path.join(runDir, "checkpoints", newest, file), change);
     assert.equal((await (await startTrainer(runDir)).finished).code, 0);
-    assert.match(log(runDir), new RegExp(`${newest} can't be used: .*${file} has changed`));
-    assert.match(log(runDir), new RegExp(`goes on from step ${Number(before.slice(5))}\\n`));
+    assert.match(readLog(runDir), new RegExp(`${newest} can't be used: .*${file} has changed`));
+    assert.match(readLog(runDir), new RegExp(`goes on from step ${Number(before.slice(5))}\\n`));
     const after = readMetrics(runDir).map(({ step, loss }) => ({ step, loss }));
     assert.deepEqual(after, metrics);
     const again = readFileSync(path.join(runDir, "adapter/adapter_model.safetensors"));
@@ -127,5 +127,5 @@ test("a recipe.json that nobody touched is not told as edited", async (t) => {
   const { runDir } = await killed(t);
   assert.equal((await (await startTrainer(runDir)).finished).code, 0);
   assert.equal(readState(runDir).message, undefined);
-  assert.doesNotMatch(log(runDir), /was edited/);
+  assert.doesNotMatch(readLog(runDir), /was edited/);
 });

@@ -5,7 +5,6 @@ import { once } from "node:events";
 import {
   existsSync,
   mkdirSync,
-  readFileSync,
   readdirSync,
   renameSync,
   rmSync,
@@ -20,22 +19,15 @@ import { readRun } from "../../src/runs/run.ts";
 import {
   bundleSource,
   makeRun,
+  readLog,
   readState,
   retune,
   startTrainer,
   tinyWorkspace,
+  untilStep,
 } from "../support/retune.ts";
 
 const LONG: Partial<RecipeInput> = { epochs: 500, evalEvery: 0, saveEvery: 10, keepBest: false };
-
-async function untilStep(runDir: string, step: number): Promise<void> {
-  const file = path.join(runDir, "metrics.jsonl");
-  const isThere = (): boolean =>
-    existsSync(file) && readFileSync(file, "utf8").split("\n").length - 1 > step;
-  while (!isThere()) await sleep(10);
-}
-
-const log = (runDir: string): string => readFileSync(path.join(runDir, "log.txt"), "utf8");
 
 /** As rm -rf, again where a file appeared meanwhile. */
 function removeWhileWritten(dir: string): void {
@@ -78,7 +70,7 @@ test("of two resumes at the same instant exactly one trains, as often as 20 s al
       return status === "running" && owner?.pid === winner?.child.pid;
     };
     while (!isTraining()) {
-      assert.equal(winner?.child.exitCode, null, log(runDir));
+      assert.equal(winner?.child.exitCode, null, readLog(runDir));
       await sleep(10);
     }
     winner?.child.kill("SIGKILL");
@@ -172,9 +164,9 @@ test("leftovers of killed processes go at resume, and an adapter that was moved 
   writeFileSync(path.join(runDir, "my.notes.txt"), "kept");
   const { child, finished } = await startTrainer(runDir);
   t.after(() => child.kill("SIGKILL"));
-  while (!log(runDir).includes("goes on from step")) await sleep(20);
-  assert.match(log(runDir), new RegExp(`${newest} is back`));
-  assert.match(log(runDir), new RegExp(`goes on from step ${Number(newest.slice(5))}\\n`));
+  while (!readLog(runDir).includes("goes on from step")) await sleep(20);
+  assert.match(readLog(runDir), new RegExp(`${newest} is back`));
+  assert.match(readLog(runDir), new RegExp(`goes on from step ${Number(newest.slice(5))}\\n`));
   const names = [...readdirSync(runDir), ...readdirSync(checkpoints)];
   assert.ok(names.includes("adapter") && names.includes("my.notes.txt"));
   const planted = /4242|state\.json\.1234567|recipe\.json\.99|metrics\.jsonl\.7/u;
@@ -190,8 +182,8 @@ test("a truncated state.json does not keep a run from going on beside whole chec
   const resumed = await retune("resume", runDir);
   assert.equal(resumed.code, 0, resumed.stderr);
   assert.equal(readState(runDir).status, "finished");
-  assert.match(log(runDir), /state\.json:.*goes on by the checkpoints alone/);
-  assert.match(log(runDir), /goes on from step [12]0\n/);
+  assert.match(readLog(runDir), /state\.json:.*goes on by the checkpoints alone/);
+  assert.match(readLog(runDir), /goes on from step [12]0\n/);
 });
 
 test("rm -rf of a live run's folder: the process ends, and the folder does not come back", async (t) => {

@@ -16,7 +16,15 @@ import type { RecipeInput } from "../../src/protocol/recipe.ts";
 import type { Metric } from "../../src/protocol/run-folder.ts";
 import { readRunRecipe } from "../../src/trainer/run-recorder.ts";
 import { readRun } from "../../src/runs/run.ts";
-import { makeRun, readMetrics, readState, startTrainer, tinyWorkspace } from "../support/retune.ts";
+import {
+  makeRun,
+  readLog,
+  readMetrics,
+  readState,
+  startTrainer,
+  tinyWorkspace,
+  untilStep,
+} from "../support/retune.ts";
 
 /** Long enough that a process can be killed in the middle of it. */
 const LONG: Partial<RecipeInput> = { epochs: 50, evalEvery: 7, saveEvery: 10 };
@@ -30,13 +38,6 @@ function reproducible(metrics: readonly Metric[]): Partial<Metric>[] {
     delete kept.rssBytes;
     return kept;
   });
-}
-
-async function untilStep(runDir: string, step: number): Promise<void> {
-  const file = path.join(runDir, "metrics.jsonl");
-  const isThere = (): boolean =>
-    existsSync(file) && readFileSync(file, "utf8").split("\n").length - 1 > step;
-  while (!isThere()) await sleep(5);
 }
 
 async function undisturbed(t: TestContext): Promise<{ dir: string; expected: string }> {
@@ -100,10 +101,7 @@ test("a broken newest checkpoint is passed over for the one before it", async (t
   const [newest = ""] = readdirSync(path.join(runDir, "checkpoints")).toSorted().toReversed();
   truncateSync(path.join(runDir, "checkpoints", newest, "optimizer.safetensors"), 1000);
   assert.equal((await (await startTrainer(runDir)).finished).code, 0);
-  assert.match(
-    readFileSync(path.join(runDir, "log.txt"), "utf8"),
-    new RegExp(`${newest} can't be used`),
-  );
+  assert.match(readLog(runDir), new RegExp(`${newest} can't be used`));
   assert.deepEqual(reproducible(readMetrics(runDir)), reproducible(readMetrics(expected)));
 });
 

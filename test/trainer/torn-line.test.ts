@@ -1,9 +1,16 @@
 /** A kill in the midst of a line of metrics.jsonl or log.txt: the next line stands by itself. */
 import assert from "node:assert/strict";
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
-import { makeRun, readState, readMetrics, startTrainer, tinyWorkspace } from "../support/retune.ts";
+import {
+  makeRun,
+  readLog,
+  readMetrics,
+  readState,
+  startTrainer,
+  tinyWorkspace,
+} from "../support/retune.ts";
 
 const DATE = /^\d{4}-\d\d-\d\dT[\d:.]+Z /u;
 
@@ -28,7 +35,7 @@ test("lines torn in the midst, and of a character, are not glued to those of a r
       readMetrics(runDir).map(({ step, loss, evalLoss }) => ({ step, loss, evalLoss })),
       steps,
     );
-    const log = readFileSync(path.join(runDir, "log.txt"), "utf8");
+    const log = readLog(runDir);
     assert.ok(!log.includes("\u{FFFD}"));
     const others = log.split("\n").filter((line) => line !== "" && !DATE.test(line));
     const text = torn.toString().replace(/\u{FFFD}$/u, "");

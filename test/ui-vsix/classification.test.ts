@@ -9,7 +9,9 @@ const RUN_LIMIT_MS = 5 * 60_000;
 const TOPICS = ["animal", "artifact", "body", "food", "person", "plant"];
 const EVALUATION_ROWS = 180;
 
-suite("a classifier", { concurrency: false, skip: !hasSamples }, () => {
+const skip = !hasSamples && "the sample model is not there";
+
+suite("a classifier", { concurrency: false, skip }, () => {
   let session: Session;
   let window: Workbench;
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { setup, suite, teardown, test } from "mocha";
+import { suite, test } from "mocha";
 import { parse } from "jsonc-parser";
 import * as vscode from "vscode";
 import { evaluationSchema } from "../../src/protocol/evaluation.ts";
@@ -10,10 +10,11 @@ import type { RecipeInput } from "../../src/protocol/recipe.ts";
 import { METHOD_CHOICES } from "../../src/ui/recipes/method-choices.ts";
 import { runAbilities } from "../../src/ui/views/runs-tree.ts";
 import { retune, runThat, workspaceFolder } from "./support/extension.ts";
-import { Messages } from "./support/messages.ts";
-import { QuickInput } from "./support/quick-input.ts";
+import type { Messages } from "./support/messages.ts";
+import type { QuickInput } from "./support/quick-input.ts";
 import { until } from "./support/until.ts";
-import { closeEverything, isWebview, tabNamed } from "./support/window.ts";
+import { eachTest } from "./support/user.ts";
+import { isWebview, tabNamed } from "./support/window.ts";
 
 const run = <T>(command: string, ...args: unknown[]) =>
   vscode.commands.executeCommand<T>(`retune.${command}`, ...args);
@@ -24,15 +25,7 @@ const choice = (label: string): number =>
 suite("classification", () => {
   let messages: Messages;
   let input: QuickInput;
-  setup(() => {
-    messages = new Messages();
-    input = new QuickInput();
-  });
-  teardown(async () => {
-    messages.dispose();
-    input.dispose();
-    await closeEverything();
-  });
+  eachTest((user) => ({ messages, input } = user));
 
   /** train-labels.jsonl stands before train.jsonl. */
   const LABELLED = 0;

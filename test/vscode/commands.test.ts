@@ -3,14 +3,15 @@ import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { setup, suite, suiteTeardown, teardown, test } from "mocha";
+import { setup, suite, suiteTeardown, test } from "mocha";
 import * as vscode from "vscode";
 import { retune, workspaceFolder } from "./support/extension.ts";
-import { Messages } from "./support/messages.ts";
-import { QuickInput } from "./support/quick-input.ts";
+import type { Messages } from "./support/messages.ts";
+import type { QuickInput } from "./support/quick-input.ts";
 import { writeTinyLlama } from "../support/tiny-llama.ts";
 import { until } from "./support/until.ts";
-import { activeFile, closeEverything, isWebview, tabNamed } from "./support/window.ts";
+import { eachTest } from "./support/user.ts";
+import { activeFile, isWebview, tabNamed } from "./support/window.ts";
 
 const run = (command: string, ...args: unknown[]) =>
   vscode.commands.executeCommand(`retune.${command}`, ...args);
@@ -21,16 +22,8 @@ suite("commands", () => {
   let input: QuickInput;
   const elsewhere = mkdtempSync(path.join(tmpdir(), "retune-models-"));
 
-  setup(async () => {
-    await (await retune()).store.refresh();
-    messages = new Messages();
-    input = new QuickInput();
-  });
-  teardown(async () => {
-    messages.dispose();
-    input.dispose();
-    await closeEverything();
-  });
+  setup(async () => (await retune()).store.refresh());
+  eachTest((user) => ({ messages, input } = user));
   suiteTeardown(() => rmSync(elsewhere, { recursive: true, force: true }));
 
   test("Open Run shows one panel for a run, however often it is asked", async () => {

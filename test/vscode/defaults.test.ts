@@ -3,14 +3,14 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import path from "node:path";
-import { setup, suite, teardown, test } from "mocha";
+import { suite, test } from "mocha";
 import * as vscode from "vscode";
 import type { Run } from "../../src/runs/run.ts";
 import { METHOD_CHOICES } from "../../src/ui/recipes/method-choices.ts";
-import { runThat, workspaceFolder } from "./support/extension.ts";
-import { Messages } from "./support/messages.ts";
-import { QuickInput } from "./support/quick-input.ts";
-import { closeEverything } from "./support/window.ts";
+import { retuneExtension, runThat, workspaceFolder } from "./support/extension.ts";
+import type { Messages } from "./support/messages.ts";
+import type { QuickInput } from "./support/quick-input.ts";
+import { eachTest } from "./support/user.ts";
 
 const FILES = ["dictionary", "few-dictionary", "few-topics", "topics"];
 const RUN_LIMIT_MS = 180_000;
@@ -20,15 +20,7 @@ const CHANCE = 1 / 6;
 suite("defaults", () => {
   let messages: Messages;
   let input: QuickInput;
-  setup(() => {
-    messages = new Messages();
-    input = new QuickInput();
-  });
-  teardown(async () => {
-    messages.dispose();
-    input.dispose();
-    await closeEverything();
-  });
+  eachTest((user) => ({ messages, input } = user));
 
   /** From click to the end of the run; undefined when nothing was started. */
   async function finished(
@@ -75,10 +67,7 @@ suite("defaults", () => {
       execFileSync(
         process.execPath,
         [
-          path.join(
-            vscode.extensions.getExtension("retune.retune")?.extensionPath ?? "",
-            "dist/cli.cjs",
-          ),
+          path.join(retuneExtension().extensionPath, "dist/cli.cjs"),
           "generate",
           path.join(workspaceFolder(), "models/retune-tiny"),
           "--prompt=What is a river?",

@@ -3,14 +3,15 @@ import assert from "node:assert/strict";
 import { readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { setup, suite, teardown, test } from "mocha";
+import { suite, test } from "mocha";
 import * as vscode from "vscode";
 import { evaluationTableSchema, type EvaluationResult } from "../../src/protocol/evaluation.ts";
 import { RunsTree } from "../../src/ui/views/runs-tree.ts";
 import { retune, workspaceFolder } from "./support/extension.ts";
-import { Messages } from "./support/messages.ts";
-import { QuickInput } from "./support/quick-input.ts";
-import { closeEverything, isWebview, tabNamed } from "./support/window.ts";
+import type { Messages } from "./support/messages.ts";
+import type { QuickInput } from "./support/quick-input.ts";
+import { eachTest } from "./support/user.ts";
+import { isWebview, tabNamed } from "./support/window.ts";
 
 const run = <T>(command: string, ...args: unknown[]) =>
   vscode.commands.executeCommand<T>(`retune.${command}`, ...args);
@@ -31,15 +32,7 @@ async function results(file: string): Promise<EvaluationResult[]> {
 suite("evaluate", () => {
   let messages: Messages;
   let input: QuickInput;
-  setup(() => {
-    messages = new Messages();
-    input = new QuickInput();
-  });
-  teardown(async () => {
-    messages.dispose();
-    input.dispose();
-    await closeEverything();
-  });
+  eachTest((user) => ({ messages, input } = user));
 
   test("an adapter stands beside its base, and the table is exported", async () => {
     const { adapters } = await retune();

@@ -2,17 +2,18 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { setup, suite, teardown, test } from "mocha";
+import { setup, suite, test } from "mocha";
 import * as vscode from "vscode";
 import type { Sweep } from "../../src/runs/sweeps/sweep.ts";
 import { METHOD_NAMES } from "../../src/protocol/merge-methods.ts";
 import { summariseSweep } from "../../src/runs/sweeps/summary.ts";
 import { RunsTree } from "../../src/ui/views/runs-tree.ts";
 import { retune, workspaceFolder } from "./support/extension.ts";
-import { Messages } from "./support/messages.ts";
-import { QuickInput } from "./support/quick-input.ts";
+import type { Messages } from "./support/messages.ts";
+import type { QuickInput } from "./support/quick-input.ts";
 import { until } from "./support/until.ts";
-import { activeFile, closeEverything, isWebview, tabNamed } from "./support/window.ts";
+import { eachTest } from "./support/user.ts";
+import { activeFile, isWebview, tabNamed } from "./support/window.ts";
 
 const run = <T>(command: string, ...args: unknown[]) =>
   vscode.commands.executeCommand<T>(`retune.${command}`, ...args);
@@ -47,14 +48,8 @@ suite("interpolation lab", () => {
     const { store, adapters } = await retune();
     await store.refresh();
     adapters.invalidate();
-    messages = new Messages();
-    input = new QuickInput();
   });
-  teardown(async () => {
-    messages.dispose();
-    input.dispose();
-    await closeEverything();
-  });
+  eachTest((user) => ({ messages, input } = user));
 
   test("Interpolate… on a run proposes its data, and its points arrive one by one", async () => {
     const { sweeps } = await retune();

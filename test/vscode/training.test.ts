@@ -2,16 +2,17 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { setup, suite, teardown, test } from "mocha";
+import { suite, test } from "mocha";
 import { parse } from "jsonc-parser";
 import * as vscode from "vscode";
 import type { RecipeInput } from "../../src/protocol/recipe.ts";
 import { metricSchema } from "../../src/protocol/run-folder.ts";
 import { retune, runThat, workspaceFolder } from "./support/extension.ts";
-import { Messages } from "./support/messages.ts";
-import { QuickInput } from "./support/quick-input.ts";
+import type { Messages } from "./support/messages.ts";
+import type { QuickInput } from "./support/quick-input.ts";
 import { until } from "./support/until.ts";
-import { activeFile, closeEverything, isWebview, tabNamed } from "./support/window.ts";
+import { eachTest } from "./support/user.ts";
+import { activeFile, isWebview, tabNamed } from "./support/window.ts";
 
 const run = <T>(command: string, ...args: unknown[]) =>
   vscode.commands.executeCommand<T>(`retune.${command}`, ...args);
@@ -36,15 +37,7 @@ function tensorNames(safetensors: string): string[] {
 suite("training", () => {
   let messages: Messages;
   let input: QuickInput;
-  setup(() => {
-    messages = new Messages();
-    input = new QuickInput();
-  });
-  teardown(async () => {
-    messages.dispose();
-    input.dispose();
-    await closeEverything();
-  });
+  eachTest((user) => ({ messages, input } = user));
 
   test("a run from a recipe trains, its loss falls, and it leaves a PEFT adapter", async () => {
     const runDir = await run<string>("startRunFromRecipe", recipe("quick"));

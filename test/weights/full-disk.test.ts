@@ -67,7 +67,9 @@ suite("a full disk", { skip: !isMounted && "only root can mount a small disk" },
   });
 });
 
-suite("a limit on the size of files", { skip: process.platform === "win32" }, () => {
+const skip = process.platform === "win32" && "there is no ulimit there";
+
+suite("a limit on the size of files", { skip }, () => {
   let dir: string;
   before(async () => {
     dir = await mkdtemp(path.join(tmpdir(), "retune-limit-"));

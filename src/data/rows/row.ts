@@ -1,11 +1,11 @@
 /** A row of a data file, whatever kind of file it is from. */
 import { InputError } from "../../util/errors.ts";
-import { parseJson } from "../../util/json.ts";
+import { type JsonObject, isJsonObject, parseJson } from "../../util/json.ts";
 
 export interface DataRow {
   /** 1-based: of the line where it begins, or of the row where the file has no lines. */
   line: number;
-  value: Readonly<Record<string, unknown>>;
+  value: JsonObject;
   /** The row as JSON, in which numbers have their own digits still. */
   json: string;
 }
@@ -16,9 +16,7 @@ export type RowReader = (file: string) => AsyncGenerator<DataRow>;
 /** @throws InputError naming file, line and column for what is not a JSON object */
 export function rowOfJson(json: string, file: string, line: number): DataRow {
   const value = parseJson(json, file, { firstLine: line });
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
-    return { line, value: value as Record<string, unknown>, json };
-  }
+  if (isJsonObject(value)) return { line, value, json };
   const found = value === null ? "null" : Array.isArray(value) ? "an array" : `a ${typeof value}`;
   throw new InputError(`${file}:${line}: expected a JSON object, found ${found}`);
 }

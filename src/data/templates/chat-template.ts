@@ -30,17 +30,12 @@ export class ChatTemplate {
    * @returns in order, an InputError naming the template's file where it does not take the row
    */
   async renderRows(rows: readonly string[]): Promise<(Exclude<Rendering, string> | InputError)[]> {
-    const parts: Promise<(Rendering | InputError)[]>[] = [];
+    const parts: Promise<Rendering[]>[] = [];
     for (let from = 0; from < rows.length; from += ROWS_AT_ONCE) {
-      const some = rows.slice(from, from + ROWS_AT_ONCE);
-      parts.push(
-        this.#render(some, false).catch((error: unknown) => some.map(() => asInput(error))),
-      );
+      parts.push(this.#render(rows.slice(from, from + ROWS_AT_ONCE), false));
     }
-    return (await Promise.all(parts)).flat().map((rendering) => {
-      if (typeof rendering === "string") return this.#refusal(rendering);
-      return rendering instanceof InputError ? this.#refusal(rendering.message) : rendering;
-    });
+    const renderings = (await Promise.all(parts)).flat();
+    return renderings.map((each) => (typeof each === "string" ? this.#refusal(each) : each));
   }
 
   /**
@@ -49,9 +44,7 @@ export class ChatTemplate {
    */
   async renderPrompt(messages: readonly object[], tools?: unknown): Promise<string> {
     const rows = [JSON.stringify({ messages, ...(tools == null ? {} : { tools }) })];
-    const [rendering] = await this.#render(rows, true).catch((error: unknown) => [
-      asInput(error).message,
-    ]);
+    const [rendering] = await this.#render(rows, true);
     if (Array.isArray(rendering)) return rendering[0];
     throw this.#refusal(rendering ?? "");
   }
@@ -66,17 +59,16 @@ export class ChatTemplate {
     await this.#threads.close(this);
   }
 
+  /** An InputError of the thread is what is wrong with each row; what is no fault of template or row is thrown on. */
   #render(rows: readonly string[], ask: boolean): Promise<Rendering[]> {
-    return this.#threads.render({ job: JSON.stringify({ ...this.#job, ask }), rows }, this);
+    const batch = { job: JSON.stringify({ ...this.#job, ask }), rows };
+    return this.#threads.render(batch, this).catch((error: unknown) => {
+      if (!(error instanceof InputError)) throw error;
+      return rows.map(() => error.message);
+    });
   }
 
   #refusal(what: string): InputError {
     return new InputError(`${what} (${this.#file})`);
   }
-}
-
-/** Whatever is no fault of template or row is thrown on. */
-function asInput(error: unknown): InputError {
-  if (error instanceof InputError) return error;
-  throw error;
 }

@@ -34,20 +34,20 @@ export async function readGgufAdapter(file: string): Promise<GgufAdapterFacts> {
   const header = await readGgufHeader(file);
   if (!isGgufAdapter(header)) throw new InputError(`${file} is a model, no adapter`);
   const { metadata, tensors, size } = header;
-  const ranks: number[] = [];
+  let rank: number | undefined;
   const targets = new Set<string>();
   let parameters = 0;
   for (const { name, shape } of tensors.values()) {
     parameters += shape.reduce((product, length) => product * length, 1);
     const [, module] = FACTOR_A.exec(name) ?? [];
     if (module === undefined) continue;
-    ranks.push(shape[0] ?? 0);
+    rank = Math.max(rank ?? 0, shape[0] ?? 0);
     targets.add(module.split(".").at(-1) ?? module);
   }
   const alpha = metadata.get("adapter.lora.alpha");
   const base = metadata.get("general.base_model.0.name");
   return {
-    rank: ranks.reduce<number | undefined>((most, rank) => Math.max(most ?? 0, rank), undefined),
+    rank,
     alpha: typeof alpha === "number" ? alpha : undefined,
     parameters,
     bytes: size,

@@ -129,19 +129,23 @@ async function stampsOf(dir: string): Promise<Record<string, string>> {
   return stamps;
 }
 
-/** @param dir with all files of the import in it, whole */
+/**
+ * @param dir with all files of the import in it, whole
+ * @param known sha256 of those that were hashed as they were written, by name: they are not read again
+ */
 export async function writeOrigin(
   dir: string,
   { file, headerSha256, metadata }: GgufHeader,
   sourceSha256: string,
+  known: Readonly<Record<string, string>>,
 ): Promise<void> {
   const fileType = metadata.get("general.file_type");
   const stamps = await stampsOf(dir);
-  const places = Object.keys(stamps).map((name) => path.join(dir, name));
-  const hashes = await startHashing(places).hashes;
-  const files = Object.entries(stamps).map(
-    ([name, stamp]) => [name, { sha256: hashes[path.join(dir, name)] ?? "", stamp }] as const,
-  );
+  const others = Object.keys(stamps).filter((name) => known[name] === undefined);
+  const hashes = await startHashing(others.map((name) => path.join(dir, name))).hashes;
+  const files = Object.entries(stamps).map(([name, stamp]) => {
+    return [name, { sha256: known[name] ?? hashes[path.join(dir, name)] ?? "", stamp }] as const;
+  });
   await writeOriginFile(dir, {
     source: file,
     headerSha256,

@@ -3,6 +3,7 @@
  * use and kept in a cache. Half-precision tensors stay as they are; quantised ones become float32,
  * the only type that holds their values exactly.
  */
+import { createHash } from "node:crypto";
 import { realpath, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { InputError } from "../../util/errors.ts";
@@ -20,6 +21,8 @@ import { type GgufHeader, readGgufHeader } from "./header.ts";
 import { type LlamaConfigJson, checkIsLlama, llamaConfig } from "./llama-config.ts";
 import { checkpointTensors } from "./llama-tensors.ts";
 import { tokenizerFiles } from "./tokenizer-files.ts";
+
+const WEIGHTS = "model.safetensors";
 
 export interface ImportOptions {
   /** Holds a folder per imported file; default `$RETUNE_CACHE/gguf`, or `~/.cache/retune/gguf`. */
@@ -47,10 +50,10 @@ export async function importGguf(file: string, options: ImportOptions = {}): Pro
   try {
     await replaceFolder(dir, async (temporary) => {
       await checkRoom(temporary, bytesOf(tensors), "importing");
-      await writeImport(temporary, tensors, texts);
+      const written = await writeImport(temporary, tensors, texts);
       const { [source]: sha256 = "" } = await hashing.hashes;
       await checkUnchanged(header);
-      await writeOrigin(temporary, header, sha256);
+      await writeOrigin(temporary, header, sha256, written);
     });
   } finally {
     await hashing.stop();
@@ -59,16 +62,19 @@ export async function importGguf(file: string, options: ImportOptions = {}): Pro
   return dir;
 }
 
+/** @returns sha256 of the weights, hashed as they are written, by the file's name */
 async function writeImport(
   dir: string,
   tensors: readonly TensorToWrite[],
   texts: Readonly<Record<string, object>>,
-): Promise<void> {
+): Promise<Record<string, string>> {
   for (const [name, json] of Object.entries(texts)) {
     const text = name === "config.json" ? configText(json) : `${JSON.stringify(json, null, 2)}\n`;
     await writeFile(path.join(dir, name), text);
   }
-  await writeSafetensors(path.join(dir, "model.safetensors"), tensors, { format: "pt" });
+  const hash = createHash("sha256");
+  await writeSafetensors(path.join(dir, WEIGHTS), tensors, { format: "pt" }, hash);
+  return { [WEIGHTS]: hash.digest("hex") };
 }
 
 function tensorsToWrite(header: GgufHeader, config: LlamaConfigJson): TensorToWrite[] {

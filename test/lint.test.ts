@@ -7,6 +7,7 @@ import path from "node:path";
 import test from "node:test";
 import { fileURLToPath } from "node:url";
 import { build, type Metafile } from "esbuild";
+import { CONFIG, importConfig, readTable } from "../.ci/import-table.mjs";
 import { lintPlanted } from "./support/planted-lint.ts";
 
 const root = path.resolve(fileURLToPath(import.meta.url), "../..");
@@ -14,67 +15,47 @@ const root = path.resolve(fileURLToPath(import.meta.url), "../..");
 const RUNTIMES = ["onnxruntime-node", "onnxruntime-common", "@tensorflow/tfjs"];
 const TOKENIZERS = ["tokenizers", "pyodide"];
 /** Rows that the extension host bundles, whole or in part. */
-const HOST_ROWS = ["util", "protocol", "weights", "hub", "runs", "ui", "extension.ts"];
+const HOST_ROWS = ["util", "protocol", "weights", "runs", "ui", "extension.ts"];
 
-interface Row {
-  name: string;
-  allowed: string[];
-}
-
-const isFolder = (name: string) => !name.endsWith(".ts") && name !== "media/*";
-
-/** One row per name: `weights`, `data`, `hub` share a line of the table and become three. */
-function readTable(): Row[] {
-  const page = readFileSync(path.join(root, "docs/architecture.md"), "utf8");
-  const section = page.split("## Who may import whom")[1]?.split("\n## ")[0] ?? "";
-  const lines = section.split("\n").filter((line) => line.startsWith("| `"));
-  const names = (cell = "") => [...cell.matchAll(/`([^`]+)`/g)].map((match) => match[1] as string);
-  const cells = lines.map((line) => line.split("|").slice(1, 3));
-  const folders = cells.flatMap(([left]) => names(left)).filter(isFolder);
-  return cells.flatMap(([left, right]) => {
-    // What follows a semicolon is a remark: "the trainer is spawned by path, never imported".
-    const listed = names(right?.split(";")[0]);
-    const allowed = right?.includes("everything but")
-      ? [...folders, ...RUNTIMES, ...TOKENIZERS].filter((name) => !listed.includes(name))
-      : listed;
-    return names(left).map((name) => ({ name, allowed }));
-  });
-}
-
-const rows = readTable();
-const folders = rows.map((row) => row.name).filter(isFolder);
+const { rows, folders } = readTable();
+type Row = (typeof rows)[number];
+const isFolder = (name: string) => folders.includes(name);
 
 interface Import {
   row: string;
   target: string;
+  /** "" or "models/": a folder in the row's. */
+  inner: string;
   statement: string;
 }
 
-function fileOf(row: string): string {
+/** @param inner a folder in the row's own, which may be called as another row is */
+function fileOf(row: string, inner = ""): string {
   if (row === "media/*") return "media/run-panel/planted.ts";
-  return row.endsWith(".ts") ? `src/${row}` : `src/${row}/planted.ts`;
+  return row.endsWith(".ts") ? `src/${row}` : `src/${row}/${inner}planted.ts`;
 }
 
-function specifier(row: string, target: string): string {
+function specifier({ row, target, inner }: Omit<Import, "statement">): string {
   if (!folders.includes(target)) return target;
   if (row === "media/*") return `../../src/${target}/planted.ts`;
-  return row.endsWith(".ts") ? `./${target}/planted.ts` : `../${target}/planted.ts`;
+  if (row.endsWith(".ts")) return `./${target}/planted.ts`;
+  return `${inner === "" ? "" : "../"}../${target}/planted.ts`;
 }
 
-function importOf(row: string, target: string, kind: "value" | "type"): Import {
+function importOf(row: string, target: string, kind: "value" | "type", inner = ""): Import {
   const keyword = kind === "type" ? "import type" : "import";
   const name = `${kind}_${target.replaceAll(/\W/g, "_")}`;
-  const statement = `${keyword} { ${name} } from "${specifier(row, target)}";`;
-  return { row, target, statement };
+  const statement = `${keyword} { ${name} } from "${specifier({ row, target, inner })}";`;
+  return { row, target, inner, statement };
 }
 
 /** Lints all of them at once, one import a line. Returns each one's message, "" when it passed. */
 function lintImports(imports: readonly Import[]): Map<Import, string> {
   const places = new Map<string, Import>();
-  const files = new Set(imports.map(({ row }) => fileOf(row)));
+  const files = new Set(imports.map(({ row, inner }) => fileOf(row, inner)));
   const texts: Record<string, string> = {};
   for (const file of files) {
-    const inFile = imports.filter(({ row }) => fileOf(row) === file);
+    const inFile = imports.filter(({ row, inner }) => fileOf(row, inner) === file);
     texts[file] = inFile.map(({ statement }) => statement).join("\n");
     inFile.forEach((planted, index) => places.set(`${file}:${index + 1}`, planted));
   }
@@ -90,11 +71,20 @@ function lintImports(imports: readonly Import[]): Map<Import, string> {
 
 function forbiddenIn({ name, allowed }: Row): string[] {
   const ours = folders.filter((folder) => folder !== name && !allowed.includes(folder));
-  const editor = allowed.includes("vscode") || name === "extension.ts" ? [] : ["vscode"];
-  const runtimes = ["trainer", "cli", "cli.ts"].includes(name) ? [] : RUNTIMES;
-  const tokenizers = name === "data" || runtimes.length === 0 ? [] : TOKENIZERS;
-  return [...ours, ...editor, ...runtimes, ...tokenizers];
+  const unless = (listed: string, packages: readonly string[]) =>
+    allowed.includes(listed) ? [] : packages;
+  return [
+    ...ours,
+    ...unless("vscode", ["vscode"]),
+    ...unless("onnxruntime", RUNTIMES),
+    ...unless("tokenizers", TOKENIZERS),
+  ];
 }
+
+test("the linter's table is the one of docs/architecture.md: node .ci/import-table.mjs writes it", () => {
+  const written: unknown = JSON.parse(readFileSync(path.join(root, CONFIG), "utf8"));
+  assert.deepEqual(written, importConfig());
+});
 
 test("the table names every source folder", () => {
   const inSource = readdirSync(path.join(root, "src"), { withFileTypes: true });
@@ -110,6 +100,7 @@ test("every import that the table forbids is reported with our message", () => {
     forbiddenIn(row).flatMap((target) => [
       importOf(row.name, target, "value"),
       importOf(row.name, target, "type"),
+      ...(isFolder(row.name) ? [importOf(row.name, target, "value", "models/")] : []),
     ]),
   );
   assert.ok(forbidden.length > 100, `only ${forbidden.length} violations planted`);

@@ -15,6 +15,7 @@ import { sourceOf } from "../weights/vocabulary-tensors.ts";
 import { withTrueTie } from "../weights/tied-head.ts";
 import { type FittedMerge, fitAdapters } from "./fitted-merge.ts";
 import { type Change, type MergeAdapter, readMergeAdapter } from "./adapter-changes.ts";
+import { moved } from "./merged-tensor.ts";
 
 const PREFIX = "base_model.model.";
 
@@ -170,14 +171,14 @@ async function replaced(
     const { weight } = change;
     if (!values) values = next;
     else if (change.type === "replace") {
-      values = values.map((value, i) => value + weight * ((next[i] ?? 0) - value));
+      values = values.map((value, i) => moved(value, next[i] ?? 0, weight));
     } else {
       const [, width = 0] = shape;
       const table = values;
       change.tokens.forEach((token, row) => {
         for (let j = 0; j < width; j++) {
-          const value = table[token * width + j] ?? 0;
-          table[token * width + j] = value + weight * ((next[row * width + j] ?? 0) - value);
+          const at = token * width + j;
+          table[at] = moved(table[at] ?? 0, next[row * width + j] ?? 0, weight);
         }
       });
     }

@@ -6,7 +6,6 @@ import { InputError } from "../util/errors.ts";
 import { blockOf } from "../util/tensor-patterns.ts";
 import type { OpenedModel } from "./alike.ts";
 import type { Keys, MergeRequest, Where } from "./merge-request.ts";
-import { MODULE } from "./merge-yaml.ts";
 import type { Scope } from "./tensor-parameters.ts";
 import type { MergedVocabulary } from "./vocabulary.ts";
 
@@ -37,7 +36,10 @@ export function slicesOf(planning: Planning): Slice[] {
     throw new InputError(`${where([])}: give either models or slices`);
   }
   const outer: Scope[] = [
-    { parameters: config.modules?.default?.parameters, keys: [MODULE] },
+    {
+      parameters: config.modules?.default?.parameters,
+      keys: ["modules", "default", "parameters"],
+    },
     { parameters: config.parameters, keys: ["parameters"] },
   ];
   const baseOf = (dir: string | undefined): OpenedModel | undefined =>

@@ -121,10 +121,8 @@ function withoutModules(config: MergeConfig, at: Where): { config: MergeConfig; 
     throw new InputError(`${at(["modules"])}: give models, slices or modules, one of them`);
   }
   const { models, slices, parameters } = modules.default ?? {};
-  const where: Where = ([first, ...others]) =>
-    first === "models" || first === "slices" || first === MODULE
-      ? at(["modules", "default", first === MODULE ? "parameters" : first, ...others])
-      : at(first === undefined ? [] : [first, ...others]);
+  const where: Where = (keys) =>
+    at(keys[0] === "models" || keys[0] === "slices" ? ["modules", "default", ...keys] : keys);
   return {
     config: {
       ...rest,
@@ -135,9 +133,6 @@ function withoutModules(config: MergeConfig, at: Where): { config: MergeConfig; 
     where,
   };
 }
-
-/** Where the parameters of `modules: default:` stand. */
-export const MODULE = "module";
 
 async function readText(file: string): Promise<string> {
   try {

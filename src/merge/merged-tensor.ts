@@ -96,9 +96,13 @@ function move(
 ): void {
   const columns = target.length;
   for (let j = 0; j < columns; j++) {
-    const own = values[row * columns + j]!;
-    target[j] = weight === 1 ? own : target[j]! + weight * (own - target[j]!);
+    target[j] = moved(target[j]!, values[row * columns + j]!, weight);
   }
+}
+
+/** A share of the way from one value to another; the whole way ends at the other exactly. */
+export function moved(from: number, to: number, weight: number): number {
+  return weight === 1 ? to : from + weight * (to - from);
 }
 
 async function loraChange(
@@ -126,7 +130,7 @@ async function loraChange(
     if (stretches) whole.forEach((value, j) => (whole[j] = value * stretches[j]!));
     else stretch(whole, lengths[row]!);
     for (let j = 0; j < columns; j++) {
-      target[j] = weight === 1 ? whole[j]! : target[j]! + weight * (whole[j]! - target[j]!);
+      target[j] = moved(target[j]!, whole[j]!, weight);
     }
   };
 }

@@ -1,7 +1,6 @@
 /** The tokenizer's files of a merged model, where they are not a model's own. */
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
-import { pathExists } from "../util/path-exists.ts";
 import { parseJsonObject, readJsonObject, readJsonTextIfThere } from "../util/json.ts";
 import { changedConfigText } from "../weights/config-text.ts";
 import { vocabularyOf } from "./alike.ts";
@@ -27,9 +26,10 @@ export async function changeTokenizer(
   const model = beyond.size > 0 ? { ...core, ...without(core, beyond) } : core;
   const added_tokens = [...all.filter(({ id }) => id < end), ...added];
   await writeFile(file, JSON.stringify({ ...tokenizer, added_tokens, model }), { flush: true });
+  if (!isCut) return;
   const configFile = path.join(dir, "tokenizer_config.json");
-  if (!isCut || !(await pathExists(configFile))) return;
-  const text = (await readJsonTextIfThere(configFile)) ?? "";
+  const text = await readJsonTextIfThere(configFile);
+  if (text === undefined) return;
   const config = parseJsonObject(text, configFile);
   const { added_tokens_decoder: decoder } = config;
   if (typeof decoder !== "object" || decoder === null) return;

@@ -1,8 +1,9 @@
 /** What a configuration names a model by: a folder, or a name on the hub that is in the hub's local cache. */
-import { readFile, stat } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { InputError } from "../util/errors.ts";
 import { hubCacheFolder } from "../util/hub-cache.ts";
+import { pathExists } from "../util/path-exists.ts";
 
 export interface ModelFolders {
   base: string;
@@ -22,7 +23,7 @@ export async function resolveReference(
   { folder, place }: { folder: string; place: string },
 ): Promise<ModelFolders> {
   const whole = path.resolve(folder, reference);
-  if (await exists(whole)) return { base: whole, adapter: undefined };
+  if (await pathExists(whole)) return { base: whole, adapter: undefined };
   const parts = reference.split("+");
   if (parts.length > 2) {
     throw new InputError(`${place}: model ${reference} has more than one +; write MODEL+ADAPTER`);
@@ -39,7 +40,7 @@ async function resolveOne(
   { folder, place }: { folder: string; place: string },
 ): Promise<string> {
   const local = path.resolve(folder, name);
-  if (await exists(local)) return local;
+  if (await pathExists(local)) return local;
   const [repository = "", revision = "main", ...more] = name.split("@");
   if (more.length > 0) {
     throw new InputError(`${place}: model ${name} has more than one @; write NAME@REVISION`);
@@ -53,13 +54,9 @@ async function resolveOne(
   const stored = path.join(cache, `models--${repository.replace("/", "--")}`);
   const commit = await readFile(path.join(stored, "refs", revision), "utf8").catch(() => revision);
   const snapshot = path.join(stored, "snapshots", commit.trim());
-  if (await exists(snapshot)) return snapshot;
+  if (await pathExists(snapshot)) return snapshot;
   const option = name.includes("@") ? ` --revision ${revision}` : "";
   throw new InputError(
     `${place}: model ${name} is no folder (${local}) and not in the hub's cache (${stored}); get it with "hf download ${repository}${option}", or name its folder`,
   );
-}
-
-async function exists(file: string): Promise<boolean> {
-  return (await stat(file).catch(() => undefined)) !== undefined;
 }

@@ -4,11 +4,15 @@
  * the arrays of the inner loops are constants of this module: V8 then knows where they lie and how long
  * they are, and reads neither for each element.
  */
-import { type OpenFiles, type Source, readFully, writeFully } from "./tensor-bytes.ts";
+import {
+  type OpenFiles,
+  PIECE_ELEMENTS,
+  type Source,
+  readFully,
+  writeFully,
+} from "./tensor-bytes.ts";
 import type { TensorJob } from "./tensor-job.ts";
 
-/** What is read of each model at a time. */
-const PIECE_ELEMENTS = 2 ** 19;
 /** What is summed, then rounded, at a time: it stays in the processor's first cache. */
 const BLOCK_ELEMENTS = 2 ** 12;
 

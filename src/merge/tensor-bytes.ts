@@ -5,6 +5,14 @@ import type { TensorInfo } from "../weights/safetensors.ts";
 
 export type Source = Pick<TensorInfo, "name" | "file" | "byteOffset" | "byteLength" | "dtype">;
 
+/** What is read of each model, or written, at a time: enough that the disk works at full speed. */
+export const PIECE_ELEMENTS = 2 ** 19;
+
+/** A piece of whole stretches. */
+export function pieceElements(stretch: number): number {
+  return Math.max(1, Math.floor(PIECE_ELEMENTS / stretch)) * stretch;
+}
+
 /** Files stay open from one tensor to the next. */
 export class OpenFiles {
   readonly #descriptors = new Map<string, number>();

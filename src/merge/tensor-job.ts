@@ -14,12 +14,10 @@ import {
   columnsOf,
 } from "./methods/method.ts";
 import { METHODS } from "./methods/registry.ts";
-import { type OpenFiles, readFully, writeFully } from "./tensor-bytes.ts";
+import { type OpenFiles, pieceElements, readFully, writeFully } from "./tensor-bytes.ts";
 import { type FloatSource, type TensorSource, damaged, openReader } from "./tensor-reader.ts";
 import { sumBfloat16 } from "./sum-bfloat16.ts";
 
-/** What is written at a time. */
-const PIECE_ELEMENTS = 2 ** 19;
 /** What is computed at a time: two models' values and their sum stay in the processor's cache. */
 const STRETCH_ELEMENTS = 2 * STRETCH_ALIGNMENT;
 /** Bytes that are copied at a time, where one model's values are taken as they are. */
@@ -55,7 +53,8 @@ export function runTensorJob(
   const figures = figuresOf(job, files);
   const writer = new TensorWriter(output, { files, onBytes, stretch: stretchOf(job) });
   for (const stretch of stretches(job, files)) {
-    writer.write(method.combine(stretch, tensor, figures), stretch.start);
+    const values = named(output.name, () => method.combine(stretch, tensor, figures));
+    writer.write(values, stretch.start);
   }
   writer.flush();
 }
@@ -63,19 +62,25 @@ export function runTensorJob(
 function figuresOf(job: TensorJob, files: OpenFiles): Figures {
   const { method, tensor, output } = job;
   let figures: Figures = {};
-  try {
-    for (const pass of METHODS[method].passes?.(tensor) ?? []) {
-      if (pass.isNeedless?.(figures)) continue;
-      const sums = new Float64Array(pass.size(tensor, figures));
-      for (const stretch of stretches(job, files)) pass.add(sums, stretch, tensor, figures);
-      figures = pass.finish(sums, tensor, figures);
+  for (const pass of METHODS[method].passes?.(tensor) ?? []) {
+    if (pass.isNeedless?.(figures)) continue;
+    const sums = new Float64Array(pass.size(tensor, figures));
+    for (const stretch of stretches(job, files)) {
+      named(output.name, () => pass.add(sums, stretch, tensor, figures));
     }
-  } catch (error) {
-    // A method knows no tensor's name; what a file holds is named already.
-    if (!(error instanceof InputError) || error.message.includes(": tensor ")) throw error;
-    throw new InputError(`${output.name}: ${error.message}`, { cause: error });
+    figures = named(output.name, () => pass.finish(sums, tensor, figures));
   }
   return figures;
+}
+
+/** A method knows no tensor's name: what it refuses is given it here. */
+function named<T>(name: string, compute: () => T): T {
+  try {
+    return compute();
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    throw new InputError(`${name}: ${error.message}`, { cause: error });
+  }
 }
 
 function copyTensor(
@@ -147,8 +152,7 @@ class TensorWriter {
     this.#files = files;
     this.#onBytes = onBytes;
     this.#single = new Float32Array(stretch);
-    const elements = Math.max(1, Math.floor(PIECE_ELEMENTS / stretch)) * stretch;
-    this.#piece = new Uint8Array(elements * DTYPE_BYTES[output.dtype]);
+    this.#piece = new Uint8Array(pieceElements(stretch) * DTYPE_BYTES[output.dtype]);
   }
 
   write(values: Float32Array | Float64Array, start: number): void {

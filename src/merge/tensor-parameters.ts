@@ -46,7 +46,7 @@ export function tensorParameters(scopes: ParameterScopes, place: TensorPlace): T
   const read = methodWords(method).parameters;
   const one = (name: MergeParameterName): number | boolean => {
     const fallback = read[name];
-    if (fallback === undefined) return NEUTRAL[name] ?? 1;
+    if (fallback === undefined) return neutral(name);
     const found = valueOf(name, shared, place);
     if (found) return checked({ method, name, where }, found);
     if (fallback !== "needed") return fallback;
@@ -80,15 +80,10 @@ export function tensorParameters(scopes: ParameterScopes, place: TensorPlace): T
 }
 
 /** Of what a method does not read: that which changes nothing. */
-const NEUTRAL: Readonly<Partial<Record<MergeParameterName, number | boolean>>> = {
-  t: 0,
-  normalize: false,
-  rescale: false,
-  filter_wise: false,
-  nuslerp_flatten: false,
-  nuslerp_row_wise: false,
-  normalize_weights: false,
-};
+function neutral(name: MergeParameterName): number | boolean {
+  if (MERGE_PARAMETERS[name].kind === "flag") return false;
+  return name === "t" ? 0 : 1;
+}
 
 /** A mean needs a sum to divide by; task vectors go without, as in mergekit. @throws InputError */
 function checkSum(

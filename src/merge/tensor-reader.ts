@@ -1,10 +1,7 @@
 /** One tensor's values from front to back, as float32: from one place, or from rows that lie apart. */
 import { InputError } from "../util/errors.ts";
 import { DTYPE_BYTES, type FloatDType, widen } from "../weights/dtype.ts";
-import { type OpenFiles, type Source, readFully } from "./tensor-bytes.ts";
-
-/** What is read of each model at a time: enough that the disk is read at full speed. */
-const PIECE_ELEMENTS = 2 ** 19;
+import { type OpenFiles, type Source, pieceElements, readFully } from "./tensor-bytes.ts";
 
 export interface FloatSource extends Source {
   dtype: FloatDType;
@@ -50,8 +47,8 @@ class PieceReader implements ValueReader {
     this.#source = source;
     this.#files = files;
     this.#values = new Float32Array(stretch);
-    const elements = Math.max(1, Math.floor(PIECE_ELEMENTS / stretch)) * stretch;
-    this.#piece = new Uint8Array(Math.min(elements * DTYPE_BYTES[source.dtype], source.byteLength));
+    const bytes = pieceElements(stretch) * DTYPE_BYTES[source.dtype];
+    this.#piece = new Uint8Array(Math.min(bytes, source.byteLength));
   }
 
   next(count: number): Float32Array {

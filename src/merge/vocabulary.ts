@@ -2,6 +2,7 @@
 import path from "node:path";
 import type { TokenSource } from "../protocol/merge-config.ts";
 import { InputError } from "../util/errors.ts";
+import { largest } from "../util/largest.ts";
 import { pathExists } from "../util/path-exists.ts";
 import { readJsonObject } from "../util/json.ts";
 import { type OpenedModel, vocabularyOf } from "./alike.ts";
@@ -124,9 +125,7 @@ const PLAIN_TOKEN = {
 };
 
 function rowsOf(ids: ReadonlyMap<string, number>): number {
-  let rows = 0;
-  for (const id of ids.values()) rows = Math.max(rows, id + 1);
-  return rows;
+  return largest(ids.values(), -1) + 1;
 }
 
 async function ownVocabularies(

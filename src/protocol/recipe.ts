@@ -319,7 +319,7 @@ export const recipeSchema = z.strictObject({
   earlyStop: z
     .strictObject({
       patience: positiveInt
-        .max(1e6)
+        .max(MAX_COUNT)
         .describe("Evaluations without improvement before the run stops."),
     })
     .optional(),

@@ -1,17 +1,23 @@
 /** One adapter that equals several: the reference that a merge of them is checked against. */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
 import { mergeAdapters } from "../../src/merge/adapter-merge.ts";
 import { combineAdapters } from "../../src/merge/combined-adapter.ts";
 import { openEvaluationEngine } from "../../src/trainer/onnx-engine.ts";
+import { fromFloat32 } from "../../src/weights/dtype.ts";
 import { readModelWeights } from "../../src/weights/model-weights.ts";
-import { readTensor } from "../../src/weights/safetensors.ts";
+import {
+  readSafetensorsHeader,
+  readTensor,
+  writeSafetensors,
+} from "../../src/weights/safetensors.ts";
 import { ADAPTER_CASES, adapterGolden } from "../support/adapter-cases.ts";
 import { assertClose } from "../support/assert-close.ts";
 import { countedIn, readBatch } from "../support/llama-golden.ts";
+import { peftShape } from "../support/peft-shapes.ts";
 import { refuses } from "../support/refuses.ts";
 import { writeWideBase } from "../support/wide-base.ts";
 
@@ -74,3 +80,39 @@ test("what no single adapter equals is told", async () => {
   );
   assert.ok(ADAPTER_CASES["dora"]);
 });
+
+for (const [what, { variant, folder, trained, tensor }] of Object.entries({
+  module: {
+    variant: "untied",
+    folder: adapterGolden("modules"),
+    trained: "norm.weight",
+    tensor: "model.norm.weight",
+  },
+  "token's row": {
+    variant: "tied",
+    folder: peftShape("tokens"),
+    trained: "trainable_tokens_delta",
+    tensor: "model.embed_tokens.weight",
+  },
+})) {
+  test(`a ${what} that was trained whole is taken as it is, whatever the base has there`, async () => {
+    const baseDir = await writeWideBase(variant, path.join(dir, `base-${count++}`));
+    const [adapterDir, apart, combined] = [fresh(), fresh(), fresh()];
+    cpSync(folder, adapterDir, { recursive: true });
+    const file = path.join(adapterDir, "adapter_model.safetensors");
+    const tensors = [...(await readSafetensorsHeader(file)).tensors.values()];
+    const changed = tensors.map(async (info) => {
+      const own = await readTensor(info);
+      // So small that adding the difference to the base's value loses digits.
+      const values = info.name.endsWith(trained) ? own.map((_, i) => 1e-12 * Math.sin(i + 1)) : own;
+      return { ...info, dtype: "F32" as const, data: fromFloat32(values, "F32") };
+    });
+    await writeSafetensors(file, await Promise.all(changed));
+    await mergeAdapters({ baseDir, adapterDirs: [adapterDir], outDir: apart });
+    await combineAdapters(combined, { baseDir, adapterDirs: [adapterDir], weights: [1] });
+    const written = await readSafetensorsHeader(path.join(combined, "adapter_model.safetensors"));
+    const found = written.tensors.get(`base_model.model.${tensor}`);
+    const expected = (await readModelWeights(apart)).get(tensor);
+    assert.deepEqual(await readTensor(found!), await readTensor(expected!));
+  });
+}

@@ -20,7 +20,9 @@ interface LintReport {
 export function lintPlanted(files: Readonly<Record<string, string>>): LintReport {
   const folder = mkdtempSync(path.join(tmpdir(), "retune-lint-"));
   try {
-    cpSync(path.join(ROOT, ".oxlintrc.json"), path.join(folder, ".oxlintrc.json"));
+    for (const config of [".oxlintrc.json", ".oxlintrc.imports.json"]) {
+      cpSync(path.join(ROOT, config), path.join(folder, config));
+    }
     for (const [file, text] of Object.entries(files)) {
       mkdirSync(path.dirname(path.join(folder, file)), { recursive: true });
       writeFileSync(path.join(folder, file), text);

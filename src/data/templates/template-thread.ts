@@ -1,4 +1,5 @@
 /** A thread that template-threads.ts starts: renders one batch after the other until it is ended. */
+import { setFlagsFromString } from "node:v8";
 import { parentPort } from "node:worker_threads";
 import type { PyodideAPI } from "pyodide";
 import type { PyProxy } from "pyodide/ffi";
@@ -16,6 +17,9 @@ type Render = PyProxy & ((job: string, rows: PyProxy) => string);
 const port = parentPort;
 if (!port) throw new InternalError("template-thread runs as a thread only");
 
+// V8 else compiles Python anew, optimised, while it starts: 0.15 s of processor time more than a few hundred
+// rows take. So many bytes of code run first; where there are thousands of rows it comes to the same.
+setFlagsFromString("--wasm-tiering-budget=20000000");
 limitMemory();
 // Whoever started the thread hears of a failure as its error.
 void openPython().then((python) => {

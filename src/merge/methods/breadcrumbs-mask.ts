@@ -2,7 +2,7 @@
 import { differences } from "./differences.ts";
 import { type Selection, largestOf, largestPasses, scoreBits } from "./largest.ts";
 import type { MergeTensor, Method } from "./method.ts";
-import { thinnedTaskVectors } from "./thinned.ts";
+import { isThinned, thinnedTaskVectors } from "./thinned.ts";
 
 interface Cuts {
   /** The largest that are not too small; of them the largest `outliers` go. */
@@ -18,22 +18,17 @@ function cutsOf({ elements, parameters }: MergeTensor, model: number): Cuts {
   return { most, outliers: most - kept };
 }
 
-function isThinned({ parameters }: MergeTensor, model: number): boolean {
-  const density = parameters.density[model]!;
-  return density > 0 && density < 1;
-}
-
 /** Two counts of each model's magnitudes. */
 const CRUMBS: Selection = {
   counts: (tensor) =>
     tensor.parameters.density.flatMap((_, model) => {
-      if (!isThinned(tensor, model)) return [0, 0];
+      if (!isThinned(tensor.parameters, model)) return [0, 0];
       const { most, outliers } = cutsOf(tensor, model);
       return [most, outliers];
     }),
   scores: (stretch, tensor) =>
     differences(stretch).flatMap((delta, model) => {
-      if (!isThinned(tensor, model)) return [undefined, undefined];
+      if (!isThinned(tensor.parameters, model)) return [undefined, undefined];
       const bits = scoreBits(delta);
       return [bits, cutsOf(tensor, model).outliers > 0 ? bits : undefined];
     }),
@@ -42,21 +37,15 @@ const CRUMBS: Selection = {
 export function breadcrumbsMethod(join: "linear" | "ties"): Method {
   return thinnedTaskVectors({
     join,
-    sparsify: (stretch, tensor, figures) => {
-      const deltas = differences(stretch);
-      const { start } = stretch;
-      for (const [model, delta] of deltas.entries()) {
-        if (tensor.parameters.density[model]! <= 0) delta.fill(0);
-        if (!isThinned(tensor, model)) continue;
-        const bits = scoreBits(delta);
-        const { most, outliers } = cutsOf(tensor, model);
-        const kept = largestOf(bits, 2 * model, { start, figures });
-        const dropped = outliers > 0 && largestOf(bits, 2 * model + 1, { start, figures });
-        for (let i = 0; i < delta.length; i++) {
-          if (most === outliers || kept[i] === 0 || (dropped && dropped[i] === 1)) delta[i] = 0;
-        }
-      }
-      return deltas;
+    mask: (delta, model, { start, tensor, figures }) => {
+      const bits = scoreBits(delta);
+      const { most, outliers } = cutsOf(tensor, model);
+      if (most === outliers) return new Uint8Array(delta.length);
+      const kept = largestOf(bits, 2 * model, { start, figures });
+      if (outliers === 0) return kept;
+      const dropped = largestOf(bits, 2 * model + 1, { start, figures });
+      for (let i = 0; i < kept.length; i++) if (dropped[i] === 1) kept[i] = 0;
+      return kept;
     },
     passes: () => largestPasses(CRUMBS),
   });

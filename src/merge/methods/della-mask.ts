@@ -1,8 +1,7 @@
 /** DELLA, arXiv 2406.11617: MagPrune drops elements at random, small ones of a row more often than large ones. */
 import { InputError } from "../../util/errors.ts";
-import { differences } from "./differences.ts";
 import { scoreBits } from "./largest.ts";
-import { type MergeTensor, type Method, type TensorParameters, columnsOf } from "./method.ts";
+import { type Method, columnsOf } from "./method.ts";
 import { RowSorter } from "./row-sorter.ts";
 import { type MaskPart, randomWords } from "./philox.ts";
 import { thinnedTaskVectors } from "./thinned.ts";
@@ -47,39 +46,24 @@ export function keepChances(
   return chances;
 }
 
-function isThinned({ density }: TensorParameters, model: number): boolean {
-  return density[model]! > 0 && density[model]! < 1;
-}
-
 /** @throws InputError where a chance would not be one */
-function check(tensor: MergeTensor): void {
-  const { density, epsilon } = tensor.parameters;
-  for (const [model, share] of density.entries()) {
-    const e = epsilon[model]!;
-    if (!isThinned(tensor.parameters, model) || (share + e < 1 && share - e > 0)) continue;
-    throw new InputError(
-      `density ${share} and epsilon ${e}: density + epsilon must be below 1 and density - epsilon above 0`,
-    );
-  }
+function check(density: number, epsilon: number): void {
+  if (density + epsilon < 1 && density - epsilon > 0) return;
+  throw new InputError(
+    `density ${density} and epsilon ${epsilon}: density + epsilon must be below 1 and density - epsilon above 0`,
+  );
 }
 
 export function dellaMethod(join: "linear" | "ties", draw: DrawByChance = drawByChance): Method {
   return thinnedTaskVectors({
     join,
     needsRows: true,
-    sparsify: (stretch, tensor) => {
-      const { density, epsilon, keys } = tensor.parameters;
-      check(tensor);
-      return differences(stretch).map((delta, model) => {
-        if (density[model]! <= 0) return delta.fill(0);
-        if (!isThinned(tensor.parameters, model)) return delta;
-        const own = { density: density[model]!, epsilon: epsilon[model]! };
-        const chances = keepChances(delta, columnsOf(tensor), own);
-        const part = { key: keys[model]!, start: stretch.start, length: delta.length };
-        const mask = draw(part, chances, model);
-        for (let i = 0; i < delta.length; i++) if (!mask[i]) delta[i] = 0;
-        return delta;
-      });
+    mask: (delta, model, { start, tensor }) => {
+      const { parameters } = tensor;
+      const [density, epsilon] = [parameters.density[model]!, parameters.epsilon[model]!];
+      check(density, epsilon);
+      const chances = keepChances(delta, columnsOf(tensor), { density, epsilon });
+      return draw({ key: parameters.keys[model]!, start, length: delta.length }, chances, model);
     },
   });
 }

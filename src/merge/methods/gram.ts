@@ -3,7 +3,14 @@
  * whatever they make lies in the span of the models, and so do all steps on the way.
  */
 import { differences } from "./differences.ts";
-import { type Figures, type MergeTensor, type Pass, type Stretch, columnsOf } from "./method.ts";
+import {
+  type Figures,
+  type MergeTensor,
+  type Method,
+  type Pass,
+  type Stretch,
+  columnsOf,
+} from "./method.ts";
 
 /** Which elements are one vector: the whole tensor, a row of the last axis each, or a column each. */
 export type Grouping = "tensor" | "rows" | "columns";
@@ -13,7 +20,7 @@ function vectorsOf(stretch: Stretch): readonly (Float32Array | Float64Array)[] {
   return stretch.base ? differences(stretch) : stretch.models;
 }
 
-export function groupCount(tensor: MergeTensor, grouping: Grouping): number {
+function groupCount(tensor: MergeTensor, grouping: Grouping): number {
   const columns = columnsOf(tensor);
   if (grouping === "tensor") return 1;
   return grouping === "rows" ? tensor.elements / columns : columns;
@@ -25,40 +32,71 @@ function groupOf(at: number, columns: number, grouping: Grouping): number {
   return grouping === "rows" ? Math.floor(at / columns) : at % columns;
 }
 
-/** Figure `gram`: of each group the products of vectors i and j at i · n + j, n their number. */
-export function gramPass(grouping: Grouping): Pass {
+/** The vectors are summed by factors of each group, which are found from their products alone. */
+export interface GramRule {
+  grouping: (tensor: MergeTensor) => Grouping;
+  /**
+   * @param gram of each group the products of vectors i and j at i · n + j, n their number
+   * @returns of each group n factors
+   */
+  factors: (gram: Float64Array, tensor: MergeTensor) => readonly number[] | Float64Array;
+}
+
+/** W = Σ factorᵢ · vectorᵢ, and the base where there is one. */
+export function gramMethod({ grouping, factors }: GramRule): Method {
   return {
-    size: (tensor) => groupCount(tensor, grouping) * vectorCount(tensor) ** 2,
-    add: (sums, stretch, tensor) => {
-      const vectors = vectorsOf(stretch);
-      const count = vectors.length;
-      const columns = columnsOf(tensor);
-      const { length } = stretch.models[0]!;
-      for (let i = 0; i < count; i++) {
-        for (let j = i; j < count; j++) {
-          const [a, b] = [vectors[i]!, vectors[j]!];
-          for (let from = 0; from < length;) {
-            const group = groupOf(stretch.start + from, columns, grouping);
-            const end = endOf(from, { start: stretch.start, length, columns, grouping });
-            let sum = 0;
-            for (let at = from; at < end; at++) sum += a[at]! * b[at]!;
-            const place = group * count ** 2 + i * count + j;
-            sums[place] = sums[place]! + sum;
-            from = end;
-          }
-        }
-      }
-    },
-    finish: (sums, tensor, figures) => {
+    passes: (tensor) => {
+      const by = grouping(tensor);
       const count = vectorCount(tensor);
-      for (let group = 0; group < sums.length; group += count ** 2) {
-        for (let i = 0; i < count; i++) {
-          for (let j = 0; j < i; j++) sums[group + i * count + j] = sums[group + j * count + i]!;
-        }
-      }
-      return { ...figures, gram: sums };
+      const pass: Pass = {
+        size: () => groupCount(tensor, by) * count ** 2,
+        add: (sums, stretch) => addProducts(sums, stretch, tensor, by),
+        finish: (sums) => {
+          mirror(sums, count);
+          return { factors: factors(sums, tensor) };
+        },
+      };
+      return [pass];
     },
+    combine: (stretch, tensor, figures) =>
+      combineByFactors(stretch, tensor, figures, grouping(tensor)),
   };
+}
+
+/** Of each group those with i ≤ j. */
+function addProducts(
+  sums: Float64Array,
+  stretch: Stretch,
+  tensor: MergeTensor,
+  grouping: Grouping,
+): void {
+  const vectors = vectorsOf(stretch);
+  const count = vectors.length;
+  const columns = columnsOf(tensor);
+  const { length } = stretch.models[0]!;
+  for (let i = 0; i < count; i++) {
+    for (let j = i; j < count; j++) {
+      const [a, b] = [vectors[i]!, vectors[j]!];
+      for (let from = 0; from < length;) {
+        const group = groupOf(stretch.start + from, columns, grouping);
+        const end = endOf(from, { start: stretch.start, length, columns, grouping });
+        let sum = 0;
+        for (let at = from; at < end; at++) sum += a[at]! * b[at]!;
+        const place = group * count ** 2 + i * count + j;
+        sums[place] = sums[place]! + sum;
+        from = end;
+      }
+    }
+  }
+}
+
+/** Products with i > j are those with i < j. */
+function mirror(gram: Float64Array, count: number): void {
+  for (let group = 0; group < gram.length; group += count ** 2) {
+    for (let i = 0; i < count; i++) {
+      for (let j = 0; j < i; j++) gram[group + i * count + j] = gram[group + j * count + i]!;
+    }
+  }
 }
 
 function vectorCount({ parameters }: MergeTensor): number {
@@ -80,15 +118,10 @@ function endOf(
   return Math.min(length, from + columns - ((start + from) % columns));
 }
 
-/** Products of one group, as rows. */
-export function gramOf(
-  gram: readonly number[] | Float64Array,
-  group: number,
-  count: number,
-): number[][] {
-  return Array.from({ length: count }, (_, i) =>
-    Array.from({ length: count }, (__, j) => gram[group * count ** 2 + i * count + j]!),
-  );
+/** Of vectors that are one group, the products as rows. */
+export function gramRows(gram: Float64Array, { parameters }: MergeTensor): number[][] {
+  const count = parameters.weight.length;
+  return Array.from({ length: count }, (_, i) => [...gram.subarray(i * count, (i + 1) * count)]);
 }
 
 /** Σ cᵢ·dⱼ·Gᵢⱼ: the product of two vectors that are given by their coefficients. */
@@ -109,7 +142,7 @@ export function lengthOf(gram: readonly (readonly number[])[], c: readonly numbe
 }
 
 /** Σ factorᵢ · vectorᵢ, and the base where there is one. @param figures `factors` of each group */
-export function combineByFactors(
+function combineByFactors(
   stretch: Stretch,
   tensor: MergeTensor,
   { factors = [] }: Figures,

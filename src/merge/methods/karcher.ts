@@ -1,4 +1,4 @@
-import { combineByFactors, gramOf, gramPass, lengthOf, product } from "./gram.ts";
+import { gramMethod, lengthOf, product, gramRows } from "./gram.ts";
 import type { Method } from "./method.ts";
 
 /**
@@ -11,19 +11,14 @@ import type { Method } from "./method.ts";
  * so that they are taken on coefficients, from the models' scalar products.
  */
 export const karcher: Method = {
-  passes: () => [
-    {
-      ...gramPass("tensor"),
-      finish: (sums, tensor, figures) => {
-        const gram = gramPass("tensor").finish(sums, tensor, figures)["gram"]!;
-        const { max_iter: steps, tol } = tensor.parameters;
-        const count = tensor.parameters.weight.length;
-        return { factors: meanOf(gramOf(gram, 0, count), { steps, tol }) };
-      },
+  ...gramMethod({
+    grouping: () => "tensor",
+    factors: (gram, tensor) => {
+      const { max_iter: steps, tol } = tensor.parameters;
+      return meanOf(gramRows(gram, tensor), { steps, tol });
     },
-  ],
+  }),
   copies: ({ weight }) => (weight.length === 1 ? 0 : undefined),
-  combine: (stretch, tensor, figures) => combineByFactors(stretch, tensor, figures, "tensor"),
 };
 
 type Coefficients = number[];

@@ -1,5 +1,4 @@
-import { type Grouping, combineByFactors, gramPass, groupCount } from "./gram.ts";
-import type { MergeTensor, Method } from "./method.ts";
+import { gramMethod } from "./gram.ts";
 
 /** Of the product of two lengths, and of the denominator; as in mergekit. */
 const TINY = 1e-6;
@@ -11,36 +10,21 @@ const TINY = 1e-6;
  * As in mergekit cos θ is the mean over all pairs, each tensor is one vector (with `filter_wise` each row), and
  * where the denominator vanishes the base is kept.
  */
-export const modelStock: Method = {
-  passes: (tensor) => {
-    const grouping = groupingOf(tensor);
-    const pass = gramPass(grouping);
-    return [
-      {
-        ...pass,
-        finish: (sums, own, figures) => {
-          const { gram = [] } = pass.finish(sums, own, figures);
-          const count = own.parameters.weight.length;
-          const factors = new Float64Array(groupCount(own, grouping) * count);
-          for (let group = 0; group * count < factors.length; group++) {
-            const share = ratioOf(gram, group * count ** 2, count) / count;
-            factors.fill(share, group * count, (group + 1) * count);
-          }
-          return { factors };
-        },
-      },
-    ];
+export const modelStock = gramMethod({
+  grouping: ({ parameters }) => (parameters.filter_wise ? "rows" : "tensor"),
+  factors: (gram, { parameters }) => {
+    const count = parameters.weight.length;
+    const factors = new Float64Array(gram.length / count);
+    for (let group = 0; group * count < factors.length; group++) {
+      const share = ratioOf(gram, group * count ** 2, count) / count;
+      factors.fill(share, group * count, (group + 1) * count);
+    }
+    return factors;
   },
-  combine: (stretch, tensor, figures) =>
-    combineByFactors(stretch, tensor, figures, groupingOf(tensor)),
-};
-
-function groupingOf({ parameters }: MergeTensor): Grouping {
-  return parameters.filter_wise ? "rows" : "tensor";
-}
+});
 
 /** t. @param at where the group's products begin */
-function ratioOf(gram: readonly number[] | Float64Array, at: number, count: number): number {
+function ratioOf(gram: Float64Array, at: number, count: number): number {
   const entry = (i: number, j: number): number => gram[at + i * count + j]!;
   let [sum, pairs] = [0, 0];
   for (let i = 0; i < count; i++) {

@@ -1,5 +1,5 @@
 import { InputError } from "../../util/errors.ts";
-import { combineByFactors, gramOf, gramPass, lengthOf, product } from "./gram.ts";
+import { gramMethod, lengthOf, product, gramRows } from "./gram.ts";
 import type { Method, TensorParameters } from "./method.ts";
 
 /**
@@ -12,18 +12,11 @@ import type { Method, TensorParameters } from "./method.ts";
  * whatever its weight; two whose directions cancel are summed along the straight line, more are refused.
  */
 export const multislerp: Method = {
-  passes: () => [
-    {
-      ...gramPass("tensor"),
-      finish: (sums, tensor, figures) => {
-        const { gram = [] } = gramPass("tensor").finish(sums, tensor, figures);
-        const { parameters } = tensor;
-        return { factors: factorsOf(gramOf(gram, 0, parameters.weight.length), parameters) };
-      },
-    },
-  ],
+  ...gramMethod({
+    grouping: () => "tensor",
+    factors: (gram, tensor) => factorsOf(gramRows(gram, tensor), tensor.parameters),
+  }),
   copies: ({ weight }) => (weight.length === 1 ? 0 : undefined),
-  combine: (stretch, tensor, figures) => combineByFactors(stretch, tensor, figures, "tensor"),
 };
 
 /** @throws InputError where the weighted directions cancel */

@@ -1,5 +1,4 @@
-import { type Grouping, combineByFactors, gramPass } from "./gram.ts";
-import type { MergeTensor, Method } from "./method.ts";
+import { gramMethod } from "./gram.ts";
 
 /** A vector that is shorter is divided by this instead of its length, as in mergekit. */
 const MIN_LENGTH = 1e-7;
@@ -15,38 +14,24 @@ const MIN_WEIGHT_SUM = 1e-6;
  * As in mergekit each tensor is one vector; without `nuslerp_flatten` each row is one, with `nuslerp_row_wise`
  * then each column. Weights whose sum is 0 give t = 1/2; a straight line only where A and B are parallel.
  */
-export const nuslerp: Method = {
-  passes: (tensor) => {
-    const grouping = groupingOf(tensor);
-    const pass = gramPass(grouping);
-    return [
-      {
-        ...pass,
-        finish: (sums, own, figures) => {
-          const { gram = [] } = pass.finish(sums, own, figures);
-          const { weight } = own.parameters;
-          const total = weight[0]! + weight[1]!;
-          const t = Math.abs(total) < MIN_WEIGHT_SUM ? 0.5 : weight[1]! / total;
-          const factors = new Float64Array(gram.length / 2);
-          for (let group = 0; group < gram.length / 4; group++) {
-            const at = 4 * group;
-            const [aa, ab, bb] = [gram[at]!, gram[at + 1]!, gram[at + 3]!];
-            factors.set(factorsOf({ aa, ab, bb }, t), 2 * group);
-          }
-          return { factors };
-        },
-      },
-    ];
+export const nuslerp = gramMethod({
+  grouping: ({ parameters, shape }) => {
+    const { nuslerp_flatten: isFlat, nuslerp_row_wise: isByColumn } = parameters;
+    if (isFlat || shape.length < 2) return "tensor";
+    return isByColumn ? "columns" : "rows";
   },
-  combine: (stretch, tensor, figures) =>
-    combineByFactors(stretch, tensor, figures, groupingOf(tensor)),
-};
-
-function groupingOf({ parameters, shape }: MergeTensor): Grouping {
-  const { nuslerp_flatten: isFlat, nuslerp_row_wise: isByColumn } = parameters;
-  if (isFlat || shape.length < 2) return "tensor";
-  return isByColumn ? "columns" : "rows";
-}
+  factors: (gram, { parameters: { weight } }) => {
+    const total = weight[0]! + weight[1]!;
+    const t = Math.abs(total) < MIN_WEIGHT_SUM ? 0.5 : weight[1]! / total;
+    const factors = new Float64Array(gram.length / 2);
+    for (let group = 0; group < gram.length / 4; group++) {
+      const at = 4 * group;
+      const [aa, ab, bb] = [gram[at]!, gram[at + 1]!, gram[at + 3]!];
+      factors.set(factorsOf({ aa, ab, bb }, t), 2 * group);
+    }
+    return factors;
+  },
+});
 
 function factorsOf(
   { aa, ab, bb }: { aa: number; ab: number; bb: number },

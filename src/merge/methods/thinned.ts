@@ -1,23 +1,40 @@
 /** What TIES, DARE, DELLA and Breadcrumbs share: task vectors of which a part is dropped, then joined. */
-import { addDifferences, addElected, isBaseAlone } from "./differences.ts";
-import type { MergeTensor, Method, Pass } from "./method.ts";
+import { addDifferences, addElected, differences, isBaseAlone } from "./differences.ts";
+import type { Figures, MergeTensor, Method, Pass, TensorParameters } from "./method.ts";
 import { type Sparsify, rescalePass, scalesOf } from "./rescale.ts";
 
 export interface Thinning {
   /** Summed, or by TIES' sign election. */
   join: "linear" | "ties";
-  sparsify: Sparsify;
-  /** What `sparsify` needs to know about the tensor. */
+  /**
+   * Of a task vector that is thinned, zeros for what is dropped.
+   * @param model 0-based
+   */
+  mask: (delta: Float64Array, model: number, place: ThinnedPlace) => Uint8Array;
+  /** What `mask` needs to know about the tensor. */
   passes?: (tensor: MergeTensor) => readonly Pass[];
   needsRows?: boolean;
 }
 
+export interface ThinnedPlace {
+  /** Of the stretch. */
+  start: number;
+  tensor: MergeTensor;
+  figures: Figures;
+}
+
+/** At density 0 nothing is kept, at 1 all. */
+export function isThinned({ density }: TensorParameters, model: number): boolean {
+  return density[model]! > 0 && density[model]! < 1;
+}
+
 export function thinnedTaskVectors({
   join,
-  sparsify,
+  mask,
   passes = () => [],
   needsRows = false,
 }: Thinning): Method {
+  const sparsify = sparsifyBy(mask);
   return {
     needsRows,
     copies: (parameters) => (isBaseAlone(parameters) ? "base" : undefined),
@@ -32,4 +49,15 @@ export function thinnedTaskVectors({
       return add(stretch, kept, tensor, scalesOf(figures, tensor));
     },
   };
+}
+
+function sparsifyBy(mask: Thinning["mask"]): Sparsify {
+  return (stretch, tensor, figures) =>
+    differences(stretch).map((delta, model) => {
+      if (tensor.parameters.density[model]! <= 0) return delta.fill(0);
+      if (!isThinned(tensor.parameters, model)) return delta;
+      const kept = mask(delta, model, { start: stretch.start, tensor, figures });
+      for (let i = 0; i < delta.length; i++) if (kept[i] === 0) delta[i] = 0;
+      return delta;
+    });
 }

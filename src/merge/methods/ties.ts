@@ -1,22 +1,18 @@
 import { differences } from "./differences.ts";
 import { type Selection, largestOf, largestPasses, scoreBits } from "./largest.ts";
-import { thinnedTaskVectors } from "./thinned.ts";
+import { isThinned, thinnedTaskVectors } from "./thinned.ts";
 
 /** k = ⌊density · elements⌋, but one at least, as in mergekit. */
 const TRIM: Selection = {
   counts: ({ elements, parameters }) =>
-    parameters.density.map((density) =>
-      isTrimmed(density) ? Math.max(1, Math.floor(density * elements)) : 0,
+    parameters.density.map((density, model) =>
+      isThinned(parameters, model) ? Math.max(1, Math.floor(density * elements)) : 0,
     ),
   scores: (stretch, { parameters }) =>
     differences(stretch).map((delta, model) =>
-      isTrimmed(parameters.density[model]!) ? scoreBits(delta) : undefined,
+      isThinned(parameters, model) ? scoreBits(delta) : undefined,
     ),
 };
-
-function isTrimmed(density: number): boolean {
-  return density > 0 && density < 1;
-}
 
 /**
  * Trim, elect sign, merge. arXiv 2306.01708. Of each task vector δᵢ = Wᵢ − base the share `density` that is
@@ -30,16 +26,7 @@ function isTrimmed(density: number): boolean {
  */
 export const ties = thinnedTaskVectors({
   join: "ties",
-  sparsify: (stretch, { parameters }, figures) => {
-    const deltas = differences(stretch);
-    for (const [model, delta] of deltas.entries()) {
-      const density = parameters.density[model]!;
-      if (density <= 0) delta.fill(0);
-      if (!isTrimmed(density)) continue;
-      const mask = largestOf(scoreBits(delta), model, { start: stretch.start, figures });
-      for (let i = 0; i < delta.length; i++) if (mask[i] === 0) delta[i] = 0;
-    }
-    return deltas;
-  },
+  mask: (delta, model, { start, figures }) =>
+    largestOf(scoreBits(delta), model, { start, figures }),
   passes: () => largestPasses(TRIM),
 });

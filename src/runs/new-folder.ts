@@ -1,5 +1,5 @@
 /** New folders of runs and of sweeps: named after what they hold and when, there whole or not at all. */
-import { mkdir, rename, rm, rmdir, writeFile } from "node:fs/promises";
+import { mkdir, rename, rm, rmdir, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { InputError, errorMessage } from "../util/errors.ts";
 import { pathExists } from "../util/path-exists.ts";
@@ -92,4 +92,13 @@ export async function createFreeFolder(
       if (!(error instanceof FolderTakenError)) throw error;
     }
   }
+}
+
+/** A folder without state.json this young is still being created. */
+const CREATION_GRACE_MS = 3_000;
+
+/** Whether a folder that lacks a file may still get it; one that is gone meanwhile counts as such. */
+export async function mayBecomeWhole(dir: string, now = Date.now()): Promise<boolean> {
+  const info = await stat(dir).catch(() => undefined);
+  return info === undefined || now - info.mtimeMs < CREATION_GRACE_MS;
 }

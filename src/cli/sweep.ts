@@ -74,7 +74,8 @@ export async function runSweep(sweepDir: string, options: SweepOptions): Promise
     const message = messageLine(errorMessage(error));
     if (abort.signal.aborted) ending = { status: "stopped" };
     else {
-      refused = error instanceof InputError && (await readPoints(sweepDir)).length === 0;
+      const isOurs = !writer.lost.aborted;
+      refused = isOurs && error instanceof InputError && (await readPoints(sweepDir)).length === 0;
       note(error instanceof InputError ? message : ((error as Error).stack ?? message));
       ending = { status: "failed", message };
     }
@@ -83,7 +84,7 @@ export async function runSweep(sweepDir: string, options: SweepOptions): Promise
   // A mix hears that it shall stop; before it has, it may write where we remove.
   await mixing.now?.catch(() => undefined);
   // The last word comes when all is in order: whoever waits for it may rely on that.
-  await removeWork(sweepDir, note);
+  if (!writer.lost.aborted) await removeWork(sweepDir, note);
   if (ending.status !== "failed") note(ending.status ?? "");
   await writer.close({ ...ending, elapsedMs: before + performance.now() - startedAt });
   const points = await readPoints(sweepDir);
@@ -118,6 +119,7 @@ async function evaluateAll(work: Work): Promise<void> {
   const mix = await options.mixOf(definition);
   const model = path.join(sweepDir, SWEEP_FILES.work, "model");
   for (const alpha of definition.alphas.filter((each) => !done.has(each))) {
+    await writer.checkHeld();
     // What a killed process left, and the model of the alpha before.
     await removeWork(sweepDir, note);
     signal.throwIfAborted();
@@ -127,6 +129,7 @@ async function evaluateAll(work: Work): Promise<void> {
     await work.mixing.now;
     const results = await evaluateModel(model, work, alpha);
     signal.throwIfAborted();
+    await writer.checkHeld();
     const point: SweepPoint = { alpha, results };
     await appendFile(path.join(sweepDir, SWEEP_FILES.points), `${JSON.stringify(point)}\n`);
     const shown = Object.entries(results).map(([name, { loss }]) => `${name} ${loss.toFixed(4)}`);

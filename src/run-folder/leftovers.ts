@@ -5,7 +5,7 @@
 import { readdir, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { RUN_FILES } from "../protocol/run-folder.ts";
-import { hasCode } from "../util/errors.ts";
+import { errorMessage, hasCode } from "../util/errors.ts";
 
 /**
  * NAME.PID.tmp and NAME.PID-UNIQUE.tmp; NAME.PID-UNIQUE.old; as write-file-atomic names them,
@@ -20,31 +20,44 @@ const SHARED_AGE_MS = 60_000;
 
 /**
  * Removes leftovers, and puts back what a replacement moved aside and never replaced. Only for
- * whoever holds the run's lock: no other process then writes here.
+ * whoever holds the run's lock: no other process then writes here. What can't be removed (Windows
+ * keeps files that are open) is in nobody's way, and goes the next time.
  * @returns what was done, one line each
  */
 export async function removeLeftovers(runDir: string): Promise<string[]> {
   const done: string[] = [];
   for (const dir of [runDir, path.join(runDir, RUN_FILES.checkpoints)]) {
     const names = await readdir(dir).catch((error: unknown) => {
-      if (hasCode(error, "ENOENT")) return [];
-      throw error;
+      if (!hasCode(error, "ENOENT")) done.push(`${dir} can't be read: ${errorMessage(error)}`);
+      return [];
     });
     const present = new Set(names);
     for (const name of names) {
-      const { target = "", kind } = LEFTOVER.exec(name)?.groups ?? {};
-      if (target === "" || (await mayBeWritten(path.join(dir, name), target))) continue;
-      if (kind === "old" && !present.has(target)) {
-        await rename(path.join(dir, name), path.join(dir, target));
-        present.add(target);
-        done.push(`${target} is back: a process was killed while it replaced it`);
-      } else {
-        await rm(path.join(dir, name), { recursive: true, force: true, maxRetries: 3 });
-        done.push(`removed ${name}, which a killed process left`);
-      }
+      const line = await removeLeftover(dir, name, present).catch(
+        (error: unknown) =>
+          `${name}, which a killed process left, can't be removed: ${errorMessage(error)}`,
+      );
+      if (line !== undefined) done.push(line);
     }
   }
   return done;
+}
+
+/** @param present names in `dir`, which one that is put back joins */
+async function removeLeftover(
+  dir: string,
+  name: string,
+  present: Set<string>,
+): Promise<string | undefined> {
+  const { target = "", kind } = LEFTOVER.exec(name)?.groups ?? {};
+  if (target === "" || (await mayBeWritten(path.join(dir, name), target))) return undefined;
+  if (kind === "old" && !present.has(target)) {
+    await rename(path.join(dir, name), path.join(dir, target));
+    present.add(target);
+    return `${target} is back: a process was killed while it replaced it`;
+  }
+  await rm(path.join(dir, name), { recursive: true, force: true, maxRetries: 3 });
+  return `removed ${name}, which a killed process left`;
 }
 
 async function mayBeWritten(file: string, target: string): Promise<boolean> {

@@ -9,6 +9,7 @@ import {
   RUN_FILES,
   type RunStatus,
 } from "../protocol/run-folder.ts";
+import { withLock } from "../run-folder/lock.ts";
 import { InputError } from "../util/errors.ts";
 import { STOP_LIMITS, type StopLimits, endProcess } from "./end-process.ts";
 import type { FolderItem } from "./folder-store.ts";
@@ -50,7 +51,7 @@ const EXIT_LIMIT_MS = 10_000;
 const OWNER_LOOK_MS = 100;
 
 /** Runs and sweeps name these files alike. */
-const { state: STATE, log: LOG, control: CONTROL } = RUN_FILES;
+const { state: STATE, log: LOG, control: CONTROL, lock: LOCK } = RUN_FILES;
 
 export class FolderActions<Item extends ActionItem> {
   readonly #options: FolderActionsOptions<Item>;
@@ -98,10 +99,10 @@ export class FolderActions<Item extends ActionItem> {
    */
   async stop(dir: string): Promise<void> {
     const item = await this.#read(dir);
-    if (item.status === "queued" && item.state && !this.#started.has(item.dir)) {
-      return writeState(item, { status: "stopped", message: "stopped before it started" });
-    }
-    if (!isLive(item.status) && !this.#started.has(item.dir)) {
+    const isWaiting = item.status === "queued" && item.state && !this.#started.has(item.dir);
+    if (isWaiting) {
+      if (await this.#stopWaiting(item.dir)) return;
+    } else if (!isLive(item.status) && !this.#started.has(item.dir)) {
       throw new InputError(`${item.name} is not running (it is ${item.status})`);
     }
     await writeControl(item.dir, "stop");
@@ -109,6 +110,20 @@ export class FolderActions<Item extends ActionItem> {
     const isAgain = item.status === "stopping" || this.#ending.has(item.dir);
     if (isAgain) await this.#end(item.dir, { ...limits, answerMs: 0 }, false);
     else void this.#end(item.dir, limits, true).catch(() => undefined);
+  }
+
+  /** False where another window, or the command line, begins with it at this moment: its process is asked then. */
+  async #stopWaiting(dir: string): Promise<boolean> {
+    // First: a process that has been started, but has not taken the folder yet, ends by this.
+    await writeControl(dir, "stop");
+    const stop = async (): Promise<boolean> => {
+      const now = await this.#read(dir);
+      if (now.status !== "queued") return false;
+      await writeState(now, { status: "stopped", message: "stopped before it started" });
+      return true;
+    };
+    const done = await withLock(path.join(dir, LOCK), stop, 0);
+    return "result" in done && done.result;
   }
 
   /** @param takesAnswer whether a process that says that it stops is left to it */

@@ -83,6 +83,6 @@ test("streams of the process are written to where it is made safe, and nowhere e
   assert.deepEqual(found.toSorted(), [
     "cli/output.ts",
     "trainer/main.ts",
-    "trainer/state-writer.ts",
+    "run-folder/state-writer.ts",
   ]);
 });

@@ -108,6 +108,6 @@ test("no other file makes an expression of a text that it does not know", () => 
   assert.deepEqual(found.toSorted(), [
     "util/process-mark.ts",
     "util/python-pattern.ts",
-    "weights/config-text.ts",
+    "tensors/config-text.ts",
   ]);
 });

@@ -11,9 +11,8 @@ import { defaultCacheDir } from "../util/cache-root.ts";
 import { startHashing } from "../util/hash-files.ts";
 import { cacheFolder, checkRoom, removeAbandoned } from "../tensors/cache-folder.ts";
 import { configText } from "../tensors/config-text.ts";
-import { DTYPE_BYTES } from "../tensors/dtype.ts";
 import { replaceFolder } from "../tensors/replace-folder.ts";
-import { type TensorToWrite, writeSafetensors } from "../tensors/safetensors.ts";
+import { type TensorToWrite, totalBytes, writeSafetensors } from "../tensors/safetensors.ts";
 import { isCurrent, writeOrigin } from "./import-cache.ts";
 import { checkpointPieces, writtenType } from "./checkpoint-pieces.ts";
 import { checkTensors } from "./check-tensors.ts";
@@ -49,7 +48,7 @@ export async function importGguf(file: string, options: ImportOptions = {}): Pro
   const hashing = startHashing([source]);
   try {
     await replaceFolder(dir, async (temporary) => {
-      await checkRoom(temporary, bytesOf(tensors), "importing");
+      await checkRoom(temporary, totalBytes(tensors), "importing");
       const written = await writeImport(temporary, tensors, texts);
       const { [source]: sha256 = "" } = await hashing.hashes;
       await checkUnchanged(header);
@@ -109,14 +108,6 @@ function missingBiases(
       ? [{ name: bias, dtype: "F32" as const, shape: [length], data: new Uint8Array(4 * length) }]
       : [];
   });
-}
-
-function bytesOf(tensors: readonly TensorToWrite[]): number {
-  return tensors.reduce(
-    (sum, { dtype, shape }) =>
-      sum + shape.reduce((count, dimension) => count * dimension, DTYPE_BYTES[dtype]),
-    0,
-  );
 }
 
 async function checkUnchanged({ file, size, mtimeMs }: GgufHeader): Promise<void> {

@@ -12,7 +12,7 @@ import { CONFIG_FILE, writeChangedConfig } from "../tensors/side-config.ts";
 import { withTrueTie } from "../tensors/tied-head.ts";
 import { INDEX_FILE, indexedNames, readModelWeights } from "../tensors/model-weights.ts";
 import { replaceFolder } from "../tensors/replace-folder.ts";
-import { DTYPE_BYTES, type DType } from "../tensors/dtype.ts";
+import type { DType } from "../tensors/dtype.ts";
 import { adapterFolder } from "../adapter-files/peft/folder.ts";
 import { HEAD } from "../adapter-files/peft/vocabulary.ts";
 import {
@@ -27,10 +27,12 @@ import {
   type TensorToWrite,
   readSafetensorsHeader,
   readTensorChunks,
+  totalBytes,
   writeSafetensors,
 } from "../tensors/safetensors.ts";
 import { baseNameOf, otherBase } from "./base-name.ts";
 import { type MergeAdapter, readMergeAdapter } from "./adapter-changes.ts";
+import { writeIndexFile } from "./index-file.ts";
 import { mergeModelCard } from "./merge-card.ts";
 import { type FittedMerge, fitAdapters } from "./fitted-merge.ts";
 import { type HeadedMerge, placeHead } from "./merged-head.ts";
@@ -78,7 +80,7 @@ export async function mergeAdapters(options: AdapterMerge): Promise<void> {
   const tokenizer = options.unmerge ? undefined : await tokenizerOf(baseDir, adapters, log);
   const side = await sideFiles(baseDir);
   const shards = planShards(base, plan, newHead);
-  const bytes = [...shards.values()].flat().reduce((sum, info) => sum + info.byteLength, 0);
+  const bytes = totalBytes([...shards.values()].flat());
   await makeRoom(outDir, bytes + side.bytes);
   await replaceFolder(outDir, async (temporary) => {
     let done = 0;
@@ -194,7 +196,6 @@ interface OutputTensor {
   from: TensorInfo;
   dtype: DType;
   shape: readonly number[];
-  byteLength: number;
 }
 
 /** The base's files with their tensors in order; an untied head comes last. */
@@ -206,9 +207,7 @@ function planShards(
   const shards = new Map<string, OutputTensor[]>();
   const output = (name: string, from: TensorInfo): OutputTensor => {
     const { dtype, source } = plan.merged.get(name) ?? { ...from, source: from };
-    const { shape } = source;
-    const byteLength = shape.reduce((product, size) => product * size, DTYPE_BYTES[dtype]);
-    return { name, from, dtype, shape, byteLength };
+    return { name, from, dtype, shape: source.shape };
   };
   for (const from of weights.values()) {
     const tensors = shards.get(from.file) ?? [];
@@ -280,24 +279,10 @@ async function writeIndex(
 ): Promise<void> {
   const index = path.join(base.dir, INDEX_FILE);
   if (!(await pathExists(index))) return;
-  const out = path.join(dir, INDEX_FILE);
-  const tensors = [...shards].flatMap(([file, each]) =>
-    each.map((tensor) => ({ file, ...tensor })),
-  );
-  const names = tensors.map(({ name }) => name).toSorted();
-  if (!isResized && (await indexedNames(index)) === names.join("\n")) {
-    await copyFile(index, out);
+  const names = [...shards.values()].flat().map(({ name }) => name);
+  if (!isResized && (await indexedNames(index)) === names.toSorted().join("\n")) {
+    await copyFile(index, path.join(dir, INDEX_FILE));
     return;
   }
-  const count = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1);
-  const metadata = {
-    total_parameters: tensors.reduce((sum, { shape }) => sum + count(shape), 0),
-    total_size: tensors.reduce((sum, { byteLength }) => sum + byteLength, 0),
-  };
-  const weight_map = Object.fromEntries(
-    tensors
-      .map(({ name, file }) => [name, path.basename(file)] as const)
-      .toSorted(([a], [b]) => (a < b ? -1 : 1)),
-  );
-  await writeFile(out, `${JSON.stringify({ metadata, weight_map }, null, 2)}\n`, { flush: true });
+  await writeIndexFile(dir, shards);
 }

@@ -4,17 +4,19 @@ import path from "node:path";
 import { InputError, InternalError } from "../util/errors.ts";
 import { readJsonObject } from "../util/json.ts";
 import { pathExists } from "../util/path-exists.ts";
-import { DTYPE_BYTES } from "../tensors/dtype.ts";
 import { INDEX_FILE } from "../tensors/model-weights.ts";
 import { replaceFolder } from "../tensors/replace-folder.ts";
 import {
   beginSafetensors,
+  bytesOf,
   finishSafetensors,
   readSafetensorsHeader,
+  totalBytes,
 } from "../tensors/safetensors.ts";
 import { CONFIG_FILE, writeChangedConfig } from "../tensors/side-config.ts";
 import { copySideFiles, sideFiles } from "../tensors/side-files.ts";
 import { TEMPLATE_FILE } from "../util/chat-template-file.ts";
+import { writeIndexFile } from "./index-file.ts";
 import { changeTokenizer } from "./merged-tokenizer.ts";
 import { runTensorJobs } from "./merge-threads.ts";
 import type { PlannedTensor } from "./method-plan.ts";
@@ -64,7 +66,7 @@ interface BegunFile {
 export async function writeMergedFolder(folder: MergedFolder): Promise<void> {
   const { outDir, referenceDir, tensors, onProgress = () => {}, signal } = folder;
   const side = await chosenSideFiles(folder);
-  const total = tensors.reduce((sum, tensor) => sum + bytesOf(tensor), 0);
+  const total = totalBytes(tensors);
   await makeRoom(outDir, total + side.bytes);
   const shards = await shardsOf(tensors);
   await replaceFolder(outDir, async (temporary) => {
@@ -78,7 +80,12 @@ export async function writeMergedFolder(folder: MergedFolder): Promise<void> {
     );
     for (const { partial, file } of files) await finishSafetensors(partial, file);
     const hadIndex = tensors[0]?.file !== undefined && (await hasIndex(tensors[0].file));
-    if (shards.length > 1 || hadIndex) await writeIndex(temporary, shards);
+    if (shards.length > 1 || hadIndex) {
+      await writeIndexFile(
+        temporary,
+        shards.map((shard) => [shard.name, shard.tensors]),
+      );
+    }
     await writeFile(path.join(temporary, "README.md"), folder.card, { flush: true });
     // Last: without config.json no folder passes for a model, whatever was killed when.
     const isCopied = Object.keys(folder.config).length === 0;
@@ -98,10 +105,6 @@ export async function writeMergedFolder(folder: MergedFolder): Promise<void> {
     if (!(error instanceof Error && "syscall" in error)) throw error;
     throw new InputError(`${outDir} cannot be written: ${error.message}`, { cause: error });
   });
-}
-
-function bytesOf({ shape, dtype }: PlannedTensor): number {
-  return shape.reduce((count, size) => count * size, DTYPE_BYTES[dtype]);
 }
 
 async function shardsOf(tensors: readonly PlannedTensor[]): Promise<Shard[]> {
@@ -173,22 +176,4 @@ async function chosenSideFiles({
 
 function hasIndex(file: string): Promise<boolean> {
   return pathExists(path.join(path.dirname(file), INDEX_FILE));
-}
-
-async function writeIndex(dir: string, shards: readonly Shard[]): Promise<void> {
-  const entries = shards.flatMap(({ name, tensors }) =>
-    tensors.map((tensor) => ({ name, tensor })),
-  );
-  const count = (shape: readonly number[]): number => shape.reduce((all, size) => all * size, 1);
-  const metadata = {
-    total_parameters: entries.reduce((sum, { tensor }) => sum + count(tensor.shape), 0),
-    total_size: entries.reduce((sum, { tensor }) => sum + bytesOf(tensor), 0),
-  };
-  const weight_map = Object.fromEntries(
-    entries
-      .map(({ name, tensor }): [string, string] => [tensor.name, name])
-      .toSorted(([a], [b]) => (a < b ? -1 : 1)),
-  );
-  const text = `${JSON.stringify({ metadata, weight_map }, null, 2)}\n`;
-  await writeFile(path.join(dir, INDEX_FILE), text, { flush: true });
 }

@@ -1,7 +1,7 @@
 /** New folders of runs and of sweeps: named after what they hold and when, there whole or not at all. */
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, rename, rm, rmdir, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { InputError, hasCode } from "../util/errors.ts";
+import { InputError, errorMessage } from "../util/errors.ts";
 import { pathExists } from "../util/path-exists.ts";
 import { temporaryName } from "../util/temporary-name.ts";
 
@@ -44,7 +44,7 @@ class FolderTakenError extends InputError {}
 
 /**
  * @param files name → what is written as JSON
- * @throws FolderTakenError when the folder exists and is not empty
+ * @throws FolderTakenError when the folder exists and is not empty; InputError where none can be made
  */
 export async function createFolder(
   target: string,
@@ -54,14 +54,20 @@ export async function createFolder(
   // Hidden, so that nobody takes it for a run.
   const hidden = path.join(path.dirname(target), `.${path.basename(target)}`);
   const temporary = temporaryName(hidden);
-  await mkdir(path.dirname(target), { recursive: true });
+  const fail = (error: unknown): never => {
+    const message = `${kind} folder ${target} can't be made: ${errorMessage(error)}`;
+    throw new InputError(message, { cause: error });
+  };
+  await mkdir(path.dirname(target), { recursive: true }).catch(fail);
   try {
-    await mkdir(temporary);
+    await mkdir(temporary).catch(fail);
     for (const [name, content] of Object.entries(files)) {
-      await writeFile(path.join(temporary, name), JSON.stringify(content, null, 2));
+      await writeFile(path.join(temporary, name), JSON.stringify(content, null, 2)).catch(fail);
     }
-    await rename(temporary, target).catch((error: unknown) => {
-      if (!hasCode(error, "ENOTEMPTY") && !hasCode(error, "EEXIST")) throw error;
+    // Windows renames to no folder that is there, not even to an empty one; this removes no other.
+    await rmdir(target).catch(() => undefined);
+    await rename(temporary, target).catch(async (error: unknown) => {
+      if (!(await pathExists(target))) fail(error);
       throw new FolderTakenError(
         `${kind} folder ${target} exists and is not empty; choose another`,
       );
@@ -86,4 +92,13 @@ export async function createFreeFolder(
       if (!(error instanceof FolderTakenError)) throw error;
     }
   }
+}
+
+/** A folder without state.json this young is still being created. */
+const CREATION_GRACE_MS = 3_000;
+
+/** Whether a folder that lacks a file may still get it; one that is gone meanwhile counts as such. */
+export async function mayBecomeWhole(dir: string, now = Date.now()): Promise<boolean> {
+  const info = await stat(dir).catch(() => undefined);
+  return info === undefined || now - info.mtimeMs < CREATION_GRACE_MS;
 }

@@ -1,5 +1,5 @@
 /** From the recipe a person wrote to one in which nothing is left open. */
-import { access, readFile } from "node:fs/promises";
+import { access, stat } from "node:fs/promises";
 import path from "node:path";
 import { getNodeValue } from "jsonc-parser";
 import type * as z from "zod";
@@ -9,7 +9,8 @@ import {
   type ResolvedRecipe,
   recipeSchema,
 } from "../protocol/recipe.ts";
-import { InputError, hasCode } from "../util/errors.ts";
+import { InputError } from "../util/errors.ts";
+import { readJsonTextIfThere } from "../util/json.ts";
 import { parseJsonc } from "../util/jsonc.ts";
 import { defaultLearningRate } from "./default-settings.ts";
 import { type LineOf, lineFinder } from "./recipe-lines.ts";
@@ -24,11 +25,10 @@ type Optimizer = Recipe["optimizer"];
  */
 export async function resolveRecipe(recipeFile: string): Promise<ResolvedRecipe> {
   const file = path.resolve(recipeFile);
-  const text = await readFile(file, "utf8").catch((error: unknown) => {
-    if (hasCode(error, "ENOENT")) throw new InputError(`recipe ${file} does not exist`);
-    if (hasCode(error, "EISDIR")) throw new InputError(`recipe ${file} is a folder`);
-    throw error;
-  });
+  const info = await stat(file).catch(() => undefined);
+  if (info?.isDirectory()) throw new InputError(`recipe ${file} is a folder`);
+  const text = await readJsonTextIfThere(file);
+  if (text === undefined) throw new InputError(`recipe ${file} does not exist`);
   const { recipe, lineOf } = parseRecipe(text, file);
   const absolute = (each: string): string => path.resolve(path.dirname(file), each);
   const data = { ...recipe.data, train: absolute(recipe.data.train) };

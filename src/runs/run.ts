@@ -1,5 +1,5 @@
 /** A run as its folder shows it. Reading never throws: what can't be read becomes `problem`. */
-import { readdir, stat } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { type ClassifierEvaluation, evaluationSchema } from "../protocol/evaluation.ts";
 import { type ResolvedRecipe, resolvedRecipeSchema } from "../protocol/recipe.ts";
@@ -11,6 +11,7 @@ import {
 } from "../protocol/run-folder.ts";
 import { type LivenessOptions, deriveStatus } from "../run-folder/liveness.ts";
 import { pathExists } from "../util/path-exists.ts";
+import { mayBecomeWhole } from "./new-folder.ts";
 import { problemOf, readJson, valueOf } from "./read-json.ts";
 
 export interface Run {
@@ -32,9 +33,6 @@ export interface Run {
   readonly hasCheckpoint: boolean;
 }
 
-/** A folder without state.json this young is still being created. */
-const CREATION_GRACE_MS = 3_000;
-
 async function hasCheckpoint(dir: string): Promise<boolean> {
   const names = await readdir(path.join(dir, RUN_FILES.checkpoints)).catch(() => []);
   return names.some((name) => /^step-\d+$/.test(name));
@@ -50,9 +48,7 @@ export async function readRun(
     readJson(path.join(dir, RUN_FILES.recipe), resolvedRecipeSchema),
   ]);
   if (state === undefined) {
-    if (recipe === undefined) return undefined;
-    const { mtimeMs } = await stat(dir);
-    if ((options.now ?? Date.now()) - mtimeMs < CREATION_GRACE_MS) return undefined;
+    if (recipe === undefined || (await mayBecomeWhole(dir, options.now))) return undefined;
   }
   const problem = problemOf(RUN_FILES.state, state) ?? problemOf(RUN_FILES.recipe, recipe);
   const stateValue = valueOf(state);

@@ -342,8 +342,12 @@ async function writeFully(handle: FileHandle, bytes: Uint8Array): Promise<void> 
   }
 }
 
-function bytesOf({ dtype, shape }: TensorShape): number {
+export function bytesOf({ dtype, shape }: TensorShape): number {
   return shape.reduce((count, dim) => count * dim, DTYPE_BYTES[dtype]);
+}
+
+export function totalBytes(tensors: readonly TensorShape[]): number {
+  return tensors.reduce((sum, tensor) => sum + bytesOf(tensor), 0);
 }
 
 function encodeHeader(

@@ -24,6 +24,8 @@ export function blockOf(name: string): number | undefined {
 type Part = { text: string } | { from: number; to: number } | "*";
 
 const MAX_PATTERN_PARTS = 200;
+/** Real patterns have one. */
+const MAX_TRIED_RANGES = 2;
 
 /**
  * A pattern names whole parts of a dotted name, anywhere in it: `mlp` is every feed-forward,
@@ -41,7 +43,11 @@ export function tensorPattern(pattern: string): { test(name: string): boolean } 
   // Every pattern of a recipe is asked about every tensor: what can't match is told at once.
   const texts = parts.flatMap((part) => (part !== "*" && "text" in part ? part.text : []));
   const mayMatch = (name: string) => texts.every((text) => name.includes(text));
-  if (!parts.includes("*")) return { test: (name) => mayMatch(name) && standsIn(parts, name) };
+  // Where a range follows another there are many ways to share out the digits.
+  const ranges = parts.filter((part) => part !== "*" && "from" in part).length;
+  if (!parts.includes("*") && ranges <= MAX_TRIED_RANGES) {
+    return { test: (name) => mayMatch(name) && standsIn(parts, name) };
+  }
   return {
     test: (name) => {
       if (!mayMatch(name)) return false;

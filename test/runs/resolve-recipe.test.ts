@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
 import { test } from "node:test";
 import type { RecipeInput } from "../../src/protocol/recipe.ts";
 import { resolveRecipe } from "../../src/runs/resolve-recipe.ts";
@@ -26,4 +28,20 @@ test("a head beside virtual tokens has a rate of its own, which the recipe may c
     (await rates({ method: lora, objective: LABELS, optimizer: {} })).learningRates,
     undefined,
   );
+});
+
+test("a recipe with a byte order mark is read, and other encodings are named", async (t) => {
+  const file = writeRecipe(tinyWorkspace(t), { name: "Märchen" });
+  const text = readFileSync(file, "utf8");
+  writeFileSync(file, `\uFEFF${text}`);
+  assert.equal((await resolveRecipe(file)).name, "Märchen");
+  writeFileSync(file, Buffer.from(`\uFEFF${text}`, "utf16le"));
+  await assert.rejects(resolveRecipe(file), /tiny\.retune\.json is UTF-16 text; save it as UTF-8$/);
+  writeFileSync(file, Buffer.from(text, "latin1"));
+  await assert.rejects(
+    resolveRecipe(file),
+    /tiny\.retune\.json:\d+: byte \d+ of the line, 0xE4, is not UTF-8/,
+  );
+  await assert.rejects(resolveRecipe(path.dirname(file)), /^InputError: recipe .* is a folder$/);
+  await assert.rejects(resolveRecipe(`${file}.gone`), /^InputError: recipe .* does not exist$/);
 });

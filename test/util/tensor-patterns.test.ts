@@ -67,3 +67,26 @@ test("an adapter's tensors are outlined too", () => {
     "base_model.model.model.layers.0 to base_model.model.model.layers.1",
   );
 });
+
+test("ranges side by side take no longer than others", () => {
+  const pattern = tensorPattern(`a.${"[1-11]".repeat(60)}[2-3]`);
+  const startedAt = performance.now();
+  assert.equal(pattern.test(`a.${"1".repeat(120)}`), false);
+  assert.equal(pattern.test(`a.${"1".repeat(120)}3`), true);
+  assert.equal(pattern.test(`a.${"1".repeat(59)}3`), false);
+  assert.ok(performance.now() - startedAt < 1_000);
+});
+
+test("three ranges match as two do", () => {
+  for (const [text, names] of [
+    ["a[1-2].b[1-2]", ["a1.b2", "x.a2.b1.c"]],
+    ["a[1-2].b[1-2].c[10-12]", ["a1.b2.c10", "x.a2.b1.c12.d"]],
+  ] as const) {
+    const pattern = tensorPattern(text);
+    for (const name of names) {
+      assert.equal(pattern.test(name), true, name);
+      assert.equal(pattern.test(name.replace("a", "ya")), false);
+      assert.equal(pattern.test(name.replace("b", "b0")), false);
+    }
+  }
+});

@@ -1,5 +1,4 @@
 /** A sweep as its folder shows it. Reading never throws: what can't be read becomes `problem`. */
-import { stat } from "node:fs/promises";
 import path from "node:path";
 import type { RunStatus } from "../../protocol/run-folder.ts";
 import {
@@ -11,6 +10,7 @@ import {
   sweepStateSchema,
 } from "../../protocol/sweep.ts";
 import { type LivenessOptions, deriveStatus } from "../../run-folder/liveness.ts";
+import { mayBecomeWhole } from "../new-folder.ts";
 import { problemOf, readJson, valueOf } from "../read-json.ts";
 import { readPoints } from "./points.ts";
 
@@ -28,9 +28,6 @@ export interface Sweep {
   readonly points: readonly SweepPoint[];
 }
 
-/** A folder without state.json this young is still being created. */
-const CREATION_GRACE_MS = 3_000;
-
 /** The sweep in `dir`, or undefined when the folder is none (or not yet). */
 export async function readSweep(
   dir: string,
@@ -41,9 +38,7 @@ export async function readSweep(
     readJson(path.join(dir, SWEEP_FILES.definition), sweepSchema),
   ]);
   if (state === undefined) {
-    if (definition === undefined) return undefined;
-    const { mtimeMs } = await stat(dir);
-    if ((options.now ?? Date.now()) - mtimeMs < CREATION_GRACE_MS) return undefined;
+    if (definition === undefined || (await mayBecomeWhole(dir, options.now))) return undefined;
   }
   const problem =
     problemOf(SWEEP_FILES.state, state) ?? problemOf(SWEEP_FILES.definition, definition);

@@ -4,12 +4,12 @@ import path from "node:path";
 import { defaultCacheDir } from "../../util/cache-root.ts";
 import { cacheFolder, checkRoom, removeAbandoned } from "../cache-folder.ts";
 import { pathExists } from "../../util/path-exists.ts";
-import { DTYPE_BYTES } from "../dtype.ts";
 import { replaceFolder } from "../replace-folder.ts";
 import {
   type TensorInfo,
   type TensorToWrite,
   readTensorChunks,
+  totalBytes,
   writeSafetensors,
 } from "../safetensors.ts";
 import type { BlockType } from "./block-codes.ts";
@@ -56,7 +56,7 @@ export async function quantisedFile(
   const tensors = tensorsToWrite(weights, quantised, type);
   await removeAbandoned(dir);
   await replaceFolder(dir, async (temporary) => {
-    await checkRoom(temporary, bytesOf(tensors), "quantising");
+    await checkRoom(temporary, totalBytes(tensors), "quantising");
     await writeSafetensors(path.join(temporary, WEIGHTS), tensors, { format: "pt" });
     await writeFile(path.join(temporary, ORIGIN), origin);
   });
@@ -102,11 +102,4 @@ function tensorsToWrite(
     .filter(({ name }) => quantised.has(name))
     .flatMap((info) => quantisedTensors(info, type));
   return [...kept, ...inBlocks];
-}
-
-function bytesOf(tensors: readonly TensorToWrite[]): number {
-  return tensors.reduce(
-    (sum, { dtype, shape }) => sum + shape.reduce((a, b) => a * b, DTYPE_BYTES[dtype]),
-    0,
-  );
 }

@@ -7,12 +7,17 @@ import { createRequire } from "node:module";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 
-/** Of what decides about tokens and masks: src/data, and the versions of the packages it runs on. */
+/**
+ * Of what decides about tokens and masks: src/data, the readers of files in src/util, and the versions of
+ * the packages that they run on.
+ */
 function hashOfDataCode() {
-  const files = readdirSync("src/data", { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".ts"))
-    .toSorted()
-    .map((name) => path.join("src/data", name));
+  const files = ["src/data", "src/util"].flatMap((folder) =>
+    readdirSync(folder, { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".ts"))
+      .toSorted()
+      .map((name) => path.join(folder, name)),
+  );
   files.push("media/python/render.py");
   const hash = createHash("sha256");
   for (const file of [...files, "package-lock.json"]) hash.update(readFileSync(file));

@@ -1,6 +1,6 @@
 /**
- * A file that one process at a time holds, on local and on network disks alike. It appears whole by
- * a hard link, which only one of several can make.
+ * A file that one process at a time holds, on local and on network disks alike. It appears whole,
+ * and of several only one can make it (util/create-file.ts).
  *
  * A dead holder's lock is taken over under a lock of its own, named after the dead one's token: two
  * that find the same dead holder so never both take its place, and one that comes late finds another
@@ -9,10 +9,11 @@
  */
 import { randomUUID } from "node:crypto";
 import { readFileSync, rmSync } from "node:fs";
-import { link, open, rename, rm, stat, writeFile } from "node:fs/promises";
+import { open, rename, rm, stat, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
 import { type ProcessIdentity, processIdentitySchema } from "../protocol/run-folder.ts";
+import { createFile } from "../util/create-file.ts";
 import { InputError, hasCode } from "../util/errors.ts";
 import { readJson } from "../util/json.ts";
 import { currentProcessIdentity } from "../util/process-identity.ts";
@@ -57,7 +58,7 @@ export class Lock {
     await writeFile(temporary, lock.#text, { flag: "wx" });
     try {
       for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-        if (await lock.#create(temporary)) return lock;
+        if (await createFile(file, { temporary, text: lock.#text })) return lock;
         const found = await inspect(file, temporary);
         if (found === undefined) continue;
         if (found.isAlive) return found.holder;
@@ -114,23 +115,6 @@ export class Lock {
     rmSync(this.#file, { force: true });
   }
 
-  async #create(temporary: string): Promise<boolean> {
-    try {
-      await link(temporary, this.#file);
-      return true;
-    } catch (error) {
-      if (hasCode(error, "EEXIST")) return false;
-      if (!hasNoLinks(error)) throw error;
-    }
-    try {
-      await writeFile(this.#file, this.#text, { flag: "wx" });
-      return true;
-    } catch (error) {
-      if (hasCode(error, "EEXIST")) return false;
-      throw error;
-    }
-  }
-
   async #takeOver(token: string, temporary: string): Promise<boolean> {
     const claim = await Lock.take(`${this.#file}.${token}`);
     if (!(claim instanceof Lock)) return false;
@@ -143,13 +127,6 @@ export class Lock {
       await claim.release();
     }
   }
-}
-
-/** FAT, and some network disks. */
-function hasNoLinks(error: unknown): boolean {
-  return ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"].some((code) =>
-    hasCode(error, code),
-  );
 }
 
 /** The token of a file that is none of ours, or that a machine which lost its power left empty. */

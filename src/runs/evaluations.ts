@@ -1,14 +1,15 @@
 /** Evaluations as files of the open folder: they outlive their tab. */
-import { mkdir, readdir } from "node:fs/promises";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
-import writeFileAtomic from "write-file-atomic";
 import {
   EVALUATIONS_FOLDER,
   type EvaluationResult,
   type SavedEvaluation,
   savedEvaluationSchema,
 } from "../protocol/evaluation.ts";
+import { createFile } from "../util/create-file.ts";
 import { InputError } from "../util/errors.ts";
+import { temporaryName } from "../util/temporary-name.ts";
 import { freeFolder } from "./new-folder.ts";
 import { problemOf, readJson, valueOf } from "./read-json.ts";
 
@@ -30,9 +31,22 @@ export async function saveEvaluation(
   const saved: SavedEvaluation = { version: 1, name, createdAt, results: [...results] };
   const folder = path.join(workspace, EVALUATIONS_FOLDER);
   await mkdir(folder, { recursive: true });
-  const file = await freeFolder(folder, name, "evaluation", ".json");
-  await writeFileAtomic(file, `${JSON.stringify(saved, null, 2)}\n`);
+  const file = await createNamed(folder, name, `${JSON.stringify(saved, null, 2)}\n`);
   return { ...saved, file };
+}
+
+/** Under a name that is still free when another evaluation ends at the same moment. */
+async function createNamed(folder: string, name: string, text: string): Promise<string> {
+  const temporary = temporaryName(path.join(folder, "new"));
+  try {
+    await writeFile(temporary, text, { flag: "wx" });
+    for (;;) {
+      const file = await freeFolder(folder, name, "evaluation", ".json");
+      if (await createFile(file, { temporary, text })) return file;
+    }
+  } finally {
+    await rm(temporary, { force: true });
+  }
 }
 
 /** @throws InputError naming the file that is gone or broken */

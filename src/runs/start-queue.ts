@@ -35,12 +35,17 @@ export interface StartQueueOptions {
 
 /** A process that has not said a word by then never will: whoever was to start it is gone. */
 const FIRST_WORD_LIMIT_MS = 60_000;
+/** As long as any run is among those that start. */
+const LOOK_AGAIN_MS = 5_000;
 
 export class StartQueue {
   readonly #options: StartQueueOptions;
   readonly #subscription: { dispose(): void };
   /** By folder of a queue: what goes on there, and whether to look once more afterwards. */
   readonly #advancing = new Map<string, { done: Promise<void>; again: boolean }>();
+
+  readonly #looks = new Map<string, NodeJS.Timeout>();
+  #isDisposed = false;
 
   /** What is wrong with a queue is said once, not at each change of a run. */
   readonly #told = new Map<string, string>();
@@ -89,7 +94,9 @@ export class StartQueue {
   }
 
   dispose(): void {
+    this.#isDisposed = true;
     this.#subscription.dispose();
+    for (const timer of this.#looks.values()) clearTimeout(timer);
   }
 
   #advanceSoon(runsDir: string): void {
@@ -132,13 +139,23 @@ export class StartQueue {
     const { waiting, starting } = await readQueue(dir);
     if (waiting.length + starting.length === 0) return;
     const ready = await editQueue(dir, (queue) => this.#takeReady(runsDir, queue));
+    if (starting.length + ready.length > 0) this.#lookAgain(runsDir);
     for (const { run } of ready) {
       const runDir = path.join(runsDir, run);
       await this.#options.start(runDir).catch(async (error: unknown) => {
-        await this.remove(runDir);
         this.#options.onError(runDir, errorMessage(error));
+        // One that stays among those that start comes again when its time is over.
+        await this.remove(runDir).catch(() => undefined);
       });
     }
+  }
+
+  /** Once: what is started elsewhere and never speaks is no change that this window would hear of. */
+  #lookAgain(runsDir: string): void {
+    if (this.#isDisposed) return;
+    clearTimeout(this.#looks.get(runsDir));
+    const timer = setTimeout(() => this.#advanceSoon(runsDir), LOOK_AGAIN_MS);
+    this.#looks.set(runsDir, timer.unref());
   }
 
   /** Moves those whose turn it is from `waiting` to `starting`. */

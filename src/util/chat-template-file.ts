@@ -3,6 +3,7 @@ import { readFile, readdir } from "node:fs/promises";
 import path from "node:path";
 import { InputError, errorMessage, hasCode } from "./errors.ts";
 import { readJsonObjectIfThere } from "./json.ts";
+import { decodeUtf8 } from "./utf8.ts";
 
 /** Read before what tokenizer_config.json says. */
 export const TEMPLATE_FILE = "chat_template.jinja";
@@ -67,10 +68,11 @@ export async function additionalTemplates(dir: string): Promise<string[]> {
 
 /** As Python reads text: every line ends with a line feed. */
 async function readIfThere(file: string): Promise<string | undefined> {
-  try {
-    return (await readFile(file, "utf8")).replaceAll(/\r\n?/gu, "\n");
-  } catch (error) {
+  const bytes = await readFile(file).catch((error: unknown) => {
     if (hasCode(error, "ENOENT") || hasCode(error, "ENOTDIR")) return undefined;
     throw new InputError(`${file}: ${errorMessage(error)}`, { cause: error });
-  }
+  });
+  // A byte order mark stays, as in Python; U+FFFD in place of a byte would be another template.
+  if (bytes !== undefined) decodeUtf8(bytes, file);
+  return bytes?.toString("utf8").replaceAll(/\r\n?/gu, "\n");
 }

@@ -20,34 +20,52 @@ const MAX_TEXT_CHARS = 4_000;
 const BACKTRACKING = /\(\?(?:=|!|<=|<!)|\\[1-9]|\(\?P=/u;
 const KEPT = 500;
 
-const compiled = new Map<string, PythonPattern>();
+/** @throws when it takes too long */
+type Engine = Pick<PythonPattern, "matches">;
+
+const compiled = new Map<string, Engine>();
 
 /**
  * @param where what holds the pattern, for messages: "adapter_config.json: rank_pattern"
  * @throws InputError naming the pattern and what is wrong with it
  */
 export function pythonPattern(source: string, where: string): PythonPattern {
-  const known = compiled.get(source);
-  if (known !== undefined) return known;
   const shown = JSON.stringify(source.length > 80 ? `${source.slice(0, 79)}…` : source);
+  const what = `${where}: the pattern ${shown}`;
+  const engine = compiled.get(source) ?? compile(source, what);
+  return {
+    matches: (text) => {
+      try {
+        return text.length <= MAX_TEXT_CHARS && engine.matches(text);
+      } catch (error) {
+        throw new InputError(
+          `${what} takes too long: ${errorMessage(error)}; write it without look-around and back references`,
+          { cause: error },
+        );
+      }
+    },
+  };
+}
+
+/** @param what the pattern and what holds it, for messages */
+function compile(source: string, what: string): Engine {
   if (source.length > MAX_PATTERN_CHARS) {
     throw new InputError(
-      `${where}: the pattern ${shown} has ${source.length} characters, at most ${MAX_PATTERN_CHARS} are read`,
+      `${what} has ${source.length} characters, at most ${MAX_PATTERN_CHARS} are read`,
     );
   }
   try {
-    const pattern = BACKTRACKING.test(source)
-      ? new BacktrackingPattern(source, `${where}: the pattern ${shown}`)
+    const engine = BACKTRACKING.test(source)
+      ? new BacktrackingPattern(source)
       : new LinearPattern(source);
     // Of patterns, unlike of texts, there are few; a map that grows without end would be a leak all the same.
     if (compiled.size >= KEPT) compiled.clear();
-    compiled.set(source, pattern);
-    return pattern;
+    compiled.set(source, engine);
+    return engine;
   } catch (error) {
-    throw new InputError(
-      `${where}: the pattern ${shown} is not a regular expression: ${errorMessage(error)}`,
-      { cause: error },
-    );
+    throw new InputError(`${what} is not a regular expression: ${errorMessage(error)}`, {
+      cause: error,
+    });
   }
 }
 
@@ -77,7 +95,7 @@ function javaScriptEscape(escape: string): string {
   return isPunctuation ? `\\u{${escape.charCodeAt(1).toString(16)}}` : escape;
 }
 
-class LinearPattern implements PythonPattern {
+class LinearPattern implements Engine {
   readonly #pattern: RE2JS;
 
   constructor(source: string) {
@@ -92,7 +110,7 @@ class LinearPattern implements PythonPattern {
   }
 
   matches(text: string): boolean {
-    return text.length <= MAX_TEXT_CHARS && this.#pattern.matches(text);
+    return this.#pattern.matches(text);
   }
 }
 
@@ -104,12 +122,11 @@ const REFILL = 0.05;
 
 let budget = { leftMs: BUDGET_MS, at: performance.now() };
 
-class BacktrackingPattern implements PythonPattern {
-  readonly #what: string;
+class BacktrackingPattern implements Engine {
   readonly #script: vm.Script;
   readonly #context: vm.Context;
 
-  constructor(source: string, what: string) {
+  constructor(source: string) {
     const inJavaScript = translated(source, javaScriptEscape);
     const flags = /^\(\?([ims]+)\)/u.exec(inJavaScript);
     const body = inJavaScript
@@ -117,13 +134,11 @@ class BacktrackingPattern implements PythonPattern {
       .replaceAll("(?P<", "(?<")
       .replaceAll(/\(\?P=(\w+)\)/gu, "\\k<$1>");
     const expression = new RegExp(`^(?:${body})$`, `u${flags?.[1] ?? ""}`);
-    this.#what = what;
     this.#context = vm.createContext({ expression, text: "" });
     this.#script = new vm.Script("expression.test(text)");
   }
 
   matches(text: string): boolean {
-    if (text.length > MAX_TEXT_CHARS) return false;
     const now = performance.now();
     const leftMs = Math.min(BUDGET_MS, budget.leftMs + REFILL * (now - budget.at));
     const timeout = Math.min(MATCH_LIMIT_MS, Math.floor(leftMs));
@@ -131,11 +146,6 @@ class BacktrackingPattern implements PythonPattern {
     try {
       if (timeout < 1) throw new Error("patterns before it took too long");
       return this.#script.runInContext(this.#context, { timeout }) === true;
-    } catch (error) {
-      throw new InputError(
-        `${this.#what} takes too long: ${errorMessage(error)}; write it without look-around and back references`,
-        { cause: error },
-      );
     } finally {
       const end = performance.now();
       budget = { leftMs: Math.max(0, leftMs - (end - now)), at: end };

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
-import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
@@ -27,7 +26,7 @@ test("a run whose folder is removed while it is read is no run", async (t) => {
     const dir = make();
     const [run] = await Promise.all([
       readRun(dir),
-      sleep(round % 3).then(() => rm(dir, { recursive: true })),
+      sleep(round % 3).then(() => rmSync(dir, { recursive: true })),
     ]);
     assert.equal(run, undefined);
   }

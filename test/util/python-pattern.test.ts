@@ -106,8 +106,19 @@ test("no other file makes an expression of a text that it does not know", () => 
     .filter((file) => /\bRegExp\(/u.test(readFileSync(path.join(src, file), "utf8")));
   // The others are made of names and numbers in the code.
   assert.deepEqual(found.toSorted(), [
+    "protocol/data-files.ts",
     "util/process-mark.ts",
     "util/python-pattern.ts",
     "tensors/config-text.ts",
   ]);
+});
+
+test("a pattern that takes too long is named with the file that it stands in, whoever read it first", () => {
+  const source = "(?=a)(a+)+b";
+  for (const file of ["one.json", "two.json"]) {
+    assert.throws(
+      () => pythonPattern(source, file).matches("a".repeat(40)),
+      new RegExp(`^InputError: ${file}: the pattern .* takes too long`, "u"),
+    );
+  }
 });

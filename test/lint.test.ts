@@ -15,7 +15,7 @@ const root = path.resolve(fileURLToPath(import.meta.url), "../..");
 const RUNTIMES = ["onnxruntime-node", "onnxruntime-common", "@tensorflow/tfjs"];
 const TOKENIZERS = ["tokenizers", "pyodide"];
 /** Rows that the extension host bundles, whole or in part. */
-const HOST_ROWS = ["util", "protocol", "weights", "runs", "ui", "extension.ts"];
+const HOST_ROWS = ["util", "protocol", "tensors", "cards", "runs", "ui", "extension.ts"];
 
 const { rows, folders } = readTable();
 type Row = (typeof rows)[number];
@@ -198,7 +198,7 @@ function modulesOf(metafile: Metafile): string[] {
 }
 
 const isEngine = (module: string) =>
-  /onnxruntime|@tensorflow|^tokenizers$|^pyodide$|^src\/(trainer|graph|models|adapters|onnx|merge|data)\//.test(
+  /onnxruntime|@tensorflow|^tokenizers$|^pyodide$|^src\/(trainer|training|onnx-engine|objectives|graph|models|adapters|onnx|merge|data)\//.test(
     module,
   );
 
@@ -223,7 +223,7 @@ const SHORT = new Set([
   // Symbols of one product of sizes.
   "src/graph/dim.ts",
   // Losses of three fixed steps.
-  "src/trainer/device-check.ts",
+  "src/onnx-engine/device-check.ts",
   // The two factors of one matrix.
   "src/merge/combined-adapter.ts",
   // The buttons of a panel's head.

@@ -1,9 +1,9 @@
 /** Pairs of synthetic models, as large as asked for. What is in the weights does not matter for time or memory. */
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { fromFloat32 } from "../../src/weights/dtype.ts";
-import { INDEX_FILE } from "../../src/weights/model-weights.ts";
-import { writeSafetensors } from "../../src/weights/safetensors.ts";
+import { fromFloat32 } from "../../src/tensors/dtype.ts";
+import { INDEX_FILE } from "../../src/tensors/model-weights.ts";
+import { writeSafetensors } from "../../src/tensors/safetensors.ts";
 import { configOf } from "../train/model-folder.ts";
 import { SHAPES, type LlamaShape, parameterCount, tensorShapes } from "../train/shapes.ts";
 

@@ -4,7 +4,7 @@ import { GraphBuilder } from "../../src/graph/builder.ts";
 import { addGradients } from "../../src/graph/gradient.ts";
 import type { Graph } from "../../src/graph/graph.ts";
 import { writeOnnxModel } from "../../src/onnx/model-writer.ts";
-import { initAdamW, updateAdamW } from "../../src/trainer/optimizer.ts";
+import { initAdamW, updateAdamW } from "../../src/training/optimizer.ts";
 import { DENSE, type DenseConfig, type DenseTensors, denseTensors } from "./dense-step.ts";
 import type { StepReply } from "./protocol.ts";
 import { peakMb, readConfig, serveSteps } from "./worker-loop.ts";

@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { uniformFloat64 } from "pure-rand/distribution/uniformFloat64";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
-import { fromFloat32 } from "../../src/weights/dtype.ts";
-import { writeSafetensors } from "../../src/weights/safetensors.ts";
+import { fromFloat32 } from "../../src/tensors/dtype.ts";
+import { writeSafetensors } from "../../src/tensors/safetensors.ts";
 import { type LlamaShape, headSize, tensorShapes } from "./shapes.ts";
 
 export type WeightType = "F32" | "BF16";

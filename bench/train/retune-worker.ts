@@ -1,7 +1,7 @@
 /** Our side of a comparison: the training engine and the optimizer that a run uses. Bundled as the product's trainer is. */
 import { readFileSync } from "node:fs";
-import { type EngineOptions, openTrainingEngine } from "../../src/trainer/onnx-engine.ts";
-import { initAdamW, updateAdamW } from "../../src/trainer/optimizer.ts";
+import { type EngineOptions, openTrainingEngine } from "../../src/onnx-engine/onnx-engine.ts";
+import { initAdamW, updateAdamW } from "../../src/training/optimizer.ts";
 import type { StepReply, TrainConfig, TrainData } from "./protocol.ts";
 import { toExamples } from "./train-data.ts";
 import { peakMb, readConfig, serveSteps } from "./worker-loop.ts";

@@ -13,11 +13,11 @@ import { product } from "../../src/graph/dim.ts";
 import { addGradients } from "../../src/graph/gradient.ts";
 import type { Graph, Value } from "../../src/graph/graph.ts";
 import type { EvaluationFigures } from "../../src/protocol/evaluation.ts";
-import { type AdamWState, initAdamW, updateAdamW } from "../../src/trainer/optimizer.ts";
-import { type Feed, OrtSession } from "../../src/trainer/ort-session.ts";
-import { readModelWeights } from "../../src/weights/model-weights.ts";
-import { fromFloat32 } from "../../src/weights/dtype.ts";
-import { readTensor, writeSafetensors } from "../../src/weights/safetensors.ts";
+import { type AdamWState, initAdamW, updateAdamW } from "../../src/training/optimizer.ts";
+import { type Feed, OrtSession } from "../../src/onnx-engine/ort-session.ts";
+import { readModelWeights } from "../../src/tensors/model-weights.ts";
+import { fromFloat32 } from "../../src/tensors/dtype.ts";
+import { readTensor, writeSafetensors } from "../../src/tensors/safetensors.ts";
 import { type Digits, SIDE } from "./digits-data.ts";
 
 const CLASSES = 10;

@@ -2,14 +2,18 @@
 import path from "node:path";
 import { InputError } from "../util/errors.ts";
 import { pathExists } from "../util/path-exists.ts";
-import { parsePositions } from "../weights/reft/positions.ts";
-import { readPyreftFolder, writePyreftFolder } from "../weights/reft/pyreft-folder.ts";
-import { isReftAdapter, readReftAdapter, writeReftAdapter } from "../weights/reft/reft-adapter.ts";
+import { parsePositions } from "../adapter-files/reft/positions.ts";
+import { readPyreftFolder, writePyreftFolder } from "../adapter-files/reft/pyreft-folder.ts";
+import {
+  isReftAdapter,
+  readReftAdapter,
+  writeReftAdapter,
+} from "../adapter-files/reft/reft-adapter.ts";
 import {
   classifierFiles,
   numberedClassifier,
   readClassifierFile,
-} from "../weights/classifier-head.ts";
+} from "../adapter-files/classifier-head.ts";
 import { type Command, parseArguments } from "./command.ts";
 import { print } from "./output.ts";
 

@@ -1,17 +1,17 @@
 /** `retune eval` of a classifier: how it labels a file. */
 import { loadLabelledRows } from "../data/labelled-rows.ts";
 import type { Tokenizer } from "../data/tokenizer.ts";
-import type { Classifier } from "../weights/classifier-head.ts";
+import type { Classifier } from "../adapter-files/classifier-head.ts";
 import { openBaseModel, resolveBase } from "../models/base-model.ts";
 import type { ClassifierEvaluation } from "../protocol/evaluation.ts";
-import { type Evaluation, evaluateExamples } from "../trainer/evaluate.ts";
+import { type Evaluation, evaluateExamples } from "../training/evaluate.ts";
 import {
   classifierEvaluation,
   featureDistortion,
   featuresByRow,
-} from "../trainer/objectives/classifier-evaluation.ts";
-import { openEvaluationEngine } from "../trainer/onnx-engine.ts";
-import type { Device } from "../trainer/device.ts";
+} from "../objectives/classifier-evaluation.ts";
+import { openEvaluationEngine } from "../onnx-engine/onnx-engine.ts";
+import type { Device } from "../onnx-engine/device.ts";
 import { print } from "./output.ts";
 import { textTable } from "./text-table.ts";
 

@@ -1,7 +1,7 @@
 /** Several models on several data files, side by side. */
 import { openBaseModel, resolveBase } from "../models/base-model.ts";
 import type { EvaluationResult } from "../protocol/evaluation.ts";
-import { adaptedBase } from "../trainer/load-adapter.ts";
+import { adaptedBase } from "../onnx-engine/load-adapter.ts";
 import { type EvaluatorOptions, openEvaluator } from "./evaluate-file.ts";
 import { type NamedPath, withNames } from "./named-path.ts";
 import { textTable } from "./text-table.ts";

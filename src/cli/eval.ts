@@ -3,7 +3,7 @@ import path from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import { EVALUATION_COLUMNS, type EvaluationResult } from "../protocol/evaluation.ts";
 import { resolveBase } from "../models/base-model.ts";
-import { EVALUATION_ROWS } from "../trainer/evaluate.ts";
+import { EVALUATION_ROWS } from "../training/evaluate.ts";
 import { toCsv } from "../util/csv.ts";
 import { InputError } from "../util/errors.ts";
 import { type Command, numberOption, parseArguments } from "./command.ts";

@@ -6,11 +6,11 @@ import { loadTokenizer } from "../data/tokenizer.ts";
 import { type BaseModel, openBaseModel } from "../models/base-model.ts";
 import type { DeviceWish } from "../protocol/recipe.ts";
 import type { ClassifierEvaluation, EvaluationFigures } from "../protocol/evaluation.ts";
-import { adaptedBase } from "../trainer/load-adapter.ts";
-import { openDevice } from "../trainer/device-check.ts";
-import { EVALUATION_ROWS, type Evaluation, evaluateExamples } from "../trainer/evaluate.ts";
-import { openEvaluationEngine } from "../trainer/onnx-engine.ts";
-import { tokenizerPlace } from "../weights/tokenizer-place.ts";
+import { adaptedBase } from "../onnx-engine/load-adapter.ts";
+import { openDevice } from "../onnx-engine/device-check.ts";
+import { EVALUATION_ROWS, type Evaluation, evaluateExamples } from "../training/evaluate.ts";
+import { openEvaluationEngine } from "../onnx-engine/onnx-engine.ts";
+import { tokenizerPlace } from "../adapter-files/tokenizer-place.ts";
 import { InputError } from "../util/errors.ts";
 import { evalClassifier } from "./eval-classifier.ts";
 

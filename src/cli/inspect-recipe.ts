@@ -12,7 +12,7 @@ import {
   checkRunData,
 } from "../trainer/budget.ts";
 import { formatBytes, formatCount } from "../util/format.ts";
-import { tightMemory, trainsText } from "../trainer/budget-text.ts";
+import { tightMemory, trainsText } from "../onnx-engine/budget-text.ts";
 import { print, printError } from "./output.ts";
 import { placeIn } from "../util/message-place.ts";
 import { largest } from "../util/largest.ts";

@@ -11,7 +11,7 @@ import {
 } from "../protocol/sweep.ts";
 import { createSweep, parseAlphas } from "../runs/sweeps/create-sweep.ts";
 import { type SweepSummary, summariseSweep } from "../runs/sweeps/summary.ts";
-import { stopOnSignals } from "../trainer/stop-request.ts";
+import { stopOnSignals } from "../run-folder/stop-request.ts";
 import { InputError } from "../util/errors.ts";
 import { type Command, numberOption, parseArguments } from "./command.ts";
 import { print, printError } from "./output.ts";

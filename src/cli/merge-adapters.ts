@@ -2,7 +2,7 @@
 import path from "node:path";
 import { mergeAdapters } from "../merge/adapter-merge.ts";
 import { resolveBase } from "../models/base-model.ts";
-import { stopOnSignals } from "../trainer/stop-request.ts";
+import { stopOnSignals } from "../run-folder/stop-request.ts";
 import { InputError } from "../util/errors.ts";
 import { numberOption } from "./command.ts";
 import { print, printError } from "./output.ts";

@@ -6,9 +6,9 @@ import type { Example } from "../data/example.ts";
 import { type Tokenizer, loadTokenizer } from "../data/tokenizer.ts";
 import { combineAdapters } from "../merge/combined-adapter.ts";
 import { openBaseModel } from "../models/base-model.ts";
-import { evaluateExamples } from "../trainer/evaluate.ts";
-import { openEvaluationEngine } from "../trainer/onnx-engine.ts";
-import { openTextGenerator } from "../trainer/text-generator.ts";
+import { evaluateExamples } from "../training/evaluate.ts";
+import { openEvaluationEngine } from "../onnx-engine/onnx-engine.ts";
+import { openTextGenerator } from "../onnx-engine/text-generator.ts";
 import { InputError, errorMessage } from "../util/errors.ts";
 import { type LogitDifference, compareLogits } from "./logit-difference.ts";
 

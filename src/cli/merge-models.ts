@@ -10,7 +10,7 @@ import {
 import { readMergeConfig } from "../merge/merge-yaml.ts";
 import { type MethodMerge, mergeByMethod } from "../merge/method-merge.ts";
 import { resolveBase } from "../models/base-model.ts";
-import { stopOnSignals } from "../trainer/stop-request.ts";
+import { stopOnSignals } from "../run-folder/stop-request.ts";
 import { InputError } from "../util/errors.ts";
 import { ByteProgress } from "./byte-progress.ts";
 import { numberOption } from "./command.ts";

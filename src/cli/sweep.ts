@@ -10,13 +10,13 @@ import {
   sweepStateSchema,
 } from "../protocol/sweep.ts";
 import { readPoints } from "../runs/sweeps/points.ts";
-import { LogWriter, StateWriter, readChecked, takeFolder } from "../trainer/state-writer.ts";
+import { LogWriter, StateWriter, readChecked, takeFolder } from "../run-folder/state-writer.ts";
 import {
   type StopSignals,
   forgetStopRequest,
   watchStopRequests,
   whenAborted,
-} from "../trainer/stop-request.ts";
+} from "../run-folder/stop-request.ts";
 import { InputError, errorMessage } from "../util/errors.ts";
 import { messageLine } from "../util/terminal-text.ts";
 import { cutTornLine } from "../util/torn-line.ts";

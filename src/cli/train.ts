@@ -3,7 +3,7 @@ import path from "node:path";
 import { RUNS_FOLDER } from "../protocol/run-folder.ts";
 import { createRun } from "../runs/create-run.ts";
 import { resolveRecipe } from "../runs/resolve-recipe.ts";
-import { stopOnSignals } from "../trainer/stop-request.ts";
+import { stopOnSignals } from "../run-folder/stop-request.ts";
 import { type TrainOutcome, trainRun } from "../trainer/train-run.ts";
 import { hasCode } from "../util/errors.ts";
 import { placedInRecipe } from "../runs/recipe-lines.ts";

@@ -54,7 +54,7 @@ const SOURCES = [
 const COLLECTED_TOKENS = 2 ** 18;
 
 /**
- * @param place where tokenizer and template are, if not in the model's folder (weights/tokenizer-place.ts)
+ * @param place where tokenizer and template are, if not in the model's folder (adapter-files/tokenizer-place.ts)
  * @throws InputError naming the file that is missing or broken
  */
 export async function loadTokenizer(

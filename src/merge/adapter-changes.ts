@@ -1,11 +1,11 @@
 /** What an adapter of PEFT's does to the base's tensors. */
-import { SCORE } from "../weights/classifier-head.ts";
-import { type LoraModule, type PeftAdapter, loraAdapterOf } from "../weights/peft-adapter.ts";
-import type { PeftExtras } from "../weights/peft-extras.ts";
-import { type PeftFolder, readPeftFolder } from "../weights/peft-folder.ts";
-import { ia3Tensors, peftScore } from "../weights/peft-others.ts";
-import { unmergeableType } from "../weights/peft-types.ts";
-import type { TensorInfo } from "../weights/safetensors.ts";
+import { SCORE } from "../adapter-files/classifier-head.ts";
+import { type LoraModule, type PeftAdapter, loraAdapterOf } from "../adapter-files/peft/adapter.ts";
+import type { PeftExtras } from "../adapter-files/peft/extras.ts";
+import { type PeftFolder, readPeftFolder } from "../adapter-files/peft/folder.ts";
+import { ia3Tensors, peftScore } from "../adapter-files/peft/others.ts";
+import { unmergeableType } from "../adapter-files/peft/types.ts";
+import type { TensorInfo } from "../tensors/safetensors.ts";
 
 /** W becomes W + weight · (merged W − W): of LoRA that is weight · B·A, of (IA)³ a share of the way. */
 export type Change = { adapterDir: string; weight: number } & (

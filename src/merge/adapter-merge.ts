@@ -7,21 +7,21 @@ import path from "node:path";
 import { InputError } from "../util/errors.ts";
 import { pathExists } from "../util/path-exists.ts";
 import { readJsonObject } from "../util/json.ts";
-import { refuseForeignQuantisation } from "../weights/foreign-quantisation.ts";
-import { CONFIG_FILE, writeChangedConfig } from "../weights/side-config.ts";
-import { withTrueTie } from "../weights/tied-head.ts";
-import { INDEX_FILE, indexedNames, readModelWeights } from "../weights/model-weights.ts";
-import { replaceFolder } from "../weights/replace-folder.ts";
-import type { DType } from "../weights/dtype.ts";
-import { adapterFolder } from "../weights/peft-folder.ts";
-import { HEAD } from "../weights/vocabulary-tensors.ts";
+import { refuseForeignQuantisation } from "../tensors/foreign-quantisation.ts";
+import { CONFIG_FILE, writeChangedConfig } from "../tensors/side-config.ts";
+import { withTrueTie } from "../tensors/tied-head.ts";
+import { INDEX_FILE, indexedNames, readModelWeights } from "../tensors/model-weights.ts";
+import { replaceFolder } from "../tensors/replace-folder.ts";
+import type { DType } from "../tensors/dtype.ts";
+import { adapterFolder } from "../adapter-files/peft/folder.ts";
+import { HEAD } from "../adapter-files/peft/vocabulary.ts";
 import {
   type TokenizerPlace,
   copyTokenizer,
   isTokenizerFile,
   tokenizerPlace,
-} from "../weights/tokenizer-place.ts";
-import { copySideFiles, sideFiles } from "../weights/side-files.ts";
+} from "../adapter-files/tokenizer-place.ts";
+import { copySideFiles, sideFiles } from "../tensors/side-files.ts";
 import {
   type TensorInfo,
   type TensorToWrite,
@@ -29,7 +29,7 @@ import {
   readTensorChunks,
   totalBytes,
   writeSafetensors,
-} from "../weights/safetensors.ts";
+} from "../tensors/safetensors.ts";
 import { baseNameOf, otherBase } from "./base-name.ts";
 import { type MergeAdapter, readMergeAdapter } from "./adapter-changes.ts";
 import { writeIndexFile } from "./index-file.ts";

@@ -4,13 +4,13 @@ import { createReadStream } from "node:fs";
 import path from "node:path";
 import { InputError } from "../util/errors.ts";
 import { pathExists } from "../util/path-exists.ts";
-import { isFloatDType } from "../weights/dtype.ts";
+import { isFloatDType } from "../tensors/dtype.ts";
 import { readJsonObject } from "../util/json.ts";
-import { refuseForeignQuantisation } from "../weights/foreign-quantisation.ts";
-import { ropeValues } from "../weights/rope-values.ts";
-import { withTrueTie } from "../weights/tied-head.ts";
-import { readModelWeights } from "../weights/model-weights.ts";
-import type { TensorInfo } from "../weights/safetensors.ts";
+import { refuseForeignQuantisation } from "../tensors/foreign-quantisation.ts";
+import { ropeValues } from "../tensors/rope-values.ts";
+import { withTrueTie } from "../tensors/tied-head.ts";
+import { readModelWeights } from "../tensors/model-weights.ts";
+import type { TensorInfo } from "../tensors/safetensors.ts";
 
 export interface OpenedModel {
   dir: string;

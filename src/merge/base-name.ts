@@ -11,7 +11,7 @@ export async function baseNameOf(dir: string): Promise<string> {
   return path.basename(source ?? dir).replace(/\.gguf$/iu, "");
 }
 
-/** Of a dequantised copy in the cache (weights/gguf/import-cache.ts). */
+/** Of a dequantised copy in the cache (gguf/import-cache.ts). */
 async function importedFrom(dir: string): Promise<string | undefined> {
   try {
     const { source } = await readJsonObject(path.join(dir, "origin.json"));

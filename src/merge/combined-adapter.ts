@@ -5,14 +5,14 @@
  */
 import path from "node:path";
 import { InputError } from "../util/errors.ts";
-import { fromFloat32 } from "../weights/dtype.ts";
-import { type PeftConfig, writePeftFolder } from "../weights/peft-folder.ts";
-import { type TensorInfo, type TensorToWrite, readTensor } from "../weights/safetensors.ts";
-import { classifierFiles, readClassifierFile } from "../weights/classifier-head.ts";
-import { readModelWeights } from "../weights/model-weights.ts";
+import { fromFloat32 } from "../tensors/dtype.ts";
+import { type PeftConfig, writePeftFolder } from "../adapter-files/peft/folder.ts";
+import { type TensorInfo, type TensorToWrite, readTensor } from "../tensors/safetensors.ts";
+import { classifierFiles, readClassifierFile } from "../adapter-files/classifier-head.ts";
+import { readModelWeights } from "../tensors/model-weights.ts";
 import { readJsonObject } from "../util/json.ts";
-import { sourceOf } from "../weights/vocabulary-tensors.ts";
-import { withTrueTie } from "../weights/tied-head.ts";
+import { sourceOf } from "../adapter-files/peft/vocabulary.ts";
+import { withTrueTie } from "../tensors/tied-head.ts";
 import { type FittedMerge, fitAdapters } from "./fitted-merge.ts";
 import { type Change, type MergeAdapter, readMergeAdapter } from "./adapter-changes.ts";
 import { moved } from "./merged-tensor.ts";

@@ -1,8 +1,8 @@
 /** The base as the adapters were trained on it, and all that they change there. */
 import { InputError } from "../util/errors.ts";
-import { SCORE } from "../weights/classifier-head.ts";
-import type { TensorInfo } from "../weights/safetensors.ts";
-import { HEAD, type VocabularyBase, fitBase } from "../weights/vocabulary-tensors.ts";
+import { SCORE } from "../adapter-files/classifier-head.ts";
+import type { TensorInfo } from "../tensors/safetensors.ts";
+import { HEAD, type VocabularyBase, fitBase } from "../adapter-files/peft/vocabulary.ts";
 import type { Change, MergeAdapter, NamedChange } from "./adapter-changes.ts";
 
 export interface FittedMerge {

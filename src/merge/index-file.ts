@@ -1,8 +1,8 @@
 /** The index of a model in several files, as transformers writes it. */
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
-import { INDEX_FILE } from "../weights/model-weights.ts";
-import { type TensorShape, totalBytes } from "../weights/safetensors.ts";
+import { INDEX_FILE } from "../tensors/model-weights.ts";
+import { type TensorShape, totalBytes } from "../tensors/safetensors.ts";
 
 /** @param shards the tensors of each file, by its path or name */
 export async function writeIndexFile(

@@ -1,7 +1,7 @@
 /** README.md of a merged model: the front matter that the Hugging Face Hub reads, then what was merged. */
 import path from "node:path";
 import { RETUNE_VERSION } from "../util/version.ts";
-import type { TensorInfo } from "../weights/safetensors.ts";
+import type { TensorInfo } from "../tensors/safetensors.ts";
 import type { MergeAdapter } from "./adapter-changes.ts";
 
 export interface MergeCard {

@@ -4,17 +4,17 @@ import path from "node:path";
 import { InputError, InternalError } from "../util/errors.ts";
 import { readJsonObject } from "../util/json.ts";
 import { pathExists } from "../util/path-exists.ts";
-import { INDEX_FILE } from "../weights/model-weights.ts";
-import { replaceFolder } from "../weights/replace-folder.ts";
+import { INDEX_FILE } from "../tensors/model-weights.ts";
+import { replaceFolder } from "../tensors/replace-folder.ts";
 import {
   beginSafetensors,
   bytesOf,
   finishSafetensors,
   readSafetensorsHeader,
   totalBytes,
-} from "../weights/safetensors.ts";
-import { CONFIG_FILE, writeChangedConfig } from "../weights/side-config.ts";
-import { copySideFiles, sideFiles } from "../weights/side-files.ts";
+} from "../tensors/safetensors.ts";
+import { CONFIG_FILE, writeChangedConfig } from "../tensors/side-config.ts";
+import { copySideFiles, sideFiles } from "../tensors/side-files.ts";
 import { TEMPLATE_FILE } from "../util/chat-template-file.ts";
 import { writeIndexFile } from "./index-file.ts";
 import { changeTokenizer } from "./merged-tokenizer.ts";

@@ -1,9 +1,14 @@
 /** Which base tensors the adapters change, and by what. Everything is checked before anything is written. */
 import { InputError } from "../util/errors.ts";
-import { type DType, isFloatDType } from "../weights/dtype.ts";
-import { type TensorInfo, readTensor } from "../weights/safetensors.ts";
-import { isEmbedding } from "../weights/vocabulary-names.ts";
-import { HEAD, type VocabularyBase, checkTokens, sourceOf } from "../weights/vocabulary-tensors.ts";
+import { type DType, isFloatDType } from "../tensors/dtype.ts";
+import { type TensorInfo, readTensor } from "../tensors/safetensors.ts";
+import { isEmbedding } from "../tensors/vocabulary-names.ts";
+import {
+  HEAD,
+  type VocabularyBase,
+  checkTokens,
+  sourceOf,
+} from "../adapter-files/peft/vocabulary.ts";
 import type { Change, MergeAdapter, NamedChange } from "./adapter-changes.ts";
 import type { FittedMerge } from "./fitted-merge.ts";
 

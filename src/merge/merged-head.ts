@@ -11,10 +11,10 @@ import {
   classifierConfig,
   classifierOf,
   sameLabels,
-} from "../weights/classifier-head.ts";
-import type { TensorInfo } from "../weights/safetensors.ts";
+} from "../adapter-files/classifier-head.ts";
+import type { TensorInfo } from "../tensors/safetensors.ts";
 import type { MergeAdapter } from "./adapter-changes.ts";
-import { HEAD } from "../weights/vocabulary-tensors.ts";
+import { HEAD } from "../adapter-files/peft/vocabulary.ts";
 import type { MergeBase } from "./merge-plan.ts";
 
 export interface HeadedMerge {

@@ -3,8 +3,8 @@
  * rounded once to the base's own type. What is in memory is the adapters' tensors and one piece of W.
  */
 import { InputError } from "../util/errors.ts";
-import { DTYPE_BYTES, fromFloat32, toFloat32 } from "../weights/dtype.ts";
-import { type TensorInfo, readTensor, readTensorChunks } from "../weights/safetensors.ts";
+import { DTYPE_BYTES, fromFloat32, toFloat32 } from "../tensors/dtype.ts";
+import { type TensorInfo, readTensor, readTensorChunks } from "../tensors/safetensors.ts";
 import type { Change } from "./adapter-changes.ts";
 import type { MergedTensor } from "./merge-plan.ts";
 

@@ -2,7 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { parseJsonObject, readJsonObject, readJsonTextIfThere } from "../util/json.ts";
-import { changedConfigText } from "../weights/config-text.ts";
+import { changedConfigText } from "../tensors/config-text.ts";
 import { vocabularyOf } from "./alike.ts";
 import type { AddedToken, MergedVocabulary } from "./vocabulary.ts";
 

@@ -15,7 +15,7 @@ import {
 import { chosenTemplate } from "./chat-template.ts";
 import { baseName, methodMergeCard } from "./merge-card.ts";
 import { writeMergedFolder } from "./merge-folder.ts";
-import { HEAD } from "../weights/vocabulary-tensors.ts";
+import { HEAD } from "../adapter-files/peft/vocabulary.ts";
 import { type MergeRequest, mapModels, modelsOf } from "./merge-request.ts";
 import { type MethodPlan, planMethodMerge } from "./method-plan.ts";
 import { checkOutput } from "./output-folder.ts";

@@ -2,10 +2,10 @@
 import type { MethodName } from "../protocol/merge-methods.ts";
 import { InputError } from "../util/errors.ts";
 import { blockOf } from "../util/tensor-patterns.ts";
-import { type FloatDType, isFloatDType } from "../weights/dtype.ts";
-import type { TensorInfo } from "../weights/safetensors.ts";
+import { type FloatDType, isFloatDType } from "../tensors/dtype.ts";
+import type { TensorInfo } from "../tensors/safetensors.ts";
 import { type OpenedModel, refuseProblems, tensorProblem } from "./alike.ts";
-import { HEAD } from "../weights/vocabulary-tensors.ts";
+import { HEAD } from "../adapter-files/peft/vocabulary.ts";
 import { type Planning, type Slice, type Source, slicesOf } from "./merge-slices.ts";
 import { alignedRows } from "./vocabulary-alignment.ts";
 import { type ParameterScopes, parameterNotes, tensorParameters } from "./tensor-parameters.ts";

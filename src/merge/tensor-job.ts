@@ -5,7 +5,7 @@
  */
 import { InputError } from "../util/errors.ts";
 import type { MethodName } from "../protocol/merge-methods.ts";
-import { DTYPE_BYTES, type FloatDType, narrow, toFloat32, widen } from "../weights/dtype.ts";
+import { DTYPE_BYTES, type FloatDType, narrow, toFloat32, widen } from "../tensors/dtype.ts";
 import {
   type Figures,
   type MergeTensor,

@@ -1,7 +1,7 @@
 /** Takes adapters out of a model that they were merged into, where what they did can be undone. */
 import { InputError } from "../util/errors.ts";
-import { NO_EXTRAS } from "../weights/peft-extras.ts";
-import { type TensorInfo, readTensor } from "../weights/safetensors.ts";
+import { NO_EXTRAS } from "../adapter-files/peft/extras.ts";
+import { type TensorInfo, readTensor } from "../tensors/safetensors.ts";
 import type { Change, MergeAdapter, NamedChange } from "./adapter-changes.ts";
 import type { MergePlan } from "./merge-plan.ts";
 

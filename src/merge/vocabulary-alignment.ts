@@ -3,9 +3,9 @@
  * row for each token that it has; for one that it lacks the base's, or the only one there is, or the mean.
  */
 import { InputError } from "../util/errors.ts";
-import { isFloatDType } from "../weights/dtype.ts";
-import type { TensorInfo } from "../weights/safetensors.ts";
-import { isHeadOrEmbedding } from "../weights/vocabulary-names.ts";
+import { isFloatDType } from "../tensors/dtype.ts";
+import type { TensorInfo } from "../tensors/safetensors.ts";
+import { isHeadOrEmbedding } from "../tensors/vocabulary-names.ts";
 import type { AlignedRows, FloatSource, RowRun } from "./tensor-reader.ts";
 import type { MergedVocabulary } from "./vocabulary.ts";
 

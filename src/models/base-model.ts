@@ -6,15 +6,20 @@ import type { ElementType } from "../graph/ops.ts";
 import type { ExternalLocation } from "../onnx/model-writer.ts";
 import { InputError, hasCode } from "../util/errors.ts";
 import { type JsonObject, readJsonObjectIfThere } from "../util/json.ts";
-import type { DType } from "../weights/dtype.ts";
-import { importGguf } from "../weights/gguf/import.ts";
-import { refuseForeignQuantisation } from "../weights/foreign-quantisation.ts";
-import { withTrueTie } from "../weights/tied-head.ts";
-import { readModelWeights } from "../weights/model-weights.ts";
-import { codesName } from "../weights/quantise/quantised-tensors.ts";
-import type { TensorInfo } from "../weights/safetensors.ts";
+import type { DType } from "../tensors/dtype.ts";
+import { importGguf } from "../gguf/import.ts";
+import { refuseForeignQuantisation } from "../tensors/foreign-quantisation.ts";
+import { withTrueTie } from "../tensors/tied-head.ts";
+import { readModelWeights } from "../tensors/model-weights.ts";
+import { codesName } from "../tensors/quantise/quantised-tensors.ts";
+import type { TensorInfo } from "../tensors/safetensors.ts";
 import { withScore } from "./classifier.ts";
-import { type Classifier, SCORE, classifierOf, sameLabels } from "../weights/classifier-head.ts";
+import {
+  type Classifier,
+  SCORE,
+  classifierOf,
+  sameLabels,
+} from "../adapter-files/classifier-head.ts";
 import { causalLmOf } from "./registry.ts";
 
 export interface BaseModel {

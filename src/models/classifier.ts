@@ -4,7 +4,7 @@
  */
 import type { CausalLm } from "../graph/causal-lm.ts";
 import type { Value } from "../graph/graph.ts";
-import { type Classifier, SCORE } from "../weights/classifier-head.ts";
+import { type Classifier, SCORE } from "../adapter-files/classifier-head.ts";
 
 /** The body of `model` under the new head. */
 export function withScore(model: CausalLm, { labels }: Classifier): CausalLm {

@@ -1,7 +1,7 @@
 /** The parts of a Llama `config.json` that decide the computation, as transformers 4 and 5 write them. */
 import * as z from "zod";
 import { InputError } from "../util/errors.ts";
-import { ropeValues } from "../weights/rope-values.ts";
+import { ropeValues } from "../tensors/rope-values.ts";
 import { ROPE_TYPES, type RopeParameters } from "./rope.ts";
 
 /** No model in use has more; a larger number in a file is a broken or hostile file. */

@@ -5,9 +5,9 @@
 import { elementCount } from "../graph/dim.ts";
 import { type Method, QUANTIZATION_NEEDS_LORA, type Quantization } from "../protocol/recipe.ts";
 import { InputError } from "../util/errors.ts";
-import { BITS_PER_WEIGHT } from "../weights/quantise/block-codes.ts";
-import { quantisedFile } from "../weights/quantise/quantised-folder.ts";
-import { readSafetensorsHeader } from "../weights/safetensors.ts";
+import { BITS_PER_WEIGHT } from "../tensors/quantise/block-codes.ts";
+import { quantisedFile } from "../tensors/quantise/quantised-folder.ts";
+import { readSafetensorsHeader } from "../tensors/safetensors.ts";
 import type { BaseModel } from "./base-model.ts";
 
 export interface QuantiseOptions {

@@ -2,13 +2,13 @@
 import type { ResolvedRecipe } from "../protocol/recipe.ts";
 import { type BaseModel, resolveBase } from "../models/base-model.ts";
 import { countedTokens } from "../data/example.ts";
-import { type PlannedTraining, planEngine } from "./onnx-engine.ts";
-import { withMostPositions } from "./prompt-feeds.ts";
+import { type PlannedTraining, planEngine } from "../onnx-engine/onnx-engine.ts";
+import { withMostPositions } from "../onnx-engine/prompt-feeds.ts";
 import { openRunBase, prepareTraining, readData } from "./prepare-run.ts";
-import { headedBase } from "./objectives/run-objective.ts";
-import { fits } from "./budget-text.ts";
-import { initAdamW, updateAdamW } from "./optimizer.ts";
-import type { MemoryParts } from "./step-form.ts";
+import { headedBase } from "../objectives/run-objective.ts";
+import { fits } from "../onnx-engine/budget-text.ts";
+import { initAdamW, updateAdamW } from "../training/optimizer.ts";
+import type { MemoryParts } from "../onnx-engine/step-form.ts";
 
 export interface Budget {
   trainableParameters: number;

@@ -2,7 +2,7 @@
 import { errorMessage } from "../util/errors.ts";
 import { outliveReaders } from "../util/outlive-readers.ts";
 import { messageLine } from "../util/terminal-text.ts";
-import { stopOnSignals } from "./stop-request.ts";
+import { stopOnSignals } from "../run-folder/stop-request.ts";
 import { trainRun } from "./train-run.ts";
 
 async function main(runDir: string | undefined): Promise<number> {

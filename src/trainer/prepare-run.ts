@@ -1,7 +1,7 @@
 /** From a recipe to everything the training loop needs. All that can be refused is refused here. */
-import { startFiniteScan } from "../weights/finite-scan.ts";
-import { checkImport, importedFiles } from "../weights/gguf/import-cache.ts";
-import type { TensorInfo } from "../weights/safetensors.ts";
+import { startFiniteScan } from "../tensors/finite-scan.ts";
+import { checkImport, importedFiles } from "../gguf/import-cache.ts";
+import type { TensorInfo } from "../tensors/safetensors.ts";
 import path from "node:path";
 import { readdir } from "node:fs/promises";
 import { splitExamples } from "../data/batches.ts";
@@ -14,23 +14,17 @@ import { type ResolvedRecipe, layerChoice } from "../protocol/recipe.ts";
 import { additionalTemplates } from "../util/chat-template-file.ts";
 import { InputError } from "../util/errors.ts";
 import { type Hashing, startHashing } from "../util/hash-files.ts";
-import { headedBase, loadRows } from "./objectives/run-objective.ts";
-import { openDevice } from "./device-check.ts";
-import { type SavingEngine, openTrainingEngine } from "./onnx-engine.ts";
-import type { ParameterRange } from "./optimizer.ts";
-import { parameterRanges } from "./parameter-ranges.ts";
-import { checkPrompts, positionsFor } from "./prompt-feeds.ts";
-import { parsePositions } from "../weights/reft/positions.ts";
-import { type TrainingPlan, planTraining } from "./training-plan.ts";
+import { headedBase, loadRows } from "../objectives/run-objective.ts";
+import { openDevice } from "../onnx-engine/device-check.ts";
+import { type OnnxTrainingEngine, openTrainingEngine } from "../onnx-engine/onnx-engine.ts";
+import { parameterRanges } from "../training/parameter-ranges.ts";
+import { checkPrompts, positionsFor } from "../onnx-engine/prompt-feeds.ts";
+import { parsePositions } from "../adapter-files/reft/positions.ts";
+import type { TrainingRun } from "../training/training-loop.ts";
+import { type TrainingPlan, planTraining } from "../training/training-plan.ts";
 
-export interface PreparedRun {
-  engine: SavingEngine;
-  plan: TrainingPlan;
-  /** What the optimizer does with each part of the engine's parameters. */
-  ranges: readonly ParameterRange[];
-  train: Examples;
-  /** Empty when there is nothing to evaluate on. */
-  evaluation: Examples;
+export interface PreparedRun extends TrainingRun {
+  engine: OnnxTrainingEngine;
   /** Of the files that the run depends on; of a new run still under way when training begins. */
   hashing: Hashing;
 }

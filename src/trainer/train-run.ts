@@ -20,15 +20,15 @@ import {
   recipeHashes,
   restoreNewest,
   writeCheckpoint,
-} from "./checkpoint.ts";
-import { featuresOfBase, startsAsBase } from "./objectives/base-features.ts";
-import type { BaseFeatures } from "./objectives/classifier-evaluation.ts";
-import { probeHead } from "./objectives/probe.ts";
-import { budgetLines } from "./budget-text.ts";
-import { initAdamW } from "./optimizer.ts";
+} from "../training/checkpoint.ts";
+import { featuresOfBase, startsAsBase } from "../objectives/base-features.ts";
+import type { BaseFeatures } from "../objectives/classifier-evaluation.ts";
+import { probeHead } from "../objectives/probe.ts";
+import { budgetLines } from "../onnx-engine/budget-text.ts";
+import { initAdamW } from "../training/optimizer.ts";
 import { type PreparedRun, prepareRun } from "./prepare-run.ts";
-import { accuracyOf, stateOf } from "./progress-state.ts";
-import { RunRecorder, readRunRecipe } from "./run-recorder.ts";
+import { accuracyOf, stateOf } from "../training/progress-state.ts";
+import { RunRecorder, readRunRecipe } from "../run-folder/recorder.ts";
 import {
   StoppedError,
   type StopSignals,
@@ -36,8 +36,8 @@ import {
   isStopRequested,
   watchStopRequests,
   whenAborted,
-} from "./stop-request.ts";
-import { type LoopEnd, TrainingLoop } from "./training-loop.ts";
+} from "../run-folder/stop-request.ts";
+import { type LoopEnd, TrainingLoop } from "../training/training-loop.ts";
 
 export interface TrainRunOptions {
   /** The first: finish the step, save, and end. The second: say so and end. */

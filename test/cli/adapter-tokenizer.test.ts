@@ -4,7 +4,7 @@ import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "no
 import path from "node:path";
 import { type TestContext, test } from "node:test";
 import { loadTokenizer } from "../../src/data/tokenizer.ts";
-import { tokenizerPlace } from "../../src/weights/tokenizer-place.ts";
+import { tokenizerPlace } from "../../src/adapter-files/tokenizer-place.ts";
 import { retune, tinyWorkspace } from "../support/retune.ts";
 import { writeTinyAdapter } from "../support/tiny-llama.ts";
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
-import { readSafetensorsHeader } from "../../src/weights/safetensors.ts";
+import { readSafetensorsHeader } from "../../src/tensors/safetensors.ts";
 import { retune, tinyWorkspace, writeRecipe } from "../support/retune.ts";
 
 type Config = Record<string, unknown>;

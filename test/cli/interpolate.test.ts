@@ -5,8 +5,8 @@ import path from "node:path";
 import { test } from "node:test";
 import type { SweepPoint, SweepState } from "../../src/protocol/sweep.ts";
 import type { SweepSummary } from "../../src/runs/sweeps/summary.ts";
-import { readModelWeights } from "../../src/weights/model-weights.ts";
-import { readTensorBytes } from "../../src/weights/safetensors.ts";
+import { readModelWeights } from "../../src/tensors/model-weights.ts";
+import { readTensorBytes } from "../../src/tensors/safetensors.ts";
 import { retune, tinyWorkspace, writeRecipe } from "../support/retune.ts";
 
 async function sameWeights(one: string, other: string): Promise<void> {

@@ -13,13 +13,13 @@ import {
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, suite, test } from "node:test";
-import { fromFloat32 } from "../../src/weights/dtype.ts";
-import { readModelWeights } from "../../src/weights/model-weights.ts";
+import { fromFloat32 } from "../../src/tensors/dtype.ts";
+import { readModelWeights } from "../../src/tensors/model-weights.ts";
 import {
   beginSafetensors,
   readTensorBytes,
   writeSafetensors,
-} from "../../src/weights/safetensors.ts";
+} from "../../src/tensors/safetensors.ts";
 import { mergeFolder } from "../support/merge-folder.ts";
 import { retune, startRetune } from "../support/retune.ts";
 

@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { cpSync, readFileSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
-import { fromFloat32 } from "../../src/weights/dtype.ts";
-import { readModelWeights } from "../../src/weights/model-weights.ts";
-import { readTensor, readTensorBytes, writeSafetensors } from "../../src/weights/safetensors.ts";
+import { fromFloat32 } from "../../src/tensors/dtype.ts";
+import { readModelWeights } from "../../src/tensors/model-weights.ts";
+import { readTensor, readTensorBytes, writeSafetensors } from "../../src/tensors/safetensors.ts";
 import { assertClose } from "../support/assert-close.ts";
 import { retune, tinyWorkspace } from "../support/retune.ts";
 

@@ -4,7 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import type { RecipeInput } from "../../src/protocol/recipe.ts";
-import { readReftAdapter } from "../../src/weights/reft/reft-adapter.ts";
+import { readReftAdapter } from "../../src/adapter-files/reft/reft-adapter.ts";
 import { readMetrics, readState, retune, tinyWorkspace, writeRecipe } from "../support/retune.ts";
 
 const METHODS: Record<string, { change: Partial<RecipeInput>; shown: RegExp }> = {

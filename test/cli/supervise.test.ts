@@ -2,11 +2,12 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RecipeInput } from "../../src/protocol/recipe.ts";
+import { SUPERVISED } from "../../src/protocol/supervision.ts";
 import { processFate } from "../../src/util/process-identity.ts";
 import {
   bundleSource,
@@ -16,6 +17,7 @@ import {
   retune,
   startRetune,
   tinyWorkspace,
+  writeRecipe,
 } from "../support/retune.ts";
 import { until } from "../support/until.ts";
 
@@ -139,11 +141,17 @@ test(
 
 test("what is stuck before a run exists ends at one Ctrl+C", { skip }, async (t) => {
   const dir = tinyWorkspace(t);
-  const recipe = path.join(dir, "tiny.retune.json");
-  const fifo = spawn("mkfifo", [recipe]);
-  await once(fifo, "exit");
-  const { child, finished } = await startRetune("train", recipe);
-  await sleep(1_500);
+  const stuck = path.join(dir, "stuck");
+  const hang = path.join(dir, "hang.cjs");
+  // The process that the command supervises does not get as far as its own code.
+  const loop = `require("node:fs").writeFileSync(${JSON.stringify(stuck)}, ""); for (;;);`;
+  writeFileSync(hang, `if (process.env["${SUPERVISED}"]) { ${loop} }`);
+  const child = spawn(process.execPath, [await bundleSource("cli.ts"), "train", writeRecipe(dir)], {
+    stdio: "ignore",
+    env: { ...process.env, NODE_OPTIONS: `--require ${hang}` },
+  });
+  const ended = once(child, "exit");
+  await until(() => existsSync(stuck), "the supervised process");
   child.kill("SIGINT");
-  assert.equal((await finished).signal, "SIGINT");
+  assert.deepEqual(await ended, [null, "SIGINT"]);
 });

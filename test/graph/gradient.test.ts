@@ -6,7 +6,7 @@ import { type Tensor64, interpret } from "../support/interpreter.ts";
 import { OP_CASES } from "../support/op-cases.ts";
 import { buildOpGraph } from "../support/op-graph.ts";
 import { GRADIENTS } from "../../src/graph/gradient.ts";
-import { OrtSession } from "../../src/trainer/ort-session.ts";
+import { OrtSession } from "../../src/onnx-engine/ort-session.ts";
 
 interface Golden {
   result: number[];

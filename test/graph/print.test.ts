@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { printGraph } from "../../src/graph/print.ts";
 import { causalLmOf } from "../../src/models/registry.ts";
-import { buildTrainingGraph } from "../../src/trainer/ort-graphs.ts";
+import { buildTrainingGraph } from "../../src/onnx-engine/ort-graphs.ts";
 
 const GOLDEN = new URL("../golden/graph/training-step.txt", import.meta.url);
 

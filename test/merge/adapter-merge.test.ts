@@ -4,12 +4,12 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, suite, test } from "node:test";
 import { mergeAdapters } from "../../src/merge/adapter-merge.ts";
-import { readModelWeights } from "../../src/weights/model-weights.ts";
+import { readModelWeights } from "../../src/tensors/model-weights.ts";
 import {
   readSafetensorsHeader,
   readTensor,
   writeSafetensors,
-} from "../../src/weights/safetensors.ts";
+} from "../../src/tensors/safetensors.ts";
 import { assertClose } from "../support/assert-close.ts";
 import { refuses } from "../support/refuses.ts";
 

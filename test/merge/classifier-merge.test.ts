@@ -5,10 +5,10 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
 import { mergeAdapters } from "../../src/merge/adapter-merge.ts";
-import { evaluateExamples } from "../../src/trainer/evaluate.ts";
-import { openEvaluationEngine } from "../../src/trainer/onnx-engine.ts";
-import { readModelWeights } from "../../src/weights/model-weights.ts";
-import { readTensor } from "../../src/weights/safetensors.ts";
+import { evaluateExamples } from "../../src/training/evaluate.ts";
+import { openEvaluationEngine } from "../../src/onnx-engine/onnx-engine.ts";
+import { readModelWeights } from "../../src/tensors/model-weights.ts";
+import { readTensor } from "../../src/tensors/safetensors.ts";
 import { assertClose } from "../support/assert-close.ts";
 import {
   CLASSIFICATION_CASES,

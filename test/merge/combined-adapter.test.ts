@@ -6,14 +6,14 @@ import path from "node:path";
 import { after, test } from "node:test";
 import { mergeAdapters } from "../../src/merge/adapter-merge.ts";
 import { combineAdapters } from "../../src/merge/combined-adapter.ts";
-import { openEvaluationEngine } from "../../src/trainer/onnx-engine.ts";
-import { fromFloat32 } from "../../src/weights/dtype.ts";
-import { readModelWeights } from "../../src/weights/model-weights.ts";
+import { openEvaluationEngine } from "../../src/onnx-engine/onnx-engine.ts";
+import { fromFloat32 } from "../../src/tensors/dtype.ts";
+import { readModelWeights } from "../../src/tensors/model-weights.ts";
 import {
   readSafetensorsHeader,
   readTensor,
   writeSafetensors,
-} from "../../src/weights/safetensors.ts";
+} from "../../src/tensors/safetensors.ts";
 import { ADAPTER_CASES, adapterGolden } from "../support/adapter-cases.ts";
 import { assertClose } from "../support/assert-close.ts";
 import { countedIn, readBatch } from "../support/llama-golden.ts";

@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, suite, test } from "node:test";
 import { mergeAdapters } from "../../src/merge/adapter-merge.ts";
-import { readModelWeights } from "../../src/weights/model-weights.ts";
-import { readSafetensorsHeader, readTensor } from "../../src/weights/safetensors.ts";
+import { readModelWeights } from "../../src/tensors/model-weights.ts";
+import { readSafetensorsHeader, readTensor } from "../../src/tensors/safetensors.ts";
 import { assertClose } from "../support/assert-close.ts";
 
 const golden = path.join(import.meta.dirname, "../golden/merge");

@@ -7,9 +7,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { after, before, suite, test } from "node:test";
 import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
-import { readModelWeights } from "../../src/weights/model-weights.ts";
-import { readTensorBytes, writeSafetensors } from "../../src/weights/safetensors.ts";
-import { writePeftFolder } from "../../src/weights/peft-folder.ts";
+import { readModelWeights } from "../../src/tensors/model-weights.ts";
+import { readTensorBytes, writeSafetensors } from "../../src/tensors/safetensors.ts";
+import { writePeftFolder } from "../../src/adapter-files/peft/folder.ts";
 import { startRetune } from "../support/retune.ts";
 import { writeTinyLlama } from "../support/tiny-llama.ts";
 

@@ -11,13 +11,13 @@ import { dareMethod } from "../../src/merge/methods/dare.ts";
 import { dellaMethod, keepChances } from "../../src/merge/methods/della-mask.ts";
 import type { Method } from "../../src/merge/methods/method.ts";
 import type { MethodName } from "../../src/protocol/merge-methods.ts";
-import { readModelWeights } from "../../src/weights/model-weights.ts";
+import { readModelWeights } from "../../src/tensors/model-weights.ts";
 import {
   type TensorInfo,
   readSafetensorsHeader,
   readTensor,
   readTensorBytes,
-} from "../../src/weights/safetensors.ts";
+} from "../../src/tensors/safetensors.ts";
 import { assertClose } from "../support/assert-close.ts";
 import { runMethod } from "../support/run-method.ts";
 

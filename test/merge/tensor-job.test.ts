@@ -8,8 +8,8 @@ import { OpenFiles } from "../../src/merge/tensor-bytes.ts";
 import { type TensorJob, runTensorJob } from "../../src/merge/tensor-job.ts";
 import type { FloatSource } from "../../src/merge/tensor-reader.ts";
 import { InputError } from "../../src/util/errors.ts";
-import { fromFloat32 } from "../../src/weights/dtype.ts";
-import { readSafetensorsHeader, writeSafetensors } from "../../src/weights/safetensors.ts";
+import { fromFloat32 } from "../../src/tensors/dtype.ts";
+import { readSafetensorsHeader, writeSafetensors } from "../../src/tensors/safetensors.ts";
 import { PLAIN } from "../support/run-method.ts";
 
 const dir = mkdtempSync(path.join(tmpdir(), "retune-tensor-job-"));

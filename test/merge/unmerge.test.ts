@@ -5,14 +5,14 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
 import { mergeAdapters } from "../../src/merge/adapter-merge.ts";
-import { fromFloat32 } from "../../src/weights/dtype.ts";
-import { readModelWeights } from "../../src/weights/model-weights.ts";
+import { fromFloat32 } from "../../src/tensors/dtype.ts";
+import { readModelWeights } from "../../src/tensors/model-weights.ts";
 import {
   readSafetensorsHeader,
   readTensor,
   readTensorBytes,
   writeSafetensors,
-} from "../../src/weights/safetensors.ts";
+} from "../../src/tensors/safetensors.ts";
 import { ADAPTER_CASES, adapterGolden } from "../support/adapter-cases.ts";
 import { assertClose } from "../support/assert-close.ts";
 import { goldenModel } from "../support/llama-golden.ts";

@@ -7,21 +7,21 @@ import { fileURLToPath } from "node:url";
 import { Tensor } from "onnxruntime-node";
 import { openBaseModel } from "../../src/models/base-model.ts";
 import { causalLmOf } from "../../src/models/registry.ts";
-import { graphOptionsOf, sessionOptionsOf } from "../../src/trainer/tuned-base.ts";
-import { causalMask } from "../../src/trainer/ort-feeds.ts";
+import { graphOptionsOf, sessionOptionsOf } from "../../src/onnx-engine/tuned-base.ts";
+import { causalMask } from "../../src/onnx-engine/ort-feeds.ts";
 import {
   FEEDS,
   NOTHING_TUNED,
   buildDecodingGraph,
   buildTrainingGraph,
-} from "../../src/trainer/ort-graphs.ts";
-import { OrtSession } from "../../src/trainer/ort-session.ts";
+} from "../../src/onnx-engine/ort-graphs.ts";
+import { OrtSession } from "../../src/onnx-engine/ort-session.ts";
 import { loraScale, selectTargets } from "../../src/adapters/lora.ts";
 import {
   readSafetensorsHeader,
   readTensor,
   readTensorBytes,
-} from "../../src/weights/safetensors.ts";
+} from "../../src/tensors/safetensors.ts";
 import { InputError } from "../../src/util/errors.ts";
 import { assertClose } from "../support/assert-close.ts";
 

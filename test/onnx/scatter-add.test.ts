@@ -4,7 +4,7 @@
  */
 import { test } from "node:test";
 import { GraphBuilder } from "../../src/graph/builder.ts";
-import { OrtSession } from "../../src/trainer/ort-session.ts";
+import { OrtSession } from "../../src/onnx-engine/ort-session.ts";
 import { assertClose } from "../support/assert-close.ts";
 
 const [UPDATES, ROWS, WIDTH] = [8192, 64, 192];

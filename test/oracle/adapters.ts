@@ -7,8 +7,8 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { openTrainingEngine } from "../../src/trainer/onnx-engine.ts";
-import { readSafetensorsHeader, readTensor } from "../../src/weights/safetensors.ts";
+import { openTrainingEngine } from "../../src/onnx-engine/onnx-engine.ts";
+import { readSafetensorsHeader, readTensor } from "../../src/tensors/safetensors.ts";
 import { ADAPTER_CASES, PISSA_CASE, adapterGolden, savedTensor } from "../support/adapter-cases.ts";
 import { goldenModel } from "../support/llama-golden.ts";
 

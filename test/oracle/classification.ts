@@ -12,7 +12,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { mergeAdapters } from "../../src/merge/adapter-merge.ts";
 import { asClassifier, openBaseModel } from "../../src/models/base-model.ts";
-import { openTrainingEngine } from "../../src/trainer/onnx-engine.ts";
+import { openTrainingEngine } from "../../src/onnx-engine/onnx-engine.ts";
 import {
   CLASSIFICATION_CASES,
   REFT_CASES,

@@ -12,8 +12,8 @@ import path from "node:path";
 import { withMergedAdapters } from "../../src/merge/adapted-models.ts";
 import { mergeByMethod } from "../../src/merge/method-merge.ts";
 import { readMergeConfig } from "../../src/merge/merge-yaml.ts";
-import { readModelWeights } from "../../src/weights/model-weights.ts";
-import { readTensor } from "../../src/weights/safetensors.ts";
+import { readModelWeights } from "../../src/tensors/model-weights.ts";
+import { readTensor } from "../../src/tensors/safetensors.ts";
 
 const F32_TOLERANCE = 1e-6;
 /** Units in the last place of bfloat16. */

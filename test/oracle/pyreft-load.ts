@@ -15,8 +15,8 @@ import { uniformFloat64 } from "pure-rand/distribution/uniformFloat64";
 import {
   type PyreftIntervention,
   writePyreftFolder,
-} from "../../src/weights/reft/pyreft-folder.ts";
-import { writeSafetensors } from "../../src/weights/safetensors.ts";
+} from "../../src/adapter-files/reft/pyreft-folder.ts";
+import { writeSafetensors } from "../../src/tensors/safetensors.ts";
 
 const WIDTH = 16;
 const random = xoroshiro128plus(0);

@@ -14,9 +14,9 @@ import { loadDataset } from "../../src/data/dataset.ts";
 import { loadTokenizer } from "../../src/data/tokenizer.ts";
 import { mergeAdapters } from "../../src/merge/adapter-merge.ts";
 import { resolveBase } from "../../src/models/base-model.ts";
-import { evaluateExamples } from "../../src/trainer/evaluate.ts";
-import { openEvaluationEngine } from "../../src/trainer/onnx-engine.ts";
-import { readRunRecipe } from "../../src/trainer/run-recorder.ts";
+import { evaluateExamples } from "../../src/training/evaluate.ts";
+import { openEvaluationEngine } from "../../src/onnx-engine/onnx-engine.ts";
+import { readRunRecipe } from "../../src/run-folder/recorder.ts";
 
 const LOSS_TOLERANCE = 1e-4;
 const MERGE_TOLERANCE = 1e-5;

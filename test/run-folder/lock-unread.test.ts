@@ -7,7 +7,7 @@ import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RunState } from "../../src/protocol/run-folder.ts";
 import { Lock } from "../../src/run-folder/lock.ts";
-import { StateWriter, takeFolder } from "../../src/trainer/state-writer.ts";
+import { StateWriter, takeFolder } from "../../src/run-folder/state-writer.ts";
 
 interface Held {
   file: string;

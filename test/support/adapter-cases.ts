@@ -1,8 +1,8 @@
 /** The methods of test/golden/adapters, as recipes say them. */
 import { fileURLToPath } from "node:url";
 import { type Method, methodSchema } from "../../src/protocol/recipe.ts";
-import { readPeftFolder } from "../../src/weights/peft-folder.ts";
-import { readTensor } from "../../src/weights/safetensors.ts";
+import { readPeftFolder } from "../../src/adapter-files/peft/folder.ts";
+import { readTensor } from "../../src/tensors/safetensors.ts";
 
 const QVD = ["q_proj", "v_proj", "down_proj"];
 /** The base of test/golden/models, and the method. */

@@ -1,11 +1,11 @@
 /** Classification heads on the tiny Llamas, with their owners' losses (test/golden/classification, by make.py). */
 import path from "node:path";
 import type { Example } from "../../src/data/example.ts";
-import type { Classifier } from "../../src/weights/classifier-head.ts";
+import type { Classifier } from "../../src/adapter-files/classifier-head.ts";
 import { type Method, methodSchema } from "../../src/protocol/recipe.ts";
-import type { TrainingEngine } from "../../src/trainer/engine.ts";
-import { readPeftFolder } from "../../src/weights/peft-folder.ts";
-import { readSafetensorsHeader, readTensor } from "../../src/weights/safetensors.ts";
+import type { TrainingEngine } from "../../src/training/engine.ts";
+import { readPeftFolder } from "../../src/adapter-files/peft/folder.ts";
+import { readSafetensorsHeader, readTensor } from "../../src/tensors/safetensors.ts";
 import { readBatch } from "./llama-golden.ts";
 
 /** As make.py labels the batch's rows. */

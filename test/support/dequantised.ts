@@ -1,5 +1,5 @@
-import { toFloat32 } from "../../src/weights/dtype.ts";
-import type { BlockCodes, BlockType } from "../../src/weights/quantise/block-codes.ts";
+import { toFloat32 } from "../../src/tensors/dtype.ts";
+import type { BlockCodes, BlockType } from "../../src/tensors/quantise/block-codes.ts";
 
 /** scale · code, each on its own: what the engine's weights stand for. */
 export function dequantised({ codes, scales }: BlockCodes, type: BlockType): Float32Array {

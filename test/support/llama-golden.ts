@@ -5,7 +5,7 @@ import {
   readSafetensorsHeader,
   readTensor,
   readTensorBytes,
-} from "../../src/weights/safetensors.ts";
+} from "../../src/tensors/safetensors.ts";
 
 export function goldenModel(variant: string, file = ""): string {
   return fileURLToPath(new URL(`../golden/models/${variant}/${file}`, import.meta.url));

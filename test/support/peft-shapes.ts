@@ -6,7 +6,7 @@ import {
   type TensorInfo,
   readSafetensorsHeader,
   readTensor,
-} from "../../src/weights/safetensors.ts";
+} from "../../src/tensors/safetensors.ts";
 
 const GOLDEN = fileURLToPath(new URL("../golden/peft-shapes", import.meta.url));
 

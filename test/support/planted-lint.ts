@@ -31,6 +31,7 @@ export function lintPlanted(files: Readonly<Record<string, string>>): LintReport
     const { stdout } = spawnSync(process.execPath, [oxlint, "--format=json", "."], {
       cwd: folder,
       encoding: "utf8",
+      maxBuffer: 2 ** 27,
     });
     return JSON.parse(stdout) as LintReport;
   } finally {

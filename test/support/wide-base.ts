@@ -1,8 +1,8 @@
 import { cpSync } from "node:fs";
 import path from "node:path";
-import { fromFloat32 } from "../../src/weights/dtype.ts";
-import { readModelWeights } from "../../src/weights/model-weights.ts";
-import { readTensor, writeSafetensors } from "../../src/weights/safetensors.ts";
+import { fromFloat32 } from "../../src/tensors/dtype.ts";
+import { readModelWeights } from "../../src/tensors/model-weights.ts";
+import { readTensor, writeSafetensors } from "../../src/tensors/safetensors.ts";
 import { goldenModel } from "./llama-golden.ts";
 
 /**

@@ -6,7 +6,7 @@ import path from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RunState } from "../../src/protocol/run-folder.ts";
-import { StateWriter, takeFolder } from "../../src/trainer/state-writer.ts";
+import { StateWriter, takeFolder } from "../../src/run-folder/state-writer.ts";
 
 async function open(
   t: TestContext,

@@ -7,7 +7,7 @@ import type { Run } from "../../runs/run.ts";
 import type { RunStore } from "../../runs/run-store.ts";
 import { errorMessage } from "../../util/errors.ts";
 import { pathExists } from "../../util/path-exists.ts";
-import { type AdapterSummary, summariseAdapter } from "../../weights/model-summary.ts";
+import { type AdapterSummary, summariseAdapter } from "../../cards/model-summary.ts";
 import { figureOf } from "../run-text.ts";
 import { Catalog } from "./catalog.ts";
 import { SEARCH_EXCLUDES } from "./model-catalog.ts";

@@ -5,7 +5,7 @@
 import { stat } from "node:fs/promises";
 import path from "node:path";
 import * as vscode from "vscode";
-import { type ModelSummary, summariseModel } from "../../weights/model-summary.ts";
+import { type ModelSummary, summariseModel } from "../../cards/model-summary.ts";
 import { errorMessage } from "../../util/errors.ts";
 import { modelFolders, searchesHuggingFaceCache } from "../settings.ts";
 import { Catalog } from "./catalog.ts";

@@ -1,10 +1,10 @@
 /** The tensors of a base model that training can change, by the names that recipes use. */
 import path from "node:path";
-import { checkpointName } from "../../weights/gguf/llama-tensors.ts";
+import { checkpointName } from "../../gguf/llama-tensors.ts";
 import { readJsonObject } from "../../util/json.ts";
-import { readModelWeights } from "../../weights/model-weights.ts";
-import { withTrueTie } from "../../weights/tied-head.ts";
-import { summariseModel } from "../../weights/model-summary.ts";
+import { readModelWeights } from "../../tensors/model-weights.ts";
+import { withTrueTie } from "../../tensors/tied-head.ts";
+import { summariseModel } from "../../cards/model-summary.ts";
 
 export interface BaseTensor {
   /** transformers' name, for a .gguf too. */

@@ -2,7 +2,7 @@ import path from "node:path";
 import * as vscode from "vscode";
 import { answeringOf } from "../answering.ts";
 import { formatBytes, formatCount, formatWhen, shortenMiddle } from "../../util/format.ts";
-import type { AdapterSummary } from "../../weights/model-summary.ts";
+import type { AdapterSummary } from "../../cards/model-summary.ts";
 import type { AdapterCatalog, AdapterEntry } from "../catalogs/adapter-catalog.ts";
 import { shortPaths } from "../short-paths.ts";
 import { factsTooltip } from "./markdown.ts";

@@ -23,7 +23,7 @@ import { readEvaluation, readRun } from "../../../src/runs/run.ts";
 import { readSweep } from "../../../src/runs/sweeps/sweep.ts";
 import { summariseSweep } from "../../../src/runs/sweeps/summary.ts";
 import { checkRecipe } from "../../../src/ui/recipes/check-recipe.ts";
-import { summariseAdapter, summariseModel } from "../../../src/weights/model-summary.ts";
+import { summariseAdapter, summariseModel } from "../../../src/cards/model-summary.ts";
 import { writeRecipe } from "../retune.ts";
 import { writeTinyAdapter, writeTinyLlama } from "../tiny-llama.ts";
 

@@ -1,0 +1,126 @@
+/**
+ * A classification head trained alone. The body never changes, so each row passes through it once:
+ * every later epoch and evaluation is arithmetic on the features it gave.
+ */
+import type { Adapter } from "../adapters/adapter.ts";
+import type { Example } from "../data/example.ts";
+import type { Classifier } from "../adapter-files/classifier-head.ts";
+import { formatBytes } from "../util/format.ts";
+import type { Device } from "./device.ts";
+import type { EvaluationSums, LossSums, SavedResult, Trainable } from "../training/engine.ts";
+import type { OnnxTrainingEngine } from "./onnx-engine.ts";
+import type { PlannedMemory } from "./step-form.ts";
+import { type Answer, isRight } from "../objectives/classification.ts";
+import { addHeadGradient, headLogits, rowLoss } from "../objectives/linear-head.ts";
+
+/** Rows beyond this pass through the body each time. */
+const MAX_CACHED_BYTES = 2 ** 30;
+
+export class CachedHead implements OnnxTrainingEngine {
+  readonly #engine: OnnxTrainingEngine;
+  readonly #classifier: Classifier;
+  readonly #log: (line: string) => void;
+  readonly #features = new Map<Example, Float32Array>();
+  #cachedBytes = 0;
+
+  /** @param engine of a classifier whose head alone is trained */
+  constructor(engine: OnnxTrainingEngine, log: (line: string) => void) {
+    if (!engine.classifier) throw new Error("internal: no classification head");
+    this.#engine = engine;
+    this.#classifier = engine.classifier;
+    this.#log = log;
+  }
+
+  get trainables(): readonly Trainable[] {
+    return this.#engine.trainables;
+  }
+
+  get parameters(): Float32Array {
+    return this.#engine.parameters;
+  }
+
+  get totalParameters(): number {
+    return this.#engine.totalParameters;
+  }
+
+  get device(): Device {
+    return this.#engine.device;
+  }
+
+  get adapter(): Adapter | undefined {
+    return this.#engine.adapter;
+  }
+
+  get memory(): PlannedMemory | undefined {
+    return this.#engine.memory;
+  }
+
+  get classifier(): Classifier {
+    return this.#classifier;
+  }
+
+  async accumulateGradients(
+    batch: readonly Example[],
+    { scale, into }: { scale: number; dropoutSeed: number; into: Float32Array },
+  ): Promise<LossSums> {
+    const { problem } = this.#classifier;
+    let lossSum = 0;
+    for (const { example, logits, features } of await this.#answers(batch)) {
+      const { loss, gradient } = rowLoss(logits, example.label ?? 0, problem);
+      lossSum += loss;
+      addHeadGradient(into, gradient, features, scale);
+    }
+    return { lossSum, counted: batch.length };
+  }
+
+  afterUpdate(): void {}
+
+  async evaluate(batch: readonly Example[]): Promise<EvaluationSums> {
+    const { problem } = this.#classifier;
+    const answers = await this.#answers(batch);
+    const lossSum = answers.reduce(
+      (sum, { example, logits }) => sum + rowLoss(logits, example.label ?? 0, problem).loss,
+      0,
+    );
+    const correct = answers.filter((answer) => isRight(answer, problem)).length;
+    const rows = batch.length;
+    return { lossSum, counted: rows, rows, correct, exact: correct, answers };
+  }
+
+  async #answers(batch: readonly Example[]): Promise<readonly Answer[]> {
+    const unknown = batch.filter((example) => !this.#features.has(example));
+    const fresh =
+      unknown.length === 0 ? [] : ((await this.#engine.evaluate(unknown)).answers ?? []);
+    for (const { example, features } of fresh) this.#keep(example, features);
+    const passed = new Map(fresh.map(({ example, features }) => [example, features]));
+    const { labels } = this.#classifier;
+    return batch.map((example) => {
+      const features = this.#features.get(example) ?? passed.get(example);
+      if (!features) throw new Error(`internal: no features of row ${example.line}`);
+      return { example, features, logits: headLogits(this.parameters, features, labels.length) };
+    });
+  }
+
+  #keep(example: Example, features: Float32Array): void {
+    const bytes = this.#cachedBytes + features.byteLength;
+    if (bytes > MAX_CACHED_BYTES) return;
+    this.#features.set(example, features);
+    this.#cachedBytes = bytes;
+    if (bytes + features.byteLength <= MAX_CACHED_BYTES) return;
+    this.#log(
+      `features of ${this.#features.size} rows are kept (${formatBytes(bytes)}); further rows are computed at each pass`,
+    );
+  }
+
+  saveResult(
+    dir: string,
+    parameters: Float32Array,
+    info: { baseModel: string },
+  ): Promise<SavedResult> {
+    return this.#engine.saveResult(dir, parameters, info);
+  }
+
+  dispose(): Promise<void> {
+    return this.#engine.dispose();
+  }
+}

@@ -1,0 +1,394 @@
+/** The built-in engine: compiles a training step for ONNX Runtime and executes it. */
+import { type Adapter, dropoutOf, virtualTokens } from "../adapters/adapter.ts";
+import { orthonormalTensors, orthonormaliseColumns } from "../adapters/reft.ts";
+import type { Example } from "../data/example.ts";
+import type { NamedShape } from "../graph/causal-lm.ts";
+import { elementCount } from "../graph/dim.ts";
+import { type BaseModel, asClassifier, openBaseModel } from "../models/base-model.ts";
+import { type Classifier, SCORE } from "../adapter-files/classifier-head.ts";
+import { quantiseBase } from "../models/quantised-base.ts";
+import type { MemoryWish, Method, Quantization } from "../protocol/recipe.ts";
+import type { LayerChoice } from "../util/tensor-patterns.ts";
+import { CPU, type Device, createOnDevice } from "./device.ts";
+import type {
+  EvaluationSums,
+  LossSums,
+  SavedResult,
+  SavingEngine,
+  Trainable,
+} from "../training/engine.ts";
+import { type Answer, answersOf, isRight } from "../objectives/classification.ts";
+import { adapterStart, startFeeds, startOfBase } from "./starting-values.ts";
+import {
+  type FeedForm,
+  type TrimmedRow,
+  dropoutFeeds,
+  planRuns,
+  runFeeds,
+  trimRows,
+} from "./ort-feeds.ts";
+import {
+  type EvaluationGraph,
+  type GraphOptions,
+  type TrainingGraph,
+  buildEvaluationGraph,
+  buildTrainingGraph,
+} from "./ort-graphs.ts";
+import { CachedHead } from "./cached-head.ts";
+import { type LoadedAdapter, adaptedBase, loadAdapter } from "./load-adapter.ts";
+import { type Feed, OrtSession, type OrtSessionOptions } from "./ort-session.ts";
+import { saveResult } from "./save-result.ts";
+import { tokenHits } from "./token-hits.ts";
+import { tuningOf } from "./tuning-of.ts";
+import { type PlannedMemory, type StepPlan, compileStep, planStep } from "./step-form.ts";
+import {
+  checkLength,
+  graphOptionsOf,
+  layOut,
+  parameterFeeds,
+  sessionOptionsOf,
+} from "./tuned-base.ts";
+
+export interface EngineOptions {
+  /** Hugging Face folder (`resolveBase` makes one of a .gguf). */
+  baseDir: string;
+  /** `baseDir` as it was opened; left out: it is opened here. */
+  base?: BaseModel | undefined;
+  method: Method;
+  /** Which tensors of the base, or which of an adapter's targets, are trained; left out: all. */
+  layers?: LayerChoice | undefined;
+  /** Decides freshly drawn tensors. */
+  seed: number;
+  /** Longest row in tokens. */
+  maxLength: number;
+  /** Left out: `auto`. */
+  memory?: MemoryWish | undefined;
+  /** Left out: what `memory` makes of the model and the machine. */
+  plan?: StepPlan | undefined;
+  /** 0 or left out: one per physical core. */
+  threads?: number | undefined;
+  /** How the frozen linear weights are stored; left out: as they are. */
+  quantization?: Quantization | undefined;
+  /** Where quantised weights are kept; left out: the user's cache. */
+  cacheDir?: string | undefined;
+  /** Left out: the processor. */
+  device?: Device | undefined;
+}
+
+/** What is known of the built-in engine beyond what training asks of any. */
+export interface OnnxTrainingEngine extends SavingEngine {
+  /** Where the training step really runs. */
+  readonly device: Device;
+  /** What the method adds to the base. */
+  readonly adapter: Adapter | undefined;
+  /** What the memory dial came to; undefined where a plan was given, or nothing is trained. */
+  readonly memory: PlannedMemory | undefined;
+}
+
+/** Sessions, parameters and feeds shared by training and evaluation. */
+class OnnxEngine implements OnnxTrainingEngine {
+  readonly trainables: readonly Trainable[];
+  readonly parameters: Float32Array;
+  readonly totalParameters: number;
+  readonly device: Device;
+  readonly memory: PlannedMemory | undefined;
+  readonly #log: (line: string) => void;
+  readonly #base: BaseModel;
+  readonly #graphOptions: GraphOptions;
+  readonly #sessionOptions: OrtSessionOptions;
+  readonly #plan: StepPlan;
+  readonly #parameterFeeds: Record<string, Feed>;
+  readonly #training: { graph: TrainingGraph; session: OrtSession } | undefined;
+  #evaluation: { graph: EvaluationGraph; session: OrtSession } | undefined;
+
+  constructor(state: {
+    base: BaseModel;
+    graphOptions: GraphOptions;
+    sessionOptions: OrtSessionOptions;
+    plan: StepPlan;
+    trainables: readonly Trainable[];
+    parameters: Float32Array;
+    training: { graph: TrainingGraph; session: OrtSession } | undefined;
+    device: Device;
+    memory?: PlannedMemory | undefined;
+    log: (line: string) => void;
+  }) {
+    this.device = state.device;
+    this.memory = state.memory;
+    this.#log = state.log;
+    this.#base = state.base;
+    this.#graphOptions = state.graphOptions;
+    this.#sessionOptions = state.sessionOptions;
+    this.#plan = state.plan;
+    this.trainables = state.trainables;
+    this.parameters = state.parameters;
+    this.#parameterFeeds = {
+      ...parameterFeeds(state.trainables, state.parameters),
+      ...startFeeds(state.graphOptions.tuning.adapter, state.trainables, state.parameters),
+    };
+    this.#training = state.training;
+    const ofBase = state.base.architecture.tensors.reduce(
+      (sum, { shape }) => sum + elementCount(shape),
+      0,
+    );
+    const { trained } = state.graphOptions.tuning;
+    this.totalParameters = state.trainables
+      .filter(({ name }) => !trained.has(name))
+      .reduce((sum, { length }) => sum + length, ofBase);
+  }
+
+  async accumulateGradients(
+    batch: readonly Example[],
+    { scale, dropoutSeed, into }: { scale: number; dropoutSeed: number; into: Float32Array },
+  ): Promise<LossSums> {
+    if (!this.#training) throw new Error("internal: opened for evaluation only");
+    const { graph, session } = this.#training;
+    const size = into.length;
+    const sums = { lossSum: 0, counted: 0 };
+    for (const [index, rows] of this.#runs(batch).entries()) {
+      const { feeds, sizes, counted } = runFeeds(rows, scale, this.#feedForm);
+      const dropout = this.#dropout(sizes.N, dropoutSeed ^ Math.imul(index, 0x9e3779b1));
+      const outputs = await session.run(
+        { ...feeds, ...this.#parameterFeeds, ...dropout.feeds },
+        { ...sizes, ...dropout.sizes },
+      );
+      const result = floats(outputs[graph.result]?.data);
+      for (let i = 0; i < size; i++) into[i] = (into[i] ?? 0) + (result[i] ?? 0);
+      sums.lossSum += (result[size] ?? Number.NaN) / scale;
+      sums.counted += counted;
+    }
+    return sums;
+  }
+
+  #runs(batch: readonly Example[]): readonly (readonly TrimmedRow[])[] {
+    return planRuns(trimRows(batch), this.#plan.maxTokens);
+  }
+
+  get #feedForm(): FeedForm {
+    const { adapter } = this.#graphOptions.tuning;
+    return {
+      ...this.#plan.form,
+      ...this.#base.architecture,
+      adapter,
+      classifier: this.classifier,
+    };
+  }
+
+  get classifier(): Classifier | undefined {
+    return this.#base.classifier;
+  }
+
+  #dropout(tokens: number, seed: number): { feeds: Record<string, Feed>; sizes: object } {
+    const dropout = dropoutOf(this.#graphOptions.tuning.adapter);
+    if (!dropout) return { feeds: {}, sizes: {} };
+    const { rate, sites, width } = dropout;
+    return dropoutFeeds({ rate, sites, largest: tokens * width, seed });
+  }
+
+  afterUpdate(): void {
+    const { adapter } = this.#graphOptions.tuning;
+    if (adapter?.type !== "reft") return;
+    const names = new Set(orthonormalTensors(adapter));
+    for (const { name, shape, offset, length } of this.trainables) {
+      if (!names.has(name)) continue;
+      orthonormaliseColumns(this.parameters.subarray(offset, offset + length), shape[1] ?? 0);
+    }
+  }
+
+  get adapter(): Adapter | undefined {
+    return this.#graphOptions.tuning.adapter;
+  }
+
+  async evaluate(batch: readonly Example[]): Promise<EvaluationSums> {
+    this.#evaluation ??= await this.#openEvaluation();
+    const { graph, session } = this.#evaluation;
+    const sums = { lossSum: 0, counted: 0, rows: 0, correct: 0, exact: 0 };
+    const answers: Answer[] = [];
+    const { classifier } = this;
+    for (const rows of this.#runs(batch)) {
+      const { feeds, sizes, counted } = runFeeds(rows, 1, this.#feedForm);
+      const outputs = await session.run({ ...feeds, ...this.#parameterFeeds }, sizes);
+      sums.lossSum += floats(outputs[graph.loss]?.data)[0] ?? Number.NaN;
+      sums.counted += counted;
+      sums.rows += rows.length;
+      const found = floats(outputs[graph.answers]?.data);
+      if (graph.features !== undefined) {
+        const features = floats(outputs[graph.features]?.data);
+        for (const answer of answersOf(rows, { logits: found, features })) answers.push(answer);
+      } else {
+        const { correct, exact } = tokenHits(rows, found);
+        sums.correct += correct;
+        sums.exact += exact;
+      }
+    }
+    if (!classifier) return sums;
+    const correct = answers.filter((answer) => isRight(answer, classifier.problem)).length;
+    return { ...sums, correct, exact: correct, answers };
+  }
+
+  async #openEvaluation(): Promise<{ graph: EvaluationGraph; session: OrtSession }> {
+    const graph = buildEvaluationGraph(this.#graphOptions, this.#plan.form);
+    // The weights stay in the file: packing takes longer than one evaluation gains by it.
+    const options = { ...this.#sessionOptions, prepack: false };
+    const { created: session, device } = await createOnDevice(this.device, (providers) =>
+      OrtSession.create(graph.graph, { ...options, providers }),
+    );
+    if (device !== this.device) this.#log(`evaluation: ${device.note}`);
+    return { graph, session };
+  }
+
+  async saveResult(
+    dir: string,
+    parameters: Float32Array,
+    { baseModel }: { baseModel: string },
+  ): Promise<SavedResult> {
+    const { tuning } = this.#graphOptions;
+    return saveResult(dir, {
+      base: this.#base,
+      tuning,
+      starts: this.#parameterFeeds,
+      tensors: this.trainables.map(({ name, shape, offset, length }) => ({
+        name,
+        shape,
+        values: parameters.subarray(offset, offset + length),
+      })),
+      baseModel,
+    });
+  }
+
+  async dispose(): Promise<void> {
+    await this.#training?.session.dispose();
+    await this.#evaluation?.session.dispose();
+  }
+}
+
+function floats(data: unknown): Float32Array {
+  if (!(data instanceof Float32Array)) throw new Error("internal: the engine returned no floats");
+  return data;
+}
+
+/** Everything about a training step that is known before it is compiled. */
+export interface PlannedTraining {
+  base: BaseModel;
+  graphOptions: GraphOptions;
+  plan: StepPlan;
+  graph: TrainingGraph;
+  /** Undefined where a plan was given. */
+  memory: PlannedMemory | undefined;
+  trainableParameters: number;
+  totalParameters: number;
+}
+
+type PlanOptions = EngineOptions & { log?: (line: string) => void };
+
+/** @throws InputError for a base model, method or length that does not fit */
+export async function planEngine(options: PlanOptions): Promise<PlannedTraining> {
+  const { baseDir, method, maxLength, log = () => {} } = options;
+  const opened =
+    options.base ?? (await openBaseModel(baseDir, { needWeights: !isFromScratch(method) }));
+  checkLength(opened, maxLength);
+  const base = await quantiseBase(opened, { ...options, log });
+  const tuning = tuningOf({ method, layers: options.layers }, base);
+  checkLength(base, maxLength, virtualTokens(tuning.adapter));
+  const graphOptions = graphOptionsOf(base, tuning, maxLength);
+  const sizeOf = (tensors: readonly NamedShape[]): number =>
+    tensors.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+  const weightBytes = [...base.weights.values()].reduce((sum, one) => sum + one.byteLength, 0);
+  const planned: Pick<PlannedTraining, "plan" | "graph" | "memory"> = options.plan
+    ? {
+        plan: options.plan,
+        graph: buildTrainingGraph(graphOptions, options.plan.form),
+        memory: undefined,
+      }
+    : compileStep(graphOptions, { maxLength, mode: options.memory ?? "auto", weightBytes, log });
+  const added = planned.graph.parameters.filter(({ name }) => !tuning.trained.has(name));
+  return {
+    ...planned,
+    base,
+    graphOptions,
+    trainableParameters: sizeOf(planned.graph.parameters),
+    totalParameters: sizeOf(base.architecture.tensors) + sizeOf(added),
+  };
+}
+
+function isFromScratch(method: Method): boolean {
+  return method.type === "full" && method.init === "random";
+}
+
+/**
+ * Compiles the training step.
+ * @throws InputError for a base model, method or length that does not fit, before anything is compiled
+ */
+export async function openTrainingEngine(options: PlanOptions): Promise<OnnxTrainingEngine> {
+  const { method, seed, threads = 0, log = () => {} } = options;
+  const wished = options.device ?? CPU;
+  const { base, graphOptions, plan, graph, memory } = await planEngine(options);
+  const { tuning } = graphOptions;
+  const { trainables, size } = layOut(graph.parameters);
+  const parameters = new Float32Array(size);
+  if (tuning.adapter?.type === "lora" && tuning.adapter.fromPrincipal) {
+    log(`decomposing ${tuning.adapter.sites.length} weights for PiSSA`);
+  }
+  const startOf = adapterStart(base, { seed, method, adapter: tuning.adapter });
+  for (const { name, shape, offset, length } of trainables) {
+    const tensor = { name, shape };
+    const initial = tuning.trained.has(name)
+      ? await startOfBase(tensor, base, { seed, fromScratch: isFromScratch(method) })
+      : await startOf(tensor);
+    parameters.subarray(offset, offset + length).set(initial);
+  }
+  const sessionOptions = await sessionOptionsOf(base, { threads, prepack: plan.prepack });
+  const state = { base, graphOptions, sessionOptions, plan, trainables, parameters, memory, log };
+  if (method.type === "head") {
+    return new CachedHead(new OnnxEngine({ ...state, training: undefined, device: wished }), log);
+  }
+  const started = performance.now();
+  const { created: session, device } = await createOnDevice(wished, (providers) =>
+    OrtSession.create(graph.graph, { ...sessionOptions, providers }),
+  );
+  if (device !== wished) log(`training step: ${device.note}`);
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  log(
+    `compiled the training step: ${graph.graph.nodes.length} nodes in ${seconds} s, on ${device.name}`,
+  );
+  return new OnnxEngine({ ...state, training: { graph, session }, device });
+}
+
+/** Opens a base model, with or without an adapter, to evaluate only. */
+export async function openEvaluationEngine(options: {
+  baseDir: string;
+  adapterDir?: string | undefined;
+  /** To learn what a head of these labels would read: the base's own head gives way to one of zeros. */
+  emptyHead?: Classifier | undefined;
+  maxLength: number;
+  threads?: number | undefined;
+  device?: Device | undefined;
+  log?: (line: string) => void;
+}): Promise<Pick<SavingEngine, "evaluate" | "dispose" | "classifier">> {
+  const { baseDir, adapterDir, emptyHead, maxLength } = options;
+  const { threads = 0, device = CPU, log = () => {} } = options;
+  const opened = await openBaseModel(baseDir);
+  const base = emptyHead ? asClassifier(opened, emptyHead) : await adaptedBase(opened, adapterDir);
+  checkLength(base, maxLength);
+  const { tuning, trainables, parameters } = emptyHead
+    ? zeroHead(base)
+    : await loadAdapter(base, adapterDir);
+  const graphOptions = graphOptionsOf(base, tuning, maxLength);
+  return new OnnxEngine({
+    base,
+    graphOptions,
+    sessionOptions: await sessionOptionsOf(base, { threads, prepack: false }),
+    plan: planStep(graphOptions, { maxLength, mode: "balanced" }),
+    trainables,
+    parameters,
+    training: undefined,
+    device,
+    log,
+  });
+}
+
+function zeroHead({ architecture: { tensors } }: BaseModel): LoadedAdapter {
+  const { trainables, size } = layOut(tensors.filter(({ name }) => name === SCORE));
+  const tuning = { trained: new Set([SCORE]), adapter: undefined };
+  return { tuning, trainables, parameters: new Float32Array(size) };
+}

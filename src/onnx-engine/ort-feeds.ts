@@ -1,0 +1,261 @@
+/** Turns tokenised rows into what the graphs are fed. */
+import { uniformFloat64 } from "pure-rand/distribution/uniformFloat64";
+import { uniformInt } from "pure-rand/distribution/uniformInt";
+import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
+import { type Adapter, virtualTokens } from "../adapters/adapter.ts";
+import type { Example } from "../data/example.ts";
+import type { Classifier } from "../adapter-files/classifier-head.ts";
+import { classificationFeeds } from "../objectives/classification.ts";
+import type { Feed } from "./ort-session.ts";
+import { promptFeeds, promptLength } from "./prompt-feeds.ts";
+import { FEEDS } from "./ort-graphs.ts";
+import { largest } from "../util/largest.ts";
+
+/** Added to a score, makes its probability exactly 0 in float32. */
+const HIDDEN = -1e9;
+
+/** 0 on and below the diagonal shifted by `past`, else a large negative number; [tokens, past + tokens]. */
+export function causalMask(tokens: number, past = 0): Float32Array {
+  const keys = past + tokens;
+  const mask = new Float32Array(tokens * keys);
+  for (let t = 0; t < tokens; t++) mask.fill(HIDDEN, t * keys + past + t + 1, (t + 1) * keys);
+  return mask;
+}
+
+/** A row's tokens up to the last that counts: what comes later, no counted token can see. */
+export interface TrimmedRow {
+  /** Fed tokens: the last counted token is only ever a label. */
+  length: number;
+  example: Example;
+}
+
+/** Rows with something to learn, trimmed, the longest first. */
+export function trimRows(batch: readonly Example[]): readonly TrimmedRow[] {
+  return batch
+    .map((example) => ({ example, length: fedLength(example) }))
+    .filter(({ length }) => length > 0)
+    .toSorted((a, b) => b.length - a.length);
+}
+
+/** A label is of the row whole. */
+function fedLength({ ids, counted, label }: Example): number {
+  return label === undefined ? counted.lastIndexOf(1) : ids.length;
+}
+
+/**
+ * Rows shared out among runs of about `maxTokens` tokens; a longer row is a run of its own. A sum
+ * over runs is the sum over the batch, to rounding: runs bound memory, and keep it in the caches.
+ */
+export function planRuns(
+  rows: readonly TrimmedRow[],
+  maxTokens: number,
+): readonly (readonly TrimmedRow[])[] {
+  const total = rows.reduce((sum, { length }) => sum + length, 0);
+  const target = total / Math.max(Math.ceil(total / maxTokens), 1);
+  const runs: TrimmedRow[][] = [];
+  let run: TrimmedRow[] = [];
+  let filled = Infinity;
+  for (const row of rows) {
+    // Attention sees each row as long as the run's first, which is its longest.
+    const spread = (run.length + 1) * (run[0]?.length ?? 0);
+    if (filled + row.length / 2 > target || spread > 2 * target) {
+      run = [];
+      runs.push(run);
+      filled = 0;
+    }
+    run.push(row);
+    filled += row.length;
+  }
+  return runs;
+}
+
+export interface FeedForm {
+  blocks: number;
+  /** Rows of the head come in multiples of this. */
+  rowChunks: number;
+  heads: number;
+  keyValueHeads: number;
+  /** Some need to know where its tokens stand. */
+  adapter: Adapter | undefined;
+  /** Left out where tokens are predicted. */
+  classifier?: Classifier | undefined;
+}
+
+export interface RunFeeds {
+  feeds: Record<string, Feed>;
+  sizes: { N: number; B: number; L: number; R: number; I: number; J: number };
+  counted: number;
+}
+
+/**
+ * One run: rows stand one after the other in a flat sequence, so no product is spent on padding;
+ * only attention sees them apart, padded to whole blocks. Only the hidden states that predict a
+ * counted token reach the head.
+ * @param scale coefficient of every counted token in the loss
+ */
+export function runFeeds(rows: readonly TrimmedRow[], scale: number, form: FeedForm): RunFeeds {
+  const { adapter, classifier } = form;
+  const lead = virtualTokens(adapter);
+  const lengths = rows.map(({ length }) => lead + length);
+  const N = lengths.reduce((sum, length) => sum + length, 0);
+  const ids = new BigInt64Array(N);
+  const positions = new BigInt64Array(N);
+  const virtual = lead > 0 ? virtualFeeds(lengths, lead) : {};
+  const prompts: { start: number; length: number }[] = [];
+  const chosen: bigint[] = [];
+  const labels: bigint[] = [];
+  let at = 0;
+  for (const { example, length } of rows) {
+    prompts.push({ start: at, length: promptLength(example) });
+    for (let t = 0; t < lead; t++, at++) positions[at] = BigInt(t);
+    for (let t = 0; t < length; t++, at++) {
+      ids[at] = BigInt(example.ids[t] ?? 0);
+      positions[at] = BigInt(lead + t);
+      if (classifier || !example.counted[t + 1]) continue;
+      chosen.push(BigInt(at));
+      labels.push(BigInt(example.ids[t + 1] ?? 0));
+    }
+  }
+  const head = classifier
+    ? classificationFeeds(rows, { scale, lead }, classifier)
+    : tokenFeeds({ chosen, labels }, scale, form);
+  const { feeds, L } = attentionFeeds(lengths, N, form);
+  const edited =
+    adapter?.type === "reft" ? promptFeeds(adapter, prompts) : { feeds: {}, sizes: { I: 0, J: 0 } };
+  return {
+    feeds: {
+      ...feeds,
+      ...virtual,
+      ...edited.feeds,
+      [FEEDS.ids]: ids,
+      [FEEDS.positions]: positions,
+      ...head.feeds,
+    },
+    sizes: { N, B: rows.length, L, R: head.R, ...edited.sizes },
+    counted: classifier ? rows.length : chosen.length,
+  };
+}
+
+/** Filled up with rows that carry no weight. */
+function tokenFeeds(
+  { chosen, labels }: { chosen: readonly bigint[]; labels: readonly bigint[] },
+  scale: number,
+  { rowChunks }: FeedForm,
+): { feeds: Record<string, Feed>; R: number } {
+  const R = Math.ceil(chosen.length / rowChunks);
+  const coefficients = new Float32Array(R * rowChunks).fill(scale, 0, chosen.length);
+  const feeds = {
+    [FEEDS.rows]: filled(chosen, coefficients.length),
+    [FEEDS.labels]: filled(labels, coefficients.length),
+    [FEEDS.coefficients]: coefficients,
+  };
+  return { feeds, R };
+}
+
+/**
+ * Which tokens are virtual, and which of the virtual ones.
+ * @param lengths tokens of each row, the virtual ones first
+ * @param lead how many of them are virtual
+ */
+export function virtualFeeds(lengths: readonly number[], lead: number): Record<string, Feed> {
+  const places = lengths.flatMap((length) => Array.from({ length }, (_, t) => t));
+  const isVirtual = Float32Array.from(places, (t) => (t < lead ? 1 : 0));
+  return {
+    [FEEDS.isVirtual]: isVirtual,
+    [FEEDS.isReal]: isVirtual.map((one) => 1 - one),
+    [FEEDS.slots]: BigInt64Array.from(places, (t) => BigInt(t < lead ? t : 0)),
+  };
+}
+
+function filled(values: readonly bigint[], length: number): BigInt64Array {
+  const result = new BigInt64Array(length);
+  result.set(values);
+  return result;
+}
+
+/** Where the heads of each token stand while rows are apart: RowInputs of graph/attention-forms.ts. */
+function attentionFeeds(
+  lengths: readonly number[],
+  N: number,
+  { blocks, heads, keyValueHeads }: FeedForm,
+): { feeds: Record<string, Feed>; L: number } {
+  const B = lengths.length;
+  const L = Math.ceil(largest(lengths) / blocks);
+  const T = blocks * L;
+  const queries = new Spread(B * heads * T, N * heads);
+  const keys = new Spread(B * keyValueHeads * T, N * keyValueHeads);
+  const real = new Float32Array(B * heads * T);
+  let start = 0;
+  lengths.forEach((length, row) => {
+    for (let t = 0; t < T; t++) {
+      const token = start + t;
+      const isReal = t < length;
+      const block = Math.floor(t / L);
+      for (let head = 0; head < heads; head++) {
+        const place = ((block * B + row) * heads + head) * L + (t - block * L);
+        if (isReal) real[place] = 1;
+        queries.put(place, isReal ? token * heads + head : undefined);
+      }
+      for (let head = 0; head < keyValueHeads; head++) {
+        const place = (row * keyValueHeads + head) * T + t;
+        keys.put(place, isReal ? token * keyValueHeads + head : undefined);
+      }
+    }
+    start += length;
+  });
+  return {
+    feeds: {
+      [FEEDS.spreadQueries]: queries.there,
+      [FEEDS.collectQueries]: queries.back,
+      [FEEDS.spreadKeys]: keys.there,
+      [FEEDS.collectKeys]: keys.back,
+      [FEEDS.real]: real,
+      [FEEDS.mask]: causalMask(L, T - L),
+    },
+    L,
+  };
+}
+
+class Spread {
+  readonly there: BigInt64Array;
+  readonly back: BigInt64Array;
+
+  constructor(places: number, origins: number) {
+    this.there = new BigInt64Array(places);
+    this.back = new BigInt64Array(origins);
+  }
+
+  /** Padding repeats the first row. */
+  put(place: number, origin: number | undefined): void {
+    if (origin === undefined) return;
+    this.there[place] = BigInt(origin);
+    this.back[origin] = BigInt(place);
+  }
+}
+
+/** Distinct starting points for the sites within one pool, so that no two sites share a mask. */
+const POOL_SLACK = 2 ** 16;
+
+/**
+ * The dropout masks of one micro-batch: a pool of zeros and 1/(1−rate), and where each site starts.
+ * @param largest elements of the largest mask
+ */
+export function dropoutFeeds(options: {
+  rate: number;
+  sites: number;
+  largest: number;
+  seed: number;
+}): { feeds: Record<string, Feed>; sizes: { D: number } } {
+  const { rate, sites, largest, seed } = options;
+  const random = xoroshiro128plus(seed);
+  const keep = 1 / (1 - rate);
+  const D = largest + POOL_SLACK;
+  const pool = Float32Array.from({ length: D }, () => (uniformFloat64(random) < rate ? 0 : keep));
+  const offsets = BigInt64Array.from({ length: sites }, () =>
+    BigInt(uniformInt(random, 0, POOL_SLACK)),
+  );
+  return {
+    feeds: { [FEEDS.dropoutPool]: pool, [FEEDS.dropoutOffsets]: offsets },
+    sizes: { D },
+  };
+}

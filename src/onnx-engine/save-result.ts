@@ -1,0 +1,78 @@
+/** Writes what was trained in its owner's format: a PEFT adapter, or a Hugging Face model folder. */
+import path from "node:path";
+import type { BaseModel } from "../models/base-model.ts";
+import { SCORE, classifierConfig } from "../adapter-files/classifier-head.ts";
+import type { DType } from "../tensors/dtype.ts";
+import { fromFloat32 } from "../tensors/dtype.ts";
+import { replaceFolder } from "../tensors/replace-folder.ts";
+import { type TensorToWrite, readTensorChunks, writeSafetensors } from "../tensors/safetensors.ts";
+import { writeChangedConfig } from "../tensors/side-config.ts";
+import { copySideFiles, sideFiles } from "../tensors/side-files.ts";
+import type { SavedResult } from "../training/engine.ts";
+import type { Tuning } from "./ort-graphs.ts";
+import { saveReft } from "./reft-files.ts";
+import type { Feed } from "./ort-session.ts";
+import { plainFactors, plainLora } from "./pissa.ts";
+import { saveAdapter } from "./save-adapter.ts";
+
+const COPY_BYTES = 2 ** 24;
+
+export interface Result {
+  base: BaseModel;
+  tuning: Tuning;
+  tensors: readonly { name: string; shape: readonly number[]; values: Float32Array }[];
+  /** Feeds of the engine, among them what PiSSA's factors were at the start. */
+  starts: Readonly<Record<string, Feed>>;
+  /** What `base_model_name_or_path` shall say. */
+  baseModel: string;
+}
+
+/** @throws what the file system throws; the folder then is as it was before */
+export async function saveResult(dir: string, result: Result): Promise<SavedResult> {
+  const { adapter } = result.tuning;
+  if (adapter) {
+    const { tensors, baseModel } = result;
+    const values = new Map(tensors.map((tensor) => [tensor.name, tensor.values]));
+    if (adapter.type === "reft") {
+      await saveReft(dir, adapter, { values, baseModel, classifier: result.base.classifier });
+    } else if (adapter.type === "lora" && adapter.fromPrincipal) {
+      await saveAdapter(dir, plainLora(adapter), { ...result, tensors: plainFactors(result) });
+    } else await saveAdapter(dir, adapter, result);
+    return { kind: "adapter", dir };
+  }
+  await saveModel(dir, result);
+  return { kind: "model", dir };
+}
+
+/** What was trained, in the type of the base's tensor, and byte for byte what was frozen. */
+async function saveModel(dir: string, { base, tensors }: Result): Promise<void> {
+  const trained = new Map(tensors.map((tensor) => [tensor.name, tensor]));
+  const outputs = base.architecture.tensors.map(({ name, shape }): TensorToWrite => {
+    const stored = base.weights.get(name);
+    // A new head keeps its digits, whatever type the body is in.
+    const dtype = stored?.dtype ?? (name === SCORE ? "F32" : statedDType(base.config));
+    const values = trained.get(name)?.values;
+    if (values) return { name, shape, dtype, data: async () => fromFloat32(values, dtype) };
+    if (!stored) throw new Error(`internal: ${name} is neither trained nor stored`);
+    return { name, shape, dtype, data: () => readTensorChunks(stored, COPY_BYTES) };
+  });
+  await replaceFolder(dir, async (temporary) => {
+    await copySideFiles(base.dir, (await sideFiles(base.dir)).files, temporary);
+    const { config, classifier } = base;
+    const wanted = classifier ? classifierConfig(config, classifier) : config;
+    await writeChangedConfig(base.dir, temporary, wanted);
+    await writeSafetensors(path.join(temporary, "model.safetensors"), outputs, { format: "pt" });
+  });
+}
+
+/** The type that config.json says the weights are in (`dtype`; transformers 4: `torch_dtype`), else float32. */
+function statedDType(config: Readonly<Record<string, unknown>>): DType {
+  switch (config["dtype"] ?? config["torch_dtype"]) {
+    case "bfloat16":
+      return "BF16";
+    case "float16":
+      return "F16";
+    default:
+      return "F32";
+  }
+}

@@ -1,0 +1,71 @@
+/** A base model with what is trained on it: what every compiled graph of either is built from. */
+import { virtualTokens } from "../adapters/adapter.ts";
+import type { NamedShape } from "../graph/causal-lm.ts";
+import { elementCount } from "../graph/dim.ts";
+import { type BaseModel, locateWeights, storedTypeOf } from "../models/base-model.ts";
+import { InputError } from "../util/errors.ts";
+import type { Trainable } from "../training/engine.ts";
+import type { GraphOptions, Tuning } from "./ort-graphs.ts";
+import type { Feed, OrtSessionOptions } from "./ort-session.ts";
+
+/** Parameters laid out one after the other in one vector. */
+export function layOut(shapes: readonly NamedShape[]): { trainables: Trainable[]; size: number } {
+  let offset = 0;
+  const trainables = shapes.map(({ name, shape }): Trainable => {
+    const length = elementCount(shape);
+    const trainable = { name, shape, offset, length };
+    offset += length;
+    return trainable;
+  });
+  return { trainables, size: offset };
+}
+
+/** Windows into the live vector, so that what the optimizer writes is what the next run sees. */
+export function parameterFeeds(
+  trainables: readonly Trainable[],
+  parameters: Float32Array,
+): Record<string, Feed> {
+  return Object.fromEntries(
+    trainables.map(({ name, offset, length }) => [
+      name,
+      parameters.subarray(offset, offset + length),
+    ]),
+  );
+}
+
+/** @param virtual tokens in front of every row */
+export function checkLength(base: BaseModel, maxLength: number, virtual = 0): void {
+  const { maxPositions } = base.architecture;
+  if (maxLength + virtual <= maxPositions) return;
+  const what =
+    virtual === 0
+      ? `data.maxLength ${maxLength} is`
+      : `data.maxLength ${maxLength} and ${virtual} virtual tokens are`;
+  const remedy =
+    maxPositions > virtual ? `lower it to ${maxPositions - virtual}` : "lower method.tokens";
+  throw new InputError(
+    `${what} above the ${maxPositions} positions of ${base.dir} (max_position_embeddings); ${remedy}`,
+  );
+}
+
+export function graphOptionsOf(
+  base: BaseModel,
+  tuning: Tuning,
+  maxPositions: number,
+): GraphOptions {
+  return {
+    architecture: base.architecture,
+    tuning,
+    maxPositions: maxPositions + virtualTokens(tuning.adapter),
+    typeOf: (name) => storedTypeOf(base.weights, name),
+    classifier: base.classifier,
+  };
+}
+
+export async function sessionOptionsOf(
+  base: BaseModel,
+  { threads, prepack }: { threads: number; prepack: boolean },
+): Promise<OrtSessionOptions> {
+  const { dir, locate } = await locateWeights(base.weights);
+  return { weightsDir: dir, locate, threads, prepack };
+}

@@ -1,0 +1,289 @@
+/** The optimizer steps of a run: train, evaluate, checkpoint, and know when to end. */
+import { CollapseWatch } from "./collapse.ts";
+import { type Example, type Examples, countedTokens } from "../data/example.ts";
+import type { ResolvedRecipe } from "../protocol/recipe.ts";
+import type { ClassifierEvaluation } from "../protocol/evaluation.ts";
+import type { Metric } from "../protocol/run-folder.ts";
+import { InputError } from "../util/errors.ts";
+import type { Progress } from "./checkpoint.ts";
+import type { SavingEngine } from "./engine.ts";
+import { evaluateExamples } from "./evaluate.ts";
+import { type AdamWState, type ParameterRange, clipGradients, updateAdamW } from "./optimizer.ts";
+import type { Answer } from "../objectives/classification.ts";
+import {
+  type BaseFeatures,
+  classifierEvaluation,
+  featureDistortion,
+  featuresByRow,
+} from "../objectives/classifier-evaluation.ts";
+import type { TrainingPlan } from "./training-plan.ts";
+import { type Schedule, learningRateAt, warmupStepCount } from "./schedule.ts";
+
+/** What a run trains, with what, on what. */
+export interface TrainingRun {
+  engine: SavingEngine;
+  plan: TrainingPlan;
+  /** What the optimizer does with each part of the engine's parameters. */
+  ranges: readonly ParameterRange[];
+  train: Examples;
+  /** Empty when there is nothing to evaluate on. */
+  evaluation: Examples;
+}
+
+export interface LoopHooks {
+  metric: (metric: Metric) => Promise<void>;
+  /** Writes a checkpoint of `progress`. */
+  save: (progress: Progress) => Promise<void>;
+  shouldStop: () => Promise<boolean>;
+  /** How the evaluation rows were labelled, after each evaluation of a classifier. */
+  labelled: (evaluation: ClassifierEvaluation) => Promise<void>;
+}
+
+export interface LoopState {
+  progress: Progress;
+  optimizer: AdamWState;
+  /** Of a classifier that goes on; of a new run, step 0 finds them. */
+  baseFeatures?: BaseFeatures | undefined;
+}
+
+export type LoopEnd = "finished" | "stopped" | "stopped early";
+
+export class TrainingLoop {
+  readonly #run: TrainingRun;
+  readonly #recipe: ResolvedRecipe;
+  readonly #hooks: LoopHooks;
+  readonly #collapse = new CollapseWatch();
+  readonly #optimizer: AdamWState;
+  readonly #gradients: Float32Array;
+  readonly #ranges: readonly ParameterRange[];
+  readonly #schedule: Schedule;
+  readonly #elapsedBefore: number;
+  readonly #startedAt = performance.now();
+  #baseFeatures: BaseFeatures | undefined;
+  #progress: Progress;
+  #savedStep: number;
+
+  constructor(
+    run: TrainingRun,
+    recipe: ResolvedRecipe,
+    { progress, optimizer, baseFeatures }: LoopState,
+    hooks: LoopHooks,
+  ) {
+    this.#run = run;
+    this.#recipe = recipe;
+    this.#hooks = hooks;
+    this.#optimizer = optimizer;
+    this.#baseFeatures = baseFeatures;
+    this.#progress = progress;
+    this.#savedStep = progress.step;
+    this.#elapsedBefore = progress.elapsedMs;
+    this.#gradients = new Float32Array(run.engine.parameters.length);
+    this.#ranges = run.ranges;
+    const { schedule: type, learningRate, warmupSteps } = recipe.optimizer;
+    const { totalSteps } = run.plan;
+    this.#schedule = {
+      type,
+      learningRate,
+      warmupSteps: warmupStepCount(warmupSteps, totalSteps),
+      totalSteps,
+    };
+  }
+
+  /** Of a run that ends now without having learnt anything. */
+  get collapse(): string | undefined {
+    return this.#collapse.noteFor(this.#recipe.optimizer.learningRate);
+  }
+
+  get progress(): Progress {
+    return this.#progress;
+  }
+
+  /** @throws InputError when the loss is no number any more, or when a checkpoint can't be written */
+  async run(): Promise<LoopEnd> {
+    const { totalSteps } = this.#run.plan;
+    const { evalEvery, saveEvery, earlyStop } = this.#recipe;
+    if (this.#progress.step === 0) await this.#evaluate();
+    while (this.#progress.step < totalSteps) {
+      const patienceIsOver =
+        earlyStop !== undefined && this.#progress.evaluationsSinceBest >= earlyStop.patience;
+      if (patienceIsOver || (await this.#hooks.shouldStop())) {
+        await this.#save();
+        return patienceIsOver ? "stopped early" : "stopped";
+      }
+      await this.#trainStep();
+      const { step } = this.#progress;
+      const isLast = step === totalSteps;
+      if (isLast || isEvery(step, evalEvery)) await this.#evaluate();
+      if (isLast || isEvery(step, saveEvery) || this.#isNewBest()) await this.#save();
+    }
+    return "finished";
+  }
+
+  async #trainStep(): Promise<void> {
+    const { plan, engine } = this.#run;
+    const { step } = this.#progress;
+    const startedAt = performance.now();
+    const batches = plan.microBatches(step);
+    const { lossSum, counted } = await this.#gradientsOf(batches, step);
+    const { maxGradNorm, betas, epsilon, weightDecay } = this.#recipe.optimizer;
+    const loss = lossSum / counted;
+    const gradNorm = clipGradients(this.#gradients, maxGradNorm);
+    if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) {
+      throw this.#diverged({ loss, gradNorm, batches });
+    }
+    const learningRate = learningRateAt(step, this.#schedule);
+    const { parameters } = engine;
+    updateAdamW({ parameters, gradients: this.#gradients }, this.#optimizer, this.#ranges, {
+      learningRate,
+      betas,
+      epsilon,
+      weightDecay,
+    });
+    engine.afterUpdate();
+    this.#collapse.add(step + 1, { loss, gradNorm });
+    const seconds = (performance.now() - startedAt) / 1000;
+    const processed = batches.flat().reduce((sum, { ids }) => sum + ids.length, 0);
+    this.#progress = {
+      ...this.#progress,
+      step: step + 1,
+      tokens: this.#progress.tokens + counted,
+      elapsedMs: this.#elapsedMs(),
+      lastLoss: loss,
+    };
+    await this.#hooks.metric({
+      ...this.#position(),
+      loss,
+      learningRate,
+      gradNorm,
+      tokens: this.#progress.tokens,
+      tokensPerSecond: Math.round((processed / seconds) * 10) / 10,
+      rssBytes: process.memoryUsage.rss(),
+    });
+  }
+
+  async #gradientsOf(
+    batches: readonly (readonly Example[])[],
+    step: number,
+  ): Promise<{ lossSum: number; counted: number }> {
+    const into = this.#gradients.fill(0);
+    const counted = batches.flat().reduce((sum, row) => sum + countedTokens(row), 0);
+    let lossSum = 0;
+    for (const [index, batch] of batches.entries()) {
+      const dropoutSeed = mixSeeds(this.#recipe.seed, step, index);
+      const options = { scale: 1 / counted, dropoutSeed, into };
+      lossSum += (await this.#run.engine.accumulateGradients(batch, options)).lossSum;
+    }
+    return { lossSum, counted };
+  }
+
+  async #evaluate(): Promise<void> {
+    const { engine, evaluation } = this.#run;
+    if (evaluation.length === 0) return;
+    const { loss, accuracy, answers } = await evaluateExamples(engine, evaluation);
+    if (!Number.isFinite(loss)) throw this.#diverged({ loss, gradNorm: 0, batches: [] });
+    const { best, step, evaluationsSinceBest } = this.#progress;
+    const labelled = this.#labelled(answers, loss);
+    const figures = labelled ? labelFigures(labelled) : { evalAccuracy: accuracy };
+    const found = { step, evalLoss: loss, ...scoreOf(figures, this.#recipe.bestBy) };
+    // Step 0 is the base model: what is kept shall have been trained.
+    const isBest = step > 0 && (best === undefined || isBetter(found, best));
+    this.#progress = {
+      ...this.#progress,
+      elapsedMs: this.#elapsedMs(),
+      lastEvalLoss: loss,
+      labelled,
+      ...(isBest ? { best: found } : {}),
+      evaluationsSinceBest: isBest || step === 0 ? 0 : evaluationsSinceBest + 1,
+    };
+    if (labelled) await this.#hooks.labelled(labelled);
+    await this.#hooks.metric({ ...this.#position(), evalLoss: loss, ...figures });
+  }
+
+  #labelled(answers: readonly Answer[], loss: number): ClassifierEvaluation | undefined {
+    const { classifier } = this.#run.engine;
+    if (!classifier) return undefined;
+    this.#baseFeatures ??= featuresByRow(answers);
+    const distortion = featureDistortion(answers, this.#baseFeatures);
+    return {
+      step: this.#progress.step,
+      ...classifierEvaluation(answers, classifier, loss),
+      ...(distortion ? { featureDistortion: distortion } : {}),
+    };
+  }
+
+  /** The best weights are kept as a checkpoint: a resumed run then finds them too. */
+  #isNewBest(): boolean {
+    return this.#recipe.keepBest && this.#progress.best?.step === this.#progress.step;
+  }
+
+  async #save(): Promise<void> {
+    if (this.#savedStep === this.#progress.step) return;
+    await this.#hooks.save(this.#progress);
+    this.#savedStep = this.#progress.step;
+  }
+
+  #position(): Pick<Metric, "step" | "epoch" | "elapsedMs"> {
+    const { step } = this.#progress;
+    return { step, epoch: this.#run.plan.epochAt(step), elapsedMs: this.#elapsedMs() };
+  }
+
+  #elapsedMs(): number {
+    return Math.round(this.#elapsedBefore + performance.now() - this.#startedAt);
+  }
+
+  #diverged(found: {
+    loss: number;
+    gradNorm: number;
+    batches: readonly (readonly Example[])[];
+  }): InputError {
+    const { loss, gradNorm, batches } = found;
+    const what = Number.isFinite(loss)
+      ? `the gradient norm became ${gradNorm}`
+      : `the loss became ${loss}`;
+    const lines = batches.flat().map(({ line }) => line);
+    const rows = lines.length > 0 ? ` (rows of lines ${lines.slice(0, 8).join(", ")})` : "";
+    const { learningRate } = this.#recipe.optimizer;
+    return new InputError(
+      `${what} at step ${this.#progress.step + 1}${rows}: training diverged; lower optimizer.learningRate (${learningRate}) or raise warmupSteps`,
+    );
+  }
+}
+
+function labelFigures(
+  labelled: ClassifierEvaluation,
+): Pick<Metric, "evalAccuracy" | "evalMacroF1"> {
+  if (labelled.problem === "regression") return {};
+  return { evalAccuracy: labelled.accuracy, evalMacroF1: labelled.macroF1 };
+}
+
+type Best = NonNullable<Progress["best"]>;
+
+/** Nothing where the loss itself is what counts. */
+function scoreOf(
+  { evalAccuracy, evalMacroF1 }: Pick<Metric, "evalAccuracy" | "evalMacroF1">,
+  bestBy: ResolvedRecipe["bestBy"],
+): Pick<Best, "score"> {
+  const score = { loss: undefined, accuracy: evalAccuracy, macroF1: evalMacroF1 }[bestBy];
+  return score === undefined ? {} : { score };
+}
+
+/** Of equal scores the lower loss is better. */
+function isBetter(one: Omit<Best, "step">, other: Omit<Best, "step">): boolean {
+  const [a = 0, b = 0] = [one.score, other.score];
+  return a === b ? one.evalLoss < other.evalLoss : a > b;
+}
+
+function isEvery(step: number, interval: number): boolean {
+  return interval > 0 && step % interval === 0;
+}
+
+/** A different 32-bit seed for each micro-batch of a run (the finaliser of MurmurHash3). */
+function mixSeeds(...parts: readonly number[]): number {
+  let hash = 0x2545f491;
+  for (const part of parts) {
+    hash = Math.imul(hash ^ part, 0x85ebca6b);
+    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+    hash ^= hash >>> 16;
+  }
+  return hash;
+}

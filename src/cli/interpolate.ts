@@ -6,7 +6,6 @@ import { resolveBase } from "../models/base-model.ts";
 import {
   type DataRole,
   SWEEPS_FOLDER,
-  SWEEP_FILES,
   type SweepData,
   type SweepPoint,
 } from "../protocol/sweep.ts";
@@ -69,9 +68,6 @@ Ctrl+C stops a sweep; no model that it mixed is left behind.`,
     };
     if (values.continue !== undefined) {
       const sweepDir = path.resolve(values.continue);
-      // A stop request of last time would end it at once. Whoever starts it unseen has seen to that,
-      // and may have asked to stop since.
-      if (!values.quiet) await rm(path.join(sweepDir, SWEEP_FILES.control), { force: true });
       return runFolder(sweepDir, { ...values, isNew: false });
     }
     if (values.sweep !== undefined) {
@@ -162,6 +158,8 @@ async function runFolder(
   const outcome = await runSweep(sweepDir, {
     mixOf,
     signals: stopOnSignals(sweepDir),
+    // Whoever starts it unseen has seen to that, and may have asked to stop since.
+    forgetsStop: !isNew && !quiet,
     onPoint: (point) => (json ? print(JSON.stringify(point)) : undefined),
     onNote: quiet ? () => {} : printError,
   });

@@ -11,7 +11,12 @@ import {
 } from "../protocol/sweep.ts";
 import { readPoints } from "../runs/sweeps/points.ts";
 import { LogWriter, StateWriter, readChecked, takeFolder } from "../run-folder/state-writer.ts";
-import { type StopSignals, watchStopRequests, whenAborted } from "../run-folder/stop-request.ts";
+import {
+  type StopSignals,
+  forgetStopRequest,
+  watchStopRequests,
+  whenAborted,
+} from "../run-folder/stop-request.ts";
 import { InputError, errorMessage } from "../util/errors.ts";
 import { messageLine } from "../util/terminal-text.ts";
 import { cutTornLine } from "../util/torn-line.ts";
@@ -27,6 +32,8 @@ export interface SweepOptions {
   mixOf: (definition: SweepDefinition) => Promise<Mix>;
   /** SIGINT and the like; control.json is looked at besides. */
   signals: StopSignals;
+  /** Whether a request in control.json is one of last time, which would end it at once. */
+  forgetsStop?: boolean;
   onPoint: (point: SweepPoint) => void;
   onNote: (note: string) => void;
 }
@@ -53,6 +60,7 @@ export async function runSweep(sweepDir: string, options: SweepOptions): Promise
     options.onNote(line);
     void log.log(line);
   };
+  if (options.forgetsStop === true) await forgetStopRequest(sweepDir);
   const abort = watchStopRequests(sweepDir, options.signals.stop);
   options.signals.atOnce.addEventListener("abort", () => {
     writer.closeNow({ status: "stopped", message: "ended at once; its points are kept" });

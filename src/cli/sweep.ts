@@ -68,26 +68,8 @@ export async function runSweep(sweepDir: string, options: SweepOptions): Promise
   const startedAt = performance.now();
   const before = writer.state.elapsedMs ?? 0;
   const mixing: { now?: Promise<void> } = {};
-  let refused = false;
-  let ending: Partial<SweepState>;
-  try {
-    const shared = { sweepDir, definition, options, writer, note, mixing };
-    // An evaluation can't be interrupted; nobody waits for the rest of it.
-    await Promise.race([
-      evaluateAll({ ...shared, signal: abort.signal }),
-      whenAborted(abort.signal),
-    ]);
-    ending = { status: "finished" };
-  } catch (error) {
-    const message = messageLine(errorMessage(error));
-    if (abort.signal.aborted) ending = { status: "stopped" };
-    else {
-      const isOurs = !writer.lost.aborted;
-      refused = isOurs && error instanceof InputError && (await readPoints(sweepDir)).length === 0;
-      note(error instanceof InputError ? message : ((error as Error).stack ?? message));
-      ending = { status: "failed", message };
-    }
-  }
+  const shared = { sweepDir, definition, options, writer, note, mixing };
+  const { ending, refused } = await workThrough({ ...shared, signal: abort.signal });
   abort.dispose();
   // A mix hears that it shall stop; before it has, it may write where we remove.
   await mixing.now?.catch(() => undefined);
@@ -117,6 +99,23 @@ interface Work {
   /** What is being mixed, as long as it is. */
   mixing: { now?: Promise<void> };
   signal: AbortSignal;
+}
+
+/** Until all is done, it is asked to stop, or something goes wrong. */
+async function workThrough(work: Work): Promise<{ ending: Partial<SweepState>; refused: boolean }> {
+  const { sweepDir, writer, note, signal } = work;
+  try {
+    // An evaluation can't be interrupted; nobody waits for the rest of it.
+    await Promise.race([evaluateAll(work), whenAborted(signal)]);
+    return { ending: { status: "finished" }, refused: false };
+  } catch (error) {
+    if (signal.aborted) return { ending: { status: "stopped" }, refused: false };
+    const message = messageLine(errorMessage(error));
+    const isRefusal = error instanceof InputError && !writer.lost.aborted;
+    const refused = isRefusal && (await readPoints(sweepDir)).length === 0;
+    note(error instanceof InputError ? message : ((error as Error).stack ?? message));
+    return { ending: { status: "failed", message }, refused };
+  }
 }
 
 async function evaluateAll(work: Work): Promise<void> {

@@ -11,12 +11,8 @@ import {
 } from "../protocol/sweep.ts";
 import { readPoints } from "../runs/sweeps/points.ts";
 import { LogWriter, StateWriter, readChecked, takeFolder } from "../run-folder/state-writer.ts";
-import {
-  type StopSignals,
-  forgetStopRequest,
-  watchStopRequests,
-  whenAborted,
-} from "../run-folder/stop-request.ts";
+import { forgetStopRequest } from "../run-folder/control.ts";
+import { type StopSignals, watchStopRequests, whenAborted } from "../run-folder/stop-request.ts";
 import { InputError, errorMessage } from "../util/errors.ts";
 import { messageLine } from "../util/terminal-text.ts";
 import { cutTornLine } from "../util/torn-line.ts";

@@ -4,7 +4,7 @@ import path from "node:path";
 import { defaultCacheDir } from "../../util/cache-root.ts";
 import { cacheFolder, checkRoom, removeAbandoned } from "../cache-folder.ts";
 import { pathExists } from "../../util/path-exists.ts";
-import { replaceFolder } from "../replace-folder.ts";
+import { replaceFolder } from "../../util/replace-folder.ts";
 import {
   type TensorInfo,
   type TensorToWrite,

@@ -23,7 +23,7 @@ import writeFileAtomic from "write-file-atomic";
 import type { ClassifierEvaluation } from "../protocol/evaluation.ts";
 import { type ResolvedRecipe, resolvedRecipeSchema } from "../protocol/recipe.ts";
 import { type Metric, RUN_FILES, type RunState, runStateSchema } from "../protocol/run-folder.ts";
-import { errorMessage, InputError } from "../util/errors.ts";
+import { InputError, errorMessage } from "../util/errors.ts";
 import { readJsonObject } from "../util/json.ts";
 import {
   type CheckpointContent,

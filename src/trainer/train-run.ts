@@ -15,7 +15,7 @@ import {
   readCheckpointWeights,
   recipeHashes,
   restoreNewest,
-  writeCheckpoint,
+  checkpointContent,
 } from "../training/checkpoint.ts";
 import { checkpointName, hasCheckpoint, pruneCheckpoints } from "../run-folder/checkpoints.ts";
 import { featuresOfBase, startsAsBase } from "../objectives/base-features.ts";
@@ -319,10 +319,13 @@ class RunTraining {
     if (!this.#prepared) throw new Error("internal: saved before it was prepared");
     // A checkpoint is resumed only under the hashes of what it was made from.
     await this.#hashesRecorded;
-    await this.#recorder.checkHeld();
     const { engine } = this.#prepared;
-    const baseModel = this.#recipe.base;
-    await writeCheckpoint(this.#checkpoints, engine, { optimizer, progress, baseModel });
+    const content = checkpointContent(engine, {
+      optimizer,
+      progress,
+      baseModel: this.#recipe.base,
+    });
+    await this.#recorder.checkpoint(progress.step, content);
     await pruneCheckpoints(this.#checkpoints, {
       step: progress.step,
       keep: this.#recipe.keepCheckpoints,

@@ -8,10 +8,10 @@ import path from "node:path";
 import * as z from "zod";
 import { evaluationSchema } from "../protocol/evaluation.ts";
 import {
+  type CheckpointContent,
   type CheckpointFolder,
   checkHashes,
   listCheckpoints,
-  writeCheckpointFolder,
 } from "../run-folder/checkpoints.ts";
 import { InputError, errorMessage } from "../util/errors.ts";
 import { checkJson, readJson } from "../util/json.ts";
@@ -60,9 +60,8 @@ export interface Trained {
   optimizer: AdamWState;
 }
 
-/** @throws InputError when the disk is full; earlier checkpoints are as they were */
-export async function writeCheckpoint(
-  dir: string,
+/** What a checkpoint holds, as the recorder writes it. */
+export function checkpointContent(
   engine: SavingEngine,
   {
     optimizer,
@@ -73,23 +72,23 @@ export async function writeCheckpoint(
     progress: Progress;
     baseModel: string;
   },
-): Promise<void> {
-  await writeCheckpointFolder(dir, progress.step, {
-    write: async (temporary) => {
+): CheckpointContent {
+  return {
+    write: async (dir) => {
       // The adapter first: it makes its folder anew.
-      await engine.saveResult(temporary, engine.parameters, { baseModel });
+      await engine.saveResult(dir, engine.parameters, { baseModel });
       const state = JSON.stringify({ version: 1, ...progress }, null, 2);
-      await writeFile(path.join(temporary, STATE_FILE), state, { flush: true });
+      await writeFile(path.join(dir, STATE_FILE), state, { flush: true });
     },
     // By far the largest: hashed as it is written.
-    writeHashed: async (temporary) => {
+    writeHashed: async (dir) => {
       const hash = createHash("sha256");
       const metadata = { step: String(optimizer.step) };
       const tensors = optimizerTensors(engine, optimizer);
-      await writeSafetensors(path.join(temporary, OPTIMIZER_FILE), tensors, metadata, hash);
+      await writeSafetensors(path.join(dir, OPTIMIZER_FILE), tensors, metadata, hash);
       return { [OPTIMIZER_FILE]: hash.digest("hex") };
     },
-  });
+  };
 }
 
 /** Keys that the training process writes itself, or that change nothing. */

@@ -6,7 +6,6 @@ import { resolveBase } from "../models/base-model.ts";
 import {
   type DataRole,
   INTERPOLATIONS_FOLDER,
-  INTERPOLATION_FILES,
   type InterpolationData,
   type InterpolationPoint,
 } from "../protocol/interpolation.ts";
@@ -72,10 +71,6 @@ Ctrl+C stops an interpolation; no model that it mixed is left behind.`,
     };
     if (values.continue !== undefined) {
       const interpolationDir = path.resolve(values.continue);
-      // A stop request of last time would end it at once. Whoever starts it unseen has seen to that,
-      // and may have asked to stop since.
-      const control = path.join(interpolationDir, INTERPOLATION_FILES.control);
-      if (!values.quiet) await rm(control, { force: true });
       return runFolder(interpolationDir, { ...values, isNew: false });
     }
     if (values.sweep !== undefined) {
@@ -169,6 +164,8 @@ async function runFolder(
   const outcome = await runInterpolation(interpolationDir, {
     mixOf,
     signals: stopOnSignals(interpolationDir),
+    // Whoever starts it unseen has seen to that, and may have asked to stop since.
+    forgetsStop: !isNew && !quiet,
     onPoint: (point) => (json ? print(JSON.stringify(point)) : undefined),
     onNote: quiet ? () => {} : printError,
   });

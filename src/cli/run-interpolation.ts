@@ -12,7 +12,12 @@ import {
 import { definitionFile } from "../runs/interpolations/definition-file.ts";
 import { readPoints } from "../runs/interpolations/points.ts";
 import { LogWriter, StateWriter, readChecked, takeFolder } from "../run-folder/state-writer.ts";
-import { type StopSignals, watchStopRequests, whenAborted } from "../run-folder/stop-request.ts";
+import {
+  type StopSignals,
+  forgetStopRequest,
+  watchStopRequests,
+  whenAborted,
+} from "../run-folder/stop-request.ts";
 import { InputError, errorMessage } from "../util/errors.ts";
 import { messageLine } from "../util/terminal-text.ts";
 import { cutTornLine } from "../util/torn-line.ts";
@@ -28,6 +33,8 @@ export interface InterpolationOptions {
   mixOf: (definition: InterpolationDefinition) => Promise<Mix>;
   /** SIGINT and the like; control.json is looked at besides. */
   signals: StopSignals;
+  /** Whether a request in control.json is one of last time, which would end it at once. */
+  forgetsStop?: boolean;
   onPoint: (point: InterpolationPoint) => void;
   onNote: (note: string) => void;
 }
@@ -57,6 +64,7 @@ export async function runInterpolation(
     options.onNote(line);
     void log.log(line);
   };
+  if (options.forgetsStop === true) await forgetStopRequest(interpolationDir);
   const abort = watchStopRequests(interpolationDir, options.signals.stop);
   options.signals.atOnce.addEventListener("abort", () => {
     writer.closeNow({ status: "stopped", message: "ended at once; its points are kept" });
@@ -64,27 +72,8 @@ export async function runInterpolation(
   const startedAt = performance.now();
   const before = writer.state.elapsedMs ?? 0;
   const mixing: { now?: Promise<void> } = {};
-  let refused = false;
-  let ending: Partial<InterpolationState>;
-  try {
-    const shared = { interpolationDir, definition, options, writer, note, mixing };
-    // An evaluation can't be interrupted; nobody waits for the rest of it.
-    await Promise.race([
-      evaluateAll({ ...shared, signal: abort.signal }),
-      whenAborted(abort.signal),
-    ]);
-    ending = { status: "finished" };
-  } catch (error) {
-    const message = messageLine(errorMessage(error));
-    if (abort.signal.aborted) ending = { status: "stopped" };
-    else {
-      const isOurs = !writer.lost.aborted;
-      refused =
-        isOurs && error instanceof InputError && (await readPoints(interpolationDir)).length === 0;
-      note(error instanceof InputError ? message : ((error as Error).stack ?? message));
-      ending = { status: "failed", message };
-    }
-  }
+  const shared = { interpolationDir, definition, options, writer, note, mixing };
+  const { ending, refused } = await workThrough({ ...shared, signal: abort.signal });
   abort.dispose();
   // A mix hears that it shall stop; before it has, it may write where we remove.
   await mixing.now?.catch(() => undefined);
@@ -117,6 +106,25 @@ interface Work {
   /** What is being mixed, as long as it is. */
   mixing: { now?: Promise<void> };
   signal: AbortSignal;
+}
+
+/** Until all is done, it is asked to stop, or something goes wrong. */
+async function workThrough(
+  work: Work,
+): Promise<{ ending: Partial<InterpolationState>; refused: boolean }> {
+  const { interpolationDir, writer, note, signal } = work;
+  try {
+    // An evaluation can't be interrupted; nobody waits for the rest of it.
+    await Promise.race([evaluateAll(work), whenAborted(signal)]);
+    return { ending: { status: "finished" }, refused: false };
+  } catch (error) {
+    if (signal.aborted) return { ending: { status: "stopped" }, refused: false };
+    const message = messageLine(errorMessage(error));
+    const isRefusal = error instanceof InputError && !writer.lost.aborted;
+    const refused = isRefusal && (await readPoints(interpolationDir)).length === 0;
+    note(error instanceof InputError ? message : ((error as Error).stack ?? message));
+    return { ending: { status: "failed", message }, refused };
+  }
 }
 
 async function evaluateAll(work: Work): Promise<void> {

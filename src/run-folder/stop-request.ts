@@ -1,4 +1,5 @@
 /** Ways to ask a run, or an interpolation, to end early: control.json, or a signal from the terminal or the scheduler. */
+import { rm } from "node:fs/promises";
 import path from "node:path";
 import { RUN_FILES, controlSchema } from "../protocol/run-folder.ts";
 import { type FromTrainer, type ToTrainer, isSupervised } from "../protocol/supervision.ts";
@@ -14,6 +15,11 @@ export async function isStopRequested(dir: string): Promise<boolean> {
   } catch {
     return false;
   }
+}
+
+/** Only for whoever has taken the folder: another one's process may not have read it yet. */
+export async function forgetStopRequest(dir: string): Promise<void> {
+  await rm(path.join(dir, RUN_FILES.control), { force: true });
 }
 
 export interface StopSignals {

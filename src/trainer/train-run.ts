@@ -32,6 +32,7 @@ import { RunRecorder, readRunRecipe } from "../run-folder/recorder.ts";
 import {
   StoppedError,
   type StopSignals,
+  forgetStopRequest,
   isStopRequested,
   watchStopRequests,
   whenAborted,
@@ -41,6 +42,8 @@ import { type LoopEnd, TrainingLoop } from "../training/training-loop.ts";
 export interface TrainRunOptions {
   /** The first: finish the step, save, and end. The second: say so and end. */
   signals: StopSignals;
+  /** Whether a request in control.json is one of last time, which would end the run at its first step. */
+  forgetsStop?: boolean | undefined;
   onMetric?: (metric: Metric, state: Readonly<RunState>) => void;
   onPhase?: (phase: string) => void;
   /** Something to know that is no failure: the device that was wished is not used. */
@@ -66,6 +69,7 @@ export async function trainRun(runDir: string, options: TrainRunOptions): Promis
   const recipe = await readRunRecipe(runDir);
   const recorder = await RunRecorder.open(runDir, recipe);
   const { stop, atOnce } = options.signals;
+  if (options.forgetsStop === true) await forgetStopRequest(runDir);
   const requests = watchStopRequests(runDir, stop);
   requests.signal.addEventListener("abort", () => void recorder.update({ status: "stopping" }));
   atOnce.addEventListener("abort", () => {

@@ -1,17 +1,13 @@
 /** Where in a recipe's text a key stands, for messages about it. */
 import { readFile } from "node:fs/promises";
 import { type Node, findNodeAtLocation } from "jsonc-parser";
-import { jsoncTree } from "../util/jsonc.ts";
+import { jsoncTree, lineAt } from "../util/jsonc.ts";
 
 /** 1-based line of a key path, or of the nearest thing around it that the text has. */
 export type LineOf = (keys: readonly PropertyKey[]) => number;
 
 export function lineFinder(root: Node, text: string): LineOf {
   return (keys) => lineAt(text, nearestNode(root, keys).offset);
-}
-
-function lineAt(text: string, offset: number): number {
-  return text.slice(0, offset).split("\n").length;
 }
 
 function nearestNode(root: Node, keys: readonly PropertyKey[]): Node {

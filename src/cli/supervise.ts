@@ -8,7 +8,7 @@ import { type FromTrainer, SUPERVISED, type ToTrainer } from "../protocol/superv
 import { STOP_LIMITS, type StopLimits, endProcess } from "../runs/end-process.ts";
 import { errorMessage } from "../util/errors.ts";
 import { processIdentity } from "../util/process-identity.ts";
-import type { Run } from "../runs/run.ts";
+import type { Run } from "../run-folder/run.ts";
 import type { Sweep } from "../runs/sweeps/sweep.ts";
 import { printError } from "./output.ts";
 
@@ -27,7 +27,7 @@ export function isForSupervisor([name = "", ...options]: readonly string[]): boo
 /** @returns what is known of the folder; a run's has a recipe, a sweep's a definition */
 async function readItem(dir: string): Promise<Run | Sweep | undefined> {
   const [{ readRun }, { readSweep }] = await Promise.all([
-    import("../runs/run.ts"),
+    import("../run-folder/run.ts"),
     import("../runs/sweeps/sweep.ts"),
   ]);
   const sweep = await readSweep(dir);
@@ -120,7 +120,7 @@ class Stopping {
     const isSweep = "points" in item;
     const subject = isSweep ? "the sweep's process" : "the training process";
     if (this.#isAsked) {
-      const { tellKilled } = await import("../runs/tell-killed.ts");
+      const { tellKilled } = await import("../run-folder/tell-killed.ts");
       return { text: await tellKilled(item, subject), isStopped: true };
     }
     const way = isSweep ? "retune interpolate --continue" : "retune resume";

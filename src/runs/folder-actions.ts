@@ -15,7 +15,7 @@ import { STOP_LIMITS, type StopLimits, endProcess } from "./end-process.ts";
 import type { FolderItem } from "./folder-store.ts";
 import { isActive, isLive } from "./run-status.ts";
 import type { DetachedProcess, ExitStatus } from "./spawn-detached.ts";
-import { tellKilled, writeState } from "./tell-killed.ts";
+import { tellKilled, writeState } from "../run-folder/tell-killed.ts";
 
 interface ActionItem extends FolderItem {
   readonly name: string;

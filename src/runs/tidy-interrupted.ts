@@ -1,9 +1,7 @@
-import { rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import path from "node:path";
 import { type ProcessIdentity, RUN_FILES } from "../protocol/run-folder.ts";
-import { SWEEP_FILES } from "../protocol/sweep.ts";
-import { removeLeftovers } from "../run-folder/leftovers.ts";
+import { removeWhatWasLeft } from "../run-folder/leftovers.ts";
 import { Lock } from "../run-folder/lock.ts";
 import type { FolderItem, FolderStore } from "./folder-store.ts";
 
@@ -39,10 +37,4 @@ async function tidy(dir: string): Promise<void> {
   } finally {
     await lock.release();
   }
-}
-
-/** Only under the folder's lock. */
-export async function removeWhatWasLeft(dir: string): Promise<void> {
-  await removeLeftovers(dir);
-  await rm(path.join(dir, SWEEP_FILES.work), { recursive: true, force: true, maxRetries: 3 });
 }

@@ -1,5 +1,5 @@
 /** The words that describe a run, the same in the tree, the status bar and the notifications. */
-import type { Run } from "../runs/run.ts";
+import type { Run } from "../run-folder/run.ts";
 import { formatDuration, formatLoss, formatWhen } from "../util/format.ts";
 
 /** "120/600", or "120" while the total is not known */

@@ -10,7 +10,7 @@ import {
   sweepSchema,
 } from "../../protocol/sweep.ts";
 import { InputError } from "../../util/errors.ts";
-import { createFolder, createFreeFolder } from "../new-folder.ts";
+import { createFolder, createFreeFolder } from "../../run-folder/new-folder.ts";
 import { withTrainingDataMarked } from "./training-data.ts";
 
 /** 0.1 + 0.2 is not 0.3; nobody means more digits. */

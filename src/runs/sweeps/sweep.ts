@@ -10,8 +10,8 @@ import {
   sweepStateSchema,
 } from "../../protocol/sweep.ts";
 import { type LivenessOptions, deriveStatus } from "../../run-folder/liveness.ts";
-import { mayBecomeWhole } from "../new-folder.ts";
-import { problemOf, readJson, valueOf } from "../read-json.ts";
+import { mayBecomeWhole } from "../../run-folder/new-folder.ts";
+import { problemOf, readJson, valueOf } from "../../run-folder/read-json.ts";
 import { readPoints } from "./points.ts";
 
 export interface Sweep {

@@ -7,7 +7,7 @@ import { pipeline } from "node:stream/promises";
 import { resolvedRecipeSchema } from "../../protocol/recipe.ts";
 import { RUN_FILES } from "../../protocol/run-folder.ts";
 import type { SweepData } from "../../protocol/sweep.ts";
-import { readJson, valueOf } from "../read-json.ts";
+import { readJson, valueOf } from "../../run-folder/read-json.ts";
 
 /**
  * The data, marked where they are the training data of the run whose result `tuned` is: the same file, or

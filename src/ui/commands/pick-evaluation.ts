@@ -3,7 +3,7 @@ import path from "node:path";
 import * as vscode from "vscode";
 import { dataName } from "../../protocol/data-files.ts";
 import type { DataRole, SweepData } from "../../protocol/sweep.ts";
-import type { Run } from "../../runs/run.ts";
+import type { Run } from "../../run-folder/run.ts";
 import { pathExists } from "../../util/path-exists.ts";
 import type { Choices } from "../ask/question.ts";
 import type { Wizard } from "../ask/wizard.ts";

@@ -1,6 +1,6 @@
 /** What the trees hand to commands: a row is one of these, and a command tells them apart by `kind`. */
 import type { EvaluationFile } from "../../runs/evaluations.ts";
-import type { Run } from "../../runs/run.ts";
+import type { Run } from "../../run-folder/run.ts";
 import type { Sweep } from "../../runs/sweeps/sweep.ts";
 import type { AdapterEntry } from "../catalogs/adapter-catalog.ts";
 import type { ModelEntry } from "../catalogs/model-catalog.ts";

@@ -1,5 +1,5 @@
 import * as vscode from "vscode";
-import type { Run } from "../../runs/run.ts";
+import type { Run } from "../../run-folder/run.ts";
 import { isActive, isLive } from "../../runs/run-status.ts";
 import type { RunStore } from "../../runs/run-store.ts";
 import type { SweepStore } from "../../runs/sweeps/sweep-store.ts";

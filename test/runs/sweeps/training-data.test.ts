@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
-import { createRun } from "../../../src/runs/create-run.ts";
+import { createRun } from "../../../src/run-folder/create-run.ts";
 import { resolveRecipe } from "../../../src/runs/resolve-recipe.ts";
 import { withTrainingDataMarked } from "../../../src/runs/sweeps/training-data.ts";
 import { tinyWorkspace, writeRecipe } from "../../support/retune.ts";

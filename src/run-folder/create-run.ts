@@ -2,7 +2,7 @@ import path from "node:path";
 import type { ResolvedRecipe } from "../protocol/recipe.ts";
 import { RUN_FILES, type RunState } from "../protocol/run-folder.ts";
 import { createFolder, createFreeFolder } from "./new-folder.ts";
-import { freeRunName } from "./run-name.ts";
+import { freeRunName } from "./free-run-name.ts";
 
 export interface CreateRunOptions {
   recipe: ResolvedRecipe;

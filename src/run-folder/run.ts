@@ -9,7 +9,7 @@ import {
   type RunStatus,
   runStateSchema,
 } from "../protocol/run-folder.ts";
-import { type LivenessOptions, deriveStatus } from "../run-folder/liveness.ts";
+import { type LivenessOptions, deriveStatus } from "./liveness.ts";
 import { pathExists } from "../util/path-exists.ts";
 import { mayBecomeWhole } from "./new-folder.ts";
 import { problemOf, readJson, valueOf } from "./read-json.ts";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { readRun } from "../../src/runs/run.ts";
+import { readRun } from "../../src/run-folder/run.ts";
 import { resolveRecipe } from "../../src/runs/resolve-recipe.ts";
 import { readSweep } from "../../src/runs/sweeps/sweep.ts";
 import { tinyWorkspace, writeRecipe } from "../support/retune.ts";

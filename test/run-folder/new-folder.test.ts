@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
-import { createFolder } from "../../src/runs/new-folder.ts";
+import { createFolder } from "../../src/run-folder/new-folder.ts";
 import { InputError } from "../../src/util/errors.ts";
 
 function folder(t: TestContext): string {

@@ -3,9 +3,9 @@ import { appendFile } from "node:fs/promises";
 import path from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import { RUN_FILES, type RunStatus } from "../protocol/run-folder.ts";
-import { withLock } from "../run-folder/lock.ts";
+import { withLock } from "./lock.ts";
 import { endTornLine } from "../util/torn-line.ts";
-import { removeWhatWasLeft } from "./tidy-interrupted.ts";
+import { removeWhatWasLeft } from "./leftovers.ts";
 
 interface Killed {
   readonly dir: string;

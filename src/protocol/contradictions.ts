@@ -7,25 +7,14 @@ import { targetMatcher } from "../util/module-pattern.ts";
 import { pythonPattern } from "../util/python-pattern.ts";
 import { tensorPattern } from "../util/tensor-patterns.ts";
 import { type Contradicting, type Contradiction, contradictionOf } from "./contradiction.ts";
-import {
-  LORA_TARGETS_ALL_LINEAR,
-  type Method,
-  PISSA_GOES_WITH,
-  QUANTIZATION_NEEDS_LORA,
-  type Recipe,
-} from "./recipe.ts";
+import { LORA_TARGETS_ALL_LINEAR, type Method, PISSA_GOES_WITH, type Recipe } from "./recipe.ts";
+import { ENGINE_FACTS } from "./engines.ts";
 import { LAYER_KEYS, type SharedRecipe } from "./recipe-keys.ts";
 
 /** What is true of every recipe, then what its method, its objective and its engine say. */
 export function contradictionsIn(recipe: Recipe): Contradiction[] {
   const own = NAMED.flatMap((find) => find(recipe)?.contradictions?.(recipe) ?? []);
-  return [
-    ...ofEvery(recipe),
-    ...own,
-    ...ofMethod(recipe),
-    ...ofObjective(recipe),
-    ...ofEngine(recipe),
-  ];
+  return [...ofEvery(recipe), ...own, ...ofMethod(recipe), ...ofObjective(recipe)];
 }
 
 /** @throws InputError with the first one */
@@ -34,8 +23,10 @@ export function refuseContradictions(recipe: Recipe): void {
   if (first) throw new InputError(first.message);
 }
 
-/** How a recipe names the members that have a word on it: a registry of methods or objectives joins here with its `find`. */
-const NAMED: readonly ((recipe: Recipe) => Contradicting | undefined)[] = [];
+/** How a recipe names the members that have a word on it: a registry of methods or objectives joins here. */
+const NAMED: readonly ((recipe: Recipe) => Contradicting | undefined)[] = [
+  ({ engine }) => ENGINE_FACTS.find(engine),
+];
 
 function ofEvery({ data, freeze = [], optimizer }: SharedRecipe): Contradiction[] {
   const patterns = [
@@ -53,12 +44,6 @@ function ofEvery({ data, freeze = [], optimizer }: SharedRecipe): Contradiction[
     ...(data.eval !== undefined && data.evalSplit !== undefined ? [twice] : []),
     ...patterns.flatMap(({ keys, text }) => contradictionOf(keys, () => tensorPattern(text))),
   ];
-}
-
-function ofEngine({ quantization, method }: Recipe): Contradiction[] {
-  return quantization !== "none" && method.type !== "lora"
-    ? [{ keys: ["quantization"], message: QUANTIZATION_NEEDS_LORA }]
-    : [];
 }
 
 function ofMethod(recipe: Recipe): Contradiction[] {

@@ -213,9 +213,6 @@ export type DeviceName = z.output<typeof deviceNameSchema>;
 export type DeviceWish = z.output<typeof deviceWishSchema>;
 export type Quantization = z.output<typeof recipeSchema>["quantization"];
 
-export const QUANTIZATION_NEEDS_LORA =
-  'quantization is for method lora, whose base weights stay as they are; leave it out, or choose "lora"';
-
 export const PISSA_GOES_WITH =
   'method.init "pissa" goes with lora and rslora on linear layers, without dropout and modulesToSave';
 

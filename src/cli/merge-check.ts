@@ -110,8 +110,8 @@ async function labelLogits(model: Model, tokenizer: Tokenizer): Promise<Logits> 
     const texts = await tokenizer.encodeBatch(SAMPLES);
     const examples = texts.map((text, index): Example => {
       const ids = Int32Array.from(text.ids.slice(0, MAX_TOKENS));
-      const counted = Uint8Array.from(ids, (_, at) => Number(at === ids.length - 1));
-      return { ids, counted, line: index + 1, label: isMulti ? [] : 0 };
+      const weights = Float32Array.from(ids, (_, at) => Number(at === ids.length - 1));
+      return { ids, weights, line: index + 1, label: isMulti ? [] : 0 };
     });
     const { answers } = await evaluateExamples(engine, examples);
     const sorted = answers.toSorted((a, b) => a.example.line - b.example.line);

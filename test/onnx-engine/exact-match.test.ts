@@ -51,8 +51,8 @@ test("the share of exact rows is the share that greedy decoding generates word f
   const generator = await openTextGenerator({ baseDir });
   t.after(() => generator.dispose());
   let exact = 0;
-  for (const { ids, counted } of examples) {
-    const start = counted.indexOf(1);
+  for (const { ids, weights } of examples) {
+    const start = weights.indexOf(1);
     const reference = [...ids.subarray(start)];
     const maxTokens = reference.length;
     const options = { maxTokens, temperature: 0, seed: 1, stopIds: [] };

@@ -45,7 +45,7 @@ const method: Method = {
 };
 const batch: Example[] = [31, 20].map((length, row) => ({
   ids: Int32Array.from({ length }, (_, i) => (i * 37 + row * 11) % 250),
-  counted: new Uint8Array(length).fill(1),
+  weights: new Float32Array(length).fill(1),
   line: row + 1,
 }));
 

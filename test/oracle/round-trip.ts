@@ -57,7 +57,7 @@ try {
     await engine.dispose();
     return loss;
   };
-  const rows = [...examples].map(({ ids, counted }) => ({ ids: [...ids], counted: [...counted] }));
+  const rows = [...examples].map(({ ids, weights }) => ({ ids: [...ids], counted: [...weights] }));
   const job = JSON.stringify({ base, adapter, merged, rows });
   const script = path.join(import.meta.dirname, "peft_losses.py");
   const options = { maxBuffer: MAX_OUTPUT_BYTES };

@@ -5,7 +5,7 @@ import path from "node:path";
 import { test } from "node:test";
 import { createRun } from "../../../src/run-folder/create-run.ts";
 import { resolveRecipe } from "../../../src/runs/resolve-recipe.ts";
-import { withTrainingDataMarked } from "../../../src/runs/sweeps/training-data.ts";
+import { withTrainingDataMarked } from "../../../src/runs/interpolations/training-data.ts";
 import { tinyWorkspace, writeRecipe } from "../../support/retune.ts";
 
 test("the run's training file is known by its place and by its bytes", async (t) => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { sweepCsv, sweepJson } from "../../../src/runs/sweeps/export.ts";
+import { interpolationCsv, interpolationJson } from "../../../src/runs/interpolations/export.ts";
 
 const DEFINITION = {
   version: 1,
@@ -13,7 +13,7 @@ const DEFINITION = {
     { name: "plain", file: "/plain.jsonl", role: "shifted" },
   ],
   createdAt: "2026-11-24T10:00:00Z",
-} satisfies Parameters<typeof sweepCsv>[0];
+} satisfies Parameters<typeof interpolationCsv>[0];
 
 const POINTS = [
   {
@@ -25,7 +25,7 @@ const POINTS = [
 
 test("CSV has a row for each alpha and data set, and nothing where a figure is not", () => {
   assert.equal(
-    sweepCsv(DEFINITION, POINTS),
+    interpolationCsv(DEFINITION, POINTS),
     [
       "alpha,data,role,loss,rows,accuracy",
       '0,"the ""odd"", one",validation,1.5,4,',
@@ -38,7 +38,7 @@ test("CSV has a row for each alpha and data set, and nothing where a figure is n
 });
 
 test("JSON holds the definition, the points and what they say", () => {
-  const read = JSON.parse(sweepJson(DEFINITION, POINTS)) as {
+  const read = JSON.parse(interpolationJson(DEFINITION, POINTS)) as {
     base: string;
     points: unknown;
     summary: { recommended: { alpha: number } };

@@ -1,9 +1,13 @@
 /**
- * What a sweep's points say: the alpha that its validation data recommend, and where the way from
+ * What an interpolation's points say: the alpha that its validation data recommend, and where the way from
  * base to fine-tune is not straight. The command line prints it, the panel shows it. Tests never
  * recommend: an alpha chosen on a test makes that test worthless.
  */
-import type { SweepData, SweepFigures, SweepPoint } from "../../protocol/sweep.ts";
+import type {
+  InterpolationData,
+  InterpolationFigures,
+  InterpolationPoint,
+} from "../../protocol/interpolation.ts";
 import { largest } from "../../util/largest.ts";
 
 /** In WiSE-FT (arXiv 2109.01903) for when no validation data is at hand. */
@@ -29,7 +33,7 @@ export interface Barrier {
   isWorseThanBoth: boolean;
 }
 
-export interface SweepSummary {
+export interface InterpolationSummary {
   recommended?: Recommendation;
   barriers: Barrier[];
   /** One sentence: what is recommended and why, or why nothing is. */
@@ -38,11 +42,11 @@ export interface SweepSummary {
   warnings: string[];
 }
 
-/** @param alphas all that the sweep computes; what has no point yet is still to come */
-export function summariseSweep(
-  { data, alphas }: { data: readonly SweepData[]; alphas: readonly number[] },
-  unsorted: readonly SweepPoint[],
-): SweepSummary {
+/** @param alphas all that the interpolation computes; what has no point yet is still to come */
+export function summariseInterpolation(
+  { data, alphas }: { data: readonly InterpolationData[]; alphas: readonly number[] },
+  unsorted: readonly InterpolationPoint[],
+): InterpolationSummary {
   const points = unsorted.toSorted((a, b) => a.alpha - b.alpha);
   const names = data.filter(({ role }) => role === "validation").map(({ name }) => name);
   const recommended = recommend(points, names);
@@ -64,14 +68,14 @@ export function summariseSweep(
 
 /** The least change that is as good as the best: of equals the smaller alpha. */
 function recommend(
-  points: readonly SweepPoint[],
+  points: readonly InterpolationPoint[],
   names: readonly string[],
 ): Recommendation | undefined {
   if (names.length === 0 || points.length === 0) return undefined;
   const all = points.flatMap(({ results }) => names.map((name) => results[name]));
   const isLabelled = all.every((figures) => figures?.macroF1 !== undefined);
   const metric = isLabelled ? "accuracy" : "loss";
-  const mean = ({ results }: SweepPoint): number =>
+  const mean = ({ results }: InterpolationPoint): number =>
     names.reduce((sum, name) => sum + (results[name]?.[metric] ?? NaN), 0) / names.length;
   const isBetter = (a: number, b: number): boolean =>
     Number.isNaN(b) || (isLabelled ? a > b : a < b);
@@ -110,8 +114,9 @@ function advise(
   return `Alpha ${alpha}: the ${best} (${figure}) on ${by.join(" and ")}${soFar}.${end}`;
 }
 
-function barrierOf(points: readonly SweepPoint[], data: string): Barrier[] {
-  const lossAt = (point: SweepPoint | undefined): number => figuresOf(point, data)?.loss ?? NaN;
+function barrierOf(points: readonly InterpolationPoint[], data: string): Barrier[] {
+  const lossAt = (point: InterpolationPoint | undefined): number =>
+    figuresOf(point, data)?.loss ?? NaN;
   const [first, last] = [points[0], points.at(-1)];
   if (!first || !last || first === last) return [];
   let highest: Barrier = { data, alpha: 0, height: 0, isWorseThanBoth: false };
@@ -125,11 +130,14 @@ function barrierOf(points: readonly SweepPoint[], data: string): Barrier[] {
   return highest.height > MIN_BARRIER ? [highest] : [];
 }
 
-function figuresOf(point: SweepPoint | undefined, data: string): SweepFigures | undefined {
+function figuresOf(
+  point: InterpolationPoint | undefined,
+  data: string,
+): InterpolationFigures | undefined {
   return point?.results[data];
 }
 
-function describeTrainingData({ name, role }: SweepData): string {
+function describeTrainingData({ name, role }: InterpolationData): string {
   const harm =
     role === "validation"
       ? "of course they prefer alpha 1, so its recommendation is worth nothing"

@@ -6,7 +6,7 @@ import path from "node:path";
 import { pipeline } from "node:stream/promises";
 import { resolvedRecipeSchema } from "../../protocol/recipe.ts";
 import { RUN_FILES } from "../../protocol/run-folder.ts";
-import type { SweepData } from "../../protocol/sweep.ts";
+import type { InterpolationData } from "../../protocol/interpolation.ts";
 import { readJson, valueOf } from "../../run-folder/read-json.ts";
 
 /**
@@ -15,9 +15,9 @@ import { readJson, valueOf } from "../../run-folder/read-json.ts";
  * @param tuned absolute path of an adapter's or a model's folder
  */
 export async function withTrainingDataMarked(
-  data: readonly SweepData[],
+  data: readonly InterpolationData[],
   tuned: string,
-): Promise<SweepData[]> {
+): Promise<InterpolationData[]> {
   const recipeFile = path.join(path.dirname(tuned), RUN_FILES.recipe);
   const recipe = valueOf(await readJson(recipeFile, resolvedRecipeSchema));
   if (recipe === undefined) return [...data];
@@ -25,7 +25,7 @@ export async function withTrainingDataMarked(
   const place = await realpath(train).catch(() => undefined);
   // As the run read it; the file may have changed since.
   const hash = recipe.hashes?.[train];
-  const marked = data.map(async (each): Promise<SweepData> => {
+  const marked = data.map(async (each): Promise<InterpolationData> => {
     const isSame = (await realpath(each.file)) === place || (await hashOf(each.file)) === hash;
     return isSame ? { ...each, isTrainingData: true } : each;
   });

@@ -1,20 +1,20 @@
 /**
- * An interpolation sweep (WiSE-FT, arXiv 2109.01903) is a folder, as a run is: models between a base
+ * An interpolation (WiSE-FT, arXiv 2109.01903) is a folder, as a run is: models between a base
  * (alpha 0) and what it was tuned to (alpha 1), each evaluated on named data. Who writes what:
  *
- *   sweep.json    written once by whoever creates the sweep
- *   state.json    the sweep's process only (atomic rename); `queued` by the creator
- *   points.jsonl  the sweep's process only, append only: one line per alpha, once all its data is
- *                 evaluated. A sweep that goes on computes no alpha again that has a line.
- *   log.txt       the sweep's process only, append only
+ *   interpolation.json    written once by whoever creates the interpolation
+ *   state.json    the interpolation's process only (atomic rename); `queued` by the creator
+ *   points.jsonl  the interpolation's process only, append only: one line per alpha, once all its data is
+ *                 evaluated. An interpolation that goes on computes no alpha again that has a line.
+ *   log.txt       the interpolation's process only, append only
  *   control.json  extension host only (atomic rename, as a run's); asks the process to stop
- *   work/         the sweep's process only: the mixed model under evaluation, removed after it
+ *   work/         the interpolation's process only: the mixed model under evaluation, removed after it
  */
 import * as z from "zod";
 import { RUN_STATUSES, processIdentitySchema } from "./run-folder.ts";
 
-export const SWEEP_FILES = {
-  definition: "sweep.json",
+export const INTERPOLATION_FILES = {
+  definition: "interpolation.json",
   state: "state.json",
   points: "points.jsonl",
   log: "log.txt",
@@ -22,8 +22,12 @@ export const SWEEP_FILES = {
   work: "work",
 } as const;
 
-/** Where a workspace keeps its sweeps, relative to the workspace folder. */
-export const SWEEPS_FOLDER = ".retune/sweeps";
+/** Where a workspace keeps its interpolations, relative to the workspace folder. */
+export const INTERPOLATIONS_FOLDER = ".retune/interpolations";
+
+/** They were called sweeps once: folders of that time are read, shown and continued where they lie. */
+export const OLD_INTERPOLATIONS_FOLDER = ".retune/sweeps";
+export const OLD_DEFINITION_FILE = "sweep.json";
 
 /**
  * validation: may recommend an alpha, and is no test. in-distribution, shifted: tests, of the data
@@ -35,7 +39,7 @@ const MAX_NAME_CHARS = 200;
 export const MAX_ALPHAS = 101;
 const MAX_DATA = 32;
 
-const sweepDataSchema = z.object({
+const interpolationDataSchema = z.object({
   /** What points.jsonl calls it; no two are alike. */
   name: z.string().min(1).max(MAX_NAME_CHARS),
   /** Absolute path of a data file. */
@@ -45,7 +49,7 @@ const sweepDataSchema = z.object({
   isTrainingData: z.literal(true).optional(),
 });
 
-export const sweepSchema = z
+export const interpolationSchema = z
   .object({
     version: z.literal(1),
     name: z.string().min(1).max(MAX_NAME_CHARS),
@@ -57,7 +61,7 @@ export const sweepSchema = z
     adapter: z.string().min(1).optional(),
     /** In the order in which they are evaluated. */
     alphas: z.array(z.number().min(0).max(1)).min(1).max(MAX_ALPHAS),
-    data: z.array(sweepDataSchema).min(1).max(MAX_DATA),
+    data: z.array(interpolationDataSchema).min(1).max(MAX_DATA),
     /** Longest row in tokens; left out, as `retune eval` has it. */
     maxLength: z.int().min(1).optional(),
     createdAt: z.iso.datetime(),
@@ -82,14 +86,14 @@ const figuresSchema = z.looseObject({
 });
 
 /** One line of points.jsonl. */
-export const sweepPointSchema = z.object({
+export const interpolationPointSchema = z.object({
   alpha: z.number().min(0).max(1),
-  /** By the name of the data; all of the sweep's. */
+  /** By the name of the data; all of the interpolation's. */
   results: z.record(z.string(), figuresSchema),
 });
 
 /** As a run's: a live status whose process is gone is `interrupted` (run-folder/liveness.ts). */
-export const sweepStateSchema = z.object({
+export const interpolationStateSchema = z.object({
   status: z.enum(RUN_STATUSES),
   process: processIdentitySchema.optional(),
   /** What the process is doing, in a few words: "alpha 0.3: evaluating mails". */
@@ -106,8 +110,8 @@ export const sweepStateSchema = z.object({
 });
 
 export type DataRole = (typeof DATA_ROLES)[number];
-export type SweepData = z.output<typeof sweepDataSchema>;
-export type SweepDefinition = z.output<typeof sweepSchema>;
-export type SweepFigures = z.output<typeof figuresSchema>;
-export type SweepPoint = z.output<typeof sweepPointSchema>;
-export type SweepState = z.output<typeof sweepStateSchema>;
+export type InterpolationData = z.output<typeof interpolationDataSchema>;
+export type InterpolationDefinition = z.output<typeof interpolationSchema>;
+export type InterpolationFigures = z.output<typeof figuresSchema>;
+export type InterpolationPoint = z.output<typeof interpolationPointSchema>;
+export type InterpolationState = z.output<typeof interpolationStateSchema>;

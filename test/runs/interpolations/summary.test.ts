@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { DataRole, SweepFigures, SweepPoint } from "../../../src/protocol/sweep.ts";
-import { summariseSweep } from "../../../src/runs/sweeps/summary.ts";
+import type {
+  DataRole,
+  InterpolationFigures,
+  InterpolationPoint,
+} from "../../../src/protocol/interpolation.ts";
+import { summariseInterpolation } from "../../../src/runs/interpolations/summary.ts";
 
 const ALPHAS = [0, 1, 0.25, 0.5, 0.75];
 
@@ -10,7 +14,7 @@ function data(...roles: DataRole[]) {
 }
 
 /** One figure for each alpha, in ascending order, for each data set. */
-function points(figures: Record<string, readonly SweepFigures[]>): SweepPoint[] {
+function points(figures: Record<string, readonly InterpolationFigures[]>): InterpolationPoint[] {
   return [0, 0.25, 0.5, 0.75, 1].map((alpha, index) => ({
     alpha,
     results: Object.fromEntries(
@@ -19,12 +23,12 @@ function points(figures: Record<string, readonly SweepFigures[]>): SweepPoint[] 
   }));
 }
 
-const losses = (...values: number[]): SweepFigures[] => values.map((loss) => ({ loss }));
+const losses = (...values: number[]): InterpolationFigures[] => values.map((loss) => ({ loss }));
 
 test("tests recommend nothing, however good they look", () => {
-  const sweep = { alphas: ALPHAS, data: data("in-distribution", "shifted") };
-  const { recommended, advice } = summariseSweep(
-    sweep,
+  const interpolation = { alphas: ALPHAS, data: data("in-distribution", "shifted") };
+  const { recommended, advice } = summariseInterpolation(
+    interpolation,
     points({ "in-distribution": losses(5, 4, 1, 4, 5), shifted: losses(5, 4, 1, 4, 5) }),
   );
   assert.equal(recommended, undefined);
@@ -32,9 +36,9 @@ test("tests recommend nothing, however good they look", () => {
 });
 
 test("validation recommends the lowest loss, whatever the tests say", () => {
-  const sweep = { alphas: ALPHAS, data: data("validation", "shifted") };
-  const { recommended, advice } = summariseSweep(
-    sweep,
+  const interpolation = { alphas: ALPHAS, data: data("validation", "shifted") };
+  const { recommended, advice } = summariseInterpolation(
+    interpolation,
     points({ validation: losses(3, 2, 1.5, 1.2, 1.4), shifted: losses(1, 2, 3, 4, 5) }),
   );
   const { alpha, metric, by } = recommended!;
@@ -48,16 +52,16 @@ test("where rows are labelled the accuracy decides, and of equals the smaller al
     accuracy,
     macroF1: accuracy,
   }));
-  const sweep = { alphas: ALPHAS, data: data("validation") };
-  const { recommended } = summariseSweep(sweep, points({ validation: labelled }));
+  const interpolation = { alphas: ALPHAS, data: data("validation") };
+  const { recommended } = summariseInterpolation(interpolation, points({ validation: labelled }));
   assert.equal(recommended!.alpha, 0.25);
   assert.equal(recommended!.metric, "accuracy");
 });
 
 test("a bow above the line between the ends is a barrier; a way straight or below is none", () => {
-  const sweep = { alphas: ALPHAS, data: data("in-distribution", "shifted", "validation") };
-  const { barriers, warnings } = summariseSweep(
-    sweep,
+  const interpolation = { alphas: ALPHAS, data: data("in-distribution", "shifted", "validation") };
+  const { barriers, warnings } = summariseInterpolation(
+    interpolation,
     points({
       "in-distribution": losses(4, 3.5, 3, 2.5, 2),
       shifted: losses(1, 1.6, 2.5, 2.2, 2),
@@ -69,13 +73,13 @@ test("a bow above the line between the ends is a barrier; a way straight or belo
   assert.match(warnings[0]!, /^shifted: .* alpha 0\.5 its loss is 1\.0000 above .* either end\.$/);
 });
 
-test("a sweep under way says so, and tells no barrier before it has both ends", () => {
-  const sweep = { alphas: ALPHAS, data: data("validation") };
+test("an interpolation under way says so, and tells no barrier before it has both ends", () => {
+  const interpolation = { alphas: ALPHAS, data: data("validation") };
   const all = points({ validation: losses(1, 5, 5, 5, 1) });
-  const { barriers, advice } = summariseSweep(sweep, all.slice(0, 3));
+  const { barriers, advice } = summariseInterpolation(interpolation, all.slice(0, 3));
   assert.deepEqual(barriers, []);
   assert.match(advice, /with 2 still to come/);
-  assert.match(summariseSweep(sweep, []).advice, /still to come/);
+  assert.match(summariseInterpolation(interpolation, []).advice, /still to come/);
 });
 
 test("data that the fine-tune was trained on are named, and what they spoil", () => {
@@ -85,11 +89,14 @@ test("data that the fine-tune was trained on are named, and what they spoil", ()
     { ...valid, isTrainingData: true as const },
     { ...test, isTrainingData: true as const },
   ];
-  const { warnings } = summariseSweep({ alphas: ALPHAS, data: trained }, []);
+  const { warnings } = summariseInterpolation({ alphas: ALPHAS, data: trained }, []);
   assert.match(
     warnings[0] ?? "",
     /^validation: the fine-tune was trained on these rows; .*nothing/,
   );
   assert.match(warnings[1] ?? "", /^in-distribution: .* by heart/);
-  assert.deepEqual(summariseSweep({ alphas: ALPHAS, data: [valid, test] }, []).warnings, []);
+  assert.deepEqual(
+    summariseInterpolation({ alphas: ALPHAS, data: [valid, test] }, []).warnings,
+    [],
+  );
 });

@@ -3,12 +3,12 @@ import path from "node:path";
 import { RUN_FILES } from "../../protocol/run-folder.ts";
 import {
   MAX_ALPHAS,
-  SWEEP_FILES,
-  type SweepData,
-  type SweepDefinition,
-  type SweepState,
-  sweepSchema,
-} from "../../protocol/sweep.ts";
+  INTERPOLATION_FILES,
+  type InterpolationData,
+  type InterpolationDefinition,
+  type InterpolationState,
+  interpolationSchema,
+} from "../../protocol/interpolation.ts";
 import { InputError } from "../../util/errors.ts";
 import { createFolder, createFreeFolder } from "../../run-folder/new-folder.ts";
 import { withTrainingDataMarked } from "./training-data.ts";
@@ -16,7 +16,10 @@ import { withTrainingDataMarked } from "./training-data.ts";
 /** 0.1 + 0.2 is not 0.3; nobody means more digits. */
 const DIGITS = 6;
 
-export interface NewSweep extends Pick<SweepDefinition, "base" | "tuned" | "adapter" | "data"> {
+export interface NewInterpolation extends Pick<
+  InterpolationDefinition,
+  "base" | "tuned" | "adapter" | "data"
+> {
   /** Left out: from the names of its ends. */
   name?: string | undefined;
   alphas: readonly number[];
@@ -37,24 +40,27 @@ export function parseAlphas(text: string): number[] {
 }
 
 /**
- * Makes a sweep's folder with its definition and the state `queued`; the ends come first among its
+ * Makes an interpolation's folder with its definition and the state `queued`; the ends come first among its
  * alphas, since everything between is judged by them.
- * @param place the folder that holds the sweeps, or the new one itself
+ * @param place the folder that holds the interpolations, or the new one itself
  * @returns its absolute path
  * @throws InputError for data that can't be used so, or a folder that is taken
  */
-export async function createSweep(
-  sweep: NewSweep,
-  place: { sweepsDir: string; sweepDir?: string | undefined },
+export async function createInterpolation(
+  interpolation: NewInterpolation,
+  place: { interpolationsDir: string; interpolationDir?: string | undefined },
 ): Promise<string> {
-  await checkData(sweep.data);
-  const name = sweep.name ?? sweepName(sweep);
+  await checkData(interpolation.data);
+  const name = interpolation.name ?? interpolationName(interpolation);
   const createdAt = new Date().toISOString();
-  const [first, ...rest] = sweep.alphas;
+  const [first, ...rest] = interpolation.alphas;
   const last = rest.pop();
-  const data = await withTrainingDataMarked(sweep.data, sweep.tuned ?? sweep.adapter ?? "");
-  const parsed = sweepSchema.safeParse({
-    ...sweep,
+  const data = await withTrainingDataMarked(
+    interpolation.data,
+    interpolation.tuned ?? interpolation.adapter ?? "",
+  );
+  const parsed = interpolationSchema.safeParse({
+    ...interpolation,
     data,
     version: 1,
     name,
@@ -62,23 +68,27 @@ export async function createSweep(
     createdAt,
   });
   const [issue] = parsed.error?.issues ?? [];
-  if (!parsed.success) throw new InputError(`a sweep: ${issue?.path.join(".")}: ${issue?.message}`);
-  const definition: SweepDefinition = parsed.data;
-  const state: SweepState = { status: "queued", createdAt };
-  const files = { [SWEEP_FILES.definition]: definition, [SWEEP_FILES.state]: state };
-  const { sweepDir } = place;
-  if (sweepDir === undefined) {
-    return createFreeFolder(place.sweepsDir, { name, kind: "sweep" }, files);
+  if (!parsed.success)
+    throw new InputError(`an interpolation: ${issue?.path.join(".")}: ${issue?.message}`);
+  const definition: InterpolationDefinition = parsed.data;
+  const state: InterpolationState = { status: "queued", createdAt };
+  const files = {
+    [INTERPOLATION_FILES.definition]: definition,
+    [INTERPOLATION_FILES.state]: state,
+  };
+  const { interpolationDir } = place;
+  if (interpolationDir === undefined) {
+    return createFreeFolder(place.interpolationsDir, { name, kind: "interpolation" }, files);
   }
-  const target = path.resolve(sweepDir);
-  await createFolder(target, "sweep", files);
+  const target = path.resolve(interpolationDir);
+  await createFolder(target, "interpolation", files);
   return target;
 }
 
 /** @throws InputError */
-async function checkData(data: readonly SweepData[]): Promise<void> {
+async function checkData(data: readonly InterpolationData[]): Promise<void> {
   const names = new Set<string>();
-  const byFile = new Map<string, SweepData>();
+  const byFile = new Map<string, InterpolationData>();
   for (const each of data) {
     if (names.has(each.name)) {
       throw new InputError(`two data sets are named ${each.name}; give each a name of its own`);
@@ -102,7 +112,7 @@ async function checkData(data: readonly SweepData[]): Promise<void> {
   }
 }
 
-function sweepName({ base, tuned, adapter }: NewSweep): string {
+function interpolationName({ base, tuned, adapter }: NewInterpolation): string {
   return `${endName(base)} to ${endName(tuned ?? adapter ?? "")}`;
 }
 

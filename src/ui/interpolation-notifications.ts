@@ -1,27 +1,27 @@
-/** Says that a sweep has ended which this window started or saw at work. */
+/** Says that an interpolation has ended which this window started or saw at work. */
 import * as vscode from "vscode";
 import { isActive } from "../runs/run-status.ts";
-import type { Sweep } from "../runs/sweeps/sweep.ts";
-import type { SweepStore } from "../runs/sweeps/sweep-store.ts";
+import type { Interpolation } from "../runs/interpolations/interpolation.ts";
+import type { InterpolationStore } from "../runs/interpolations/interpolation-store.ts";
 import { COMMANDS } from "./command-ids.ts";
 import { type OpenLine, openLineOf, press } from "./open-line.ts";
 import { sayError, sayInformation, sayWarning } from "./say.ts";
-import { sweepEndSentence } from "./sweep-text.ts";
+import { interpolationEndSentence } from "./interpolation-text.ts";
 
 interface Button extends vscode.MessageItem {
   command: string;
 }
 
-const OPEN: Button = { title: "Open", command: COMMANDS.openSweep };
-const CONTINUE: Button = { title: "Continue", command: COMMANDS.continueSweep };
-const SHOW_LOG: Button = { title: "Show Log", command: COMMANDS.showSweepLog };
+const OPEN: Button = { title: "Open", command: COMMANDS.openInterpolation };
+const CONTINUE: Button = { title: "Continue", command: COMMANDS.continueInterpolation };
+const SHOW_LOG: Button = { title: "Show Log", command: COMMANDS.showInterpolationLog };
 
-export class SweepNotifications implements vscode.Disposable {
+export class InterpolationNotifications implements vscode.Disposable {
   /** How each was left when this window last saw or started it. */
   readonly #atWork = new Map<string, string | undefined>();
   readonly #subscription: vscode.Disposable;
 
-  constructor(store: SweepStore) {
+  constructor(store: InterpolationStore) {
     this.#subscription = store.onDidChangeItem(({ type, item }) => {
       // Of a folder that nobody trusts, nothing is said that nobody asked for.
       if (!vscode.workspace.isTrusted) return;
@@ -35,7 +35,7 @@ export class SweepNotifications implements vscode.Disposable {
   }
 
   /** It is about to go on, and may end before the next look at its folder. */
-  expect({ dir, state }: Sweep): void {
+  expect({ dir, state }: Interpolation): void {
     this.#atWork.set(dir, state?.endedAt);
   }
 
@@ -44,16 +44,17 @@ export class SweepNotifications implements vscode.Disposable {
   }
 }
 
-async function announce(sweep: Sweep): Promise<void> {
+async function announce(interpolation: Interpolation): Promise<void> {
   // Whoever stopped it knows.
-  if (sweep.status === "stopped") return;
-  const sentence = sweepEndSentence(sweep);
-  const place = sweep.status === "failed" ? await openLineOf(sweep.state?.message) : undefined;
+  if (interpolation.status === "stopped") return;
+  const sentence = interpolationEndSentence(interpolation);
+  const place =
+    interpolation.status === "failed" ? await openLineOf(interpolation.state?.message) : undefined;
   const chosen =
-    sweep.status === "finished"
+    interpolation.status === "finished"
       ? await sayInformation(sentence, OPEN)
-      : sweep.status === "interrupted"
+      : interpolation.status === "interrupted"
         ? await sayWarning(sentence, CONTINUE, OPEN)
         : await sayError<Button | OpenLine>(sentence, ...(place ? [place] : []), OPEN, SHOW_LOG);
-  await press(chosen, sweep.dir);
+  await press(chosen, interpolation.dir);
 }

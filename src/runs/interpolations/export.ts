@@ -1,13 +1,20 @@
-/** A sweep's points for other programs. */
-import type { SweepDefinition, SweepFigures, SweepPoint } from "../../protocol/sweep.ts";
-import { summariseSweep } from "./summary.ts";
+/** An interpolation's points for other programs. */
+import type {
+  InterpolationDefinition,
+  InterpolationFigures,
+  InterpolationPoint,
+} from "../../protocol/interpolation.ts";
+import { summariseInterpolation } from "./summary.ts";
 
 /** One row for each alpha and data set (RFC 4180); a figure that a task has not is left empty. */
-export function sweepCsv({ data }: SweepDefinition, points: readonly SweepPoint[]): string {
+export function interpolationCsv(
+  { data }: InterpolationDefinition,
+  points: readonly InterpolationPoint[],
+): string {
   const figures = figureNames(points);
   const rows = points.flatMap(({ alpha, results }) =>
     data.map(({ name, role }) => {
-      const result: SweepFigures | undefined = results[name];
+      const result: InterpolationFigures | undefined = results[name];
       return [alpha, name, role, ...figures.map((figure) => result?.[figure])];
     }),
   );
@@ -15,13 +22,16 @@ export function sweepCsv({ data }: SweepDefinition, points: readonly SweepPoint[
   return lines.map((cells) => `${cells.map(csvCell).join(",")}\r\n`).join("");
 }
 
-export function sweepJson(definition: SweepDefinition, points: readonly SweepPoint[]): string {
-  const summary = summariseSweep(definition, points);
+export function interpolationJson(
+  definition: InterpolationDefinition,
+  points: readonly InterpolationPoint[],
+): string {
+  const summary = summariseInterpolation(definition, points);
   return `${JSON.stringify({ ...definition, points, summary }, null, 2)}\n`;
 }
 
 /** Every figure that is a number somewhere, in the order of their first appearance. */
-function figureNames(points: readonly SweepPoint[]): string[] {
+function figureNames(points: readonly InterpolationPoint[]): string[] {
   const names = points.flatMap(({ results }) =>
     Object.values(results).flatMap((figures) =>
       Object.entries(figures).flatMap(([name, value]) => (typeof value === "number" ? [name] : [])),

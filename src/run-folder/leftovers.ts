@@ -5,7 +5,7 @@
 import { readdir, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { RUN_FILES } from "../protocol/run-folder.ts";
-import { SWEEP_FILES } from "../protocol/sweep.ts";
+import { INTERPOLATION_FILES } from "../protocol/interpolation.ts";
 import { errorMessage, hasCode } from "../util/errors.ts";
 
 /**
@@ -70,5 +70,9 @@ async function mayBeWritten(file: string, target: string): Promise<boolean> {
 /** Only under the folder's lock. */
 export async function removeWhatWasLeft(dir: string): Promise<void> {
   await removeLeftovers(dir);
-  await rm(path.join(dir, SWEEP_FILES.work), { recursive: true, force: true, maxRetries: 3 });
+  await rm(path.join(dir, INTERPOLATION_FILES.work), {
+    recursive: true,
+    force: true,
+    maxRetries: 3,
+  });
 }

@@ -1,4 +1,4 @@
-/** New folders of runs and of sweeps: named after what they hold and when, there whole or not at all. */
+/** New folders of runs and of interpolations: named after what they hold and when, there whole or not at all. */
 import { mkdir, rename, rm, rmdir, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { InputError, errorMessage } from "../util/errors.ts";

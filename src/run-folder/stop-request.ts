@@ -1,4 +1,4 @@
-/** Ways to ask a run, or a sweep, to end early: control.json, or a signal from the terminal or the scheduler. */
+/** Ways to ask a run, or an interpolation, to end early: control.json, or a signal from the terminal or the scheduler. */
 import { type FromTrainer, type ToTrainer, isSupervised } from "../protocol/supervision.ts";
 import { isStopRequested } from "./control.ts";
 

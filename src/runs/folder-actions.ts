@@ -1,4 +1,4 @@
-/** What a person can do to a run or a sweep: start, stop, go on, delete. */
+/** What a person can do to a run or an interpolation: start, stop, go on, delete. */
 import { readFile, rm } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -45,7 +45,7 @@ export interface FolderActionsOptions<Item extends ActionItem> {
 const EXIT_LIMIT_MS = 10_000;
 const OWNER_LOOK_MS = 100;
 
-/** Runs and sweeps name these files alike. */
+/** Runs and interpolations name these files alike. */
 const { state: STATE, log: LOG, lock: LOCK } = RUN_FILES;
 
 export class FolderActions<Item extends ActionItem> {

@@ -3,12 +3,8 @@ import { access, stat } from "node:fs/promises";
 import path from "node:path";
 import { getNodeValue } from "jsonc-parser";
 import type * as z from "zod";
-import {
-  QUANTIZATION_NEEDS_LORA,
-  type Recipe,
-  type ResolvedRecipe,
-  recipeSchema,
-} from "../protocol/recipe.ts";
+import { contradictionsIn } from "../protocol/contradictions.ts";
+import { type Recipe, type ResolvedRecipe, recipeSchema } from "../protocol/recipe.ts";
 import { InputError } from "../util/errors.ts";
 import { readJsonTextIfThere } from "../util/json.ts";
 import { parseJsonc } from "../util/jsonc.ts";
@@ -69,68 +65,11 @@ function parseRecipe(text: string, file: string): { recipe: Recipe; lineOf: Line
   const lineOf = lineFinder(root, text);
   const parsed = recipeSchema.safeParse(getNodeValue(root));
   if (!parsed.success) throw describeIssue(parsed.error, file, lineOf);
-  const contradiction = contradictionIn(parsed.data);
+  const [contradiction] = contradictionsIn(parsed.data);
   if (contradiction) {
     throw new InputError(`${file}:${lineOf(contradiction.keys)}: ${contradiction.message}`);
   }
   return { recipe: parsed.data, lineOf };
-}
-
-interface Contradiction {
-  keys: readonly string[];
-  message: string;
-}
-
-/** What no schema of single keys can see. */
-function contradictionIn(recipe: Recipe): Contradiction | undefined {
-  const { data, method, quantization, freeze, trainFirst, trainLast } = recipe;
-  if (data.eval !== undefined && data.evalSplit !== undefined) {
-    const message = "data.eval and data.evalSplit exclude each other; keep one";
-    return { keys: ["data", "evalSplit"], message };
-  }
-  if (quantization !== "none" && method.type !== "lora") {
-    return { keys: ["quantization"], message: QUANTIZATION_NEEDS_LORA };
-  }
-  const [choice] = Object.entries({ freeze, trainFirst, trainLast }).flatMap(([key, value]) =>
-    value === undefined ? [] : [key],
-  );
-  if (method.type === "full" && choice !== undefined) {
-    const message = `${choice} contradicts method full, which trains everything; choose method freeze`;
-    return { keys: [choice], message };
-  }
-  if (method.type === "freeze" && choice === undefined) {
-    const message = "method freeze needs freeze, trainFirst or trainLast to say what is trained";
-    return { keys: ["method"], message };
-  }
-  if (
-    method.type === "prompt-tuning" &&
-    (method.init === "text") !== (method.initText !== undefined)
-  ) {
-    const message = 'method.init "text" and method.initText need each other';
-    return { keys: ["method", "init"], message };
-  }
-  return objectiveContradiction(recipe);
-}
-
-function objectiveContradiction({ objective, method, bestBy }: Recipe): Contradiction | undefined {
-  const isClassification = objective.type === "classification";
-  if (bestBy === "macroF1" && !isClassification) {
-    const message = "bestBy macroF1 is for objective classification; choose loss or accuracy";
-    return { keys: ["bestBy"], message };
-  }
-  if (bestBy !== "loss" && isClassification && objective.problem === "regression") {
-    const message = `bestBy ${bestBy} counts labels, and regression has none; choose loss`;
-    return { keys: ["bestBy"], message };
-  }
-  if (method.type === "head" && !isClassification) {
-    const message = "method head trains a classification head; choose objective classification";
-    return { keys: ["method"], message };
-  }
-  if (isClassification && objective.probe && method.type === "head") {
-    const message = "objective.probe and method head train the same head; keep one";
-    return { keys: ["objective", "probe"], message };
-  }
-  return undefined;
 }
 
 function describeIssue(error: z.ZodError, file: string, lineOf: LineOf): InputError {

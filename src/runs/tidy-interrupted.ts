@@ -16,7 +16,7 @@ interface TidyOptions {
 }
 
 /**
- * What was killed on this machine could not clean up: the model that a sweep was evaluating, what a
+ * What was killed on this machine could not clean up: the model that an interpolation was evaluating, what a
  * run was writing. Under the folder's lock, so that whoever goes on with it is not disturbed.
  */
 export function tidyInterrupted<I extends Item, Part extends string>(

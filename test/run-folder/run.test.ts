@@ -6,7 +6,7 @@ import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readRun } from "../../src/run-folder/run.ts";
 import { resolveRecipe } from "../../src/runs/resolve-recipe.ts";
-import { readSweep } from "../../src/runs/sweeps/sweep.ts";
+import { readInterpolation } from "../../src/runs/interpolations/interpolation.ts";
 import { tinyWorkspace, writeRecipe } from "../support/retune.ts";
 
 async function withRecipe(t: TestContext): Promise<() => string> {
@@ -39,5 +39,5 @@ test("a folder without state.json is a run once it is old enough", async (t) => 
   utimesSync(dir, before, before);
   const run = await readRun(dir);
   assert.deepEqual([run?.status, run?.problem], ["failed", "state.json is missing"]);
-  assert.equal(await readSweep(dir), undefined);
+  assert.equal(await readInterpolation(dir), undefined);
 });

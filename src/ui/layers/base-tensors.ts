@@ -1,6 +1,6 @@
 /** The tensors of a base model that training can change, by the names that recipes use. */
 import path from "node:path";
-import { checkpointName } from "../../gguf/llama-tensors.ts";
+import { baseKindAt } from "../../bases/references.ts";
 import { readJsonObject } from "../../util/json.ts";
 import { readModelWeights } from "../../tensors/model-weights.ts";
 import { withTrueTie } from "../../tensors/tied-head.ts";
@@ -17,6 +17,8 @@ const HEAD = "lm_head.weight";
 /** Tables that old checkpoints store although they follow from config.json. */
 const COMPUTED = /\.rotary_emb\.inv_freq$/u;
 
+const same = (name: string): string => name;
+
 /**
  * From the headers of its files alone.
  * @param base a Hugging Face folder or a .gguf file
@@ -24,11 +26,11 @@ const COMPUTED = /\.rotary_emb\.inv_freq$/u;
  */
 export async function readBaseTensors(base: string): Promise<BaseTensor[]> {
   const { tensors } = await summariseModel(base);
-  const isGguf = /\.gguf$/iu.test(base);
+  const { checkpointName = same } = baseKindAt(base);
   const hasHead = tensors.some(({ name }) => name === HEAD);
-  const isTied = !isGguf && hasHead && (await isTiedFolder(base));
+  const isTied = hasHead && (await isTiedFolder(base));
   return tensors.flatMap(({ name: stored, shape }) => {
-    const name = isGguf ? checkpointName(stored) : stored;
+    const name = checkpointName(stored);
     if (name === undefined || COMPUTED.test(name) || (isTied && name === HEAD)) return [];
     return { name, shape, parameters: shape.reduce((product, size) => product * size, 1) };
   });

@@ -12,7 +12,7 @@ import { classifierFiles, readClassifierFile } from "../adapter-files/classifier
 import { readModelWeights } from "../tensors/model-weights.ts";
 import { readJsonObject } from "../util/json.ts";
 import { sourceOf } from "../adapter-files/peft/vocabulary.ts";
-import { withTrueTie } from "../tensors/tied-head.ts";
+import { withTrueTie } from "../families/tied-head.ts";
 import { type FittedMerge, fitAdapters } from "./fitted-merge.ts";
 import { type Change, type MergeAdapter, readMergeAdapter } from "./adapter-changes.ts";
 import { moved } from "./merged-tensor.ts";

@@ -9,7 +9,8 @@ import { fromFloat32 } from "../tensors/dtype.ts";
 import { type PeftConfig, writePeftFolder } from "../adapter-files/peft/folder.ts";
 import type { TensorToWrite } from "../tensors/safetensors.ts";
 import type { Tuning } from "./ort-graphs.ts";
-import { embeddingWidth, moduleOf } from "./tuning-of.ts";
+import { embeddingWidth } from "./tuning-of.ts";
+import { moduleOf } from "../util/tensor-patterns.ts";
 
 interface Trained {
   base: BaseModel;

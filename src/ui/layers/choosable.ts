@@ -1,8 +1,7 @@
 /** What the choice of layers is about: with some methods only a part of the base's tensors. */
-import { LORA_TARGETS_ALL_LINEAR, type Method } from "../../protocol/recipe.ts";
+import type { Method } from "../../protocol/recipe.ts";
 import { InputError } from "../../util/errors.ts";
-import { targetMatcher } from "../../util/module-pattern.ts";
-import { blockOf } from "../../util/tensor-patterns.ts";
+import { targetPredicate } from "../../families/targets.ts";
 import type { BaseTensor } from "./base-tensors.ts";
 
 /** What a ticked row means: its tensors train, an adapter attaches, or its block's output is edited. */
@@ -41,8 +40,8 @@ function isChoosable(method: Method): (tensor: BaseTensor) => boolean {
     case "direft":
     case "noreft": {
       const { layers } = method;
-      return ({ name }) => {
-        const block = blockOf(name);
+      return ({ facts }) => {
+        const block = facts.block?.index;
         return block !== undefined && (layers === "all" || layers.includes(block));
       };
     }
@@ -56,9 +55,7 @@ function isChoosable(method: Method): (tensor: BaseTensor) => boolean {
 
 /** As PEFT matches target modules: the end of a path, or an expression over all of it. */
 function isTarget(targets: readonly string[] | string): (tensor: BaseTensor) => boolean {
-  const fits =
-    targets === LORA_TARGETS_ALL_LINEAR
-      ? (path: string) => blockOf(path) !== undefined
-      : targetMatcher(targets);
-  return ({ name, shape }) => shape.length === 2 && fits(name.replace(/\.weight$/u, ""));
+  const fits = targetPredicate(targets);
+  return ({ name, shape, facts: { role } }) =>
+    shape.length === 2 && fits({ path: name.replace(/\.weight$/u, ""), role });
 }

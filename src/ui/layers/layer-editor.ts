@@ -9,7 +9,7 @@ import { RECIPE_SUFFIX } from "../recipes/recipe-text.ts";
 import { shortPaths } from "../short-paths.ts";
 import { type BaseTensor, readBaseTensors } from "./base-tensors.ts";
 import { type ChoiceKind, choosableTensors } from "./choosable.ts";
-import { isHeadTensor, layerNodes, type LayerNode } from "./layer-nodes.ts";
+import { layerNodes, type LayerNode } from "./layer-nodes.ts";
 import { readRecipeLayers, trainedBy, withTrained } from "./recipe-layers.ts";
 
 export interface Layers {
@@ -150,7 +150,7 @@ export class LayerEditor implements vscode.Disposable {
       this.#base = { path: basePath, tensors: await readBaseTensors(basePath) };
     }
     // The new head takes the place of the base's own.
-    const all = this.#base.tensors.filter(({ name }) => !labelsRows || !isHeadTensor(name));
+    const all = this.#base.tensors.filter(({ facts }) => !labelsRows || facts.role !== "head");
     const isTrained = trainedBy(choice, all, basePath);
     const isChosen = (name: string): boolean => method.type !== "head" && isTrained(name);
     const { kind, tensors } = choosableTensors(method, all);

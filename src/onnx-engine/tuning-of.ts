@@ -12,7 +12,7 @@ import type { ReftAdapter, ReftKind, ReftEnd } from "../adapters/reft.ts";
 import type { CausalLm, LinearLayer, NamedShape } from "../graph/causal-lm.ts";
 import type { BaseModel } from "../models/base-model.ts";
 import { SCORE } from "../adapter-files/classifier-head.ts";
-import { type Method, trainsBase } from "../protocol/recipe.ts";
+import { type Method, trainsBase } from "../protocol/methods.ts";
 import { InputError } from "../util/errors.ts";
 import { patternValue } from "../util/module-pattern.ts";
 import { parsePositions } from "../adapter-files/reft/positions.ts";

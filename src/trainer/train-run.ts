@@ -2,7 +2,8 @@
 import path from "node:path";
 import { env } from "onnxruntime-node";
 import writeFileAtomic from "write-file-atomic";
-import { type ResolvedRecipe, type UsedDevice, trainsBase } from "../protocol/recipe.ts";
+import { type ResolvedRecipe, type UsedDevice } from "../protocol/recipe.ts";
+import { methodFacts, trainsBase } from "../protocol/methods.ts";
 import type { ClassifierEvaluation } from "../protocol/evaluation.ts";
 import { type Metric, RUN_FILES, type RunState } from "../protocol/run-folder.ts";
 import { InputError, errorMessage } from "../util/errors.ts";
@@ -21,7 +22,7 @@ import {
   restoreNewest,
   writeCheckpoint,
 } from "../training/checkpoint.ts";
-import { featuresOfBase, startsAsBase } from "../objectives/base-features.ts";
+import { featuresOfBase } from "../objectives/base-features.ts";
 import type { BaseFeatures } from "../objectives/classifier-evaluation.ts";
 import { probeHead } from "../objectives/probe.ts";
 import { budgetLines } from "../onnx-engine/budget-text.ts";
@@ -229,7 +230,7 @@ class RunTraining {
     if (objective.type !== "classification") return undefined;
     const goesOn = await hasCheckpoint(this.#checkpoints);
     const features =
-      goesOn || !startsAsBase(method)
+      goesOn || !methodFacts(method).startsAsBase
         ? await featuresOfBase(this.#recipe, engine, evaluation)
         : undefined;
     const { probe } = objective;

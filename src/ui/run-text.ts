@@ -1,4 +1,5 @@
 /** The words that describe a run, the same in the tree, the status bar and the notifications. */
+import { methodWord } from "../protocol/methods.ts";
 import type { Run } from "../runs/run.ts";
 import { formatDuration, formatLoss, formatWhen } from "../util/format.ts";
 
@@ -48,28 +49,8 @@ function lossText(run: Run): string | undefined {
 function methodWord(run: Pick<Run, "recipe">): string | undefined {
   const method = run.recipe?.method;
   if (method === undefined) return undefined;
-  return method.type === "lora" ? VARIANT_WORDS[method.variant] : METHOD_WORDS[method.type];
+  return methodWord(method);
 }
-
-type Method = NonNullable<Run["recipe"]>["method"];
-
-const VARIANT_WORDS: Record<Extract<Method, { type: "lora" }>["variant"], string> = {
-  lora: "LoRA",
-  rslora: "rsLoRA",
-  dora: "DoRA",
-};
-
-const METHOD_WORDS: Record<Exclude<Method["type"], "lora">, string> = {
-  ia3: "(IA)³",
-  "prompt-tuning": "prompt",
-  "prefix-tuning": "prefix",
-  loreft: "LoReFT",
-  direft: "DiReFT",
-  noreft: "NoReFT",
-  freeze: "freeze",
-  head: "head",
-  full: "full",
-};
 
 /** What fits behind a name in a side bar of default width: "1.304 · LoRA · 14:02" */
 export function runRowText(run: Run, now = Date.now()): string {

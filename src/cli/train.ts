@@ -1,7 +1,7 @@
 import { rm, rmdir } from "node:fs/promises";
 import path from "node:path";
 import { RUNS_FOLDER } from "../protocol/run-folder.ts";
-import { createRun } from "../runs/create-run.ts";
+import { createRun } from "../run-folder/create-run.ts";
 import { resolveRecipe } from "../runs/resolve-recipe.ts";
 import { stopOnSignals } from "../run-folder/stop-request.ts";
 import { type TrainOutcome, trainRun } from "../trainer/train-run.ts";

@@ -4,6 +4,8 @@
  * `protocol/methods.ts`; what it computes is in `src/methods/`.
  */
 import type * as z from "zod";
+import type { Contradiction } from "./contradiction.ts";
+import type { SharedRecipe } from "./recipe-keys.ts";
 
 /** `method` of a recipe, whichever it is. */
 export interface AnyMethod {
@@ -51,22 +53,8 @@ export interface ChoosableLayers {
   has(tensor: { name: string; shape: readonly number[] }): boolean;
 }
 
-/** The rest of the recipe, as far as a method can contradict it. */
-export interface RecipeAround {
-  freeze?: readonly string[] | undefined;
-  trainFirst?: number | undefined;
-  trainLast?: number | undefined;
-  /** The objective puts a new head on the base. */
-  labelsRows: boolean;
-  /** That head is trained before the run itself. */
-  probesHead: boolean;
-}
-
-export interface Contradiction {
-  /** Path of the recipe's key. */
-  keys: readonly string[];
-  message: string;
-}
+/** A recipe as its own method sees it. */
+export type RecipeOf<M> = Omit<SharedRecipe, "method"> & { readonly method: M };
 
 /** @typeParam M the method as a recipe has it, defaults filled in */
 export interface MethodFacts<M extends AnyMethod = AnyMethod, I = AnyMethod> {
@@ -99,7 +87,8 @@ export interface MethodFacts<M extends AnyMethod = AnyMethod, I = AnyMethod> {
   isFromScratch?(method: M): boolean;
   /** Undefined where there is no layer to choose. */
   layers(method: M): ChoosableLayers | undefined;
-  contradiction?(method: M, recipe: RecipeAround): Contradiction | undefined;
+  /** Of a recipe that names this method, by the recipe alone: no file is read. */
+  contradictions?(recipe: RecipeOf<M>): readonly Contradiction[];
 }
 
 /** What a run's panel shows of its method. */

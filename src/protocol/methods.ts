@@ -1,14 +1,7 @@
 /** The methods that a recipe can name: one line each. What they compute is listed in src/methods/registry.ts. */
 import * as z from "zod";
 import { Registry } from "../util/registry.ts";
-import type {
-  AnyMethod,
-  BasePart,
-  Contradiction,
-  MethodFacts,
-  MethodView,
-  RecipeAround,
-} from "./method.ts";
+import type { AnyMethod, BasePart, MethodFacts, MethodView } from "./method.ts";
 import { freeze } from "./methods/freeze.ts";
 import { full } from "./methods/full.ts";
 import { head } from "./methods/head.ts";
@@ -42,7 +35,7 @@ type MethodInput = z.input<KnownSchema>;
 /** Read when a first recipe is, so that methods from outside can be added before. */
 export const methodSchema = z.lazy(() => {
   // Methods of one schema have one option.
-  const [first, ...rest] = new Set(METHODS.all().map(({ schema }) => schema));
+  const [first, ...rest] = new Set(METHODS.all.map(({ schema }) => schema));
   if (!first) throw new Error("internal: no methods");
   return z.discriminatedUnion("type", [first, ...rest]);
 }) as unknown as z.ZodType<Method, MethodInput>;
@@ -54,7 +47,7 @@ export function methodFacts({ type }: AnyMethod): MethodFacts {
 
 /** The method that trains this much of the base, and no adapter. */
 export function methodOfBase(part: BasePart): MethodFacts {
-  const found = METHODS.all().find(({ ofBase }) => ofBase === part);
+  const found = METHODS.all.find(({ ofBase }) => ofBase === part);
   if (!found) throw new Error(`internal: no method trains ${part} of the base`);
   return found;
 }
@@ -95,24 +88,16 @@ export function methodView(method: AnyMethod): MethodView {
 /** Why the base's weights can't be held in integers under this method; undefined where they can. */
 export function quantizationProblem(method: AnyMethod): string | undefined {
   if (methodFacts(method).overQuantised) return undefined;
-  const names = METHODS.all().flatMap(({ name, overQuantised }) => (overQuantised ? [name] : []));
+  const names = METHODS.all.flatMap(({ name, overQuantised }) => (overQuantised ? [name] : []));
   const quoted = names.map((name) => JSON.stringify(name));
   return `quantization is for method ${names.join(" and ")}, whose base weights stay as they are; leave it out, or choose ${quoted.join(" or ")}`;
-}
-
-/** What a method and the rest of its recipe say against each other. */
-export function methodContradiction(
-  method: AnyMethod,
-  recipe: RecipeAround,
-): Contradiction | undefined {
-  return methodFacts(method).contradiction?.(method, recipe);
 }
 
 /** "2e-4 for lora, 5e-3 for ia3, …, 2e-5 where the base itself is trained", of large bases. */
 export function ratesOfMethods(): string {
   const groups = new Map<string, string[]>();
   const ofBase = new Set<string>();
-  for (const facts of METHODS.all()) {
+  for (const facts of METHODS.all) {
     const method = facts.schema.parse({ type: facts.name }) as unknown as AnyMethod;
     const rate = facts.learningRate(method).large.toExponential();
     if (facts.ofBase === "all" || facts.ofBase === "part") ofBase.add(rate);

@@ -1,6 +1,6 @@
 /**
  * What a detached process tells of itself: state.json by rename, with a heartbeat, and log.txt. A
- * training run and an interpolation sweep are both told so.
+ * training run and an interpolation are both told so.
  */
 import { appendFile } from "node:fs/promises";
 import { hostname } from "node:os";

@@ -1,4 +1,4 @@
-/** Ways to ask a run, or a sweep, to end early: control.json, or a signal from the terminal or the scheduler. */
+/** Ways to ask a run, or an interpolation, to end early: control.json, or a signal from the terminal or the scheduler. */
 import { rm } from "node:fs/promises";
 import path from "node:path";
 import { RUN_FILES, controlSchema } from "../protocol/run-folder.ts";

@@ -1,4 +1,4 @@
-/** What a person can do to a run or a sweep: start, stop, go on, delete. */
+/** What a person can do to a run or an interpolation: start, stop, go on, delete. */
 import { readFile, rm } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -15,7 +15,7 @@ import { STOP_LIMITS, type StopLimits, endProcess } from "./end-process.ts";
 import type { FolderItem } from "./folder-store.ts";
 import { isActive, isLive } from "./run-status.ts";
 import type { DetachedProcess, ExitStatus } from "./spawn-detached.ts";
-import { tellKilled, writeState } from "./tell-killed.ts";
+import { tellKilled, writeState } from "../run-folder/tell-killed.ts";
 
 interface ActionItem extends FolderItem {
   readonly name: string;
@@ -50,7 +50,7 @@ export interface FolderActionsOptions<Item extends ActionItem> {
 const EXIT_LIMIT_MS = 10_000;
 const OWNER_LOOK_MS = 100;
 
-/** Runs and sweeps name these files alike. */
+/** Runs and interpolations name these files alike. */
 const { state: STATE, log: LOG, control: CONTROL, lock: LOCK } = RUN_FILES;
 
 export class FolderActions<Item extends ActionItem> {

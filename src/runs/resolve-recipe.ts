@@ -3,9 +3,9 @@ import { access, stat } from "node:fs/promises";
 import path from "node:path";
 import { getNodeValue } from "jsonc-parser";
 import type * as z from "zod";
+import { contradictionsIn } from "../protocol/contradictions.ts";
 import { type Recipe, type ResolvedRecipe, recipeSchema } from "../protocol/recipe.ts";
-import type { Contradiction } from "../protocol/method.ts";
-import { methodContradiction, quantizationProblem, virtualTokensOf } from "../protocol/methods.ts";
+import { virtualTokensOf } from "../protocol/methods.ts";
 import { InputError } from "../util/errors.ts";
 import { readJsonTextIfThere } from "../util/json.ts";
 import { parseJsonc } from "../util/jsonc.ts";
@@ -65,41 +65,11 @@ function parseRecipe(text: string, file: string): { recipe: Recipe; lineOf: Line
   const lineOf = lineFinder(root, text);
   const parsed = recipeSchema.safeParse(getNodeValue(root));
   if (!parsed.success) throw describeIssue(parsed.error, file, lineOf);
-  const contradiction = contradictionIn(parsed.data);
+  const [contradiction] = contradictionsIn(parsed.data);
   if (contradiction) {
     throw new InputError(`${file}:${lineOf(contradiction.keys)}: ${contradiction.message}`);
   }
   return { recipe: parsed.data, lineOf };
-}
-
-/** What no schema of single keys can see. */
-function contradictionIn(recipe: Recipe): Contradiction | undefined {
-  const { data, method, objective, quantization, freeze, trainFirst, trainLast } = recipe;
-  if (data.eval !== undefined && data.evalSplit !== undefined) {
-    const message = "data.eval and data.evalSplit exclude each other; keep one";
-    return { keys: ["data", "evalSplit"], message };
-  }
-  const problem = quantization === "none" ? undefined : quantizationProblem(method);
-  if (problem !== undefined) return { keys: ["quantization"], message: problem };
-  const labelsRows = objective.type === "classification";
-  const probesHead = labelsRows && objective.probe !== undefined;
-  return (
-    methodContradiction(method, { freeze, trainFirst, trainLast, labelsRows, probesHead }) ??
-    objectiveContradiction(recipe)
-  );
-}
-
-function objectiveContradiction({ objective, bestBy }: Recipe): Contradiction | undefined {
-  const isClassification = objective.type === "classification";
-  if (bestBy === "macroF1" && !isClassification) {
-    const message = "bestBy macroF1 is for objective classification; choose loss or accuracy";
-    return { keys: ["bestBy"], message };
-  }
-  if (bestBy !== "loss" && isClassification && objective.problem === "regression") {
-    const message = `bestBy ${bestBy} counts labels, and regression has none; choose loss`;
-    return { keys: ["bestBy"], message };
-  }
-  return undefined;
 }
 
 function describeIssue(error: z.ZodError, file: string, lineOf: LineOf): InputError {

@@ -10,6 +10,7 @@ import type { Examples } from "../data/example.ts";
 import { startTemplates } from "../data/templates/early-start.ts";
 import { loadTokenizer } from "../data/tokenizer.ts";
 import { type BaseModel, openBaseModel, resolveBase } from "../models/base-model.ts";
+import { refuseContradictions } from "../protocol/contradictions.ts";
 import { isFromScratch } from "../protocol/methods.ts";
 import { type ResolvedRecipe, layerChoice } from "../protocol/recipe.ts";
 import { additionalTemplates } from "../util/chat-template-file.ts";
@@ -39,6 +40,7 @@ export async function prepareRun(
   recipe: ResolvedRecipe,
   { phase, log }: Reporter,
 ): Promise<PreparedRun> {
+  refuseContradictions(recipe);
   await phase("reading the base model");
   const baseDir = await resolveBase(recipe.base, log);
   const hashing = await hashInputs(recipe, baseDir);

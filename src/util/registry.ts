@@ -1,39 +1,53 @@
-/** The members of one kind that can grow: methods, objectives, engines. Open while the program runs, so that a member can come from outside. */
+/** What can be added to by a new file and a line: methods, objectives, engines, families. */
 import { InputError } from "./errors.ts";
 
-export class Registry<T extends { readonly name: string }> {
-  readonly #kind: string;
-  readonly #members: Map<string, T>;
+interface Named {
+  readonly name: string;
+}
 
-  /** @param kind what one of them is called in messages: "method" */
-  constructor(kind: string, members: readonly T[]) {
-    this.#kind = kind;
-    this.#members = new Map(members.map((member) => [member.name, member]));
+/** Members by name, in the order they are listed in. Open at run time, so that one can come from outside. */
+export class Registry<Member extends Named> {
+  readonly #what: string;
+  readonly #members: Member[];
+  #version = 0;
+
+  /** @param what a member is, for messages: "method" */
+  constructor(what: string, members: readonly Member[]) {
+    this.#what = what;
+    this.#members = [...members];
   }
 
-  /** In the order in which they were named. */
-  all(): readonly T[] {
-    return [...this.#members.values()];
+  get all(): readonly Member[] {
+    return this.#members;
   }
 
-  find(name: string): T | undefined {
-    return this.#members.get(name);
+  /** Another number after each change. */
+  get version(): number {
+    return this.#version;
   }
 
-  /** @throws InputError naming those that there are */
-  get(name: string): T {
-    const member = this.#members.get(name);
+  find(name: string): Member | undefined {
+    return this.#members.find((member) => member.name === name);
+  }
+
+  /** @throws InputError naming what is known */
+  get(name: string): Member {
+    const member = this.find(name);
     if (member) return member;
-    const known = [...this.#members.keys()].join(", ");
-    throw new InputError(`${this.#kind} ${JSON.stringify(name)} is not known; known: ${known}`);
+    const known = this.#members.map((one) => one.name).join(", ");
+    throw new InputError(`there is no ${this.#what} ${name}; known: ${known}`);
   }
 
   /** @returns what takes it out again */
-  add(member: T): () => void {
-    if (this.#members.has(member.name)) {
-      throw new Error(`internal: ${this.#kind} ${member.name} is there already`);
-    }
-    this.#members.set(member.name, member);
-    return () => void this.#members.delete(member.name);
+  add(member: Member): () => void {
+    if (this.find(member.name)) throw new Error(`internal: ${this.#what} ${member.name} twice`);
+    this.#members.push(member);
+    this.#version++;
+    return () => {
+      const at = this.#members.indexOf(member);
+      if (at === -1) return;
+      this.#members.splice(at, 1);
+      this.#version++;
+    };
   }
 }

@@ -8,7 +8,7 @@ import { makeRun, readState, retune, tinyWorkspace } from "../support/retune.ts"
 
 const STOP = JSON.stringify({ request: "stop", requestedAt: new Date().toISOString() });
 
-test("a folder that is no run's or sweep's keeps its control.json", async (t) => {
+test("a folder that is no run's or interpolation's keeps its control.json", async (t) => {
   const dir = tinyWorkspace(t);
   const control = path.join(dir, "control.json");
   writeFileSync(control, "mine");

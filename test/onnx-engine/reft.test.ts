@@ -34,7 +34,7 @@ async function batch(): Promise<Example[]> {
   const width = tensors.get("ids")!.shape[1]!;
   return (await ints("lengths")).map((length, row) => ({
     ids: Int32Array.from(ids.slice(row * width, row * width + length)),
-    counted: Uint8Array.from({ length }, (_, at) => (at < prompts[row]! ? 0 : 1)),
+    weights: Float32Array.from({ length }, (_, at) => (at < prompts[row]! ? 0 : 1)),
     line: row + 1,
   }));
 }

@@ -3,7 +3,7 @@ import { appendFileSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
-import { type MetricsBatch, MetricsTail } from "../../src/runs/metrics-tail.ts";
+import { type MetricsBatch, MetricsTail } from "../../src/run-folder/metrics-tail.ts";
 
 function metricsFile(t: TestContext): string {
   const dir = mkdtempSync(path.join(tmpdir(), "retune-metrics-"));

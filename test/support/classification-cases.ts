@@ -117,9 +117,9 @@ export async function readClassification(name: string) {
 /** The models' batch with a label for each row; the batch's rows end at their last counted token. */
 export async function labelledBatch({ variant, problem }: ClassificationCase): Promise<Example[]> {
   return (await readBatch(variant)).map(({ ids, line }, row) => {
-    const counted = new Uint8Array(ids.length);
-    counted[ids.length - 1] = 1;
-    return { ids, line, counted, label: LABELS[problem][row]! };
+    const weights = new Float32Array(ids.length);
+    weights[ids.length - 1] = 1;
+    return { ids, line, weights, label: LABELS[problem][row]! };
   });
 }
 

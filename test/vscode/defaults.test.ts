@@ -5,7 +5,7 @@ import { execFileSync } from "node:child_process";
 import path from "node:path";
 import { suite, test } from "mocha";
 import * as vscode from "vscode";
-import type { Run } from "../../src/runs/run.ts";
+import type { Run } from "../../src/run-folder/run.ts";
 import { methodChoices } from "../../src/ui/recipes/method-choices.ts";
 import { retuneExtension, runThat, workspaceFolder } from "./support/extension.ts";
 import type { Messages } from "./support/messages.ts";

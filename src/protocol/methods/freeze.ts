@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { MethodFacts } from "../method.ts";
-import { ALL_TENSORS } from "./base-layers.ts";
+import { ALL_TENSORS, chosenLayers } from "./base-layers.ts";
 
 const schema = z.strictObject({
   type: z
@@ -32,11 +32,9 @@ export const freeze = {
   // A few blocks stand larger steps than the whole.
   learningRate: () => ({ large: 2e-5, tiny: 7e-4 }),
   layers: () => ALL_TENSORS,
-  contradiction: (_, { freeze: patterns, trainFirst, trainLast }) =>
-    patterns === undefined && trainFirst === undefined && trainLast === undefined
-      ? {
-          keys: ["method"],
-          message: "method freeze needs freeze, trainFirst or trainLast to say what is trained",
-        }
-      : undefined,
+  contradictions: (recipe) => {
+    if (chosenLayers(recipe).length > 0) return [];
+    const message = "method freeze needs freeze, trainFirst or trainLast to say what is trained";
+    return [{ keys: ["method"], message }];
+  },
 } as const satisfies MethodFacts<z.output<typeof schema>, z.input<typeof schema>>;

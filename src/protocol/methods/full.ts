@@ -1,6 +1,6 @@
 import * as z from "zod";
-import type { Contradiction, MethodFacts, RecipeAround } from "../method.ts";
-import { ALL_TENSORS } from "./base-layers.ts";
+import type { MethodFacts } from "../method.ts";
+import { ALL_TENSORS, chosenLayers } from "./base-layers.ts";
 
 const schema = z.strictObject({
   type: z.literal("full"),
@@ -54,17 +54,10 @@ export const full = {
         { large: 2e-5, tiny: 3e-4 },
   isFromScratch: ({ init }) => init === "random",
   layers: () => ALL_TENSORS,
-  contradiction,
+  contradictions: (recipe) => {
+    const [choice] = chosenLayers(recipe);
+    if (choice === undefined) return [];
+    const message = `${choice} contradicts method full, which trains everything; choose method freeze`;
+    return [{ keys: [choice], message }];
+  },
 } as const satisfies MethodFacts<FullMethod, z.input<typeof schema>>;
-
-function contradiction(
-  _method: FullMethod,
-  { freeze, trainFirst, trainLast }: RecipeAround,
-): Contradiction | undefined {
-  const [choice] = Object.entries({ freeze, trainFirst, trainLast }).find(
-    ([, value]) => value !== undefined,
-  ) ?? [undefined];
-  if (choice === undefined) return undefined;
-  const message = `${choice} contradicts method full, which trains everything; choose method freeze`;
-  return { keys: [choice], message };
-}

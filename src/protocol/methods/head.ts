@@ -1,5 +1,6 @@
 import * as z from "zod";
-import type { Contradiction, MethodFacts, RecipeAround } from "../method.ts";
+import type { MethodFacts } from "../method.ts";
+import type { SharedRecipe } from "../recipe-keys.ts";
 import { ALL_TENSORS } from "./base-layers.ts";
 
 const schema = z.strictObject({
@@ -7,6 +8,10 @@ const schema = z.strictObject({
     .literal("head")
     .describe("Linear probe: trains objective classification's new head and nothing else."),
 });
+
+interface ProbedRecipe {
+  objective: { probe?: unknown };
+}
 
 export const head = {
   name: "head",
@@ -33,18 +38,13 @@ export const head = {
   // A head alone passes each row through the base once; its epochs cost nothing.
   epochs: 20,
   layers: () => ALL_TENSORS,
-  contradiction,
+  contradictions: ({ objective }: Pick<SharedRecipe, "objective"> & ProbedRecipe) => {
+    if (objective.type !== "classification") {
+      const message = "method head trains a classification head; choose objective classification";
+      return [{ keys: ["method"], message }];
+    }
+    if (!objective.probe) return [];
+    const message = "objective.probe and method head train the same head; keep one";
+    return [{ keys: ["objective", "probe"], message }];
+  },
 } as const satisfies MethodFacts<z.output<typeof schema>, z.input<typeof schema>>;
-
-function contradiction(
-  _method: unknown,
-  { labelsRows, probesHead }: RecipeAround,
-): Contradiction | undefined {
-  if (!labelsRows) {
-    const message = "method head trains a classification head; choose objective classification";
-    return { keys: ["method"], message };
-  }
-  if (!probesHead) return undefined;
-  const message = "objective.probe and method head train the same head; keep one";
-  return { keys: ["objective", "probe"], message };
-}

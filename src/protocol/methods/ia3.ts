@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { MethodFacts } from "../method.ts";
-import { targetLayers, targetsSchema, targetsText } from "./targets.ts";
+import { targetLayers, targetsContradiction, targetsSchema, targetsText } from "./targets.ts";
 
 const schema = z.strictObject({
   type: z
@@ -41,4 +41,5 @@ export const ia3 = {
   // arXiv 2205.05638: 3e-3; PEFT's examples: 8e-3.
   learningRate: () => ({ large: 5e-3, tiny: 2e-2 }),
   layers: ({ targets }) => targetLayers(targets),
+  contradictions: ({ method: { targets } }) => targetsContradiction(targets),
 } as const satisfies MethodFacts<Ia3Method, z.input<typeof schema>>;

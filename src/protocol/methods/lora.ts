@@ -1,7 +1,15 @@
 import * as z from "zod";
-import type { MethodFacts, MethodSetting } from "../method.ts";
+import { pythonPattern } from "../../util/python-pattern.ts";
+import { type Contradiction, contradictionOf } from "../contradiction.ts";
+import type { MethodFacts, MethodSetting, RecipeOf } from "../method.ts";
 import { factor, positiveInt } from "../recipe-limits.ts";
-import { TARGETS_ALL_LINEAR, targetLayers, targetsSchema, targetsText } from "./targets.ts";
+import {
+  TARGETS_ALL_LINEAR,
+  targetLayers,
+  targetsContradiction,
+  targetsSchema,
+  targetsText,
+} from "./targets.ts";
 
 const schema = z.strictObject({
   type: z.literal("lora"),
@@ -58,6 +66,9 @@ const schema = z.strictObject({
 
 export type LoraMethod = z.output<typeof schema>;
 
+export const PISSA_GOES_WITH =
+  'method.init "pissa" goes with lora and rslora on linear layers, without dropout and modulesToSave';
+
 const VARIANTS = { lora: "LoRA", rslora: "rsLoRA", dora: "DoRA" } as const;
 
 export const lora = {
@@ -102,6 +113,7 @@ export const lora = {
   rateOf: ({ loraPlusRatio = 1 }, { name, shape }) =>
     name.includes(".lora_B.") || shape.length === 1 ? loraPlusRatio : 1,
   layers: ({ targets }) => targetLayers(targets),
+  contradictions,
 } as const satisfies MethodFacts<LoraMethod, z.input<typeof schema>>;
 
 function settings(method: LoraMethod): MethodSetting[] {
@@ -135,4 +147,35 @@ function patternSetting(
   if (!patterns) return [];
   const value = Object.entries(patterns).map(([pattern, own]) => `${pattern}: ${own}`);
   return [{ label, value: value.join(", ") }];
+}
+
+function contradictions({
+  method,
+  quantization = "none",
+}: RecipeOf<LoraMethod> & { quantization?: string }): Contradiction[] {
+  const { init, variant, dropout, modulesToSave, targets, rankPattern, alphaPattern } = method;
+  // Embeddings and the head stay as they are; other targets are known when the base is.
+  const needsQuantised = quantization !== "none" && targets === TARGETS_ALL_LINEAR;
+  const found: Contradiction[] = [];
+  if (init === "pissa" && (variant === "dora" || dropout > 0 || modulesToSave)) {
+    found.push({ keys: ["method", "init"], message: PISSA_GOES_WITH });
+  }
+  if (init === "pissa" && needsQuantised) {
+    const message = 'method.init "pissa" needs the weights as they are; leave quantization out';
+    found.push({ keys: ["quantization"], message });
+  }
+  if (variant === "dora" && needsQuantised) {
+    const message = "DoRA needs the weights as they are; leave quantization out";
+    found.push({ keys: ["quantization"], message });
+  }
+  const patterns = Object.entries({ rankPattern, alphaPattern }).flatMap(([key, each = {}]) =>
+    Object.keys(each).map((pattern) => ({ key, pattern })),
+  );
+  return [
+    ...found,
+    ...targetsContradiction(targets),
+    ...patterns.flatMap(({ key, pattern }) =>
+      contradictionOf(["method", key, pattern], () => pythonPattern(pattern, `method.${key}`)),
+    ),
+  ];
 }

@@ -44,11 +44,13 @@ export const promptTuning = {
   learningRate: () => ({ large: 1e-2, tiny: 2e-1 }),
   virtualTokens: ({ tokens }) => tokens,
   layers: () => undefined,
-  contradiction: ({ init, initText }) =>
+  contradictions: ({ method: { init, initText } }) =>
     (init === "text") === (initText !== undefined)
-      ? undefined
-      : {
-          keys: ["method", "init"],
-          message: 'method.init "text" and method.initText need each other',
-        },
+      ? []
+      : [
+          {
+            keys: ["method", "init"],
+            message: 'method.init "text" and method.initText need each other',
+          },
+        ],
 } as const satisfies MethodFacts<PromptTuningMethod, z.input<typeof schema>>;

@@ -2,6 +2,7 @@
 import * as z from "zod";
 import { targetMatcher } from "../../util/module-pattern.ts";
 import { blockOf } from "../../util/tensor-patterns.ts";
+import { type Contradiction, contradictionOf } from "../contradiction.ts";
 import type { ChoosableLayers } from "../method.ts";
 
 export const TARGETS_ALL_LINEAR = "all-linear";
@@ -23,4 +24,10 @@ export function targetLayers(targets: readonly string[] | string): ChoosableLaye
     key: "targets",
     has: ({ name, shape }) => shape.length === 2 && fits(name.replace(/\.weight$/u, "")),
   };
+}
+
+/** A text is an expression over whole module paths. */
+export function targetsContradiction(targets: readonly string[] | string): Contradiction[] {
+  if (targets === TARGETS_ALL_LINEAR) return [];
+  return contradictionOf(["method", "targets"], () => targetMatcher(targets));
 }

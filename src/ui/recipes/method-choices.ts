@@ -17,7 +17,7 @@ const LABELLING = {
 } as const;
 
 export function methodChoices(): readonly MethodChoice[] {
-  return METHODS.all()
+  return METHODS.all
     .flatMap(({ choices }) => choices)
     .toSorted((a, b) => a.place - b.place)
     .map(({ label, detail, description, recipe, labels }) => ({

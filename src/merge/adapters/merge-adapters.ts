@@ -11,7 +11,7 @@ import { refuseForeignQuantisation } from "../../tensors/foreign-quantisation.ts
 import { CONFIG_FILE, writeChangedConfig } from "../../tensors/side-config.ts";
 import { withTrueTie } from "../../tensors/tied-head.ts";
 import { INDEX_FILE, indexedNames, readModelWeights } from "../../tensors/model-weights.ts";
-import { replaceFolder } from "../../tensors/replace-folder.ts";
+import { replaceFolder } from "../../util/replace-folder.ts";
 import type { DType } from "../../tensors/dtype.ts";
 import { adapterFolder } from "../../adapter-files/peft/folder.ts";
 import { HEAD } from "../../adapter-files/peft/vocabulary.ts";

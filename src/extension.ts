@@ -4,8 +4,8 @@ import { RunActions } from "./runs/run-actions.ts";
 import { RunStore } from "./runs/run-store.ts";
 import { StartQueue } from "./runs/start-queue.ts";
 import { tidyInterrupted } from "./runs/tidy-interrupted.ts";
-import { SweepActions } from "./runs/sweeps/sweep-actions.ts";
-import { SweepStore } from "./runs/sweeps/sweep-store.ts";
+import { InterpolationActions } from "./runs/interpolations/interpolation-actions.ts";
+import { InterpolationStore } from "./runs/interpolations/interpolation-store.ts";
 import type { App } from "./ui/app.ts";
 import { registerCommands } from "./ui/commands/register.ts";
 import { AdapterCatalog } from "./ui/catalogs/adapter-catalog.ts";
@@ -22,7 +22,7 @@ import { RunNotifications } from "./ui/run-notifications.ts";
 import { RunRoots } from "./ui/run-roots.ts";
 import { sayError } from "./ui/say.ts";
 import { maxParallelRuns } from "./ui/settings.ts";
-import { SweepNotifications } from "./ui/sweep-notifications.ts";
+import { InterpolationNotifications } from "./ui/interpolation-notifications.ts";
 import { StatusBar } from "./ui/status-bar.ts";
 import { Transcripts } from "./ui/transcripts.ts";
 import { registerViews } from "./ui/views/register-views.ts";
@@ -30,7 +30,7 @@ import { registerViews } from "./ui/views/register-views.ts";
 /** What tests use. */
 export type RetuneApi = Pick<
   App,
-  "store" | "sweeps" | "evaluations" | "models" | "adapters" | "layers" | "layerMeasure"
+  "store" | "interpolations" | "evaluations" | "models" | "adapters" | "layers" | "layerMeasure"
 >;
 
 export function activate(context: vscode.ExtensionContext): RetuneApi {
@@ -39,7 +39,7 @@ export function activate(context: vscode.ExtensionContext): RetuneApi {
   const log = vscode.window.createOutputChannel("Retune", { log: true });
   const memory = context.workspaceState;
   const store = new RunStore();
-  const sweeps = new SweepStore();
+  const interpolations = new InterpolationStore();
   const actions = runActions(bundled("trainer.cjs"), log, (runDir) => queue.release(runDir));
   const queue = startQueue(store, actions);
   const layers = new LayerEditor();
@@ -49,12 +49,12 @@ export function activate(context: vscode.ExtensionContext): RetuneApi {
     store,
     actions,
     queue,
-    roots: new RunRoots(store, sweeps),
+    roots: new RunRoots(store, interpolations),
     panels: runPanels(context, store),
-    sweeps,
-    sweepActions: new SweepActions({ cliPath, log }),
-    labs: labPanels(context, sweeps),
-    sweepNotifications: new SweepNotifications(sweeps),
+    interpolations,
+    interpolationActions: new InterpolationActions({ cliPath, log }),
+    labs: labPanels(context, interpolations),
+    interpolationNotifications: new InterpolationNotifications(interpolations),
     notifications: new RunNotifications(store, memory),
     models: new ModelCatalog(log),
     adapters: new AdapterCatalog(store, log),
@@ -68,14 +68,14 @@ export function activate(context: vscode.ExtensionContext): RetuneApi {
   context.subscriptions.push(
     log,
     store,
-    sweeps,
+    interpolations,
     queue,
     app.roots,
     app.panels,
     app.labs,
     app.evaluations,
     app.evaluationPanels,
-    app.sweepNotifications,
+    app.interpolationNotifications,
     ...tidying(app),
     vscode.workspace.onDidGrantWorkspaceTrust(() => queue.advanceAll()),
     app.notifications,
@@ -94,12 +94,12 @@ export function activate(context: vscode.ExtensionContext): RetuneApi {
   return app;
 }
 
-function tidying({ store, sweeps, log }: App): vscode.Disposable[] {
+function tidying({ store, interpolations, log }: App): vscode.Disposable[] {
   const options = {
     isAllowed: () => vscode.workspace.isTrusted,
     onError: (error: unknown) => log.error(String(error)),
   };
-  return [tidyInterrupted(store, options), tidyInterrupted(sweeps, options)];
+  return [tidyInterrupted(store, options), tidyInterrupted(interpolations, options)];
 }
 
 function runActions(

@@ -10,8 +10,8 @@
 import { rmSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
-import { mergeModels } from "../../src/merge/model-merge.ts";
-import type { SweepPoint } from "../../src/protocol/sweep.ts";
+import { mergeModels } from "../../src/merge/models/weighted-sum.ts";
+import type { InterpolationPoint } from "../../src/protocol/interpolation.ts";
 import { readDigits } from "./digits-data.ts";
 import {
   PARAMETERS,
@@ -22,8 +22,8 @@ import {
   train,
 } from "./digits-model.ts";
 import { drawCurve } from "./picture.ts";
-import { OUT, writeSweep } from "./sweep-folder.ts";
-import { printSweepTable } from "./table.ts";
+import { OUT, writeInterpolation } from "./interpolation-folder.ts";
+import { printInterpolationTable } from "./table.ts";
 
 const ALPHAS = Array.from({ length: 11 }, (_, i) => i / 10);
 
@@ -42,7 +42,7 @@ await saveModel(tuned, parameters);
 const seconds = ((performance.now() - started) / 1000).toFixed(0);
 console.log(`${PARAMETERS.toLocaleString("en")} parameters, trained in ${seconds} s\n`);
 
-const sweep = {
+const interpolation = {
   name: "digits, MNIST to UCI",
   base,
   tuned,
@@ -54,7 +54,7 @@ const sweep = {
 } as const;
 const sets = { "UCI validation": uci.validation, UCI: uci.test, MNIST: mnist.test };
 const evaluator = await openEvaluator();
-const points: SweepPoint[] = [];
+const points: InterpolationPoint[] = [];
 for (const alpha of ALPHAS) {
   const outDir = path.join(dir, "work");
   rmSync(outDir, { recursive: true, force: true });
@@ -64,7 +64,7 @@ for (const alpha of ALPHAS) {
   ];
   await mergeModels({ models, outDir });
   const mixed = await loadModel(outDir);
-  const results: SweepPoint["results"] = {};
+  const results: InterpolationPoint["results"] = {};
   for (const [name, data] of Object.entries(sets)) {
     results[name] = await evaluator.evaluate(mixed, data);
   }
@@ -72,7 +72,7 @@ for (const alpha of ALPHAS) {
 }
 await evaluator.dispose();
 rmSync(path.join(dir, "work"), { recursive: true, force: true });
-writeSweep(dir, sweep, points);
-printSweepTable(sweep.data, points);
-const picture = await drawCurve("wise-ft-digits", sweep, points);
+writeInterpolation(dir, interpolation, points);
+printInterpolationTable(interpolation.data, points);
+const picture = await drawCurve("wise-ft-digits", interpolation, points);
 console.log(`\n${dir}\n${picture}`);

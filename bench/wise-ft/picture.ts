@@ -1,15 +1,15 @@
 /**
- * A sweep's two curves as a PNG in docs/images: in-distribution against shifted, a point for each alpha, and
+ * An interpolation's two curves as a PNG in docs/images: in-distribution against shifted, a point for each alpha, and
  * everything over alpha. Drawn by uPlot on a page in Chromium, without a window.
  */
 import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { build } from "esbuild";
-import type { SweepPoint } from "../../src/protocol/sweep.ts";
+import type { InterpolationPoint } from "../../src/protocol/interpolation.ts";
 import { launchBrowser } from "../../test/vscode-server/browser.mjs";
 import type { Drawing } from "./curve-page.ts";
-import type { Sweep } from "./sweep-folder.ts";
+import type { Interpolation } from "./interpolation-folder.ts";
 import { chosenPoint } from "./table.ts";
 
 const IMAGES = path.join(import.meta.dirname, "../../docs/images");
@@ -20,8 +20,8 @@ const require = createRequire(import.meta.url);
 /** @returns the file that was written */
 export async function drawCurve(
   name: string,
-  { data, name: title }: Sweep,
-  points: readonly SweepPoint[],
+  { data, name: title }: Interpolation,
+  points: readonly InterpolationPoint[],
 ): Promise<string> {
   const percents = (set: string): number[] =>
     points.map(({ results }) => 100 * (results[set]?.accuracy ?? Number.NaN));

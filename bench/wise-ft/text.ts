@@ -1,7 +1,7 @@
 /**
  * WiSE-FT on mails: a linear probe of the base is one end (alpha 0), the whole model tuned on from it the
  * other (LP-FT, alpha 1). Tuned on SpamAssassin's easy ham and older spam, and shifted to its hard ham and
- * newer spam. Every step is the `retune` command; the sweep is `retune interpolate --sweep`.
+ * newer spam. Every step is the `retune` command; the interpolation is `retune interpolate --sweep`.
  *
  *   npm run bench:wise-ft:text -- [--base tiny|smollm2] [--rows N] [--steps N] [--step 0.1]
  *
@@ -13,8 +13,8 @@ import { parseArgs } from "node:util";
 import type { RecipeInput } from "../../src/protocol/recipe.ts";
 import { SAMPLES, retune } from "../methods/measure.ts";
 import { drawCurve } from "./picture.ts";
-import { OUT, readSweep } from "./sweep-folder.ts";
-import { printSweepTable } from "./table.ts";
+import { OUT, readInterpolation } from "./interpolation-folder.ts";
+import { printInterpolationTable } from "./table.ts";
 
 const MAILS = path.join(SAMPLES, "data/spam-assassin");
 const MAX_LENGTH = 128;
@@ -68,7 +68,7 @@ const tuned = train("tuned", {
   epochs: 100,
   maxSteps: steps,
 });
-const sweepDir = path.join(dir, "sweep");
+const interpolationDir = path.join(dir, "interpolation");
 const ends = ["interpolate", probe, tuned, "--sweep", `0:1:${values.step ?? settings.step}`];
 const files = [
   `--validation=validation=${data.validation}`,
@@ -76,12 +76,18 @@ const files = [
   `--shifted=hard ham + newer spam=${data.shifted}`,
 ];
 const length = ["--max-length", String(MAX_LENGTH)];
-const place = ["--sweep-dir", sweepDir, "--name", `mails, ${settings.model}`, "--json"];
-retune("sweep", [...ends, ...files, ...length, ...place]);
-const { sweep, points } = await readSweep(sweepDir);
-printSweepTable(sweep.data, points);
-const picture = await drawCurve(`wise-ft-text-${name}`, sweep, points);
-console.log(`\n${sweepDir}\n${picture}`);
+const place = [
+  "--interpolation-dir",
+  interpolationDir,
+  "--name",
+  `mails, ${settings.model}`,
+  "--json",
+];
+retune("interpolation", [...ends, ...files, ...length, ...place]);
+const { interpolation, points } = await readInterpolation(interpolationDir);
+printInterpolationTable(interpolation.data, points);
+const picture = await drawCurve(`wise-ft-text-${name}`, interpolation, points);
+console.log(`\n${interpolationDir}\n${picture}`);
 
 /** The last fifth of the training part chooses alpha and is not trained on. */
 function splitMails(): Record<"train" | "validation" | "eval" | "shifted", string> {

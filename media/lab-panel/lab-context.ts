@@ -1,9 +1,9 @@
-import type { SweepPoint } from "../../src/protocol/sweep.ts";
+import type { InterpolationPoint } from "../../src/protocol/interpolation.ts";
 import type { Measure, Metric } from "./measures.ts";
 
-/** What all parts of the panel draw: made anew from the sweep and the person's choices at every change. */
+/** What all parts of the panel draw: made anew from the interpolation and the person's choices at every change. */
 export interface LabContext {
-  points: readonly SweepPoint[];
+  points: readonly InterpolationPoint[];
   measures: readonly Measure[];
   metric: Metric;
   /** Of the two-axis curve; undefined where there are not two kinds of data. */

@@ -1,8 +1,13 @@
-// The lab panel's page. It draws a sweep and says what was pressed; everything it shows comes in
+// The lab panel's page. It draws an interpolation and says what was pressed; everything it shows comes in
 // messages (src/protocol/lab-messages.ts).
 import "./style.css";
-import type { FromLab, LabAction, SweepView, ToLab } from "../../src/protocol/lab-messages.ts";
-import type { SweepData } from "../../src/protocol/sweep.ts";
+import type {
+  FromLab,
+  LabAction,
+  InterpolationView,
+  ToLab,
+} from "../../src/protocol/lab-messages.ts";
+import type { InterpolationData } from "../../src/protocol/interpolation.ts";
 import { element, setHidden, setText } from "../shared/dom.ts";
 import { Header } from "../shared/header.ts";
 import { LogView } from "../shared/log-view.ts";
@@ -32,7 +37,7 @@ class LabPage {
   private readonly vscode = acquireVsCodeApi();
   private readonly view = restoreView(
     this.vscode.getState(),
-    document.body.dataset["sweepDir"] ?? "",
+    document.body.dataset["interpolationDir"] ?? "",
   );
   private readonly main = element("main");
   private readonly header = new Header<LabAction>(this.main, (action) =>
@@ -62,7 +67,7 @@ class LabPage {
   ]);
   private readonly details = element("div", { class: "details" });
   private readonly log = new LogView(this.details);
-  private sweep: SweepView | undefined;
+  private interpolation: InterpolationView | undefined;
   private saveTimer: number | undefined;
   private scrollRestored = false;
 
@@ -86,8 +91,8 @@ class LabPage {
 
   private receive(message: ToLab): void {
     switch (message.type) {
-      case "sweep":
-        this.sweep = message.sweep;
+      case "interpolation":
+        this.interpolation = message.interpolation;
         this.main.classList.remove("waiting");
         this.draw();
         break;
@@ -102,19 +107,19 @@ class LabPage {
   }
 
   private draw(): void {
-    const { sweep } = this;
-    if (sweep === undefined) return;
-    this.header.show(headerView(sweep));
-    this.header.showProgress(progressView(sweep));
-    const hasPoints = sweep.points.length > 0;
+    const { interpolation } = this;
+    if (interpolation === undefined) return;
+    this.header.show(headerView(interpolation));
+    this.header.showProgress(progressView(interpolation));
+    const hasPoints = interpolation.points.length > 0;
     setHidden(this.body, !hasPoints);
     setHidden(this.empty, hasPoints);
-    setText(this.empty, emptyText(sweep));
+    setText(this.empty, emptyText(interpolation));
     if (!hasPoints) return;
-    const context = this.contextOf(sweep);
+    const context = this.contextOf(interpolation);
     if (context === undefined) return;
-    this.toolbar.show(context, metricsOf(sweep.points));
-    this.verdict.show(context, sweep.summary);
+    this.toolbar.show(context, metricsOf(interpolation.points));
+    this.verdict.show(context, interpolation.summary);
     this.twoAxis.show(context);
     this.curves.show(context);
     this.table.show(context);
@@ -123,13 +128,13 @@ class LabPage {
     window.scrollTo(0, this.view.scrollY);
   }
 
-  private contextOf(sweep: SweepView): LabContext | undefined {
-    const { points, summary } = sweep;
+  private contextOf(interpolation: InterpolationView): LabContext | undefined {
+    const { points, summary } = interpolation;
     const metrics = metricsOf(points);
     const wanted = this.view.metric ?? defaultMetric(points);
     const metric = metrics.find(({ key }) => key === wanted) ?? metrics[0];
     if (metric === undefined) return undefined;
-    const data = dataOf(sweep);
+    const data = dataOf(interpolation);
     const measures = measuresOf(data);
     const recommended = summary?.recommended?.alpha;
     return {
@@ -145,7 +150,10 @@ class LabPage {
     };
   }
 
-  private axesOf(data: readonly SweepData[], measures: readonly Measure[]): LabContext["axes"] {
+  private axesOf(
+    data: readonly InterpolationData[],
+    measures: readonly Measure[],
+  ): LabContext["axes"] {
     const axes = defaultAxes(data);
     const chosen = (id: string | undefined) => measures.find((measure) => measure.id === id);
     return axes && { x: chosen(this.view.x) ?? axes.x, y: chosen(this.view.y) ?? axes.y };
@@ -179,8 +187,8 @@ class LabPage {
   }
 }
 
-/** A sweep without its definition still has names in its points. */
-function dataOf({ definition, points }: SweepView): readonly SweepData[] {
+/** An interpolation without its definition still has names in its points. */
+function dataOf({ definition, points }: InterpolationView): readonly InterpolationData[] {
   const names = Object.keys(points[0]?.results ?? {});
   return definition?.data ?? names.map((name) => ({ name, file: "", role: "in-distribution" }));
 }

@@ -1,5 +1,9 @@
-/** What can be drawn of a sweep: figures, data sets, and means over the sets of one role. Pure. */
-import type { DataRole, SweepData, SweepPoint } from "../../src/protocol/sweep.ts";
+/** What can be drawn of an interpolation: figures, data sets, and means over the sets of one role. Pure. */
+import type {
+  DataRole,
+  InterpolationData,
+  InterpolationPoint,
+} from "../../src/protocol/interpolation.ts";
 import { formatNumber, formatShare, formatValue } from "../shared/format.ts";
 
 export interface Metric {
@@ -28,7 +32,7 @@ export interface Measure {
 }
 
 /** Figures that some point has, in the order of METRICS. */
-export function metricsOf(points: readonly SweepPoint[]): Metric[] {
+export function metricsOf(points: readonly InterpolationPoint[]): Metric[] {
   const keys = new Set(
     points.flatMap(({ results }) =>
       Object.values(results).flatMap((figures) =>
@@ -40,7 +44,7 @@ export function metricsOf(points: readonly SweepPoint[]): Metric[] {
 }
 
 /** Rows with labels are judged by what is labelled right, texts by their loss. */
-export function defaultMetric(points: readonly SweepPoint[]): string {
+export function defaultMetric(points: readonly InterpolationPoint[]): string {
   const isLabelled = points.some(({ results }) =>
     Object.values(results).some((figures) => figures.macroF1 !== undefined),
   );
@@ -53,7 +57,7 @@ const ROLE_LABELS: Record<DataRole, string> = {
   validation: "validation",
 };
 
-export function measuresOf(data: readonly SweepData[]): Measure[] {
+export function measuresOf(data: readonly InterpolationData[]): Measure[] {
   const means = (["in-distribution", "shifted"] as const).flatMap((role): Measure[] => {
     const names = data.filter((each) => each.role === role).map(({ name }) => name);
     if (names.length < 2) return [];
@@ -70,7 +74,9 @@ export function measuresOf(data: readonly SweepData[]): Measure[] {
 }
 
 /** The axes of the two-axis curve: in-distribution against shifted, as far as there are such data. */
-export function defaultAxes(data: readonly SweepData[]): { x: Measure; y: Measure } | undefined {
+export function defaultAxes(
+  data: readonly InterpolationData[],
+): { x: Measure; y: Measure } | undefined {
   const measures = measuresOf(data);
   const first = (role: DataRole): Measure | undefined => {
     const named = data.find((each) => each.role === role);
@@ -87,7 +93,7 @@ export function defaultAxes(data: readonly SweepData[]): { x: Measure; y: Measur
 
 /** Undefined where one of the measure's data sets has no such figure. */
 export function valueAt(
-  { results }: SweepPoint,
+  { results }: InterpolationPoint,
   { names }: Pick<Measure, "names">,
   metric: string,
 ): number | undefined {
@@ -111,7 +117,10 @@ export function formatTick(value: number, { isShare }: Metric): string {
 }
 
 /** The alpha of these that is nearest. */
-export function nearestAlpha(points: readonly SweepPoint[], alpha: number): number | undefined {
+export function nearestAlpha(
+  points: readonly InterpolationPoint[],
+  alpha: number,
+): number | undefined {
   let best: number | undefined;
   for (const point of points) {
     if (best === undefined || Math.abs(point.alpha - alpha) < Math.abs(best - alpha)) {

@@ -1,20 +1,26 @@
-import type { LabAction, SweepView } from "../../src/protocol/lab-messages.ts";
+import type { LabAction, InterpolationView } from "../../src/protocol/lab-messages.ts";
 import { baseName, formatDuration } from "../shared/format.ts";
 import type { Banner, HeaderButton, HeaderView, ProgressView } from "../shared/header.ts";
 import { isLive } from "../shared/status-label.ts";
 
-/** What the header says of a sweep. */
-export function headerView(sweep: SweepView): HeaderView<LabAction> {
-  const { name, status, definition, sweepDir } = sweep;
+/** What the header says of an interpolation. */
+export function headerView(interpolation: InterpolationView): HeaderView<LabAction> {
+  const { name, status, definition, interpolationDir } = interpolation;
   const tuned = definition?.tuned ?? definition?.adapter;
   const subtitle =
     definition === undefined || tuned === undefined
-      ? { text: baseName(sweepDir), title: sweepDir }
+      ? { text: baseName(interpolationDir), title: interpolationDir }
       : {
           text: `Interpolation · alpha 0: ${endName(definition.base)} · alpha 1: ${endName(tuned)}`,
-          title: `alpha 0: ${definition.base}\nalpha 1: ${tuned}\n${sweepDir}`,
+          title: `alpha 0: ${definition.base}\nalpha 1: ${tuned}\n${interpolationDir}`,
         };
-  return { name, status, subtitle, buttons: buttonsOf(sweep), banner: bannerOf(sweep) };
+  return {
+    name,
+    status,
+    subtitle,
+    buttons: buttonsOf(interpolation),
+    banner: bannerOf(interpolation),
+  };
 }
 
 /** `model` and `adapter` are what every run calls its result: the run's own name says more. */
@@ -24,7 +30,7 @@ function endName(path: string): string {
   return baseName(path.slice(0, path.lastIndexOf(own)));
 }
 
-function buttonsOf({ status, points, problem }: SweepView): HeaderButton<LabAction>[] {
+function buttonsOf({ status, points, problem }: InterpolationView): HeaderButton<LabAction>[] {
   const button = (action: LabAction, label: string, options = {}): HeaderButton<LabAction> => ({
     action,
     label,
@@ -46,11 +52,16 @@ function buttonsOf({ status, points, problem }: SweepView): HeaderButton<LabActi
   return [...buttons, button("showLog", "Show Log")];
 }
 
-function bannerOf({ status, state, problem, points }: SweepView): Banner<LabAction> | undefined {
+function bannerOf({
+  status,
+  state,
+  problem,
+  points,
+}: InterpolationView): Banner<LabAction> | undefined {
   if (problem !== undefined) {
     return {
       tone: "bad",
-      title: "This sweep's folder can't be read whole",
+      title: "This interpolation's folder can't be read whole",
       message: problem,
       hint: "The rest is shown as far as it can be read.",
     };
@@ -63,19 +74,19 @@ function bannerOf({ status, state, problem, points }: SweepView): Banner<LabActi
     const unknown = "The process gave no reason; the log may tell more.";
     const title =
       points.length > 0
-        ? `The sweep failed after ${points.length} points`
-        : "The sweep failed before its first point";
+        ? `The interpolation failed after ${points.length} points`
+        : "The interpolation failed before its first point";
     return { tone: "bad", title, message: state?.message ?? unknown, hint };
   }
   if (status === "interrupted") {
     const message = "It was killed, or the machine restarted. No point is lost.";
-    return { tone: "bad", title: "The sweep's process is gone", message, hint };
+    return { tone: "bad", title: "The interpolation's process is gone", message, hint };
   }
   return undefined;
 }
 
-export function progressView(sweep: SweepView): ProgressView {
-  const { status, state, definition, points } = sweep;
+export function progressView(interpolation: InterpolationView): ProgressView {
+  const { status, state, definition, points } = interpolation;
   const total = definition?.alphas.length;
   const measured = `${points.length}${total === undefined ? "" : ` of ${total}`} alphas measured`;
   const elapsed =
@@ -89,8 +100,8 @@ export function progressView(sweep: SweepView): ProgressView {
   return { text: [measured, ...phase, ...elapsed].join(" · "), share, status };
 }
 
-export function emptyText({ status }: SweepView): string {
+export function emptyText({ status }: InterpolationView): string {
   return isLive(status)
     ? "The first point appears when the base is evaluated on all data."
-    : "This sweep has no point.";
+    : "This interpolation has no point.";
 }

@@ -1,6 +1,6 @@
 /** What a person set in the panel. VS Code keeps it over tab switches and window reloads. */
 export interface LabView {
-  sweepDir: string;
+  interpolationDir: string;
   /** undefined: what goes with the data. */
   metric?: string | undefined;
   /** Ids of measures. */
@@ -12,11 +12,11 @@ export interface LabView {
 }
 
 /** Reads what VS Code kept. Anything missing or odd (an older version's state) falls back. */
-export function restoreView(saved: unknown, sweepDir: string): LabView {
-  const state = isRecord(saved) && saved["sweepDir"] === sweepDir ? saved : {};
+export function restoreView(saved: unknown, interpolationDir: string): LabView {
+  const state = isRecord(saved) && saved["interpolationDir"] === interpolationDir ? saved : {};
   const { metric, x, y, alpha, scrollY } = state;
   return {
-    sweepDir,
+    interpolationDir,
     ...(typeof metric === "string" ? { metric } : {}),
     ...(typeof x === "string" ? { x } : {}),
     ...(typeof y === "string" ? { y } : {}),

@@ -13,7 +13,7 @@ import type {
   NamedShape,
 } from "../graph/causal-lm.ts";
 import type { Value } from "../graph/graph.ts";
-import { targetPredicate } from "../families/targets.ts";
+import { targetPredicate } from "../protocol/methods/targets.ts";
 import { InputError } from "../util/errors.ts";
 import { endsAtDot } from "../util/module-pattern.ts";
 
@@ -115,7 +115,7 @@ export function loraScale(alpha: number, rank: number, useRslora: boolean): numb
 }
 
 /**
- * The layers that `targets` names (families/targets.ts).
+ * The layers that `targets` names (`targetPredicate`).
  * @throws InputError when nothing matches or the expression is broken
  */
 export function selectTargets(

@@ -3,7 +3,7 @@ import path from "node:path";
 import { type Format, detectFormat, readConversation } from "../data/formats.ts";
 import { isDataFile } from "../protocol/data-files.ts";
 import { readRows } from "../data/rows/read-rows.ts";
-import { readRun } from "../runs/run.ts";
+import { readRun } from "../run-folder/run.ts";
 import { InputError } from "../util/errors.ts";
 import { formatBytes, formatCount, formatLoss, formatShape } from "../util/format.ts";
 import { pathExists } from "../util/path-exists.ts";

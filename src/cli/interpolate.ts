@@ -1,22 +1,24 @@
 import { rm } from "node:fs/promises";
 import path from "node:path";
-import { mergeAdapters } from "../merge/adapter-merge.ts";
-import { mergeModels } from "../merge/model-merge.ts";
+import { mergeAdapters } from "../merge/adapters/merge-adapters.ts";
+import { mergeModels } from "../merge/models/weighted-sum.ts";
 import { resolveBase } from "../models/base-model.ts";
 import {
   type DataRole,
-  SWEEPS_FOLDER,
-  SWEEP_FILES,
-  type SweepData,
-  type SweepPoint,
-} from "../protocol/sweep.ts";
-import { createSweep, parseAlphas } from "../runs/sweeps/create-sweep.ts";
-import { type SweepSummary, summariseSweep } from "../runs/sweeps/summary.ts";
+  INTERPOLATIONS_FOLDER,
+  type InterpolationData,
+  type InterpolationPoint,
+} from "../protocol/interpolation.ts";
+import { createInterpolation, parseAlphas } from "../runs/interpolations/create-interpolation.ts";
+import {
+  type InterpolationSummary,
+  summariseInterpolation,
+} from "../runs/interpolations/summary.ts";
 import { stopOnSignals } from "../run-folder/stop-request.ts";
 import { InputError } from "../util/errors.ts";
 import { type Command, numberOption, parseArguments } from "./command.ts";
 import { print, printError } from "./output.ts";
-import { type Mix, type SweepOutcome, runSweep } from "./sweep.ts";
+import { type Mix, type InterpolationOutcome, runInterpolation } from "./run-interpolation.ts";
 
 const OPTIONS = {
   adapter: { type: "string" },
@@ -28,7 +30,7 @@ const OPTIONS = {
   validation: { type: "string", multiple: true },
   name: { type: "string" },
   "max-length": { type: "string" },
-  "sweep-dir": { type: "string" },
+  "interpolation-dir": { type: "string" },
   continue: { type: "string" },
   json: { type: "boolean", default: false },
   quiet: { type: "boolean", default: false },
@@ -47,12 +49,12 @@ export const interpolateCommand: Command = {
   --shifted NAME=FILE     a data file of another kind, several times: a test of robustness
   --validation NAME=FILE  a data file that recommends an alpha and tests nothing, several times
   --max-length N          longest row in tokens
-  --sweep-dir DIR         the sweep's folder (default: ${SWEEPS_FOLDER}/<id> here)
-  --name NAME             what the sweep is called
-  --continue DIR          goes on with a sweep: alphas that have a point are not computed again
+  --interpolation-dir DIR the interpolation's folder (default: ${INTERPOLATIONS_FOLDER}/<id> here)
+  --name NAME             what the interpolation is called
+  --continue DIR          goes on with an interpolation: alphas that have a point are not computed again
   --json                  a JSON line for each point as it arrives, then one for the summary
-  --quiet                 says nothing: the sweep's log.txt tells all
-Ctrl+C stops a sweep; no model that it mixed is left behind.`,
+  --quiet                 says nothing: the interpolation's log.txt tells all
+Ctrl+C stops an interpolation; no model that it mixed is left behind.`,
   run: async (args) => {
     const goesOn = args.some((arg) => arg.startsWith("--continue"));
     const hasAdapter = args.some((arg) => arg.startsWith("--adapter"));
@@ -68,14 +70,11 @@ Ctrl+C stops a sweep; no model that it mixed is left behind.`,
         : { adapter: path.resolve(values.adapter) }),
     };
     if (values.continue !== undefined) {
-      const sweepDir = path.resolve(values.continue);
-      // A stop request of last time would end it at once. Whoever starts it unseen has seen to that,
-      // and may have asked to stop since.
-      if (!values.quiet) await rm(path.join(sweepDir, SWEEP_FILES.control), { force: true });
-      return runFolder(sweepDir, { ...values, isNew: false });
+      const interpolationDir = path.resolve(values.continue);
+      return runFolder(interpolationDir, { ...values, isNew: false });
     }
     if (values.sweep !== undefined) {
-      const sweepDir = await createSweep(
+      const interpolationDir = await createInterpolation(
         {
           ...ends,
           name: values.name,
@@ -83,10 +82,13 @@ Ctrl+C stops a sweep; no model that it mixed is left behind.`,
           data: namedData(values),
           maxLength: numberOption("max-length", values["max-length"], { min: 1, integer: true }),
         },
-        { sweepsDir: path.resolve(SWEEPS_FOLDER), sweepDir: values["sweep-dir"] },
+        {
+          interpolationsDir: path.resolve(INTERPOLATIONS_FOLDER),
+          interpolationDir: values["interpolation-dir"],
+        },
       );
-      printError(`sweep ${sweepDir}`);
-      return runFolder(sweepDir, { ...values, isNew: true });
+      printError(`interpolation ${interpolationDir}`);
+      return runFolder(interpolationDir, { ...values, isNew: true });
     }
     const alpha = numberOption("alpha", values.alpha, { min: 0 });
     if (alpha === undefined || alpha > 1) {
@@ -106,7 +108,7 @@ Ctrl+C stops a sweep; no model that it mixed is left behind.`,
 
 function namedData(
   values: Partial<Record<"eval" | "shifted" | "validation", string[] | undefined>>,
-): SweepData[] {
+): InterpolationData[] {
   const roles = { eval: "in-distribution", shifted: "shifted", validation: "validation" } as const;
   const data = (Object.entries(roles) as [keyof typeof roles, DataRole][]).flatMap(
     ([option, role]) => (values[option] ?? []).map((text) => namedFile(option, role, text)),
@@ -115,7 +117,7 @@ function namedData(
   return data;
 }
 
-function namedFile(option: string, role: DataRole, text: string): SweepData {
+function namedFile(option: string, role: DataRole, text: string): InterpolationData {
   const at = text.indexOf("=");
   if (at > 0 && at < text.length - 1) {
     return { name: text.slice(0, at), file: path.resolve(text.slice(at + 1)), role };
@@ -156,36 +158,41 @@ async function mixOf({
 }
 
 async function runFolder(
-  sweepDir: string,
+  interpolationDir: string,
   { json, quiet, isNew }: { json: boolean; quiet: boolean; isNew: boolean },
 ): Promise<number> {
-  const outcome = await runSweep(sweepDir, {
+  const outcome = await runInterpolation(interpolationDir, {
     mixOf,
-    signals: stopOnSignals(sweepDir),
+    signals: stopOnSignals(interpolationDir),
+    // Whoever starts it unseen has seen to that, and may have asked to stop since.
+    forgetsStop: !isNew && !quiet,
     onPoint: (point) => (json ? print(JSON.stringify(point)) : undefined),
     onNote: quiet ? () => {} : printError,
   });
   const { state, refused } = outcome;
   // Nothing was computed, and the message says all: a folder would only be in the way.
-  if (refused && isNew) await rm(sweepDir, { recursive: true, force: true });
+  if (refused && isNew) await rm(interpolationDir, { recursive: true, force: true });
   if (state.status === "failed") return refused ? 2 : 1;
-  if (!quiet) printOutcome(sweepDir, outcome, json);
+  if (!quiet) printOutcome(interpolationDir, outcome, json);
   // What an evaluation was doing when it was stopped would keep the process for minutes.
   if (state.status === "stopped") process.stdout.write("", () => process.exit(1));
   return state.status === "finished" ? 0 : 1;
 }
 
 function printOutcome(
-  sweepDir: string,
-  { definition, state, points }: SweepOutcome,
+  interpolationDir: string,
+  { definition, state, points }: InterpolationOutcome,
   isJson: boolean,
 ): void {
-  const summary = summariseSweep(definition, points);
-  if (isJson) print(JSON.stringify({ ...summary, status: state.status, sweepDir }));
+  const summary = summariseInterpolation(definition, points);
+  if (isJson) print(JSON.stringify({ ...summary, status: state.status, interpolationDir }));
   else printTable(points, summary);
 }
 
-function printTable(points: readonly SweepPoint[], { advice, warnings }: SweepSummary): void {
+function printTable(
+  points: readonly InterpolationPoint[],
+  { advice, warnings }: InterpolationSummary,
+): void {
   const names = Object.keys(points[0]?.results ?? {});
   const head = names.flatMap((name) => [`${name} loss`, `${name} accuracy`]);
   print(["alpha", ...head].join("\t"));

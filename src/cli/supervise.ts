@@ -1,5 +1,5 @@
 /**
- * `retune train` as two processes, and a sweep. The one that works may be stuck in a single call of a library, and
+ * `retune train` as two processes, and an interpolation. The one that works may be stuck in a single call of a library, and
  * then hears neither Ctrl+C nor SIGTERM. So a parent that does nothing else hears them, asks it to
  * stop, and ends it when it does not answer. Both have the terminal: what is printed passes through nothing.
  */
@@ -8,30 +8,30 @@ import { type FromTrainer, SUPERVISED, type ToTrainer } from "../protocol/superv
 import { STOP_LIMITS, type StopLimits, endProcess } from "../runs/end-process.ts";
 import { errorMessage } from "../util/errors.ts";
 import { processIdentity } from "../util/process-identity.ts";
-import type { Run } from "../runs/run.ts";
-import type { Sweep } from "../runs/sweeps/sweep.ts";
+import type { Run } from "../run-folder/run.ts";
+import type { Interpolation } from "../runs/interpolations/interpolation.ts";
 import { printError } from "./output.ts";
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 /** Asked a second time, it has this long to say in its state that it ends. */
 const AT_ONCE_LIMITS: StopLimits = { answerMs: 1_000, termMs: 500 };
 
-/** Whether the command works on a run's or a sweep's folder; a window that starts a sweep unseen looks after it itself. */
+/** Whether the command works on a run's or an interpolation's folder; a window that starts an interpolation unseen looks after it itself. */
 export function isForSupervisor([name = "", ...options]: readonly string[]): boolean {
   if (options.includes("--help") || options.includes("-h")) return false;
   if (name === "train" || name === "resume") return true;
-  const isSweep = options.some((option) => /^--(?:sweep|continue)(?:=|$)/u.test(option));
-  return name === "interpolate" && isSweep && !options.includes("--quiet");
+  const isInterpolation = options.some((option) => /^--(?:sweep|continue)(?:=|$)/u.test(option));
+  return name === "interpolate" && isInterpolation && !options.includes("--quiet");
 }
 
-/** @returns what is known of the folder; a run's has a recipe, a sweep's a definition */
-async function readItem(dir: string): Promise<Run | Sweep | undefined> {
-  const [{ readRun }, { readSweep }] = await Promise.all([
-    import("../runs/run.ts"),
-    import("../runs/sweeps/sweep.ts"),
+/** @returns what is known of the folder; a run's has a recipe, an interpolation's a definition */
+async function readItem(dir: string): Promise<Run | Interpolation | undefined> {
+  const [{ readRun }, { readInterpolation }] = await Promise.all([
+    import("../run-folder/run.ts"),
+    import("../runs/interpolations/interpolation.ts"),
   ]);
-  const sweep = await readSweep(dir);
-  return sweep?.definition === undefined ? readRun(dir) : sweep;
+  const interpolation = await readInterpolation(dir);
+  return interpolation?.definition === undefined ? readRun(dir) : interpolation;
 }
 
 interface SuperviseOptions {
@@ -117,13 +117,13 @@ class Stopping {
     const isOurs = item?.status === "queued" || item?.state?.process?.pid === this.#child.pid;
     if (item === undefined || !isOurs) return undefined;
     if (item.status !== "interrupted" && item.status !== "queued") return undefined;
-    const isSweep = "points" in item;
-    const subject = isSweep ? "the sweep's process" : "the training process";
+    const isInterpolation = "points" in item;
+    const subject = isInterpolation ? "the interpolation's process" : "the training process";
     if (this.#isAsked) {
-      const { tellKilled } = await import("../runs/tell-killed.ts");
+      const { tellKilled } = await import("../run-folder/tell-killed.ts");
       return { text: await tellKilled(item, subject), isStopped: true };
     }
-    const way = isSweep ? "retune interpolate --continue" : "retune resume";
+    const way = isInterpolation ? "retune interpolate --continue" : "retune resume";
     return {
       text: `${signal} ended ${subject}; "${way}" goes on with ${item.dir}`,
       isStopped: false,

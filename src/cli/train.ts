@@ -1,7 +1,7 @@
 import { rm, rmdir } from "node:fs/promises";
 import path from "node:path";
-import { RUNS_FOLDER, RUN_FILES } from "../protocol/run-folder.ts";
-import { createRun } from "../runs/create-run.ts";
+import { RUNS_FOLDER } from "../protocol/run-folder.ts";
+import { createRun } from "../run-folder/create-run.ts";
 import { resolveRecipe } from "../runs/resolve-recipe.ts";
 import { stopOnSignals } from "../run-folder/stop-request.ts";
 import { type TrainOutcome, trainRun } from "../trainer/train-run.ts";
@@ -42,10 +42,14 @@ async function removeEmpty(dir: string, top: string): Promise<void> {
   if (dir !== top) await removeEmpty(path.dirname(dir), top);
 }
 
-async function train(runDir: string, isJson: boolean): Promise<TrainOutcome> {
+async function train(
+  runDir: string,
+  { isJson, forgetsStop }: { isJson: boolean; forgetsStop?: boolean },
+): Promise<TrainOutcome> {
   const progress = new ProgressLine();
   const outcome = await trainRun(runDir, {
     signals: stopOnSignals(runDir),
+    forgetsStop,
     onPhase: (phase) => progress.phase(phase),
     onNote: (note) => progress.note(note),
     onMetric: (metric, state) => {
@@ -100,7 +104,7 @@ Ctrl+C finishes the step, saves, and ends; a second Ctrl+C ends at once.
       ...(asked === undefined ? {} : { runDir: asked }),
     });
     printError(`run ${runDir}`);
-    const outcome = await train(runDir, values.json);
+    const outcome = await train(runDir, { isJson: values.json });
     if (outcome.refused) {
       // Nothing was trained, and the message says all: a folder would only be in the way.
       await rm(runDir, { recursive: true, force: true });
@@ -123,9 +127,7 @@ export const resumeCommand: Command = {
       positionals: ["RUN_DIR"],
     });
     const runDir = path.resolve(positionals[0] ?? "");
-    // A stop request of last time would end the run at its first step.
-    await rm(path.join(runDir, RUN_FILES.control), { force: true });
-    const outcome = await train(runDir, values.json);
+    const outcome = await train(runDir, { isJson: values.json, forgetsStop: true });
     return outcome.refused
       ? (printError(outcome.state.message ?? ""), 2)
       : report(runDir, outcome, values.json);

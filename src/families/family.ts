@@ -3,37 +3,8 @@
  * whoever else has the headers of a checkpoint and not its graph. A family is a table (`describeFamily`) in a file of
  * its own and a line in registry.ts.
  */
+import type { BlockPart, Layout, Role, TensorFacts } from "../protocol/tensor-facts.ts";
 import { type BlockOf, type BlockPlace, moduleOf } from "../util/tensor-patterns.ts";
-
-export type Role =
-  | "embedding"
-  | "position"
-  | "head"
-  | "norm"
-  | "linear"
-  | "bias"
-  | "conv"
-  | "other";
-
-/** How a linear layer's weight is stored: y = x·Wᵀ, or y = x·W as in GPT-2's Conv1D. */
-export type Layout = "[out,in]" | "[in,out]";
-
-/** What a person looks for in a block. */
-export type BlockPart = "attention" | "feed-forward" | "norms";
-
-export interface TensorFacts {
-  role: Role;
-  /** Undefined outside of the blocks. */
-  block: BlockPlace | undefined;
-  /** Of what stands outside: whether the blocks come after it. */
-  isBeforeBlocks: boolean;
-  /** "model.layers.0.self_attn.q_proj" */
-  module: string;
-  /** Of linear layers; undefined where nobody knows. */
-  layout: Layout | undefined;
-  /** Norms have one outside of the blocks too. */
-  part: BlockPart | undefined;
-}
 
 export interface Family {
   /** config.json's `model_type`. */

@@ -13,5 +13,5 @@ export function familyOf({ model_type: type }: { readonly model_type?: unknown }
 
 /** What a checkpoint that is not at hand may call its embedding or its language head. */
 export function mayBeVocabularyTable(name: string): boolean {
-  return [...families.all(), unknownFamily].some((family) => family.isVocabularyTable(name));
+  return [...families.all, unknownFamily].some((family) => family.isVocabularyTable(name));
 }

@@ -4,7 +4,8 @@
  * whether a missing head is tied.
  */
 import { type BlockPlace, moduleOf } from "../util/tensor-patterns.ts";
-import type { BlockPart, Family, Role, TensorFacts } from "./family.ts";
+import type { BlockPart, Role, TensorFacts } from "../protocol/tensor-facts.ts";
+import type { Family } from "./family.ts";
 
 /** "model.layers.3.", GPT-2's "transformer.h.3.", BERT's "encoder.layer.3." */
 const BLOCK = /^((?:.*?\.)?(?:layers|layer|h|blocks)\.)(\d+)(?:\.(.+))?$/u;

@@ -3,29 +3,29 @@
  * says that no one has written to them since (size, both times, inode; the time of change can't be set
  * back), they are not read again; a training run hashes them all the same, beside its compilation.
  */
-import { readdir, stat } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import path from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import * as z from "zod";
 import { InputError } from "../util/errors.ts";
 import { startHashing } from "../util/hash-files.ts";
 import { checkJson, readJson } from "../util/json.ts";
+import { stampOf, stampedFileSchema } from "../tensors/stamped-file.ts";
 import type { GgufHeader } from "./header.ts";
 
 /** Rises whenever an import of the same file would come out differently. */
 const IMPORT_VERSION = 2;
 const ORIGIN = "origin.json";
 
-const fileSchema = z.object({ sha256: z.string(), stamp: z.string() });
 const originSchema = z.object({
   source: z.string(),
   headerSha256: z.string(),
   /** `general.file_type`, llama.cpp's number for the mix of quantisations. */
   fileType: z.number().nullable(),
   importVersion: z.literal(IMPORT_VERSION),
-  sourceFile: fileSchema,
+  sourceFile: stampedFileSchema,
   /** Of the import, by name. */
-  files: z.record(z.string(), fileSchema),
+  files: z.record(z.string(), stampedFileSchema),
 });
 
 type Origin = z.output<typeof originSchema>;
@@ -113,12 +113,6 @@ async function readOrigin(dir: string): Promise<Origin | undefined> {
     // Missing, unreadable, broken or of another version: all mean that the import is made anew.
     return undefined;
   }
-}
-
-/** Changes whenever a file is written to, also where its size and time of modification are made to look alike. */
-async function stampOf(file: string): Promise<string> {
-  const { size, mtimeNs, ctimeNs, ino } = await stat(file, { bigint: true });
-  return [size, mtimeNs, ctimeNs, ino].join(" ");
 }
 
 async function stampsOf(dir: string): Promise<Record<string, string>> {

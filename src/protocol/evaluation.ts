@@ -1,7 +1,7 @@
 /**
  * What an evaluation tells: a few figures of any model, and all about how a classifier labels.
  *
- * `EvaluationFigures` is what tables, sweeps and charts hold, one for each model and data file;
+ * `EvaluationFigures` is what tables, interpolations and charts hold, one for each model and data file;
  * `evaluationTableSchema` is what `retune eval --json` prints of several.
  * `ClassifierEvaluation` is `evaluation.json` of a classification run: how the evaluation rows were
  * labelled, by the newest weights while it trains, by those that were kept once it has ended.

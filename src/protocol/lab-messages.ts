@@ -1,16 +1,20 @@
 /**
  * Messages between the extension host and the lab panel, as panel-messages.ts has them for the run
- * panel. A sweep is small (at most a hundred points), so the page gets it whole at every change:
+ * panel. An interpolation is small (at most a hundred points), so the page gets it whole at every change:
  *
  *   page  → ready    whenever it is loaded: first open, tab shown again, window reload
- *   host  → sweep    whole, at once and after each change of its folder
+ *   host  → interpolation    whole, at once and after each change of its folder
  *   host  → log      the last lines, whole, when log.txt changed
  *   page  → action   a button was pressed
  *   host  → problem  an action failed; one line, shown until the next action
  */
 import * as z from "zod";
 import type { RunStatus } from "./run-folder.ts";
-import type { SweepDefinition, SweepPoint, SweepState } from "./sweep.ts";
+import type {
+  InterpolationDefinition,
+  InterpolationPoint,
+  InterpolationState,
+} from "./interpolation.ts";
 
 const LAB_ACTIONS = ["stop", "continue", "showLog", "exportCsv", "exportJson"] as const;
 
@@ -24,18 +28,24 @@ export type FromLab = z.output<typeof fromLabSchema>;
 export type LabAction = (typeof LAB_ACTIONS)[number];
 
 /** What VS Code stores for the page and hands to the serializer after a window reload. */
-export const savedLabSchema = z.object({ sweepDir: z.string().min(1) });
+export const savedLabSchema = z.union([
+  z.object({ interpolationDir: z.string().min(1) }),
+  // A tab from when interpolations were called sweeps.
+  z
+    .object({ sweepDir: z.string().min(1) })
+    .transform(({ sweepDir }) => ({ interpolationDir: sweepDir })),
+]);
 
-export interface SweepView {
-  sweepDir: string;
+export interface InterpolationView {
+  interpolationDir: string;
   name: string;
   status: RunStatus;
-  state?: SweepState;
-  definition?: SweepDefinition;
+  state?: InterpolationState;
+  definition?: InterpolationDefinition;
   problem?: string;
   /** Ascending by alpha. */
-  points: readonly SweepPoint[];
-  /** runs/sweeps/summary.ts; missing while the definition can't be read. */
+  points: readonly InterpolationPoint[];
+  /** runs/interpolations/summary.ts; missing while the definition can't be read. */
   summary?: SummaryView;
 }
 
@@ -49,6 +59,6 @@ export interface SummaryView {
 }
 
 export type ToLab =
-  | { type: "sweep"; sweep: SweepView }
+  | { type: "interpolation"; interpolation: InterpolationView }
   | { type: "log"; lines: string[] }
   | { type: "problem"; message: string };

@@ -5,6 +5,7 @@
 import { readdir, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { RUN_FILES } from "../protocol/run-folder.ts";
+import { INTERPOLATION_FILES } from "../protocol/interpolation.ts";
 import { errorMessage, hasCode } from "../util/errors.ts";
 
 /**
@@ -64,4 +65,14 @@ async function mayBeWritten(file: string, target: string): Promise<boolean> {
   if (!SHARED.some((name) => target === name || target.startsWith(`${name}.`))) return false;
   const found = await stat(file).catch(() => undefined);
   return found !== undefined && Date.now() - found.mtimeMs < SHARED_AGE_MS;
+}
+
+/** Only under the folder's lock. */
+export async function removeWhatWasLeft(dir: string): Promise<void> {
+  await removeLeftovers(dir);
+  await rm(path.join(dir, INTERPOLATION_FILES.work), {
+    recursive: true,
+    force: true,
+    maxRetries: 3,
+  });
 }

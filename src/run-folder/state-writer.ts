@@ -1,6 +1,6 @@
 /**
  * What a detached process tells of itself: state.json by rename, with a heartbeat, and log.txt. A
- * training run and an interpolation sweep are both told so.
+ * training run and an interpolation are both told so.
  */
 import { appendFile } from "node:fs/promises";
 import { hostname } from "node:os";
@@ -24,6 +24,8 @@ import { endTornLine } from "../util/torn-line.ts";
 
 /** At most this often, so that a fast run does not spend its time on it. */
 const STATE_INTERVAL_MS = 250;
+const LAST_WORD_ATTEMPTS = 10;
+const LAST_WORD_RETRY_MS = 100;
 const TIDY_LIMIT_MS = 3_000;
 const TIDY_LOOK_MS = 50;
 
@@ -160,11 +162,15 @@ export class StateWriter<S extends ProcessState> {
     if (isNewStatus || change.phase !== undefined || isDue) await this.write();
   }
 
-  /** The last word: stops the heartbeat, writes the state as it is, and lets go of the folder. */
+  /**
+   * The last word: stops the heartbeat, writes the state as it is, and lets go of the folder. No heartbeat
+   * writes it again: Windows replaces no file that is being read, so it is tried for a while.
+   */
   async close(change: Partial<S>): Promise<void> {
     clearInterval(this.#heartbeat);
     this.#end(change);
-    await this.write();
+    this.#writing = this.#writing.then(() => this.#writeLast(LAST_WORD_ATTEMPTS));
+    await this.#writing;
     this.#isClosed = true;
     await this.#lock.release();
   }
@@ -191,10 +197,22 @@ export class StateWriter<S extends ProcessState> {
     // One after the other, and a failure (a full disk) is no reason to stop working: the heartbeat tries again.
     this.#writing = this.#writing
       .then(() => this.#writeHeld())
-      .catch((error: unknown) => {
-        process.stderr.write(`${messageLine(`${this.#file}: ${errorMessage(error)}`)}\n`);
-      });
+      .catch((error: unknown) => this.#tell(error));
     return this.#writing;
+  }
+
+  async #writeLast(attempts: number): Promise<void> {
+    try {
+      await this.#writeHeld();
+    } catch (error) {
+      if (attempts === 1) return this.#tell(error);
+      await sleep(LAST_WORD_RETRY_MS);
+      await this.#writeLast(attempts - 1);
+    }
+  }
+
+  #tell(error: unknown): void {
+    process.stderr.write(`${messageLine(`${this.#file}: ${errorMessage(error)}`)}\n`);
   }
 
   async #writeHeld(): Promise<void> {

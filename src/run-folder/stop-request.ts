@@ -1,20 +1,8 @@
-/** Ways to ask a run, or a sweep, to end early: control.json, or a signal from the terminal or the scheduler. */
-import path from "node:path";
-import { RUN_FILES, controlSchema } from "../protocol/run-folder.ts";
+/** Ways to ask a run, or an interpolation, to end early: control.json, or a signal from the terminal or the scheduler. */
 import { type FromTrainer, type ToTrainer, isSupervised } from "../protocol/supervision.ts";
-import { readJson } from "../util/json.ts";
+import { isStopRequested } from "./control.ts";
 
 const CONTROL_INTERVAL_MS = 500;
-
-/** Whether control.json asks to stop. A missing or half-readable file asks for nothing. */
-export async function isStopRequested(dir: string): Promise<boolean> {
-  try {
-    const control = await readJson(path.join(dir, RUN_FILES.control));
-    return controlSchema.parse(control).request === "stop";
-  } catch {
-    return false;
-  }
-}
 
 export interface StopSignals {
   /** Aborted at the first SIGINT, SIGTERM or SIGHUP: it asks for an orderly end. */

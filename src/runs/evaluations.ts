@@ -10,8 +10,8 @@ import {
 import { createFile } from "../util/create-file.ts";
 import { InputError } from "../util/errors.ts";
 import { temporaryName } from "../util/temporary-name.ts";
-import { freeFolder } from "./new-folder.ts";
-import { problemOf, readJson, valueOf } from "./read-json.ts";
+import { freeFolder } from "../run-folder/new-folder.ts";
+import { problemOf, readJson, valueOf } from "../run-folder/read-json.ts";
 
 export interface EvaluationFile extends SavedEvaluation {
   /** Absolute path; what identifies it. */

@@ -1,5 +1,5 @@
 /**
- * Every run, or every sweep, below the given folders, kept up to date. File watching gives speed, polling
+ * Every run, or every interpolation, below the given folders, kept up to date. File watching gives speed, polling
  * gives certainty (network drives, folders that do not exist yet, a process that dies silently).
  * Nothing is read before the first `setRoots` or `refresh`.
  */

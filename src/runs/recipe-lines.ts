@@ -1,7 +1,7 @@
 /** Where in a recipe's text a key stands, for messages about it. */
 import { readFile } from "node:fs/promises";
 import { type Node, findNodeAtLocation } from "jsonc-parser";
-import { jsoncTree } from "../util/jsonc.ts";
+import { jsoncTree, lineAt } from "../util/jsonc.ts";
 
 /** 1-based line of a key path, or of the nearest thing around it that the text has. */
 export type LineOf = (keys: readonly PropertyKey[]) => number;
@@ -10,11 +10,8 @@ export function lineFinder(root: Node, text: string): LineOf {
   return (keys) => lineAt(text, nearestNode(root, keys).offset);
 }
 
-function lineAt(text: string, offset: number): number {
-  return text.slice(0, offset).split("\n").length;
-}
-
-function nearestNode(root: Node, keys: readonly PropertyKey[]): Node {
+/** The value of a key path, or the property of the nearest thing around it that the text has. */
+export function nearestNode(root: Node, keys: readonly PropertyKey[]): Node {
   const path = keys.filter((key) => typeof key !== "symbol");
   for (let length = path.length; length > 0; length--) {
     const value = findNodeAtLocation(root, path.slice(0, length));

@@ -3,7 +3,7 @@ import { RUN_FILES } from "../protocol/run-folder.ts";
 import type { LivenessOptions } from "../run-folder/liveness.ts";
 import type { StopLimits } from "./end-process.ts";
 import { FolderActions } from "./folder-actions.ts";
-import { readRun, type Run } from "./run.ts";
+import { readRun, type Run } from "../run-folder/run.ts";
 import { type ExitStatus, spawnDetached } from "./spawn-detached.ts";
 
 export interface RunActionsOptions extends LivenessOptions {

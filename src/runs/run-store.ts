@@ -2,7 +2,7 @@
 import { RUN_FILES } from "../protocol/run-folder.ts";
 import type { LivenessOptions } from "../run-folder/liveness.ts";
 import { FolderStore, type PollOptions } from "./folder-store.ts";
-import { readRun, type Run } from "./run.ts";
+import { readRun, type Run } from "../run-folder/run.ts";
 
 /**
  * added, changed, removed: the run as such (state, recipe, results). metrics, log: that file grew

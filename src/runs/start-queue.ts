@@ -20,7 +20,7 @@ import {
   queueDir,
   readQueue,
 } from "./queue-file.ts";
-import { readJson, valueOf } from "./read-json.ts";
+import { readJson, valueOf } from "../run-folder/read-json.ts";
 import { isLive } from "./run-status.ts";
 import type { RunStore } from "./run-store.ts";
 

@@ -1,9 +1,7 @@
-import { rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import path from "node:path";
 import { type ProcessIdentity, RUN_FILES } from "../protocol/run-folder.ts";
-import { SWEEP_FILES } from "../protocol/sweep.ts";
-import { removeLeftovers } from "../run-folder/leftovers.ts";
+import { removeWhatWasLeft } from "../run-folder/leftovers.ts";
 import { Lock } from "../run-folder/lock.ts";
 import type { FolderItem, FolderStore } from "./folder-store.ts";
 
@@ -18,7 +16,7 @@ interface TidyOptions {
 }
 
 /**
- * What was killed on this machine could not clean up: the model that a sweep was evaluating, what a
+ * What was killed on this machine could not clean up: the model that an interpolation was evaluating, what a
  * run was writing. Under the folder's lock, so that whoever goes on with it is not disturbed.
  */
 export function tidyInterrupted<I extends Item, Part extends string>(
@@ -39,10 +37,4 @@ async function tidy(dir: string): Promise<void> {
   } finally {
     await lock.release();
   }
-}
-
-/** Only under the folder's lock. */
-export async function removeWhatWasLeft(dir: string): Promise<void> {
-  await removeLeftovers(dir);
-  await rm(path.join(dir, SWEEP_FILES.work), { recursive: true, force: true, maxRetries: 3 });
 }

@@ -3,8 +3,8 @@ import type * as vscode from "vscode";
 import type { RunActions } from "../runs/run-actions.ts";
 import type { RunStore } from "../runs/run-store.ts";
 import type { StartQueue } from "../runs/start-queue.ts";
-import type { SweepActions } from "../runs/sweeps/sweep-actions.ts";
-import type { SweepStore } from "../runs/sweeps/sweep-store.ts";
+import type { InterpolationActions } from "../runs/interpolations/interpolation-actions.ts";
+import type { InterpolationStore } from "../runs/interpolations/interpolation-store.ts";
 import type { AdapterCatalog } from "./catalogs/adapter-catalog.ts";
 import type { EvaluationCatalog } from "./catalogs/evaluation-catalog.ts";
 import type { ModelCatalog } from "./catalogs/model-catalog.ts";
@@ -13,7 +13,7 @@ import type { LayerMeasure } from "./layers/layer-measure.ts";
 import type { PanelSet } from "./panels/panel-set.ts";
 import type { RunNotifications } from "./run-notifications.ts";
 import type { RunRoots } from "./run-roots.ts";
-import type { SweepNotifications } from "./sweep-notifications.ts";
+import type { InterpolationNotifications } from "./interpolation-notifications.ts";
 import type { Transcripts } from "./transcripts.ts";
 
 export interface App {
@@ -24,10 +24,10 @@ export interface App {
   actions: RunActions;
   queue: StartQueue;
   panels: PanelSet;
-  sweeps: SweepStore;
-  sweepActions: SweepActions;
+  interpolations: InterpolationStore;
+  interpolationActions: InterpolationActions;
   labs: PanelSet;
-  sweepNotifications: SweepNotifications;
+  interpolationNotifications: InterpolationNotifications;
   notifications: RunNotifications;
   models: ModelCatalog;
   adapters: AdapterCatalog;

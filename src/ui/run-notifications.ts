@@ -4,7 +4,7 @@
  * were never seen alive (old ones, copied ones) are silent.
  */
 import * as vscode from "vscode";
-import type { Run } from "../runs/run.ts";
+import type { Run } from "../run-folder/run.ts";
 import { isActive } from "../runs/run-status.ts";
 import type { RunStore } from "../runs/run-store.ts";
 import { COMMANDS } from "./command-ids.ts";

@@ -1,24 +1,24 @@
-/** Where runs and sweeps are looked for and where new ones go: `.retune` of the open folders. */
+/** Where runs and interpolations are looked for and where new ones go: `.retune` of the open folders. */
 import path from "node:path";
 import * as vscode from "vscode";
 import { RUNS_FOLDER } from "../protocol/run-folder.ts";
-import { SWEEPS_FOLDER } from "../protocol/sweep.ts";
+import { INTERPOLATIONS_FOLDER, OLD_INTERPOLATIONS_FOLDER } from "../protocol/interpolation.ts";
 import type { RunStore } from "../runs/run-store.ts";
-import type { SweepStore } from "../runs/sweeps/sweep-store.ts";
+import type { InterpolationStore } from "../runs/interpolations/interpolation-store.ts";
 import { localFolders } from "./local-folders.ts";
 
 export class RunRoots implements vscode.Disposable {
   readonly #store: RunStore;
-  readonly #sweeps: SweepStore;
+  readonly #interpolations: InterpolationStore;
   readonly #subscription: vscode.Disposable;
   /** Of recipes that lie outside the open folders; for this window only. */
   readonly #extra = new Set<string>();
-  readonly #extraSweeps = new Set<string>();
+  readonly #extraInterpolations = new Set<string>();
   #applied: Promise<void> = Promise.resolve();
 
-  constructor(store: RunStore, sweeps: SweepStore) {
+  constructor(store: RunStore, interpolations: InterpolationStore) {
     this.#store = store;
-    this.#sweeps = sweeps;
+    this.#interpolations = interpolations;
     this.#subscription = vscode.workspace.onDidChangeWorkspaceFolders(() => void this.apply());
   }
 
@@ -31,7 +31,13 @@ export class RunRoots implements vscode.Disposable {
     const roots = (name: string) => localFolders().map((folder) => path.join(folder, name));
     this.#applied = Promise.all([
       this.#store.setRoots([...new Set([...roots(RUNS_FOLDER), ...this.#extra])]),
-      this.#sweeps.setRoots([...new Set([...roots(SWEEPS_FOLDER), ...this.#extraSweeps])]),
+      this.#interpolations.setRoots([
+        ...new Set([
+          ...roots(INTERPOLATIONS_FOLDER),
+          ...roots(OLD_INTERPOLATIONS_FOLDER),
+          ...this.#extraInterpolations,
+        ]),
+      ]),
     ]).then(() => undefined);
     return this.#applied;
   }
@@ -47,13 +53,13 @@ export class RunRoots implements vscode.Disposable {
     return root;
   }
 
-  /** The sweeps folder: of the open folder that the fine-tune lies in or, failing that, of the first; else beside it. */
-  async forSweep(tuned: string): Promise<string> {
+  /** The interpolations folder: of the open folder that the fine-tune lies in or, failing that, of the first; else beside it. */
+  async forInterpolation(tuned: string): Promise<string> {
     const folder =
       vscode.workspace.getWorkspaceFolder(vscode.Uri.file(tuned))?.uri.fsPath ?? localFolders()[0];
-    const root = path.join(folder ?? path.dirname(tuned), SWEEPS_FOLDER);
-    if (folder === undefined && !this.#extraSweeps.has(root)) {
-      this.#extraSweeps.add(root);
+    const root = path.join(folder ?? path.dirname(tuned), INTERPOLATIONS_FOLDER);
+    if (folder === undefined && !this.#extraInterpolations.has(root)) {
+      this.#extraInterpolations.add(root);
       await this.apply();
     }
     return root;

@@ -1,6 +1,6 @@
 /** Progress of the active runs in the status bar; nothing there while nothing trains. */
 import * as vscode from "vscode";
-import type { Run } from "../runs/run.ts";
+import type { Run } from "../run-folder/run.ts";
 import { isActive, isLive } from "../runs/run-status.ts";
 import type { RunStore } from "../runs/run-store.ts";
 import { plainLines, plainText } from "../util/plain-text.ts";

@@ -30,8 +30,7 @@ export function parseJsonc(text: string, file: string): Node {
     : tooDeep === undefined
       ? [0, "the file is empty"]
       : [tooDeep, `nested deeper than ${MAX_DEPTH} levels`];
-  const line = text.slice(0, offset).split("\n").length;
-  throw new InputError(`${file}:${line}: not valid JSON: ${what}`);
+  throw new InputError(`${file}:${lineAt(text, offset)}: not valid JSON: ${what}`);
 }
 
 function tooDeepAt(text: string): number | undefined {
@@ -47,4 +46,9 @@ function tooDeepAt(text: string): number | undefined {
     if (first === "}" || first === "]") depth--;
     if (depth > MAX_DEPTH) return offset;
   }
+}
+
+/** 1-based. */
+export function lineAt(text: string, offset: number): number {
+  return text.slice(0, offset).split("\n").length;
 }

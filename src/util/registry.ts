@@ -1,41 +1,53 @@
-/** The members of one growth axis (families, methods, …) by name: ours, and in tests what is planted beside them. */
+/** What can be added to by a new file and a line: methods, objectives, engines, families. */
 import { InputError } from "./errors.ts";
 
-export class Registry<T extends { readonly name: string }> {
-  readonly #kind: string;
-  readonly #members: T[];
+interface Named {
+  readonly name: string;
+}
 
-  /** @param kind for messages: "method" */
-  constructor(kind: string, members: readonly T[]) {
-    this.#kind = kind;
+/** Members by name, in the order they are listed in. Open at run time, so that one can come from outside. */
+export class Registry<Member extends Named> {
+  readonly #what: string;
+  readonly #members: Member[];
+  #version = 0;
+
+  /** @param what a member is, for messages: "method" */
+  constructor(what: string, members: readonly Member[]) {
+    this.#what = what;
     this.#members = [...members];
   }
 
-  /** @throws InputError naming what is known */
-  get(name: string): T {
-    const found = this.find(name);
-    if (found) return found;
-    const known = this.#members.map((member) => member.name).join(", ");
-    throw new InputError(
-      `${this.#kind} ${JSON.stringify(name)} is not supported; supported: ${known}`,
-    );
-  }
-
-  find(name: string): T | undefined {
-    return this.#members.find((member) => member.name === name);
-  }
-
-  all(): readonly T[] {
+  get all(): readonly Member[] {
     return this.#members;
   }
 
-  /** @returns takes the member out again */
-  add(member: T): () => void {
-    if (this.find(member.name)) throw new Error(`internal: ${this.#kind} ${member.name} twice`);
+  /** Another number after each change. */
+  get version(): number {
+    return this.#version;
+  }
+
+  find(name: string): Member | undefined {
+    return this.#members.find((member) => member.name === name);
+  }
+
+  /** @throws InputError naming what is known */
+  get(name: string): Member {
+    const member = this.find(name);
+    if (member) return member;
+    const known = this.#members.map((one) => one.name).join(", ");
+    throw new InputError(`there is no ${this.#what} ${name}; known: ${known}`);
+  }
+
+  /** @returns what takes it out again */
+  add(member: Member): () => void {
+    if (this.find(member.name)) throw new Error(`internal: ${this.#what} ${member.name} twice`);
     this.#members.push(member);
+    this.#version++;
     return () => {
-      const index = this.#members.indexOf(member);
-      if (index !== -1) this.#members.splice(index, 1);
+      const at = this.#members.indexOf(member);
+      if (at === -1) return;
+      this.#members.splice(at, 1);
+      this.#version++;
     };
   }
 }

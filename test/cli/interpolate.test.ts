@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
-import type { SweepPoint, SweepState } from "../../src/protocol/sweep.ts";
-import type { SweepSummary } from "../../src/runs/sweeps/summary.ts";
+import type { InterpolationPoint, InterpolationState } from "../../src/protocol/interpolation.ts";
+import type { InterpolationSummary } from "../../src/runs/interpolations/summary.ts";
 import { readModelWeights } from "../../src/tensors/model-weights.ts";
 import { readTensorBytes } from "../../src/tensors/safetensors.ts";
 import { retune, tinyWorkspace, writeRecipe } from "../support/retune.ts";
@@ -16,24 +16,29 @@ async function sameWeights(one: string, other: string): Promise<void> {
   }
 }
 
-function sweepLines(stdout: string): { points: SweepPoint[]; summary: SweepSummary } {
+function interpolationLines(stdout: string): {
+  points: InterpolationPoint[];
+  summary: InterpolationSummary;
+} {
   const lines = stdout
     .trimEnd()
     .split("\n")
-    .map((line) => JSON.parse(line) as SweepPoint | SweepSummary);
-  return { summary: lines.pop() as SweepSummary, points: lines as SweepPoint[] };
+    .map((line) => JSON.parse(line) as InterpolationPoint | InterpolationSummary);
+  return { summary: lines.pop() as InterpolationSummary, points: lines as InterpolationPoint[] };
 }
 
-function readPointLines(sweepDir: string): string[] {
-  const file = path.join(sweepDir, "points.jsonl");
+function readPointLines(interpolationDir: string): string[] {
+  const file = path.join(interpolationDir, "points.jsonl");
   return existsSync(file) ? readFileSync(file, "utf8").trimEnd().split("\n") : [];
 }
 
-function stateOf(sweepDir: string): SweepState {
-  return JSON.parse(readFileSync(path.join(sweepDir, "state.json"), "utf8")) as SweepState;
+function stateOf(interpolationDir: string): InterpolationState {
+  return JSON.parse(
+    readFileSync(path.join(interpolationDir, "state.json"), "utf8"),
+  ) as InterpolationState;
 }
 
-test("a sweep meets the base at 0 and the fine-tune at 1; a chosen alpha is written", async (t) => {
+test("an interpolation meets the base at 0 and the fine-tune at 1; a chosen alpha is written", async (t) => {
   const dir = tinyWorkspace(t);
   const [base, run] = [path.join(dir, "model"), path.join(dir, "run")];
   const recipe = writeRecipe(dir, { method: { type: "full" }, optimizer: { learningRate: 2e-3 } });
@@ -42,35 +47,35 @@ test("a sweep meets the base at 0 and the fine-tune at 1; a chosen alpha is writ
   const other = path.join(dir, "other.jsonl");
   writeFileSync(other, '{"text": "a wholly different kind of text"}\n');
   const files = { own: path.join(dir, "data.jsonl"), other };
-  const sweepDir = path.join(dir, "sweep");
+  const interpolationDir = path.join(dir, "interpolation");
   const evals = ["--validation", `own=${files.own}`, "--shifted", `other=${files.other}`];
-  const swept = await retune(
+  const ended = await retune(
     "interpolate",
     base,
     tuned,
     "--sweep",
     "0:1:0.25",
     ...evals,
-    "--sweep-dir",
-    sweepDir,
+    "--interpolation-dir",
+    interpolationDir,
     "--json",
   );
-  assert.equal(swept.code, 0, swept.stderr);
-  const { points, summary } = sweepLines(swept.stdout);
+  assert.equal(ended.code, 0, ended.stderr);
+  const { points, summary } = interpolationLines(ended.stdout);
   // The ends come first.
   assert.deepEqual(
     points.map(({ alpha }) => alpha),
     [0, 1, 0.25, 0.5, 0.75],
   );
   points.sort((a, b) => a.alpha - b.alpha);
-  assert.deepEqual(readdirSync(sweepDir).toSorted(), [
+  assert.deepEqual(readdirSync(interpolationDir).toSorted(), [
+    "interpolation.json",
     "log.txt",
     "points.jsonl",
     "state.json",
-    "sweep.json",
   ]);
-  assert.equal(stateOf(sweepDir).status, "finished");
-  assert.equal(readPointLines(sweepDir).length, 5);
+  assert.equal(stateOf(interpolationDir).status, "finished");
+  assert.equal(readPointLines(interpolationDir).length, 5);
   const evaluated = async (model: string, file: string): Promise<number> => {
     const { stdout } = await retune("eval", model, "--data", file, "--json");
     return (JSON.parse(stdout) as { loss: number }).loss;
@@ -110,7 +115,7 @@ test("a sweep meets the base at 0 and the fine-tune at 1; a chosen alpha is writ
     "--sweep",
     "0:1:0.5",
     ...tests,
-    "--sweep-dir",
+    "--interpolation-dir",
     shownDir,
   );
   assert.match(shown.stdout, /^alpha\town loss\town accuracy\tother loss\tother accuracy$/m);
@@ -124,18 +129,35 @@ test("a sweep meets the base at 0 and the fine-tune at 1; a chosen alpha is writ
   await refused(/--alpha must be from 0 to 1, found "1\.5"/, tuned, "--alpha", "1.5", "--out", out);
   await refused(/must be a number of at least 0, found "-1"/, tuned, "--alpha=-1", "--out", out);
   await refused(/is not empty/, tuned, "--alpha", "0.5", "--out", tuned);
-  const sweeps = (...args: string[]): string[] => [tuned, "--sweep", ...args, "--sweep-dir", out];
-  await refused(/alphas must be FROM:TO:STEP/, ...sweeps("0:2:0.1", ...evals));
-  await refused(/--eval NAME=FILE is missing/, ...sweeps("0:1:1"));
+  const interpolations = (...args: string[]): string[] => [
+    tuned,
+    "--sweep",
+    ...args,
+    "--interpolation-dir",
+    out,
+  ];
+  await refused(/alphas must be FROM:TO:STEP/, ...interpolations("0:2:0.1", ...evals));
+  await refused(/--eval NAME=FILE is missing/, ...interpolations("0:1:1"));
   await refused(
     /is both validation and test \(test, own\): .*split the file/,
-    ...sweeps("0:1:1", "--eval", `test=${dir}/model/../data.jsonl`, ...evals),
+    ...interpolations("0:1:1", "--eval", `test=${dir}/model/../data.jsonl`, ...evals),
   );
-  await refused(/missing\.jsonl does not exist/, ...sweeps("0:1:1", "--eval", "x=missing.jsonl"));
+  await refused(
+    /missing\.jsonl does not exist/,
+    ...interpolations("0:1:1", "--eval", "x=missing.jsonl"),
+  );
   const torn = path.join(dir, "torn.jsonl");
   writeFileSync(torn, '{"text": "fine"}\n{"text": \n');
-  await refused(/torn\.jsonl:2:\d+: /, ...sweeps("0:1:1", "--eval", `torn=${torn}`));
-  await refused(/is not empty/, tuned, "--sweep", "0:1:1", ...evals, "--sweep-dir", sweepDir);
+  await refused(/torn\.jsonl:2:\d+: /, ...interpolations("0:1:1", "--eval", `torn=${torn}`));
+  await refused(
+    /is not empty/,
+    tuned,
+    "--sweep",
+    "0:1:1",
+    ...evals,
+    "--interpolation-dir",
+    interpolationDir,
+  );
   assert.ok(!existsSync(out));
 });
 
@@ -146,7 +168,7 @@ test("with an adapter, alpha is the share of its change", async (t) => {
   assert.equal((await retune("train", recipe, "--run-dir", run)).code, 0);
   const adapter = path.join(run, "adapter");
   const file = path.join(dir, "data.jsonl");
-  const swept = await retune(
+  const ended = await retune(
     "interpolate",
     base,
     "--adapter",
@@ -155,12 +177,12 @@ test("with an adapter, alpha is the share of its change", async (t) => {
     "0:1:0.5",
     "--eval",
     `rows=${file}`,
-    "--sweep-dir",
-    path.join(dir, "sweep"),
+    "--interpolation-dir",
+    path.join(dir, "interpolation"),
     "--json",
   );
-  assert.equal(swept.code, 0, swept.stderr);
-  const { points, summary } = sweepLines(swept.stdout);
+  assert.equal(ended.code, 0, ended.stderr);
+  const { points, summary } = interpolationLines(ended.stdout);
   assert.equal(summary.recommended, undefined);
   points.sort((a, b) => a.alpha - b.alpha);
   const loss = async (...model: string[]): Promise<number> =>

@@ -7,7 +7,7 @@ import { causalLmOf } from "../../src/models/registry.ts";
 import { NOTHING_TUNED } from "../../src/onnx-engine/ort-graphs.ts";
 import { planStep } from "../../src/onnx-engine/step-form.ts";
 import { tuningOf } from "../../src/onnx-engine/tuning-of.ts";
-import { recipeSchema, type Method } from "../../src/protocol/recipe.ts";
+import { methodSchema, type Method } from "../../src/protocol/methods.ts";
 import { InputError } from "../../src/util/errors.ts";
 
 const SIZE = 16;
@@ -24,8 +24,7 @@ const model = (tied: boolean) => ({
   architecture: causalLmOf(config(tied), "config.json"),
   dir: "square",
 });
-const lora = (more: object): Method =>
-  recipeSchema.shape.method.parse({ type: "lora", rank: 4, ...more });
+const lora = (more: object): Method => methodSchema.parse({ type: "lora", rank: 4, ...more });
 
 test("embedding and head are found by what they are", () => {
   const [tied, own] = [model(true).architecture, model(false).architecture];

@@ -1,12 +1,22 @@
 /** A LoRA over weights in blocks against the same engine over a float32 folder of the same values. */
 import assert from "node:assert/strict";
-import { cpSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync } from "node:fs";
+import {
+  cpSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, suite, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { Example } from "../../src/data/example.ts";
-import type { Method, Quantization } from "../../src/protocol/recipe.ts";
+import type { Quantization } from "../../src/protocol/recipe.ts";
+import type { Method } from "../../src/protocol/methods.ts";
 import { openTrainingEngine } from "../../src/onnx-engine/onnx-engine.ts";
 import {
   type TensorInfo,
@@ -36,7 +46,7 @@ const method: Method = {
 };
 const batch: Example[] = [31, 20].map((length, row) => ({
   ids: Int32Array.from({ length }, (_, i) => (i * 37 + row * 11) % 250),
-  counted: new Uint8Array(length).fill(1),
+  weights: new Float32Array(length).fill(1),
   line: row + 1,
 }));
 
@@ -155,9 +165,29 @@ test("the copy in the cache serves until the model changes", async () => {
   const weights = path.join(model, "model.safetensors");
   const { atimeMs, mtimeMs } = statSync(weights);
   utimesSync(weights, atimeMs / 1000, mtimeMs / 1000 + 5);
-  assert.equal(await reopen(), true);
+  assert.equal(await reopen(), false, "touched, and what it was");
   cachedFiles().forEach((file) => rmSync(file));
   assert.equal(await reopen(), true);
+});
+
+test("a copy or a model with other bytes is noticed by its hash, whatever its size and times say", async () => {
+  rmSync(cacheDir, { recursive: true, force: true });
+  const lines: string[] = [];
+  const reopen = async () => {
+    await (await open(model, "int4", (line) => lines.push(line))).dispose();
+    return lines.splice(0).find((line) => line.includes("has changed since"));
+  };
+  await reopen();
+  for (const file of [path.join(model, "model.safetensors"), ...cachedFiles()]) {
+    assert.equal(await reopen(), undefined);
+    const { atimeMs, mtimeMs } = statSync(file);
+    const bytes = readFileSync(file);
+    bytes.writeUInt8(bytes.readUInt8(bytes.length - 2) ^ 1, bytes.length - 2);
+    writeFileSync(file, bytes);
+    utimesSync(file, atimeMs / 1000, mtimeMs / 1000);
+    const change = await reopen();
+    assert.ok(change?.startsWith(file), change);
+  }
 });
 
 test("the log says that the adapter is for the base as it is", async () => {

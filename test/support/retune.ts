@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import type { RecipeInput } from "../../src/protocol/recipe.ts";
 import type { Metric, RunState } from "../../src/protocol/run-folder.ts";
-import { createRun } from "../../src/runs/create-run.ts";
+import { createRun } from "../../src/run-folder/create-run.ts";
 import { resolveRecipe } from "../../src/runs/resolve-recipe.ts";
 import { writeTinyLlama } from "./tiny-llama.ts";
 

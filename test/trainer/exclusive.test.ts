@@ -15,7 +15,7 @@ import path from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RecipeInput } from "../../src/protocol/recipe.ts";
-import { readRun } from "../../src/runs/run.ts";
+import { readRun } from "../../src/run-folder/run.ts";
 import {
   bundleSource,
   makeRun,

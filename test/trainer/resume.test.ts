@@ -15,7 +15,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { RecipeInput } from "../../src/protocol/recipe.ts";
 import type { Metric } from "../../src/protocol/run-folder.ts";
 import { readRunRecipe } from "../../src/run-folder/recorder.ts";
-import { readRun } from "../../src/runs/run.ts";
+import { readRun } from "../../src/run-folder/run.ts";
 import {
   makeRun,
   readLog,

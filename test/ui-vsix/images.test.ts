@@ -1,5 +1,5 @@
 // The README's pictures: the run of samples/quick-start.retune.json, light and dark.
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { after, afterEach, before, suite, test } from "node:test";
 import { until } from "../vscode/support/until.ts";
@@ -14,12 +14,22 @@ const ROWS_SETTLE_MS = 1_000;
 
 /** Data whose rows are shared out between validation and test, by their number of rows for validation. */
 const HALVES = [
-  ["concise", 30, "Shifted test"],
-  ["dictionary", 20, "In-distribution test"],
+  ["concise", 30],
+  ["dictionary", 20],
 ] as const;
 
-function labWorkspace(folder: string): void {
+/** In the order in which they are asked for: the run's own data come first. */
+const ROLES = [
+  ["dictionary-valid", "Validation"],
+  ["dictionary-test", "In-distribution test"],
+  ["concise-test", "Shifted test"],
+  ["concise-valid", "Validation"],
+] as const;
+
+/** @param folder gets the samples, and what the pictures of the layers and the lab show */
+function picturesWorkspace(folder: string): void {
   samplesWorkspace(folder);
+  writeFileSync(path.join(folder, LAST_BLOCKS_FILE), LAST_BLOCKS);
   for (const [name, count] of HALVES) {
     const file = (part: string) => path.join(folder, `data/${name}-${part}.jsonl`);
     const rows = readFileSync(file("eval"), "utf8").trim().split("\n");
@@ -29,6 +39,7 @@ function labWorkspace(folder: string): void {
 }
 
 const LAYERS = "Layers of last-blocks";
+const LAST_BLOCKS_FILE = "last-blocks.retune.json";
 const LAST_BLOCKS = `// The last blocks learn; what is below them stays as it is.
 {
   "name": "last-blocks",
@@ -54,7 +65,7 @@ suite("pictures", { concurrency: false, skip }, () => {
   before(async () => {
     mkdirSync(folder, { recursive: true });
     session = await openSession({
-      prepare: labWorkspace,
+      prepare: picturesWorkspace,
       folderName: "samples",
       viewport: { width: 1360, height: 900 },
     });
@@ -77,25 +88,12 @@ suite("pictures", { concurrency: false, skip }, () => {
     await window.toggleTheme();
   }
 
-  test("a recipe", async () => {
-    const { workbench: window } = session;
-    const model = window.row("Base Models", /^retune-tiny$/);
-    await model.locator(".monaco-tl-twistie").click();
-    // A row that is selected shows its buttons over what it says.
-    await window.row("Base Models", /^model\.norm\.weight$/).click();
-    await window.openFile("quick-start.retune.json");
-    await window.codeLens("Start Run").waitFor();
-    await picture("recipe");
-  });
-
   test("layers", async () => {
     const { workbench: window } = session;
     const below = (label: RegExp) => window.row(LAYERS, label).locator(".monaco-tl-twistie");
     const box = (label: RegExp) =>
       window.row(LAYERS, label).locator(".custom-view-tree-node-item-checkbox");
-    const file = path.join(session.workspace, "last-blocks.retune.json");
-    writeFileSync(file, LAST_BLOCKS);
-    await window.openFile("last-blocks.retune.json");
+    await window.openFile(LAST_BLOCKS_FILE);
     await window.codeLens("Freeze Layers…").click();
     await below(/^Block 2$/).click();
     await window.row(LAYERS, /^MLP$/).waitFor();
@@ -106,7 +104,17 @@ suite("pictures", { concurrency: false, skip }, () => {
     await window.row(LAYERS, "Measured").waitFor();
     await picture("layers");
     await window.command("View: Revert and Close Editor");
-    rmSync(file);
+  });
+
+  test("a recipe", async () => {
+    const { workbench: window } = session;
+    const model = window.row("Base Models", /^retune-tiny$/);
+    await model.locator(".monaco-tl-twistie").click();
+    // A row that is selected shows its buttons over what it says.
+    await window.row("Base Models", /^model\.norm\.weight$/).click();
+    await window.openFile("quick-start.retune.json");
+    await window.codeLens("Start Run").waitFor();
+    await picture("recipe");
   });
 
   test("a run", async () => {
@@ -136,15 +144,12 @@ suite("pictures", { concurrency: false, skip }, () => {
     await window.command("View: Close All Editors");
     const items = await window.contextMenu("Runs", /^quick-start$/);
     await items.filter({ hasText: "Interpolate…" }).click();
-    // The run's own evaluation file is ticked: its halves take its place.
+    // The run's own evaluation file and its halves, which lie beside it, are ticked: the halves will do.
     await window.tick("data/dictionary-eval.jsonl");
-    for (const [name] of HALVES) {
-      for (const half of ["valid", "test"]) await window.tick(`data/${name}-${half}.jsonl`);
-    }
+    for (const half of ["valid", "test"]) await window.tick(`data/concise-${half}.jsonl`);
     await window.acceptTicked();
-    for (const [name, , role] of HALVES) {
-      await window.answer(`What is data/${name}-test.jsonl for?`, role);
-      await window.answer(`What is data/${name}-valid.jsonl for?`, "Validation");
+    for (const [name, role] of ROLES) {
+      await window.answer(`What is data/${name}.jsonl for?`, role);
     }
     await window.enter("Alphas as FROM:TO:STEP", "0:1:0.05");
     await window.tab(/quick-start$/).waitFor();

@@ -9,7 +9,7 @@ import { labWorkspace } from "../vscode/support/workspaces.ts";
 import { openSession, type Session } from "./session.ts";
 import type { Workbench } from "./workbench.ts";
 
-const SWEEP_LIMIT_MS = 120_000;
+const INTERPOLATION_LIMIT_MS = 120_000;
 const TITLE = "tiny to run-finished";
 
 suite("the interpolation lab", { concurrency: false }, () => {
@@ -41,7 +41,10 @@ suite("the interpolation lab", { concurrency: false }, () => {
       counts.add(await dots.count());
       return counts.has(21) ? true : undefined;
     };
-    await until(grown, { limitMs: SWEEP_LIMIT_MS, what: () => `21 dots, seen ${[...counts]}` });
+    await until(grown, {
+      limitMs: INTERPOLATION_LIMIT_MS,
+      what: () => `21 dots, seen ${[...counts]}`,
+    });
     assert.ok(counts.size >= 4, `the curve grew: ${[...counts].join()}`);
     await page.locator(".badge").getByText("Finished").waitFor();
     assert.match(await page.locator(".advice").innerText(), /^Alpha [\d.]+: the lowest loss/);
@@ -103,7 +106,7 @@ suite("the interpolation lab", { concurrency: false }, () => {
     assert.equal(await page.locator(".dot").count(), 21);
   });
 
-  test("a failure is told in the panel; the sweep is continued or deleted from its row", async () => {
+  test("a failure is told in the panel; the interpolation is continued or deleted from its row", async () => {
     await window.runFromMenu("Runs", /^run-finished$/, "Interpolate…");
     await window.tick("broken/torn.jsonl");
     await window.acceptTicked();
@@ -125,6 +128,6 @@ suite("the interpolation lab", { concurrency: false }, () => {
     await window.page.getByRole("menuitem", { name: "Delete Interpolation…" }).click();
     await window.page.locator(".monaco-dialog-box").getByRole("button", { name: "Delete" }).click();
     await failed.waitFor({ state: "detached" });
-    assert.equal(readdirSync(path.join(session.workspace, ".retune/sweeps")).length, 1);
+    assert.equal(readdirSync(path.join(session.workspace, ".retune/interpolations")).length, 1);
   });
 });

@@ -70,7 +70,7 @@ test("commands that start a process are off in a folder that is not trusted", ()
     "mergeAdapter",
     "mergeModels",
     "interpolate",
-    "continueSweep",
+    "continueInterpolation",
     "saveMix",
   ];
   for (const name of starting) {

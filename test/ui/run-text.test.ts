@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { RunState } from "../../src/protocol/run-folder.ts";
-import type { Run } from "../../src/runs/run.ts";
+import type { Run } from "../../src/run-folder/run.ts";
 import { describeRun, endSentence, figureOf, runRowText } from "../../src/ui/run-text.ts";
 
 const NOW = new Date(2026, 10, 27, 15, 0).getTime();

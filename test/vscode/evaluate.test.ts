@@ -81,8 +81,8 @@ suite("evaluate", () => {
   });
 
   test("an evaluation is kept: its row opens it after its tab was closed, and deletes it", async () => {
-    const { store, sweeps, evaluations } = await retune();
-    const tree = new RunsTree({ store, sweeps, evaluations });
+    const { store, interpolations, evaluations } = await retune();
+    const tree = new RunsTree({ store, interpolations, evaluations });
     const groups = await tree.getChildren();
     const rows = (await Promise.all(groups.map((group) => tree.getChildren(group)))).flat();
     const kept = rows.filter((row) => row.kind === "evaluation");

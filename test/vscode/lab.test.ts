@@ -4,9 +4,9 @@ import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { setup, suite, test } from "mocha";
 import * as vscode from "vscode";
-import type { Sweep } from "../../src/runs/sweeps/sweep.ts";
+import type { Interpolation } from "../../src/runs/interpolations/interpolation.ts";
 import { METHOD_NAMES } from "../../src/protocol/merge-methods.ts";
-import { summariseSweep } from "../../src/runs/sweeps/summary.ts";
+import { summariseInterpolation } from "../../src/runs/interpolations/summary.ts";
 import { RunsTree } from "../../src/ui/views/runs-tree.ts";
 import { retune, workspaceFolder } from "./support/extension.ts";
 import type { Messages } from "./support/messages.ts";
@@ -20,14 +20,17 @@ const run = <T>(command: string, ...args: unknown[]) =>
 const file = (...parts: string[]) => path.join(workspaceFolder(), ...parts);
 const LIMIT_MS = 40_000;
 
-async function sweepThat(sweepDir: string, accepts: (sweep: Sweep) => boolean): Promise<Sweep> {
-  const { sweeps } = await retune();
+async function interpolationThat(
+  interpolationDir: string,
+  accepts: (interpolation: Interpolation) => boolean,
+): Promise<Interpolation> {
+  const { interpolations } = await retune();
   return until(
     () => {
-      const sweep = sweeps.get(sweepDir);
-      return sweep && accepts(sweep) ? sweep : undefined;
+      const interpolation = interpolations.get(interpolationDir);
+      return interpolation && accepts(interpolation) ? interpolation : undefined;
     },
-    { limitMs: LIMIT_MS, what: () => JSON.stringify(sweeps.get(sweepDir)) },
+    { limitMs: LIMIT_MS, what: () => JSON.stringify(interpolations.get(interpolationDir)) },
   );
 }
 
@@ -42,7 +45,7 @@ async function modelAt(name: string): Promise<{ kind: "model"; model: object }> 
 suite("interpolation lab", () => {
   let messages: Messages;
   let input: QuickInput;
-  let sweepDir: string;
+  let interpolationDir: string;
 
   setup(async () => {
     const { store, adapters } = await retune();
@@ -52,9 +55,9 @@ suite("interpolation lab", () => {
   eachTest((user) => ({ messages, input } = user));
 
   test("Interpolate… on a run proposes its data, and its points arrive one by one", async () => {
-    const { sweeps } = await retune();
+    const { interpolations } = await retune();
     const counts = new Set<number>();
-    const listening = sweeps.onDidChangeItem(({ item }) => counts.add(item.points.length));
+    const listening = interpolations.onDidChangeItem(({ item }) => counts.add(item.points.length));
     const started = run<string>("interpolate", file(".retune/runs/run-finished"));
     // eval.jsonl and valid.jsonl are ticked; broken/torn.jsonl and data/other.jsonl come next.
     await input.toggle(3);
@@ -64,10 +67,13 @@ suite("interpolation lab", () => {
     await input.accept();
     const dir = await started;
     assert.ok(dir, JSON.stringify(messages.seen));
-    sweepDir = dir;
-    assert.equal(path.dirname(dir), file(".retune/sweeps"));
+    interpolationDir = dir;
+    assert.equal(path.dirname(dir), file(".retune/interpolations"));
     assert.ok(isWebview(await tabNamed("tiny to run-finished"), "retune.lab"));
-    const { definition, points } = await sweepThat(dir, ({ status }) => status === "finished");
+    const { definition, points } = await interpolationThat(
+      dir,
+      ({ status }) => status === "finished",
+    );
     listening.dispose();
     assert.deepEqual(
       definition?.data.map(({ name, role }) => [name, role]),
@@ -83,35 +89,35 @@ suite("interpolation lab", () => {
     assert.deepEqual(Object.keys(points[0]?.results ?? {}), ["eval", "valid", "other"]);
     assert.ok(counts.size >= 4, `seen: ${[...counts].join()}`);
     assert.ok(!existsSync(path.join(dir, "work")));
-    const { recommended } = summariseSweep(definition!, points);
+    const { recommended } = summariseInterpolation(definition!, points);
     assert.deepEqual(recommended?.by, ["valid"]);
     const { text, buttons } = await messages.next(/^tiny to run-finished: Alpha/);
     assert.match(text, /lowest loss .* on valid/);
     assert.deepEqual(buttons, ["Open"]);
   });
 
-  test("the sweep is found in the Runs view, and one panel shows it however often it is opened", async () => {
-    const { store, sweeps, evaluations } = await retune();
-    const tree = new RunsTree({ store, sweeps, evaluations });
+  test("the interpolation is found in the Runs view, and one panel shows it however often it is opened", async () => {
+    const { store, interpolations, evaluations } = await retune();
+    const tree = new RunsTree({ store, interpolations, evaluations });
     const group = (await tree.getChildren()).at(-1);
-    assert.equal(group?.kind, "sweepGroup");
+    assert.equal(group?.kind, "interpolationGroup");
     const [row] = await tree.getChildren(group);
     assert.ok(row);
     const item = tree.getTreeItem(row);
     assert.match(String(item.description), /^alpha [\d.]+ · \d/);
-    assert.match(item.contextValue ?? "", /^sweep\b.*\bdeletable\b.*\bhasPoints\b/);
+    assert.match(item.contextValue ?? "", /^interpolation\b.*\bdeletable\b.*\bhasPoints\b/);
     tree.dispose();
-    await run("openSweep", row);
-    await run("openSweep", sweepDir);
+    await run("openInterpolation", row);
+    await run("openInterpolation", interpolationDir);
     await tabNamed("tiny to run-finished");
     const tabs = vscode.window.tabGroups.all.flatMap((each) => each.tabs);
     assert.equal(tabs.filter(({ label }) => label === "tiny to run-finished").length, 1);
-    await run("showSweepLog", row);
+    await run("showInterpolationLog", row);
     assert.match((await activeFile("log.txt")).getText(), /alpha 0\.5: loss eval \d/);
   });
 
   test("Save This Model writes the alpha that was chosen, as the command line does", async () => {
-    const saved = run<string>("saveMix", sweepDir, 0.5);
+    const saved = run<string>("saveMix", interpolationDir, 0.5);
     await input.accept();
     const out = await saved;
     assert.equal(out, file("models/tiny-to-run-finished-alpha-0.5"));
@@ -119,7 +125,7 @@ suite("interpolation lab", () => {
     assert.ok(existsSync(path.join(out!, "model.safetensors")));
     await messages.next(/^Saved: tiny-to-run-finished-alpha-0\.5 is the model at alpha 0\.5/);
     // Without an alpha it is asked for, the recommended one proposed.
-    const asked = run<string>("saveMix", sweepDir);
+    const asked = run<string>("saveMix", interpolationDir);
     await input.accept();
     await input.accept();
     assert.match((await asked) ?? "", /tiny-to-run-finished-alpha-[\d.]+$/);
@@ -135,11 +141,11 @@ suite("interpolation lab", () => {
     await input.accept();
     const dir = await started;
     assert.ok(dir, JSON.stringify(messages.seen));
-    await run("stopSweep", dir);
-    const stopped = await sweepThat(dir, ({ status }) => status === "stopped");
+    await run("stopInterpolation", dir);
+    const stopped = await interpolationThat(dir, ({ status }) => status === "stopped");
     assert.ok(!existsSync(path.join(dir, "work")));
-    await run("continueSweep", dir);
-    const ended = await sweepThat(dir, ({ status }) => status === "finished");
+    await run("continueInterpolation", dir);
+    const ended = await interpolationThat(dir, ({ status }) => status === "finished");
     assert.equal(ended.points.length, 11);
     for (const point of stopped.points) {
       assert.deepEqual(
@@ -149,7 +155,7 @@ suite("interpolation lab", () => {
     }
     await messages.next(/Without validation data nothing is recommended|lowest loss/);
     messages.answer(/^Delete interpolation/, "Delete");
-    await run("deleteSweep", dir);
+    await run("deleteInterpolation", dir);
     assert.ok(!existsSync(dir));
   });
 
@@ -192,11 +198,11 @@ suite("interpolation lab", () => {
   });
 
   test("what can't be interpolated is said in one line, and no model is left behind", async () => {
-    const { sweeps } = await retune();
+    const { interpolations } = await retune();
     const refused = async (started: Thenable<string | undefined>): Promise<string> => {
       const dir = await started;
       assert.ok(dir, JSON.stringify(messages.seen));
-      const { state } = await sweepThat(dir, ({ status }) => status === "failed");
+      const { state } = await interpolationThat(dir, ({ status }) => status === "failed");
       assert.ok(!existsSync(path.join(dir, "work")));
       return state?.message ?? "";
     };
@@ -218,13 +224,13 @@ suite("interpolation lab", () => {
     await input.accept();
     assert.match(await refused(misfit), /can't be mixed: num_attention_heads is 2 and 4/);
     // Nothing to evaluate on.
-    const before = sweeps.items().length;
+    const before = interpolations.items().length;
     const none = run("interpolate", file(".retune/runs/run-finished"));
     await input.toggle(0, 1);
     assert.equal(await none, undefined);
     await messages.next(/Nothing to evaluate on was chosen/);
     await run("interpolate", file(".retune/runs/run-failed"));
     await messages.next(/run-failed has no adapter or model yet/);
-    assert.equal(sweeps.items().length, before);
+    assert.equal(interpolations.items().length, before);
   });
 });

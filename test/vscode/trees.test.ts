@@ -57,9 +57,9 @@ suite("trees", () => {
   });
 
   test("runs are grouped, newest first, each with its state", async () => {
-    const { store, sweeps, evaluations } = await retune();
+    const { store, interpolations, evaluations } = await retune();
     await store.refresh();
-    const tree = new RunsTree({ store, sweeps, evaluations });
+    const tree = new RunsTree({ store, interpolations, evaluations });
     const lines = await print(tree, 2);
     tree.dispose();
     const groups = lines.filter((line) => !line.startsWith(" "));

@@ -1,10 +1,14 @@
 /** Quantised weights in the user's cache, made on first use. */
-import { readFile, realpath, stat, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { realpath } from "node:fs/promises";
 import path from "node:path";
+import writeFileAtomic from "write-file-atomic";
+import * as z from "zod";
 import { defaultCacheDir } from "../../util/cache-root.ts";
 import { cacheFolder, checkRoom, removeAbandoned } from "../cache-folder.ts";
-import { pathExists } from "../../util/path-exists.ts";
-import { replaceFolder } from "../replace-folder.ts";
+import { startHashing } from "../../util/hash-files.ts";
+import { checkJson, readJson } from "../../util/json.ts";
+import { replaceFolder } from "../../util/replace-folder.ts";
 import {
   type TensorInfo,
   type TensorToWrite,
@@ -12,14 +16,29 @@ import {
   totalBytes,
   writeSafetensors,
 } from "../safetensors.ts";
+import { compareFiles, stampFiles, stampOf, stampedFileSchema } from "../stamped-file.ts";
 import type { BlockType } from "./block-codes.ts";
 import { quantisedTensors } from "./quantised-tensors.ts";
 
 /** Rises whenever the same weights would come out differently. */
-const QUANTISED_VERSION = 1;
+const QUANTISED_VERSION = 2;
 const ORIGIN = "origin.json";
 const WEIGHTS = "model.safetensors";
 const COPY_BYTES = 2 ** 22;
+
+/** What the copy stands for. */
+const originSchema = z.object({
+  version: z.literal(QUANTISED_VERSION),
+  type: z.enum(["int8", "int4"]),
+  source: z.string(),
+  quantised: z.array(z.string()).readonly(),
+  /** The model's files, by path. */
+  sources: z.record(z.string(), stampedFileSchema),
+  /** The file with the codes. */
+  copy: stampedFileSchema,
+});
+
+type Origin = Readonly<z.output<typeof originSchema>>;
 
 export interface QuantisedFolderOptions {
   type: BlockType;
@@ -50,37 +69,65 @@ export async function quantisedFile(
   const source = await realpath(modelDir);
   const dir = cacheFolder(cacheDir, source, `${path.basename(source)}-${type}`);
   const file = path.join(dir, WEIGHTS);
-  const origin = await originOf(source, { type, weights, quantised });
-  if ((await isCurrent(dir, origin)) && (await pathExists(file))) return file;
+  const made = { version: QUANTISED_VERSION, type, source, quantised: [...quantised] } as const;
+  const sources = [...new Set([...weights.values()].map((info) => info.file))];
+  if (await isCurrent(dir, made, { file, sources, log })) return file;
   log(`quantising the linear weights of ${modelDir} to ${type}`);
   const tensors = tensorsToWrite(weights, quantised, type);
   await removeAbandoned(dir);
-  await replaceFolder(dir, async (temporary) => {
-    await checkRoom(temporary, totalBytes(tensors), "quantising");
-    await writeSafetensors(path.join(temporary, WEIGHTS), tensors, { format: "pt" });
-    await writeFile(path.join(temporary, ORIGIN), origin);
-  });
+  const hashing = startHashing(sources);
+  try {
+    await replaceFolder(dir, async (temporary) => {
+      await checkRoom(temporary, totalBytes(tensors), "quantising");
+      const hash = createHash("sha256");
+      const written = path.join(temporary, WEIGHTS);
+      await writeSafetensors(written, tensors, { format: "pt" }, hash);
+      const copy = { sha256: hash.digest("hex"), stamp: await stampOf(written) };
+      const stamped = await stampFiles(await hashing.hashes);
+      await writeOriginFile(temporary, { ...made, sources: stamped, copy });
+    });
+  } finally {
+    await hashing.stop();
+  }
   return file;
 }
 
-/** What the copies stand for, as text to be compared. */
-async function originOf(
-  source: string,
-  { type, weights, quantised }: Pick<QuantisedFolderOptions, "type" | "weights" | "quantised">,
-): Promise<string> {
-  const files: object[] = [];
-  for (const file of new Set([...weights.values()].map((info) => info.file))) {
-    const { size, mtimeMs } = await stat(file);
-    files.push({ file: await realpath(file), size, mtimeMs });
+/** Whether the copy stands for the weights as they are now. */
+async function isCurrent(
+  dir: string,
+  made: Omit<Origin, "sources" | "copy">,
+  { file, sources, log }: { file: string; sources: readonly string[]; log: (line: string) => void },
+): Promise<boolean> {
+  const origin = await readOrigin(dir);
+  if (origin === undefined) return false;
+  const { sources: known, copy, ...rest } = origin;
+  const isSame = JSON.stringify(rest) === JSON.stringify(made);
+  const named = Object.keys(known).toSorted().join("\n") === sources.toSorted().join("\n");
+  if (!isSame || !named) return false;
+  const compared = await compareFiles({ ...known, [file]: copy });
+  if (compared.changed !== undefined) {
+    log(`${compared.changed} has changed since it was quantised; it is quantised anew`);
+    return false;
   }
-  const origin = { version: QUANTISED_VERSION, type, source, files, quantised: [...quantised] };
-  return `${JSON.stringify(origin, null, 2)}\n`;
+  if (compared.isTouched) {
+    const { [file]: now = copy, ...others } = compared.now;
+    // Copied or touched, and what it was.
+    await writeOriginFile(dir, { ...rest, sources: others, copy: now });
+  }
+  return true;
 }
 
-async function isCurrent(dir: string, origin: string): Promise<boolean> {
-  // Missing or unreadable: made anew.
-  const found = await readFile(path.join(dir, ORIGIN), "utf8").catch(() => undefined);
-  return found === origin;
+function writeOriginFile(dir: string, origin: Origin): Promise<void> {
+  return writeFileAtomic(path.join(dir, ORIGIN), `${JSON.stringify(origin, null, 2)}\n`);
+}
+
+async function readOrigin(dir: string): Promise<Origin | undefined> {
+  try {
+    return checkJson(await readJson(path.join(dir, ORIGIN)), originSchema, ORIGIN);
+  } catch {
+    // Missing, unreadable, broken or of another version: all mean that the copy is made anew.
+    return undefined;
+  }
 }
 
 /** What stays comes first: codes have any length, and floats should start at a multiple of their size. */

@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import path from "node:path";
 import * as vscode from "vscode";
 import { RUN_FILES } from "../../protocol/run-folder.ts";
-import type { Run } from "../../runs/run.ts";
+import type { Run } from "../../run-folder/run.ts";
 import type { RunStore } from "../../runs/run-store.ts";
 import { errorMessage } from "../../util/errors.ts";
 import { pathExists } from "../../util/path-exists.ts";

@@ -103,8 +103,8 @@ async function inWorkspace(): Promise<Found[]> {
   const paths = files
     .filter((uri) => uri.scheme === "file")
     .map((uri) => uri.fsPath)
-    // What a sweep has under evaluation is gone in a moment.
-    .filter((file) => !/[\\/]\.retune[\\/]sweeps[\\/]/.test(file));
+    // What an interpolation has under evaluation is gone in a moment.
+    .filter((file) => !/[\\/]\.retune[\\/]interpolations[\\/]/.test(file));
   return modelsAmong(paths).map((model) => ({
     path: model,
     label: labelOf(model),

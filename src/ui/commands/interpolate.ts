@@ -1,6 +1,10 @@
-/** Ends → data and what each is for → alphas; the sweep itself is a detached process. */
+/** Ends → data and what each is for → alphas; the interpolation itself is a detached process. */
 import path from "node:path";
-import { createSweep, endName, parseAlphas } from "../../runs/sweeps/create-sweep.ts";
+import {
+  createInterpolation,
+  endName,
+  parseAlphas,
+} from "../../runs/interpolations/create-interpolation.ts";
 import { errorMessage } from "../../util/errors.ts";
 import type { App } from "../app.ts";
 import { askInSteps, type Wizard } from "../ask/wizard.ts";
@@ -11,7 +15,7 @@ import { pickEvaluation } from "./pick-evaluation.ts";
 const TITLE = "Interpolate";
 const DEFAULT_ALPHAS = "0:1:0.1";
 
-/** @returns the sweep's folder; undefined when cancelled */
+/** @returns the interpolation's folder; undefined when cancelled */
 export async function interpolate(app: App, argument: unknown): Promise<string | undefined> {
   requireTrust();
   const answers = await askInSteps(TITLE, async (wizard) => {
@@ -23,15 +27,20 @@ export async function interpolate(app: App, argument: unknown): Promise<string |
   const { ends, data, alphas } = answers;
   const { run, ...models } = ends;
   const maxLength = run?.recipe?.data.maxLength;
-  const sweepsDir = await app.roots.forSweep(path.resolve(models.tuned ?? models.adapter ?? ""));
+  const interpolationsDir = await app.roots.forInterpolation(
+    path.resolve(models.tuned ?? models.adapter ?? ""),
+  );
   // The folder that a run's result lies in has a date in its name; the run itself has none.
   const name = run && `${endName(models.base)} to ${run.name}`;
-  const sweepDir = await createSweep({ ...models, name, data, alphas, maxLength }, { sweepsDir });
-  await app.sweepActions.start(sweepDir);
-  await app.sweeps.refresh();
-  app.log.info(`interpolation started: ${sweepDir}`);
-  app.labs.open(sweepDir);
-  return sweepDir;
+  const interpolationDir = await createInterpolation(
+    { ...models, name, data, alphas, maxLength },
+    { interpolationsDir },
+  );
+  await app.interpolationActions.start(interpolationDir);
+  await app.interpolations.refresh();
+  app.log.info(`interpolation started: ${interpolationDir}`);
+  app.labs.open(interpolationDir);
+  return interpolationDir;
 }
 
 async function askAlphas(wizard: Wizard): Promise<number[]> {

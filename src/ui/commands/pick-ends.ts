@@ -2,7 +2,7 @@
 import path from "node:path";
 import * as vscode from "vscode";
 import { RUN_FILES } from "../../protocol/run-folder.ts";
-import { readRun, type Run } from "../../runs/run.ts";
+import { readRun, type Run } from "../../run-folder/run.ts";
 import { InputError } from "../../util/errors.ts";
 import type { App } from "../app.ts";
 import type { Choices } from "../ask/question.ts";

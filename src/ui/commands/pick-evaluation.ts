@@ -1,9 +1,9 @@
-/** The data that a sweep evaluates on: which files, and what each may be used for. */
+/** The data that an interpolation evaluates on: which files, and what each may be used for. */
 import path from "node:path";
 import * as vscode from "vscode";
 import { dataName } from "../../protocol/data-files.ts";
-import type { DataRole, SweepData } from "../../protocol/sweep.ts";
-import type { Run } from "../../runs/run.ts";
+import type { DataRole, InterpolationData } from "../../protocol/interpolation.ts";
+import type { Run } from "../../run-folder/run.ts";
 import { pathExists } from "../../util/path-exists.ts";
 import type { Choices } from "../ask/question.ts";
 import type { Wizard } from "../ask/wizard.ts";
@@ -27,9 +27,12 @@ const ROLES: Record<DataRole, { label: string; detail: string }> = {
   },
 };
 
-export async function pickEvaluation(wizard: Wizard, run: Run | undefined): Promise<SweepData[]> {
+export async function pickEvaluation(
+  wizard: Wizard,
+  run: Run | undefined,
+): Promise<InterpolationData[]> {
   const files = await pickFiles(wizard, run);
-  const data: SweepData[] = [];
+  const data: InterpolationData[] = [];
   for (const file of files) {
     data.push({ name: freeName(file, data), file, role: await pickRole(wizard, file, run) });
   }
@@ -95,7 +98,7 @@ function pickRole(wizard: Wizard, file: string, run: Run | undefined): Promise<D
 }
 
 /** The file's name; where that is taken, with its folder's. */
-function freeName(file: string, taken: readonly SweepData[]): string {
+function freeName(file: string, taken: readonly InterpolationData[]): string {
   const own = dataName(path.basename(file));
   const isTaken = (name: string): boolean => taken.some((data) => data.name === name);
   if (!isTaken(own)) return own;

@@ -1,5 +1,5 @@
-import type { Run } from "../../runs/run.ts";
-import { readRun } from "../../runs/run.ts";
+import type { Run } from "../../run-folder/run.ts";
+import { readRun } from "../../run-folder/run.ts";
 import { InputError } from "../../util/errors.ts";
 import type { App } from "../app.ts";
 import { pickOne } from "../ask/wizard.ts";

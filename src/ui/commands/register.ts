@@ -19,14 +19,14 @@ import { addModelFolder, refresh, removeModelFolder } from "./model-folders.ts";
 import { deleteRun, openRun, resumeRun, stopRun } from "./run-commands.ts";
 import { saveMix } from "./save-mix.ts";
 import {
-  continueSweep,
-  deleteSweep,
-  exportSweepCsv,
-  exportSweepJson,
-  openSweep,
-  showSweepLog,
-  stopSweep,
-} from "./sweep-commands.ts";
+  continueInterpolation,
+  deleteInterpolation,
+  exportInterpolationCsv,
+  exportInterpolationJson,
+  openInterpolation,
+  showInterpolationLog,
+  stopInterpolation,
+} from "./interpolation-commands.ts";
 import { startRun } from "./start-run.ts";
 import { startRunFromRecipe } from "./start-run-from-recipe.ts";
 
@@ -50,14 +50,14 @@ const HANDLERS: Record<keyof typeof COMMANDS, Handler> = {
   mergeAdapter,
   mergeModels,
   interpolate,
-  openSweep,
-  stopSweep,
-  continueSweep,
+  openInterpolation,
+  stopInterpolation,
+  continueInterpolation,
   saveMix,
-  showSweepLog,
-  exportSweepCsv,
-  exportSweepJson,
-  deleteSweep,
+  showInterpolationLog,
+  exportInterpolationCsv,
+  exportInterpolationJson,
+  deleteInterpolation,
   generate,
   classify,
   evaluate,

@@ -1,4 +1,4 @@
-import type { Run } from "../../runs/run.ts";
+import type { Run } from "../../run-folder/run.ts";
 import type { App } from "../app.ts";
 import { ask } from "../say.ts";
 import { requireTrust } from "../trust.ts";

@@ -1,13 +1,13 @@
-/** Writes the model of one alpha of a sweep; a child process that can be cancelled. */
+/** Writes the model of one alpha of an interpolation; a child process that can be cancelled. */
 import path from "node:path";
-import type { SweepDefinition } from "../../protocol/sweep.ts";
-import { DEFAULT_ALPHA, summariseSweep } from "../../runs/sweeps/summary.ts";
+import type { InterpolationDefinition } from "../../protocol/interpolation.ts";
+import { DEFAULT_ALPHA, summariseInterpolation } from "../../runs/interpolations/summary.ts";
 import { InputError } from "../../util/errors.ts";
 import type { App } from "../app.ts";
 import { askInSteps, type Wizard } from "../ask/wizard.ts";
 import { requireTrust } from "../trust.ts";
 import { askOutput } from "./ask-output.ts";
-import { sweepFrom } from "./pick-sweep.ts";
+import { interpolationFrom } from "./pick-interpolation.ts";
 import { writeModel } from "./write-model.ts";
 
 const TITLE = "Save This Model";
@@ -19,15 +19,16 @@ export async function saveMix(
   chosenAlpha?: unknown,
 ): Promise<string | undefined> {
   requireTrust();
-  const sweep = await sweepFrom(app, argument, {
+  const interpolation = await interpolationFrom(app, argument, {
     placeholder: "Save a model of which interpolation?",
     accepts: ({ definition }) => definition !== undefined,
     none: "There is no interpolation in this workspace yet.",
   });
-  if (sweep === undefined) return undefined;
-  const { definition, points } = sweep;
-  if (!definition) throw new InputError(`${sweep.name} can't be read: ${sweep.problem ?? ""}`);
-  const { recommended } = summariseSweep(definition, points);
+  if (interpolation === undefined) return undefined;
+  const { definition, points } = interpolation;
+  if (!definition)
+    throw new InputError(`${interpolation.name} can't be read: ${interpolation.problem ?? ""}`);
+  const { recommended } = summariseInterpolation(definition, points);
   const answers = await askInSteps(TITLE, async (wizard) => {
     const isKnown = typeof chosenAlpha === "number";
     wizard.expect(isKnown ? 1 : 2);
@@ -36,7 +37,7 @@ export async function saveMix(
       : await askAlpha(wizard, recommended?.alpha ?? DEFAULT_ALPHA);
     const out = await askOutput(wizard, {
       prompt: `Folder for the model of alpha ${alpha}; it must not exist yet`,
-      name: `${sweep.name}-alpha-${alpha}`,
+      name: `${interpolation.name}-alpha-${alpha}`,
       beside: definition.base,
     });
     return { alpha, out };
@@ -44,14 +45,14 @@ export async function saveMix(
   if (answers === undefined) return undefined;
   const { alpha, out } = answers;
   const isWritten = await writeModel(app, {
-    title: `Mixing ${sweep.name} at alpha ${alpha}`,
+    title: `Mixing ${interpolation.name} at alpha ${alpha}`,
     args: ["interpolate", ...ends(definition), "--alpha", String(alpha), "--out", out],
     message: `Saved: ${path.basename(out)} is the model at alpha ${alpha}.`,
   });
   return isWritten ? out : undefined;
 }
 
-function ends({ base, tuned, adapter }: SweepDefinition): string[] {
+function ends({ base, tuned, adapter }: InterpolationDefinition): string[] {
   return adapter === undefined ? [base, tuned ?? ""] : [base, "--adapter", adapter];
 }
 

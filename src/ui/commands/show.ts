@@ -69,7 +69,7 @@ function pathOf(argument: unknown): string | undefined {
   const row = asRow(argument);
   if (row?.kind === "model") return row.model.path;
   if (row?.kind === "adapter") return row.adapter.path;
-  if (row?.kind === "sweep") return row.sweepDir;
+  if (row?.kind === "interpolation") return row.interpolationDir;
   if (row?.kind === "evaluation") return row.evaluation.file;
   return row?.kind === "run" ? row.runDir : undefined;
 }

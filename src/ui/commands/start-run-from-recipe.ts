@@ -1,5 +1,5 @@
 import * as vscode from "vscode";
-import { createRun } from "../../runs/create-run.ts";
+import { createRun } from "../../run-folder/create-run.ts";
 import { resolveRecipe } from "../../runs/resolve-recipe.ts";
 import type { App } from "../app.ts";
 import { pickOne } from "../ask/wizard.ts";

@@ -1,6 +1,7 @@
 /** The tensors of a base model that training can change, by the names that recipes use. */
 import path from "node:path";
-import type { Family, TensorFacts } from "../../families/family.ts";
+import type { Family } from "../../families/family.ts";
+import type { TensorFacts } from "../../protocol/tensor-facts.ts";
 import { familyOf } from "../../families/registry.ts";
 import { InputError } from "../../util/errors.ts";
 import { isComputed } from "../../families/computed.ts";

@@ -1,5 +1,5 @@
 /** A base model's tensors as the tree that is ticked: embeddings, blocks with their parts, norm, head. */
-import type { BlockPart } from "../../families/family.ts";
+import type { BlockPart } from "../../protocol/tensor-facts.ts";
 import type { BaseTensor } from "./base-tensors.ts";
 
 export type NodeKind = "embeddings" | "block" | "part" | "norm" | "head" | "other" | "tensor";

@@ -3,13 +3,13 @@ import * as vscode from "vscode";
 import {
   fromLabSchema,
   type LabAction,
-  type SweepView,
+  type InterpolationView,
   type ToLab,
 } from "../../protocol/lab-messages.ts";
-import { SWEEP_FILES, type SweepState } from "../../protocol/sweep.ts";
-import { summariseSweep } from "../../runs/sweeps/summary.ts";
-import { readSweep, type Sweep } from "../../runs/sweeps/sweep.ts";
-import type { SweepStore } from "../../runs/sweeps/sweep-store.ts";
+import { INTERPOLATION_FILES, type InterpolationState } from "../../protocol/interpolation.ts";
+import { summariseInterpolation } from "../../runs/interpolations/summary.ts";
+import { readInterpolation, type Interpolation } from "../../runs/interpolations/interpolation.ts";
+import type { InterpolationStore } from "../../runs/interpolations/interpolation-store.ts";
 import { errorMessage } from "../../util/errors.ts";
 import { COMMANDS } from "../command-ids.ts";
 import { shortPaths } from "../short-paths.ts";
@@ -18,28 +18,28 @@ import { readLastLines } from "./log-tail.ts";
 
 interface LabPanelOptions {
   panel: vscode.WebviewPanel;
-  sweepDir: string;
-  store: SweepStore;
+  interpolationDir: string;
+  store: InterpolationStore;
   /** The folder of the page's script and style sheet, the only one that it may load from. */
   mediaUri: vscode.Uri;
 }
 
 /** At most this often does a page hear of changes. */
 const SEND_INTERVAL_MS = 200;
-/** How often a sweep outside the store's folders is looked at. */
+/** How often an interpolation outside the store's folders is looked at. */
 const FOREIGN_POLL_MS = 2_000;
 const LOG_TAIL = { maxLines: 200, maxBytes: 64 * 1024 };
 
 const ACTIONS: Record<LabAction, string> = {
-  stop: COMMANDS.stopSweep,
-  continue: COMMANDS.continueSweep,
-  showLog: COMMANDS.showSweepLog,
-  exportCsv: COMMANDS.exportSweepCsv,
-  exportJson: COMMANDS.exportSweepJson,
+  stop: COMMANDS.stopInterpolation,
+  continue: COMMANDS.continueInterpolation,
+  showLog: COMMANDS.showInterpolationLog,
+  exportCsv: COMMANDS.exportInterpolationCsv,
+  exportJson: COMMANDS.exportInterpolationJson,
 };
 
 /**
- * One sweep's panel, host side. A hidden page does not exist (its context is not retained): it says
+ * One interpolation's panel, host side. A hidden page does not exist (its context is not retained): it says
  * `ready` when it is shown again and gets everything anew.
  */
 export class LabPanel implements vscode.Disposable {
@@ -47,28 +47,28 @@ export class LabPanel implements vscode.Disposable {
   readonly #disposables: vscode.Disposable[] = [];
   #sendTimer: NodeJS.Timeout | undefined;
   #isReady = false;
-  #last = { sweep: "", log: "" };
+  #last = { interpolation: "", log: "" };
 
   constructor(options: LabPanelOptions) {
     this.#options = options;
-    const { panel, sweepDir, store, mediaUri } = options;
+    const { panel, interpolationDir, store, mediaUri } = options;
     this.#disposables.push(
       panel.webview.onDidReceiveMessage((message: unknown) => this.#receive(message)),
       panel.onDidChangeViewState(() => this.#visibilityChanged()),
       store.onDidChangeItem(({ type, item }) => {
-        if (item.dir !== sweepDir) return;
+        if (item.dir !== interpolationDir) return;
         if (type === "removed") void this.#closeIfGone();
         else this.#changed();
       }),
     );
     const poll = setInterval(() => {
-      if (store.get(sweepDir) === undefined) this.#changed();
+      if (store.get(interpolationDir) === undefined) this.#changed();
     }, FOREIGN_POLL_MS);
     this.#disposables.push({ dispose: () => clearInterval(poll) });
     loadPage(panel, {
       name: "lab-panel",
       mediaUri,
-      shows: { attribute: "sweep-dir", value: sweepDir },
+      shows: { attribute: "interpolation-dir", value: interpolationDir },
     });
   }
 
@@ -81,16 +81,16 @@ export class LabPanel implements vscode.Disposable {
   #receive(data: unknown): void {
     const message = fromLabSchema.safeParse(data);
     if (!message.success) return;
-    const { sweepDir } = this.#options;
+    const { interpolationDir } = this.#options;
     switch (message.data.type) {
       case "ready":
         this.#startOver();
         break;
       case "action":
-        void this.#run(ACTIONS[message.data.action], sweepDir);
+        void this.#run(ACTIONS[message.data.action], interpolationDir);
         break;
       case "save":
-        void this.#run(COMMANDS.saveMix, sweepDir, message.data.alpha);
+        void this.#run(COMMANDS.saveMix, interpolationDir, message.data.alpha);
         break;
     }
   }
@@ -102,7 +102,7 @@ export class LabPanel implements vscode.Disposable {
 
   #startOver(): void {
     this.#isReady = true;
-    this.#last = { sweep: "", log: "" };
+    this.#last = { interpolation: "", log: "" };
     this.#changed();
   }
 
@@ -116,7 +116,7 @@ export class LabPanel implements vscode.Disposable {
 
   #changed(): void {
     if (!this.#isReady || this.#sendTimer !== undefined) return;
-    const delay = this.#last.sweep === "" ? 0 : SEND_INTERVAL_MS;
+    const delay = this.#last.interpolation === "" ? 0 : SEND_INTERVAL_MS;
     this.#sendTimer = setTimeout(() => {
       this.#sendTimer = undefined;
       void this.#send().catch((error: unknown) =>
@@ -126,22 +126,29 @@ export class LabPanel implements vscode.Disposable {
   }
 
   async #send(): Promise<void> {
-    const { store, sweepDir, panel } = this.#options;
+    const { store, interpolationDir, panel } = this.#options;
     if (!panel.visible) return;
-    const sweep = store.get(sweepDir) ?? (await readSweep(sweepDir));
-    if (sweep === undefined) {
-      const message = `${sweepDir}: no sweep here any more; it was deleted or moved. Close this tab.`;
+    const interpolation =
+      store.get(interpolationDir) ?? (await readInterpolation(interpolationDir));
+    if (interpolation === undefined) {
+      const message = `${interpolationDir}: no interpolation here any more; it was deleted or moved. Close this tab.`;
       this.#post({ type: "problem", message });
       return;
     }
-    const title = panelTitle(sweep.name);
+    const title = panelTitle(interpolation.name);
     if (panel.title !== title) panel.title = title;
-    this.#postChanged("sweep", { type: "sweep", sweep: toView(sweep) });
-    const lines = await readLastLines(path.join(sweepDir, SWEEP_FILES.log), LOG_TAIL);
+    this.#postChanged("interpolation", {
+      type: "interpolation",
+      interpolation: toView(interpolation),
+    });
+    const lines = await readLastLines(
+      path.join(interpolationDir, INTERPOLATION_FILES.log),
+      LOG_TAIL,
+    );
     this.#postChanged("log", { type: "log", lines });
   }
 
-  #postChanged(part: "sweep" | "log", message: ToLab): void {
+  #postChanged(part: "interpolation" | "log", message: ToLab): void {
     const json = JSON.stringify(message);
     if (json === this.#last[part]) return;
     this.#last[part] = json;
@@ -152,29 +159,31 @@ export class LabPanel implements vscode.Disposable {
     if (this.#isReady) void this.#options.panel.webview.postMessage(message);
   }
 
-  /** Also a sweep whose workspace folder was closed leaves the store: its panel may stay. */
+  /** Also an interpolation whose workspace folder was closed leaves the store: its panel may stay. */
   async #closeIfGone(): Promise<void> {
-    const sweep = await readSweep(this.#options.sweepDir).catch(() => undefined);
-    if (sweep === undefined) this.#options.panel.dispose();
+    const interpolation = await readInterpolation(this.#options.interpolationDir).catch(
+      () => undefined,
+    );
+    if (interpolation === undefined) this.#options.panel.dispose();
   }
 }
 
-function withShortPaths(state: SweepState): SweepState {
+function withShortPaths(state: InterpolationState): InterpolationState {
   const { message } = state;
   return message === undefined ? state : { ...state, message: shortPaths(message) };
 }
 
-function toView(sweep: Sweep): SweepView {
-  const { dir, name, status, state, definition, problem, points } = sweep;
+function toView(interpolation: Interpolation): InterpolationView {
+  const { dir, name, status, state, definition, problem, points } = interpolation;
   return {
-    sweepDir: dir,
+    interpolationDir: dir,
     name,
     status,
     ...(state === undefined ? {} : { state: withShortPaths(state) }),
     ...(problem === undefined ? {} : { problem }),
     ...(definition === undefined
       ? {}
-      : { definition, summary: summariseSweep(definition, points) }),
+      : { definition, summary: summariseInterpolation(definition, points) }),
     points,
   };
 }

@@ -1,6 +1,6 @@
 interface PageOptions {
-  /** What the page shows, as the data attribute of its body: `run-dir` or `sweep-dir`. */
-  shows: { attribute: "run-dir" | "sweep-dir"; value: string };
+  /** What the page shows, as the data attribute of its body: `run-dir` or `interpolation-dir`. */
+  shows: { attribute: "run-dir" | "interpolation-dir"; value: string };
   title: string;
   /** What the webview may load styles from: `webview.cspSource`. */
   cspSource: string;

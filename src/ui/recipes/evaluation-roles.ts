@@ -1,5 +1,5 @@
 import path from "node:path";
-import type { DataRole } from "../../protocol/sweep.ts";
+import type { DataRole } from "../../protocol/interpolation.ts";
 
 const VALIDATION = /(^|[-_.])(valid|validation|val|dev)(?=[-_.\d])/i;
 

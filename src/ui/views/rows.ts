@@ -1,7 +1,7 @@
 /** What the trees hand to commands: a row is one of these, and a command tells them apart by `kind`. */
 import type { EvaluationFile } from "../../runs/evaluations.ts";
-import type { Run } from "../../runs/run.ts";
-import type { Sweep } from "../../runs/sweeps/sweep.ts";
+import type { Run } from "../../run-folder/run.ts";
+import type { Interpolation } from "../../runs/interpolations/interpolation.ts";
 import type { AdapterEntry } from "../catalogs/adapter-catalog.ts";
 import type { ModelEntry } from "../catalogs/model-catalog.ts";
 import type { LayerGroup, TensorRow } from "../catalogs/tensor-groups.ts";
@@ -16,14 +16,14 @@ export interface RunRow {
   runDir: string;
   run: Run;
 }
-export interface SweepGroupRow {
-  kind: "sweepGroup";
-  sweeps: readonly Sweep[];
+export interface InterpolationGroupRow {
+  kind: "interpolationGroup";
+  interpolations: readonly Interpolation[];
 }
-export interface SweepRow {
-  kind: "sweep";
-  sweepDir: string;
-  sweep: Sweep;
+export interface InterpolationRow {
+  kind: "interpolation";
+  interpolationDir: string;
+  interpolation: Interpolation;
 }
 export interface EvaluationGroupRow {
   kind: "evaluationGroup";
@@ -61,8 +61,8 @@ export interface AdapterRow {
 type Row =
   | RunGroupRow
   | RunRow
-  | SweepGroupRow
-  | SweepRow
+  | InterpolationGroupRow
+  | InterpolationRow
   | EvaluationGroupRow
   | EvaluationRow
   | ModelRow

@@ -1,12 +1,13 @@
 import * as vscode from "vscode";
-import type { Run } from "../../runs/run.ts";
+import type { Run } from "../../run-folder/run.ts";
 import { isActive, isLive } from "../../runs/run-status.ts";
 import type { RunStore } from "../../runs/run-store.ts";
-import type { SweepStore } from "../../runs/sweeps/sweep-store.ts";
+import type { InterpolationStore } from "../../runs/interpolations/interpolation-store.ts";
 import { answeringOfRun } from "../answering.ts";
 import type { EvaluationCatalog } from "../catalogs/evaluation-catalog.ts";
 import { COMMANDS } from "../command-ids.ts";
 import { progressOf, runRowText, stepText } from "../run-text.ts";
+import { methodText } from "../../protocol/methods.ts";
 import { formatCount, formatDuration, formatLoss, shortenMiddle } from "../../util/format.ts";
 import { shortPaths } from "../short-paths.ts";
 import { factsTooltip } from "./markdown.ts";
@@ -16,10 +17,10 @@ import type {
   EvaluationRow,
   RunGroupRow,
   RunRow,
-  SweepGroupRow,
-  SweepRow,
+  InterpolationGroupRow,
+  InterpolationRow,
 } from "./rows.ts";
-import { sweepItem } from "./sweep-item.ts";
+import { interpolationItem } from "./interpolation-item.ts";
 
 /**
  * A running trainer writes several times a second; the eye does not need more than this, and a row
@@ -40,12 +41,18 @@ const GROUPS: readonly { label: string; holds: (run: Run) => boolean }[] = [
 /** What a side bar of default width shows beside a figure, a method and a time. */
 const MAX_NAME_CHARS = 20;
 
-type Row = RunGroupRow | RunRow | SweepGroupRow | SweepRow | EvaluationGroupRow | EvaluationRow;
+type Row =
+  | RunGroupRow
+  | RunRow
+  | InterpolationGroupRow
+  | InterpolationRow
+  | EvaluationGroupRow
+  | EvaluationRow;
 
 /** What the view shows; it changes when one of them does. */
 interface Shown {
   store: RunStore;
-  sweeps: SweepStore;
+  interpolations: InterpolationStore;
   evaluations: EvaluationCatalog;
 }
 
@@ -53,7 +60,7 @@ export class RunsTree implements vscode.TreeDataProvider<Row> {
   readonly #changed = new vscode.EventEmitter<Row[] | undefined>();
   readonly onDidChangeTreeData = this.#changed.event;
   readonly #store: RunStore;
-  readonly #sweeps: SweepStore;
+  readonly #interpolations: InterpolationStore;
   readonly #evaluations: EvaluationCatalog;
   readonly #ready: () => Promise<void>;
   readonly #subscriptions: vscode.Disposable[];
@@ -65,12 +72,12 @@ export class RunsTree implements vscode.TreeDataProvider<Row> {
   #progress: NodeJS.Timeout | undefined;
 
   /** @param ready settles when the store has been filled: until then "no run" is not known */
-  constructor({ store, sweeps, evaluations }: Shown, ready = () => Promise.resolve()) {
+  constructor({ store, interpolations, evaluations }: Shown, ready = () => Promise.resolve()) {
     this.#store = store;
-    this.#sweeps = sweeps;
+    this.#interpolations = interpolations;
     this.#evaluations = evaluations;
     this.#ready = ready;
-    const ofSweeps = sweeps.onDidChangeItem(({ type }) => {
+    const ofInterpolations = interpolations.onDidChangeItem(({ type }) => {
       // They change every few seconds, a point at a time.
       if (type !== "log") this.#redrawSoon();
     });
@@ -86,15 +93,19 @@ export class RunsTree implements vscode.TreeDataProvider<Row> {
       this.#redrawRowSoon(row);
     });
     const ofEvaluations = evaluations.onDidChange(() => this.#redrawSoon());
-    this.#subscriptions = [ofRuns, ofSweeps, ofEvaluations];
+    this.#subscriptions = [ofRuns, ofInterpolations, ofEvaluations];
   }
 
   async getChildren(row?: Row): Promise<Row[]> {
     if (row?.kind === "runGroup") {
       return row.runs.map((run) => this.#rowOf(run));
     }
-    if (row?.kind === "sweepGroup") {
-      return row.sweeps.map((sweep): SweepRow => ({ kind: "sweep", sweepDir: sweep.dir, sweep }));
+    if (row?.kind === "interpolationGroup") {
+      return row.interpolations.map((interpolation): InterpolationRow => ({
+        kind: "interpolation",
+        interpolationDir: interpolation.dir,
+        interpolation,
+      }));
     }
     if (row?.kind === "evaluationGroup") {
       return row.evaluations.map((evaluation) => ({ kind: "evaluation", evaluation }));
@@ -112,10 +123,12 @@ export class RunsTree implements vscode.TreeDataProvider<Row> {
       label,
       runs: runs.filter(holds),
     }));
-    const sweeps = this.#sweeps.items();
+    const interpolations = this.#interpolations.items();
     return [
       ...groups.filter((group) => group.runs.length > 0),
-      ...(sweeps.length > 0 ? [{ kind: "sweepGroup", sweeps } satisfies SweepGroupRow] : []),
+      ...(interpolations.length > 0
+        ? [{ kind: "interpolationGroup", interpolations } satisfies InterpolationGroupRow]
+        : []),
       ...(evaluations.length > 0
         ? [{ kind: "evaluationGroup", evaluations } satisfies EvaluationGroupRow]
         : []),
@@ -126,12 +139,12 @@ export class RunsTree implements vscode.TreeDataProvider<Row> {
     switch (row.kind) {
       case "run":
         return runItem(row.run);
-      case "sweep":
-        return sweepItem(row.sweep);
+      case "interpolation":
+        return interpolationItem(row.interpolation);
       case "runGroup":
         return groupItem(row.label, row.runs.length, row.kind);
-      case "sweepGroup":
-        return groupItem("Interpolations", row.sweeps.length, row.kind);
+      case "interpolationGroup":
+        return groupItem("Interpolations", row.interpolations.length, row.kind);
       case "evaluation":
         return evaluationItem(row.evaluation);
       case "evaluationGroup":
@@ -273,23 +286,4 @@ function trainedText(state: Run["state"]): string | undefined {
   if (!trained) return undefined;
   const share = total ? ` (${((100 * trained) / total).toPrecision(2)} %)` : "";
   return `${formatCount(trained)} parameters${share}`;
-}
-
-function methodText(method: NonNullable<Run["recipe"]>["method"]): string {
-  switch (method.type) {
-    case "lora":
-      return `${method.variant}, rank ${method.rank}, alpha ${method.alpha}`;
-    case "loreft":
-    case "direft":
-    case "noreft":
-      return `${method.type}, rank ${method.rank}, ${method.positions}`;
-    case "prompt-tuning":
-    case "prefix-tuning":
-      return `${method.type}, ${method.tokens} tokens`;
-    case "ia3":
-    case "freeze":
-    case "head":
-    case "full":
-      return method.type;
-  }
 }

@@ -9,12 +9,15 @@ import {
   nearestAlpha,
   valueAt,
 } from "../../../media/lab-panel/measures.ts";
-import type { DataRole, SweepPoint } from "../../../src/protocol/sweep.ts";
+import type { DataRole, InterpolationPoint } from "../../../src/protocol/interpolation.ts";
 
 const data = (...roles: [name: string, role: DataRole][]) =>
   roles.map(([name, role]) => ({ name, file: `/${name}.jsonl`, role }));
 
-const point = (alpha: number, results: SweepPoint["results"]): SweepPoint => ({ alpha, results });
+const point = (alpha: number, results: InterpolationPoint["results"]): InterpolationPoint => ({
+  alpha,
+  results,
+});
 
 test("only figures that are there can be chosen; labelled rows are judged by accuracy", () => {
   const texts = [point(0, { own: { loss: 2, accuracy: 0.5, perplexity: 7.4, rows: 8 } })];

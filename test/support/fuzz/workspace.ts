@@ -16,12 +16,12 @@ import { mergeCommand } from "../../../src/cli/merge.ts";
 import { resumeCommand, trainCommand } from "../../../src/cli/train.ts";
 import type { RecipeInput } from "../../../src/protocol/recipe.ts";
 import { savedEvaluations } from "../../../src/runs/evaluations.ts";
-import { MetricsTail } from "../../../src/runs/metrics-tail.ts";
+import { MetricsTail } from "../../../src/run-folder/metrics-tail.ts";
 import { readQueue } from "../../../src/runs/queue-file.ts";
 import { resolveRecipe } from "../../../src/runs/resolve-recipe.ts";
-import { readEvaluation, readRun } from "../../../src/runs/run.ts";
-import { readSweep } from "../../../src/runs/sweeps/sweep.ts";
-import { summariseSweep } from "../../../src/runs/sweeps/summary.ts";
+import { readEvaluation, readRun } from "../../../src/run-folder/run.ts";
+import { readInterpolation } from "../../../src/runs/interpolations/interpolation.ts";
+import { summariseInterpolation } from "../../../src/runs/interpolations/summary.ts";
 import { checkRecipe } from "../../../src/ui/recipes/check-recipe.ts";
 import { summariseAdapter, summariseModel } from "../../../src/cards/model-summary.ts";
 import { writeRecipe } from "../retune.ts";
@@ -147,9 +147,9 @@ async function readWholeRun(dir: string): Promise<void> {
   while ((await tail.read()).more);
 }
 
-async function readWholeSweep(dir: string): Promise<void> {
-  const { definition, points } = (await readSweep(path.join(dir, "sweep"))) ?? {};
-  if (definition && points) summariseSweep(definition, points);
+async function readWholeInterpolation(dir: string): Promise<void> {
+  const { definition, points } = (await readInterpolation(path.join(dir, "interpolation"))) ?? {};
+  if (definition && points) summariseInterpolation(definition, points);
 }
 
 /** A run is refused or fails; either way its folder is as before for the next one. */
@@ -203,7 +203,12 @@ export const KINDS: readonly Kind[] = [
     quick: { inspect: inspect("DIR/run"), readRun: readWholeRun },
     slow: { resume },
   },
-  { name: "sweep", files: ["sweep"], quick: { readSweep: readWholeSweep }, slow: {} },
+  {
+    name: "interpolation",
+    files: ["interpolation"],
+    quick: { readInterpolation: readWholeInterpolation },
+    slow: {},
+  },
   {
     name: ".retune",
     files: [".retune"],
@@ -312,14 +317,21 @@ function writeFolders(dir: string): void {
   const ends = { base: path.join(dir, "model"), adapter: path.join(dir, "adapter") };
   const data = [{ name: "mails", file: path.join(dir, "data.jsonl"), role: "validation" }];
   const alphas = [0, 1, 0.5];
-  json("sweep/sweep.json", { version: 1, name: "mix", ...ends, alphas, data, createdAt: CREATED });
-  json("sweep/state.json", { status: "finished", createdAt: CREATED, elapsedMs: 5 });
+  json("interpolation/interpolation.json", {
+    version: 1,
+    name: "mix",
+    ...ends,
+    alphas,
+    data,
+    createdAt: CREATED,
+  });
+  json("interpolation/state.json", { status: "finished", createdAt: CREATED, elapsedMs: 5 });
   const points = alphas.map((alpha) => ({
     alpha,
     results: { mails: { loss: 1, accuracy: 0.5, rows: 8 } },
   }));
   writeFileSync(
-    path.join(dir, "sweep/points.jsonl"),
+    path.join(dir, "interpolation/points.jsonl"),
     points.map((point) => `${JSON.stringify(point)}\n`).join(""),
   );
   const entry = { run: "a", host: "here", at: CREATED };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import * as vscode from "vscode";
 import type { RetuneApi } from "../../../src/extension.ts";
-import type { Run } from "../../../src/runs/run.ts";
+import type { Run } from "../../../src/run-folder/run.ts";
 import { until } from "./until.ts";
 
 const EXTENSION_ID = "retune.retune";

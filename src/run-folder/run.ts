@@ -1,0 +1,68 @@
+/** A run as its folder shows it. Reading never throws: what can't be read becomes `problem`. */
+import path from "node:path";
+import { type ClassifierEvaluation, evaluationSchema } from "../protocol/evaluation.ts";
+import { type ResolvedRecipe, resolvedRecipeSchema } from "../protocol/recipe.ts";
+import {
+  RUN_FILES,
+  type RunState,
+  type RunStatus,
+  runStateSchema,
+} from "../protocol/run-folder.ts";
+import { hasCheckpoint } from "./checkpoints.ts";
+import { type LivenessOptions, deriveStatus } from "./liveness.ts";
+import { pathExists } from "../util/path-exists.ts";
+import { mayBecomeWhole } from "./new-folder.ts";
+import { problemOf, readJson, valueOf } from "./read-json.ts";
+
+export interface Run {
+  /** Absolute path of the folder; what identifies a run. */
+  readonly dir: string;
+  /** The folder's name. */
+  readonly id: string;
+  /** The recipe's name, or the folder's when the recipe can't be read. */
+  readonly name: string;
+  readonly status: RunStatus;
+  /** Missing when state.json can't be read; `problem` then says why. */
+  readonly state?: RunState;
+  readonly recipe?: ResolvedRecipe;
+  /** One line: which file of the folder is broken, and how. */
+  readonly problem?: string;
+  readonly hasAdapter: boolean;
+  /** Method `full` writes a whole model instead of an adapter. */
+  readonly hasModel: boolean;
+  readonly hasCheckpoint: boolean;
+}
+
+/** The run in `dir`, or undefined when the folder is none (or not yet). */
+export async function readRun(
+  dir: string,
+  options: LivenessOptions = {},
+): Promise<Run | undefined> {
+  const [state, recipe] = await Promise.all([
+    readJson(path.join(dir, RUN_FILES.state), runStateSchema),
+    readJson(path.join(dir, RUN_FILES.recipe), resolvedRecipeSchema),
+  ]);
+  if (state === undefined) {
+    if (recipe === undefined || (await mayBecomeWhole(dir, options.now))) return undefined;
+  }
+  const problem = problemOf(RUN_FILES.state, state) ?? problemOf(RUN_FILES.recipe, recipe);
+  const stateValue = valueOf(state);
+  const recipeValue = valueOf(recipe);
+  return {
+    dir,
+    id: path.basename(dir),
+    name: recipeValue?.name ?? path.basename(dir),
+    status: stateValue ? await deriveStatus(stateValue, options) : "failed",
+    ...(stateValue ? { state: stateValue } : {}),
+    ...(recipeValue ? { recipe: recipeValue } : {}),
+    ...(problem === undefined ? {} : { problem }),
+    hasAdapter: await pathExists(path.join(dir, RUN_FILES.adapter)),
+    hasModel: await pathExists(path.join(dir, RUN_FILES.model)),
+    hasCheckpoint: await hasCheckpoint(path.join(dir, RUN_FILES.checkpoints)).catch(() => false),
+  };
+}
+
+/** How the run's classifier labelled its evaluation rows; undefined where it is none, or has not yet. */
+export async function readEvaluation(dir: string): Promise<ClassifierEvaluation | undefined> {
+  return valueOf(await readJson(path.join(dir, RUN_FILES.evaluation), evaluationSchema));
+}

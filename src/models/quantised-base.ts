@@ -3,8 +3,8 @@
  * (QLoRA, arXiv 2305.14314). Embeddings, norms and the head keep their own type, as in bitsandbytes.
  */
 import { elementCount } from "../graph/dim.ts";
-import type { Method, Quantization } from "../protocol/recipe.ts";
-import { QUANTIZATION_NEEDS_LORA } from "../protocol/engines/onnx.ts";
+import type { Method } from "../protocol/recipe.ts";
+import { QUANTIZATION_NEEDS_LORA, type Quantization } from "../protocol/engines/onnx.ts";
 import { InputError } from "../util/errors.ts";
 import { BITS_PER_WEIGHT } from "../tensors/quantise/block-codes.ts";
 import { quantisedFile } from "../tensors/quantise/quantised-folder.ts";

@@ -2,7 +2,8 @@
 import path from "node:path";
 import { env } from "onnxruntime-node";
 import writeFileAtomic from "write-file-atomic";
-import { type ResolvedRecipe, type UsedDevice, trainsBase } from "../protocol/recipe.ts";
+import type { UsedDevice } from "../protocol/engines/onnx.ts";
+import { type ResolvedRecipe, trainsBase } from "../protocol/recipe.ts";
 import type { ClassifierEvaluation } from "../protocol/evaluation.ts";
 import { type Metric, RUN_FILES, type RunState } from "../protocol/run-folder.ts";
 import { InputError, errorMessage } from "../util/errors.ts";

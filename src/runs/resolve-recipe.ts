@@ -14,10 +14,11 @@ import {
   recipeSchema,
   recipeSchemaOf,
 } from "../protocol/recipe.ts";
+import { virtualTokensOf } from "../protocol/methods.ts";
 import { InputError } from "../util/errors.ts";
 import { readJsonTextIfThere } from "../util/json.ts";
 import { parseJsonc } from "../util/jsonc.ts";
-import { defaultLearningRate } from "./default-settings.ts";
+import { defaultHeadRate, defaultLearningRate } from "./default-settings.ts";
 import { baseContradictions } from "./base-contradictions.ts";
 import { type LineOf, lineFinder } from "./recipe-lines.ts";
 import { RETUNE_VERSION } from "../util/version.ts";
@@ -63,11 +64,10 @@ export async function resolveRecipe(recipeFile: string): Promise<ResolvedRecipe>
 
 /** Virtual tokens need steps in which a head that is trained beside them never settles. */
 function ratesOfParts({ method, objective, optimizer }: Recipe): Pick<Optimizer, "learningRates"> {
-  const isVirtual = method.type === "prompt-tuning" || method.type === "prefix-tuning";
-  if (!isVirtual || objective.type !== "classification") return {};
+  if (virtualTokensOf(method) === 0 || objective.type !== "classification") return {};
   // The last pattern that matches counts: the recipe's own come after.
   return {
-    learningRates: { score: defaultLearningRate({ type: "head" }), ...optimizer.learningRates },
+    learningRates: { score: defaultHeadRate(), ...optimizer.learningRates },
   };
 }
 
@@ -134,9 +134,10 @@ function knownKeys(place: readonly PropertyKey[], engine: EngineFacts): string[]
 function shapesOf(schema: unknown): Record<string, unknown>[] {
   if (typeof schema !== "object" || schema === null) return [];
   if ("shape" in schema) return [schema.shape as Record<string, unknown>];
-  const { options, innerType } = (schema as { def?: { options?: unknown[]; innerType?: unknown } })
-    .def ?? { options: undefined, innerType: undefined };
-  return [...(options ?? []), innerType].flatMap(shapesOf);
+  const { def = {} } = schema as {
+    def?: { options?: unknown[]; innerType?: unknown; getter?: () => unknown };
+  };
+  return [...(def.options ?? []), def.innerType, def.getter?.()].flatMap(shapesOf);
 }
 
 /** Levenshtein distance. */

@@ -1,6 +1,7 @@
 /** The engine that is built in: ONNX Runtime, on this machine. */
 import * as z from "zod";
 import type { EngineFacts } from "../engine-facts.ts";
+import { quantizationProblem } from "../methods.ts";
 import { MAX_THREADS, positiveInt } from "../recipe-limits.ts";
 import type { SharedRecipe } from "../recipe-keys.ts";
 
@@ -71,17 +72,14 @@ export const ONNX_FOUND = {
   usedMemory: usedMemorySchema.optional(),
 };
 
-export const QUANTIZATION_NEEDS_LORA =
-  'quantization is for method lora, whose base weights stay as they are; leave it out, or choose "lora"';
-
 export const ONNX: EngineFacts = {
   name: "onnx",
   description: "onnx: built in, needs nothing installed.",
   options: OPTIONS,
   hasOptionsBeside: true,
   can: { methods: "all", objectives: "all", families: "all" },
-  contradictions: ({ quantization = "none", method }: SharedRecipe & Partial<OnnxOptions>) =>
-    quantization !== "none" && method.type !== "lora"
-      ? [{ keys: ["quantization"], message: QUANTIZATION_NEEDS_LORA }]
-      : [],
+  contradictions: ({ quantization = "none", method }: SharedRecipe & Partial<OnnxOptions>) => {
+    const problem = quantization === "none" ? undefined : quantizationProblem(method);
+    return problem === undefined ? [] : [{ keys: ["quantization"], message: problem }];
+  },
 };

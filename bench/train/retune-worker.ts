@@ -39,7 +39,7 @@ async function main(): Promise<void> {
       (row) => examples[row] ?? [],
     );
     const begun = performance.now();
-    const counted = batch.reduce((sum, row) => sum + row.counted.reduce((a, b) => a + b, 0), 0);
+    const counted = batch.reduce((sum, row) => sum + row.weights.reduce((a, b) => a + b, 0), 0);
     gradients.fill(0);
     const { lossSum } = await engine.accumulateGradients(batch, {
       scale: 1 / counted,

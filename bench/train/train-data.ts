@@ -63,7 +63,7 @@ export function shuffledBatches(
 export function toExamples(rows: TrainData["rows"]): Example[] {
   return rows.map(({ ids, counted }, index) => ({
     ids: Int32Array.from(ids),
-    counted: Uint8Array.from(counted),
+    weights: Float32Array.from(counted),
     line: index + 1,
   }));
 }

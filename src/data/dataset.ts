@@ -3,8 +3,8 @@ import { InputError } from "../util/errors.ts";
 import type { StoredDataset } from "./dataset-file.ts";
 import type { DatasetReport } from "./dataset-report.ts";
 import { type EncodedRow, encodeTexts } from "./encode-texts.ts";
-import { ExampleStoreBuilder } from "./example-store.ts";
-import { type Example, type Examples, countedTokens } from "./example.ts";
+import { ExampleStoreBuilder, type FlaggedRow } from "./example-store.ts";
+import type { Examples } from "./example.ts";
 import type { Format } from "./formats.ts";
 import { readRows } from "./rows/read-rows.ts";
 import type { DataRow } from "./rows/row.ts";
@@ -112,7 +112,7 @@ class DatasetBuilder {
       return;
     }
     if (fitted !== example) this.#truncated.push(line);
-    const learnt = countedTokens(fitted);
+    const learnt = fitted.counted.reduce((sum, flag) => sum + flag, 0);
     if (learnt === 0) {
       this.#withoutCounted.push(line);
       return;
@@ -140,10 +140,10 @@ class DatasetBuilder {
 
 /** The example itself when it fits, its beginning when it is cut, undefined when it is dropped. */
 function fitLength(
-  example: Example,
+  example: FlaggedRow,
   file: string,
   { maxLength, overlong }: DatasetOptions,
-): Example | undefined {
+): FlaggedRow | undefined {
   const { ids, counted, line } = example;
   if (ids.length <= maxLength) return example;
   switch (overlong) {

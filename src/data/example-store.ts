@@ -8,7 +8,7 @@ import type { Example, Examples } from "./example.ts";
 export interface Segment {
   /** Token ids of all rows, one row after the other. */
   ids: Int32Array;
-  /** A flag for each token, as in Example. */
+  /** A flag for each token: the weight that the data give it, 1 or 0. */
   counted: Uint8Array;
   /** Of each row, the place behind its last token. */
   ends: Int32Array;
@@ -35,7 +35,7 @@ export class ExampleStore implements Examples {
     this.length = rows;
   }
 
-  /** Views of the arrays, not copies. */
+  /** Views of the arrays, but for the weights. */
   at(row: number): Example | undefined {
     if (row < 0 || row >= this.length) return undefined;
     const number = this.#segmentOf(row);
@@ -46,7 +46,7 @@ export class ExampleStore implements Examples {
     const end = segment.ends[index] ?? 0;
     return {
       ids: segment.ids.subarray(start, end),
-      counted: segment.counted.subarray(start, end),
+      weights: new Float32Array(segment.counted.subarray(start, end)),
       line: segment.lines[index] ?? 0,
     };
   }
@@ -98,13 +98,19 @@ export class ChosenExamples implements Examples {
   }
 }
 
+/** A row as it is stored. */
+export interface FlaggedRow extends Pick<Example, "ids" | "line"> {
+  /** For each token whether the data count it. */
+  counted: Uint8Array;
+}
+
 /** Takes rows as they come. */
 export class ExampleStoreBuilder {
   readonly #segments: Segment[] = [];
-  #rows: Example[] = [];
+  #rows: FlaggedRow[] = [];
   #tokens = 0;
 
-  add(row: Example): void {
+  add(row: FlaggedRow): void {
     this.#rows.push(row);
     this.#tokens += row.ids.length;
     if (this.#tokens >= SEGMENT_TOKENS) this.#close();

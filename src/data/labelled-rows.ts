@@ -3,7 +3,7 @@ import type { Classification } from "../protocol/objective.ts";
 import { InputError } from "../util/errors.ts";
 import type { StoredDataset } from "./dataset-file.ts";
 import type { DatasetReport } from "./dataset-report.ts";
-import { ExampleStoreBuilder } from "./example-store.ts";
+import { ExampleStoreBuilder, type FlaggedRow } from "./example-store.ts";
 import type { Example, Examples } from "./example.ts";
 import { readRows } from "./rows/read-rows.ts";
 import type { DataRow } from "./rows/row.ts";
@@ -80,7 +80,7 @@ export async function loadLabelledRows(
     if (isLong && options.overlong === "drop") dropped++;
     else {
       cut += isLong ? 1 : 0;
-      examples.push(withLastCounted(example, options.maxLength));
+      examples.push(weighedRow(example, options.maxLength));
     }
   }
   if (examples.length === 0) {
@@ -114,9 +114,8 @@ export async function unlabelledExamples(
 ): Promise<Example[]> {
   const named = texts.map((each) => ({ ...each, name: "the text" }));
   return (await idsOf(named, { tokenizer, vocabSize })).map((ids, index) => {
-    const counted = new Uint8Array(ids.length);
     // Some label makes it a row of a classifier; its loss means nothing.
-    return withLastCounted({ ids, counted, line: index + 1, label: 0 }, maxLength);
+    return weighedRow({ ids, line: index + 1, label: 0 }, maxLength);
   });
 }
 
@@ -170,7 +169,7 @@ async function encodeRows(
   rows: readonly DataRow[],
   file: string,
   options: Pick<LabelledOptions, "tokenizer" | "vocabSize">,
-): Promise<readonly Example[]> {
+): Promise<readonly FlaggedRow[]> {
   const texts = rows.map(({ value: { text }, line }) => {
     const place = `${file}:${line}`;
     if (typeof text === "string" && text !== "") return { text, place, name: '"text"', line };
@@ -186,9 +185,8 @@ function labelled(
   row: DataRow,
   ids: Int32Array,
   { file, problem, labels }: LabelledOptions & { file: string },
-): Example {
-  const counted = new Uint8Array(ids.length);
-  if (problem === "regression") return { ids, counted, line: row.line, label: numberOf(row, file) };
+): UnweighedRow {
+  if (problem === "regression") return { ids, line: row.line, label: numberOf(row, file) };
   const classes = namesOf(row, file, problem).map((name) => {
     const index = labels.indexOf(name);
     if (index !== -1) return index;
@@ -197,15 +195,17 @@ function labelled(
     );
   });
   const label = problem === "multi-label" ? classes : (classes[0] ?? 0);
-  return { ids, counted, line: row.line, label };
+  return { ids, line: row.line, label };
 }
 
+type UnweighedRow = Omit<Example, "weights">;
+
 /** At most `maxLength` tokens; the row weighs one, which its last token stands for. */
-function withLastCounted(example: Example, maxLength: number): Example {
-  const ids = example.ids.subarray(0, maxLength);
-  const counted = new Uint8Array(ids.length);
-  counted[ids.length - 1] = 1;
-  return { ...example, ids, counted };
+function weighedRow(row: UnweighedRow, maxLength: number): Example {
+  const ids = row.ids.subarray(0, maxLength);
+  const weights = new Float32Array(ids.length);
+  weights[ids.length - 1] = 1;
+  return { ...row, ids, weights };
 }
 
 /** The row's label names, one unless `problem` allows several. */

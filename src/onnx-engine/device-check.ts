@@ -142,7 +142,7 @@ async function runTrial({ graph, output }: Trial, { providers }: Device): Promis
 /** Two rows of unlike length; every token after the first counts. */
 const BATCH = [7, 4].map((length, row): Example => ({
   ids: Int32Array.from({ length }, (_, i) => (5 * row + 3 * i + 1) % CONFIG.vocab_size),
-  counted: new Uint8Array(length).fill(1),
+  weights: new Float32Array(length).fill(1),
   line: row + 1,
 }));
 

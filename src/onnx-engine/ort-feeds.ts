@@ -3,11 +3,11 @@ import { uniformFloat64 } from "pure-rand/distribution/uniformFloat64";
 import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import { type Adapter, virtualTokens } from "../adapters/adapter.ts";
-import type { Example } from "../data/example.ts";
+import { type Example, promptLength } from "../data/example.ts";
 import type { Classifier } from "../adapter-files/classifier-head.ts";
 import { classificationFeeds } from "../objectives/classification.ts";
 import type { Feed } from "./ort-session.ts";
-import { promptFeeds, promptLength } from "./prompt-feeds.ts";
+import { promptFeeds } from "./prompt-feeds.ts";
 import { FEEDS } from "./ort-graphs.ts";
 import { largest } from "../util/largest.ts";
 
@@ -22,7 +22,7 @@ export function causalMask(tokens: number, past = 0): Float32Array {
   return mask;
 }
 
-/** A row's tokens up to the last that counts: what comes later, no counted token can see. */
+/** A row's tokens up to the last that counts, weighs anything: what comes later, no counted token can see. */
 export interface TrimmedRow {
   /** Fed tokens: the last counted token is only ever a label. */
   length: number;
@@ -38,8 +38,8 @@ export function trimRows(batch: readonly Example[]): readonly TrimmedRow[] {
 }
 
 /** A label is of the row whole. */
-function fedLength({ ids, counted, label }: Example): number {
-  return label === undefined ? counted.lastIndexOf(1) : ids.length;
+function fedLength({ ids, weights, label }: Example): number {
+  return label === undefined ? weights.findLastIndex((weight) => weight !== 0) : ids.length;
 }
 
 /**
@@ -91,7 +91,7 @@ export interface RunFeeds {
  * One run: rows stand one after the other in a flat sequence, so no product is spent on padding;
  * only attention sees them apart, padded to whole blocks. Only the hidden states that predict a
  * counted token reach the head.
- * @param scale coefficient of every counted token in the loss
+ * @param scale of the loss; a token's weight comes on top
  */
 export function runFeeds(rows: readonly TrimmedRow[], scale: number, form: FeedForm): RunFeeds {
   const { adapter, classifier } = form;
@@ -104,21 +104,25 @@ export function runFeeds(rows: readonly TrimmedRow[], scale: number, form: FeedF
   const prompts: { start: number; length: number }[] = [];
   const chosen: bigint[] = [];
   const labels: bigint[] = [];
+  const coefficients: number[] = [];
   let at = 0;
   for (const { example, length } of rows) {
+    const { weights } = example;
     prompts.push({ start: at, length: promptLength(example) });
     for (let t = 0; t < lead; t++, at++) positions[at] = BigInt(t);
     for (let t = 0; t < length; t++, at++) {
       ids[at] = BigInt(example.ids[t] ?? 0);
       positions[at] = BigInt(lead + t);
-      if (classifier || !example.counted[t + 1]) continue;
+      const weight = classifier ? 0 : (weights[t + 1] ?? 0);
+      if (weight === 0) continue;
       chosen.push(BigInt(at));
+      coefficients.push(scale * weight);
       labels.push(BigInt(example.ids[t + 1] ?? 0));
     }
   }
   const head = classifier
     ? classificationFeeds(rows, { scale, lead }, classifier)
-    : tokenFeeds({ chosen, labels }, scale, form);
+    : tokenFeeds({ chosen, labels, coefficients }, form);
   const { feeds, L } = attentionFeeds(lengths, N, form);
   const edited =
     adapter?.type === "reft" ? promptFeeds(adapter, prompts) : { feeds: {}, sizes: { I: 0, J: 0 } };
@@ -138,16 +142,20 @@ export function runFeeds(rows: readonly TrimmedRow[], scale: number, form: FeedF
 
 /** Filled up with rows that carry no weight. */
 function tokenFeeds(
-  { chosen, labels }: { chosen: readonly bigint[]; labels: readonly bigint[] },
-  scale: number,
+  {
+    chosen,
+    labels,
+    coefficients,
+  }: { chosen: readonly bigint[]; labels: readonly bigint[]; coefficients: readonly number[] },
   { rowChunks }: FeedForm,
 ): { feeds: Record<string, Feed>; R: number } {
   const R = Math.ceil(chosen.length / rowChunks);
-  const coefficients = new Float32Array(R * rowChunks).fill(scale, 0, chosen.length);
+  const weighed = new Float32Array(R * rowChunks);
+  weighed.set(coefficients);
   const feeds = {
-    [FEEDS.rows]: filled(chosen, coefficients.length),
-    [FEEDS.labels]: filled(labels, coefficients.length),
-    [FEEDS.coefficients]: coefficients,
+    [FEEDS.rows]: filled(chosen, weighed.length),
+    [FEEDS.labels]: filled(labels, weighed.length),
+    [FEEDS.coefficients]: weighed,
   };
   return { feeds, R };
 }

@@ -1,4 +1,4 @@
-/** The only place that talks to ONNX Runtime. Options and their reasons: docs/architecture.md. */
+/** The only place that talks to ONNX Runtime. Options and their reasons: docs/engine.md. */
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import type { Graph, Value } from "../graph/graph.ts";
 import { evaluateDim } from "../graph/dim.ts";

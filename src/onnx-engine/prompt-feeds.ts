@@ -1,17 +1,10 @@
 /** Where in the flat sequence the prompts' first and last tokens stand, for interventions on them. */
 import { interventionPositions } from "../adapter-files/reft/positions.ts";
 import type { ReftAdapter, ReftEnd } from "../adapters/reft.ts";
-import type { Example, Examples } from "../data/example.ts";
-import type { Method } from "../protocol/recipe.ts";
+import { type Examples, promptLength } from "../data/example.ts";
+import type { Method } from "../protocol/methods.ts";
 import { InputError } from "../util/errors.ts";
 import type { Feed } from "./ort-session.ts";
-
-/** Tokens before the first that counts; all of a row that is labelled. */
-export function promptLength({ counted, label }: Pick<Example, "counted" | "label">): number {
-  if (label !== undefined) return counted.length;
-  const first = counted.indexOf(1);
-  return first === -1 ? counted.length : first;
-}
 
 export const PROMPT_FEEDS: Record<ReftEnd, { name: string; size: "I" | "J" }> = {
   all: { name: "prompt.all", size: "I" },

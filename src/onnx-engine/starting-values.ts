@@ -5,7 +5,7 @@ import { type ReftKind, orthonormaliseColumns } from "../adapters/reft.ts";
 import type { NamedShape } from "../graph/causal-lm.ts";
 import type { BaseModel } from "../models/base-model.ts";
 import { SCORE } from "../adapter-files/classifier-head.ts";
-import type { Method } from "../protocol/recipe.ts";
+import type { Method } from "../protocol/methods.ts";
 import { InputError } from "../util/errors.ts";
 import { type TensorInfo, readTensor } from "../tensors/safetensors.ts";
 import type { Trainable } from "../training/engine.ts";

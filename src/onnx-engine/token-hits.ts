@@ -1,3 +1,4 @@
+import { countedTokens } from "../data/example.ts";
 import type { TrimmedRow } from "./ort-feeds.ts";
 
 /**
@@ -13,7 +14,7 @@ export function tokenHits(
   let [correct, exact, at] = [0, 0, 0];
   for (const { example, length } of rows) {
     // The first token has nothing before it that could predict it.
-    const counted = example.counted.subarray(1, length + 1).reduce((sum, one) => sum + one, 0);
+    const counted = countedTokens({ weights: example.weights.subarray(1, length + 1) });
     const right = hits.subarray(at, at + counted).reduce((sum, hit) => sum + hit, 0);
     correct += right;
     exact += Number(right === counted);

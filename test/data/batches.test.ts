@@ -13,7 +13,7 @@ import type { Packing } from "../../src/protocol/recipe.ts";
 function rows(lengths: readonly number[]): Example[] {
   return lengths.map((length, index) => ({
     ids: new Int32Array(length),
-    counted: new Uint8Array(length),
+    weights: new Float32Array(length),
     line: index + 1,
   }));
 }

@@ -47,8 +47,8 @@ async function bench(t: TestContext): Promise<Bench> {
 }
 
 /** The text of the tokens that count, special tokens included. */
-function countedText({ ids, counted }: Example, tokenizer: Tokenizer): string {
-  return tokenizer.decode([...ids].filter((_, index) => counted[index] === 1));
+function countedText({ ids, weights }: Example, tokenizer: Tokenizer): string {
+  return tokenizer.decode([...ids].filter((_, index) => weights[index] === 1));
 }
 
 test("each format counts what the model is to learn, and its end", async (t) => {
@@ -110,11 +110,11 @@ test("answers between SentencePiece's special tokens are trained whole, and noth
     maxLength: 500,
     overlong: "error",
   });
-  const { ids, counted } = examples.at(0)!;
+  const { ids, weights } = examples.at(0)!;
   const learnt: string[] = [];
   ids.forEach((id, at) => {
-    if (counted[at] !== 1) return;
-    if (counted[at - 1] !== 1) learnt.push("");
+    if (weights[at] !== 1) return;
+    if (weights[at - 1] !== 1) learnt.push("");
     learnt.push(learnt.pop() + tokenizer.decode([id]).replace(/^$/u, " "));
   });
   assert.deepEqual(
@@ -126,7 +126,7 @@ test("answers between SentencePiece's special tokens are trained whole, and noth
 test("lossOn all counts every token but the first", async (t) => {
   const { load } = await bench(t);
   const { examples } = await load([{ prompt: "ab", completion: "cd" }], { lossOn: "all" });
-  assert.deepEqual([...examples.at(0)!.counted], [0, 1, 1, 1, 1]);
+  assert.deepEqual([...examples.at(0)!.weights], [0, 1, 1, 1, 1]);
 });
 
 test("rows in which no token counts are left out and named; so are cut and dropped ones", async (t) => {

@@ -75,7 +75,7 @@ function writeRows(file: string, rows: number, answer = "é 👩 yes"): void {
 }
 
 function contents({ examples, report }: Dataset): unknown {
-  const rows = [...examples].map(({ ids, counted, line }) => [line, ids.join(), counted.join("")]);
+  const rows = [...examples].map(({ ids, weights, line }) => [line, ids.join(), weights.join("")]);
   return { rows, report };
 }
 
@@ -197,10 +197,10 @@ test("texts with labels are tokenised once, whatever their objective makes of th
   assert.deepEqual(again, first);
   const others = await load("multi-label", 60);
   assert.equal(batches, 0);
-  for (const [index, { ids, counted, label }] of others.examples.entries()) {
+  for (const [index, { ids, weights, label }] of others.examples.entries()) {
     const whole = await tokenizer.encode(rows[index]!.text);
     assert.deepEqual([...ids], whole.slice(0, 60));
-    assert.equal(counted.lastIndexOf(1), ids.length - 1);
+    assert.equal(weights.lastIndexOf(1), ids.length - 1);
     assert.deepEqual(label, [index % 2, 2]);
     if (index === 20) break;
   }

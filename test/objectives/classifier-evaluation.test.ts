@@ -12,7 +12,7 @@ import {
 import { evaluationSchema } from "../../src/protocol/evaluation.ts";
 
 function answer(label: NonNullable<Example["label"]>, logits: number[], features = [0]): Answer {
-  const example = { ids: new Int32Array(1), counted: new Uint8Array(1), line: 1, label };
+  const example = { ids: new Int32Array(1), weights: new Float32Array(1), line: 1, label };
   return { example, logits: Float32Array.from(logits), features: Float32Array.from(features) };
 }
 

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
-import { type Method, methodSchema } from "../../src/protocol/recipe.ts";
+import { type Method, methodSchema } from "../../src/protocol/methods.ts";
 import { openEvaluationEngine, openTrainingEngine } from "../../src/onnx-engine/onnx-engine.ts";
 import { openTextGenerator } from "../../src/onnx-engine/text-generator.ts";
 import type { StepPlan } from "../../src/onnx-engine/step-form.ts";
@@ -192,7 +192,7 @@ test("text is generated with the adapter: evaluation finds each greedy token mos
     const engine = await openEvaluationEngine({ ...options, maxLength: 32 });
     engines.push(engine);
     const ids = Int32Array.from([...prompt, ...generated]);
-    const counted = Uint8Array.from(ids, (_, at) => (at < prompt.length ? 0 : 1));
-    assert.equal((await engine.evaluate([{ ids, counted, line: 1 }])).correct, 12, name);
+    const weights = Float32Array.from(ids, (_, at) => (at < prompt.length ? 0 : 1));
+    assert.equal((await engine.evaluate([{ ids, weights, line: 1 }])).correct, 12, name);
   }
 });

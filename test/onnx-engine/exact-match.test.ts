@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
-import { evaluateFile } from "../../src/cli/evaluate-file.ts";
+import { evaluateFile } from "../../src/evaluation/evaluate-file.ts";
 import { loadDataset } from "../../src/data/dataset.ts";
 import { loadTokenizer } from "../../src/data/tokenizer.ts";
 import { openTextGenerator } from "../../src/onnx-engine/text-generator.ts";
@@ -51,8 +51,8 @@ test("the share of exact rows is the share that greedy decoding generates word f
   const generator = await openTextGenerator({ baseDir });
   t.after(() => generator.dispose());
   let exact = 0;
-  for (const { ids, counted } of examples) {
-    const start = counted.indexOf(1);
+  for (const { ids, weights } of examples) {
+    const start = weights.indexOf(1);
     const reference = [...ids.subarray(start)];
     const maxTokens = reference.length;
     const options = { maxTokens, temperature: 0, seed: 1, stopIds: [] };

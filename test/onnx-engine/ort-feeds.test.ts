@@ -7,7 +7,7 @@ import { FEEDS } from "../../src/onnx-engine/ort-graphs.ts";
 function row(length: number, counts: (t: number) => boolean = (t) => t > 0): Example {
   return {
     ids: Int32Array.from({ length }, (_, t) => 10 + t),
-    counted: Uint8Array.from({ length }, (_, t) => (counts(t) ? 1 : 0)),
+    weights: Float32Array.from({ length }, (_, t) => (counts(t) ? 1 : 0)),
     line: length,
   };
 }

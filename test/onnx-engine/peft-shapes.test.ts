@@ -50,7 +50,7 @@ test("text is generated with each: evaluation finds every greedy token most like
     const engine = await openEvaluationEngine({ ...options, maxLength: 32 });
     engines.push(engine);
     const ids = Int32Array.from([...prompt, ...generated]);
-    const counted = Uint8Array.from(ids, (_, at) => (at < prompt.length ? 0 : 1));
-    assert.equal((await engine.evaluate([{ ids, counted, line: 1 }])).correct, 12, name);
+    const weights = Float32Array.from(ids, (_, at) => (at < prompt.length ? 0 : 1));
+    assert.equal((await engine.evaluate([{ ids, weights, line: 1 }])).correct, 12, name);
   }
 });

@@ -5,8 +5,8 @@ import { checkPrompts, positionsFor } from "../../src/onnx-engine/prompt-feeds.t
 
 /** A row of which `prompt` tokens are prompt and two are answer. */
 function row(prompt: number, line = 1): Example {
-  const counted = new Uint8Array(prompt + 2).fill(1, prompt);
-  return { ids: new Int32Array(prompt + 2), counted, line };
+  const weights = new Float32Array(prompt + 2).fill(1, prompt);
+  return { ids: new Int32Array(prompt + 2), weights, line };
 }
 
 test("positions are what half of the prompts have room for, seven at most", () => {

@@ -15,7 +15,8 @@ import path from "node:path";
 import { after, suite, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { Example } from "../../src/data/example.ts";
-import type { Method, Quantization } from "../../src/protocol/recipe.ts";
+import type { Quantization } from "../../src/protocol/recipe.ts";
+import type { Method } from "../../src/protocol/methods.ts";
 import { openTrainingEngine } from "../../src/onnx-engine/onnx-engine.ts";
 import {
   type TensorInfo,
@@ -45,7 +46,7 @@ const method: Method = {
 };
 const batch: Example[] = [31, 20].map((length, row) => ({
   ids: Int32Array.from({ length }, (_, i) => (i * 37 + row * 11) % 250),
-  counted: new Uint8Array(length).fill(1),
+  weights: new Float32Array(length).fill(1),
   line: row + 1,
 }));
 

@@ -4,7 +4,7 @@ import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { orthonormaliseColumns } from "../../src/adapters/reft.ts";
 import type { Example } from "../../src/data/example.ts";
-import { methodSchema } from "../../src/protocol/recipe.ts";
+import { methodSchema } from "../../src/protocol/methods.ts";
 import { openTrainingEngine } from "../../src/onnx-engine/onnx-engine.ts";
 import type { StepPlan } from "../../src/onnx-engine/step-form.ts";
 import {
@@ -34,7 +34,7 @@ async function batch(): Promise<Example[]> {
   const width = tensors.get("ids")!.shape[1]!;
   return (await ints("lengths")).map((length, row) => ({
     ids: Int32Array.from(ids.slice(row * width, row * width + length)),
-    counted: Uint8Array.from({ length }, (_, at) => (at < prompts[row]! ? 0 : 1)),
+    weights: Float32Array.from({ length }, (_, at) => (at < prompts[row]! ? 0 : 1)),
     line: row + 1,
   }));
 }

@@ -99,8 +99,8 @@ test("the quick start's rows fit its maxLength, and exactly the answers count", 
   });
   assert.deepEqual(report.withoutCounted, []);
   const rows = await readMessages("dictionary-train");
-  for (const [index, { ids, counted }] of [...examples].entries()) {
-    const answer = tokenizer.decode([...ids].filter((_, at) => counted[at] === 1));
+  for (const [index, { ids, weights }] of [...examples].entries()) {
+    const answer = tokenizer.decode([...ids].filter((_, at) => weights[at] === 1));
     assert.equal(answer, `${rows[index]?.[1]?.content}<|im_end|>`);
   }
 });

@@ -2,7 +2,7 @@
 import path from "node:path";
 import type { Example } from "../../src/data/example.ts";
 import type { Classifier } from "../../src/adapter-files/classifier-head.ts";
-import { type Method, methodSchema } from "../../src/protocol/recipe.ts";
+import { type Method, methodSchema } from "../../src/protocol/methods.ts";
 import type { TrainingEngine } from "../../src/training/engine.ts";
 import { readPeftFolder } from "../../src/adapter-files/peft/folder.ts";
 import { readSafetensorsHeader, readTensor } from "../../src/tensors/safetensors.ts";
@@ -117,9 +117,9 @@ export async function readClassification(name: string) {
 /** The models' batch with a label for each row; the batch's rows end at their last counted token. */
 export async function labelledBatch({ variant, problem }: ClassificationCase): Promise<Example[]> {
   return (await readBatch(variant)).map(({ ids, line }, row) => {
-    const counted = new Uint8Array(ids.length);
-    counted[ids.length - 1] = 1;
-    return { ids, line, counted, label: LABELS[problem][row]! };
+    const weights = new Float32Array(ids.length);
+    weights[ids.length - 1] = 1;
+    return { ids, line, weights, label: LABELS[problem][row]! };
   });
 }
 

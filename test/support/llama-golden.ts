@@ -27,10 +27,10 @@ export async function readBatch(variant: string): Promise<Example[]> {
   const [ids, counted, lengths] = [await ints("ids"), await ints("counted"), await ints("lengths")];
   return lengths.map((length, row) => ({
     ids: Int32Array.from(ids.slice(row * width, row * width + length)),
-    counted: Uint8Array.from(counted.slice(row * width, row * width + length)),
+    weights: Float32Array.from(counted.slice(row * width, row * width + length)),
     line: row + 1,
   }));
 }
 
 export const countedIn = (batch: readonly Example[]): number =>
-  batch.reduce((sum, { counted }) => sum + counted.reduce((a, b) => a + b, 0), 0);
+  batch.reduce((sum, { weights }) => sum + weights.reduce((a, b) => a + b, 0), 0);

@@ -22,7 +22,7 @@ const ROUNDING = { rtol: 1e-5 };
 function row(length: number, counts: (token: number) => boolean = (token) => token > 0): Example {
   return {
     ids: Int32Array.from({ length }, (_, t) => (t * t * 7 + length * 13 + t) % VOCABULARY),
-    counted: Uint8Array.from({ length }, (_, t) => Number(counts(t))),
+    weights: Float32Array.from({ length }, (_, t) => Number(counts(t))),
     line: length,
   };
 }
@@ -94,7 +94,7 @@ test("rows that do see each other have another loss: the comparison can tell", a
   const apart = await sums(engine, [[first, second]]);
   const joined: Example = {
     ids: Int32Array.from([...first.ids, ...second.ids]),
-    counted: Uint8Array.from([...first.counted, ...second.counted]),
+    weights: Float32Array.from([...first.weights, ...second.weights]),
     line: 1,
   };
   const seeing = await sums(engine, [[joined]]);
@@ -104,7 +104,7 @@ test("rows that do see each other have another loss: the comparison can tell", a
 test("tokens after the last counted one change nothing", async (t) => {
   const engine = await openTiny(t, {});
   const [long, ...others] = [ROWS[3]!, ROWS[0]!, ROWS[1]!];
-  const cut = { ...long, ids: long.ids.slice(0, 15), counted: long.counted.slice(0, 15) };
+  const cut = { ...long, ids: long.ids.slice(0, 15), weights: long.weights.slice(0, 15) };
   assert.deepEqual(await sums(engine, [[long, ...others]]), await sums(engine, [[cut, ...others]]));
 });
 

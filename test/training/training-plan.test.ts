@@ -10,7 +10,7 @@ const MAX_LENGTH = 20;
 function rows(lengths: readonly number[]): Example[] {
   return lengths.map((length, index) => ({
     ids: new Int32Array(length),
-    counted: new Uint8Array(length).fill(1),
+    weights: new Float32Array(length).fill(1),
     line: index + 1,
   }));
 }

@@ -8,7 +8,7 @@ import { GGUF_ADAPTER_WAY_OUT } from "../../gguf/adapter.ts";
 import type { PeftConfig } from "./any-config.ts";
 import { peftModelCard } from "./card.ts";
 import { withPlainNames } from "./names.ts";
-import { replaceFolder } from "../../tensors/replace-folder.ts";
+import { replaceFolder } from "../../util/replace-folder.ts";
 import {
   type TensorInfo,
   type TensorToWrite,

@@ -3,11 +3,10 @@ import { type Adapter, dropoutOf, virtualTokens } from "../adapters/adapter.ts";
 import { orthonormalTensors, orthonormaliseColumns } from "../adapters/reft.ts";
 import type { Example } from "../data/example.ts";
 import type { NamedShape } from "../graph/causal-lm.ts";
-import { elementCount } from "../graph/dim.ts";
 import { type BaseModel, asClassifier, openBaseModel } from "../models/base-model.ts";
 import { type Classifier, SCORE } from "../adapter-files/classifier-head.ts";
 import { quantiseBase } from "../models/quantised-base.ts";
-import type { MemoryWish, Quantization } from "../protocol/recipe.ts";
+import type { MemoryWish, Quantization } from "../protocol/engines/onnx.ts";
 import { type Method, isFromScratch, methodFacts } from "../protocol/methods.ts";
 import type { LayerChoice } from "../util/tensor-patterns.ts";
 import { CPU, type Device, createOnDevice } from "./device.ts";
@@ -49,6 +48,7 @@ import {
   parameterFeeds,
   sessionOptionsOf,
 } from "./tuned-base.ts";
+import { elementCount } from "../util/element-count.ts";
 
 export interface EngineOptions {
   /** Hugging Face folder (`resolveBase` makes one of a .gguf). */

@@ -2,7 +2,6 @@
 import type { Adapter } from "../adapters/adapter.ts";
 import { checkInVocabulary, loadTokenizer } from "../data/tokenizer.ts";
 import { type ReftKind, orthonormaliseColumns } from "../adapters/reft.ts";
-import { elementCount } from "../graph/dim.ts";
 import { type NamedShape, embeddingTensor } from "../graph/causal-lm.ts";
 import type { BaseModel } from "../models/base-model.ts";
 import { SCORE } from "../adapter-files/classifier-head.ts";
@@ -14,6 +13,7 @@ import { startName } from "./ort-graphs.ts";
 import { principalFactors } from "./pissa.ts";
 import { embeddingWidth } from "./tuning-of.ts";
 import { initialValues, normalSource, uniformSource } from "./initial-values.ts";
+import { elementCount } from "../util/element-count.ts";
 
 /** A tensor of the base that is trained itself. */
 export async function startOfBase(

@@ -4,11 +4,10 @@
  */
 import os from "node:os";
 import { headTensor } from "../graph/causal-lm.ts";
-import { elementCount } from "../graph/dim.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Kept } from "../graph/passes/recompute.ts";
 import { peakBytes } from "../graph/peak-memory.ts";
-import type { MemoryMode, MemoryWish, UsedMemory } from "../protocol/recipe.ts";
+import type { MemoryMode, MemoryWish, UsedMemory } from "../protocol/engines/onnx.ts";
 import { formatBytes } from "../util/format.ts";
 import {
   type GraphOptions,
@@ -16,6 +15,7 @@ import {
   type TrainingGraph,
   buildTrainingGraph,
 } from "./ort-graphs.ts";
+import { elementCount } from "../util/element-count.ts";
 
 export interface StepPlan {
   form: StepForm;

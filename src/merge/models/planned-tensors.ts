@@ -11,6 +11,7 @@ import { alignedRows } from "./vocabulary-alignment.ts";
 import { type ParameterScopes, parameterNotes, tensorParameters } from "./tensor-parameters.ts";
 import type { TensorJob } from "./tensor-job.ts";
 import type { FloatSource, TensorSource } from "./tensor-reader.ts";
+import { elementCount } from "../../util/element-count.ts";
 
 export interface PlannedTensor {
   name: string;
@@ -175,7 +176,7 @@ function plan(planning: Planning, slice: Slice, place: Place): PlannedTensor {
   const name = renamed(familyOf(firstOf(slice).model.config), from, to ?? layer);
   const depth = layer === undefined ? 0 : slice.layers < 2 ? 1 : layer / (slice.layers - 1);
   const scopes = scopesOf(planning, slice, place);
-  const elements = shape.reduce((count, size) => count * size, 1);
+  const elements = elementCount(shape);
   const tensor = { elements, shape, parameters: tensorParameters(scopes, { name, depth }) };
   const [base, models] = slice.base ? [sources[0], sources.slice(1)] : [undefined, sources];
   const job = { method: config.merge_method, tensor, base, models };

@@ -8,6 +8,7 @@ import type { TensorInfo } from "../../tensors/safetensors.ts";
 import type { Family } from "../../families/family.ts";
 import type { AlignedRows, FloatSource, RowRun } from "./tensor-reader.ts";
 import type { MergedVocabulary } from "./vocabulary.ts";
+import { elementCount } from "../../util/element-count.ts";
 
 /** What has a row for each token: also the bias of a head. */
 export function isVocabularyTensor(family: Family, name: string): boolean {
@@ -50,7 +51,7 @@ export function alignedRows(
   );
   if (isAsItIs) return undefined;
   const [, ...rest] = first.shape;
-  const columns = rest.reduce((count, one) => count * one, 1);
+  const columns = elementCount(rest);
   for (const info of infos) {
     if (isFloatDType(info.dtype) && info.shape.slice(1).join() === rest.join()) continue;
     throw new InputError(

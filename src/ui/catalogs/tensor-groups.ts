@@ -1,5 +1,6 @@
 /** A model's tensors as a tree: what stands alone (embedding, final norm, head), then its layers. */
 import type { BlockOf } from "../../util/tensor-patterns.ts";
+import { elementCount } from "../../util/element-count.ts";
 
 export interface TensorRow {
   /** The checkpoint's own name, verbatim. */
@@ -38,7 +39,7 @@ export function groupTensors(tensors: Iterable<Tensor>, blockOf: BlockOf): Tenso
     const prefix = `${block.stem}${index}`;
     const layer = layers.get(prefix) ?? { index, tensors: [], parameters: 0 };
     layer.tensors.push({ name, label, dtype, shape });
-    layer.parameters += shape.reduce((product, size) => product * size, 1);
+    layer.parameters += elementCount(shape);
     layers.set(prefix, layer);
   }
   return {

@@ -9,6 +9,7 @@ import { readJsonObject } from "../../util/json.ts";
 import { readModelWeights } from "../../tensors/model-weights.ts";
 import { withTrueTie } from "../../families/tied-head.ts";
 import { summariseModel } from "../../cards/model-summary.ts";
+import { elementCount } from "../../util/element-count.ts";
 
 export interface BaseTensor {
   /** transformers' name, for a .gguf too. */
@@ -19,7 +20,7 @@ export interface BaseTensor {
 }
 
 export function baseTensor(family: Family, name: string, shape: readonly number[]): BaseTensor {
-  const parameters = shape.reduce((product, size) => product * size, 1);
+  const parameters = elementCount(shape);
   return { name, shape, parameters, facts: family.facts(name, shape) };
 }
 

@@ -6,7 +6,7 @@ import os from "node:os";
 import type { Graph } from "../graph/graph.ts";
 import type { Kept } from "../graph/passes/recompute.ts";
 import { peakBytes } from "../graph/peak-memory.ts";
-import type { MemoryMode, MemoryWish, UsedMemory } from "../protocol/recipe.ts";
+import type { MemoryMode, MemoryWish, UsedMemory } from "../protocol/engines/onnx.ts";
 import { formatBytes } from "../util/format.ts";
 import {
   type GraphOptions,

@@ -1,7 +1,7 @@
 /** What a recipe's text says about layers, and the same text with another choice written into it. */
 import { getNodeValue, type JSONPath } from "jsonc-parser";
 import * as z from "zod";
-import { recipeSchema } from "../../protocol/recipe.ts";
+import { sharedSchema } from "../../protocol/recipe.ts";
 import { type Method, methodOfBase, trainsBase } from "../../protocol/methods.ts";
 import { InputError } from "../../util/errors.ts";
 import { parseJsonc } from "../../util/jsonc.ts";
@@ -11,7 +11,7 @@ import type { BaseTensor } from "./base-tensors.ts";
 import { withValue } from "./recipe-edit.ts";
 
 /** Only the keys read here: a mistake elsewhere in the recipe is marked there, and no obstacle. */
-const { base, method, freeze, trainFirst, trainLast } = recipeSchema.shape;
+const { base, method, freeze, trainFirst, trainLast } = sharedSchema.shape;
 const objective = z
   .object({ type: z.literal("classification"), probe: z.unknown().optional() })
   .optional()

@@ -24,8 +24,8 @@ export interface BaseKind {
   readonly parse?: (text: string) => Pick<BaseReference, "location" | "revision"> | undefined;
   /** What a path or its last part is called without what only says the kind; left out: as it is. */
   readonly label?: (name: string) => string;
-  /** transformers' name of a tensor that is stored under this one; left out: the same. */
-  readonly checkpointName?: (stored: string) => string | undefined;
+  /** Its tensors are stored under names of its own, which the family translates. */
+  readonly hasOwnTensorNames?: boolean;
   /** Of a kind that is a file which the editor looks for and offers. */
   readonly offered?: { readonly extension: string; readonly title: string };
   /** What is loaded in its place, for messages: "its dequantised weights". */

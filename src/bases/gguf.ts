@@ -1,6 +1,5 @@
 import { isGgufName, withoutGguf } from "../gguf/file-name.ts";
 import { importGguf } from "../gguf/import.ts";
-import { checkpointName } from "../gguf/llama-tensors.ts";
 import type { BaseKind } from "./base-kind.ts";
 import { isFolder } from "./folder.ts";
 
@@ -9,7 +8,7 @@ export const gguf: BaseKind = {
   name: "gguf",
   isAt: isGgufName,
   label: withoutGguf,
-  checkpointName,
+  hasOwnTensorNames: true,
   offered: { extension: "gguf", title: "GGUF" },
   loadedAs: "its dequantised weights",
   load: async (reference, log) => {

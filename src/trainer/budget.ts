@@ -1,4 +1,5 @@
 /** What a recipe will take, told before it starts: parameters, memory by part, and a measured step. */
+import { onnxOptions } from "../protocol/engines/onnx.ts";
 import type { ResolvedRecipe } from "../protocol/recipe.ts";
 import { resolveBase } from "../bases/references.ts";
 import { type BaseModel } from "../models/base-model.ts";
@@ -40,7 +41,8 @@ type Log = (line: string) => void;
 export async function budgetOf(recipe: ResolvedRecipe, log: Log): Promise<Budget> {
   const base = await baseOf(recipe, log);
   const baseDir = base.dir;
-  const { quantization, memory, seed } = recipe;
+  const { quantization, memory } = onnxOptions(recipe);
+  const { seed } = recipe;
   const method = withMostPositions(recipe.method);
   const { maxLength } = recipe.data;
   const options = { method, layers: recipe, quantization, memory, seed, maxLength, baseDir, base };

@@ -12,6 +12,8 @@ import { loadTokenizer } from "../data/tokenizer.ts";
 import { resolveBase } from "../bases/references.ts";
 import { type BaseModel, openBaseModel } from "../models/base-model.ts";
 import { refuseContradictions } from "../protocol/contradictions.ts";
+import { onnxOptions } from "../protocol/engines/onnx.ts";
+import { isFromScratch } from "../protocol/methods.ts";
 import { type ResolvedRecipe, layerChoice } from "../protocol/recipe.ts";
 import { additionalTemplates } from "../util/chat-template-file.ts";
 import { InputError } from "../util/errors.ts";
@@ -60,7 +62,10 @@ export function openRunBase(
   baseDir: string,
   log?: (line: string) => void,
 ): Promise<BaseModel> {
-  return openBaseModel(baseDir, { needWeights: !isFromScratch(recipe), ...(log ? { log } : {}) });
+  return openBaseModel(baseDir, {
+    needWeights: !isFromScratch(recipe.method),
+    ...(log ? { log } : {}),
+  });
 }
 
 export async function prepareTraining(
@@ -95,9 +100,10 @@ async function prepareEngine(
   await phase("tokenising data");
   const { train, evaluation, plan, method } = await readData(recipe, base, log);
   await phase("compiling the training step");
-  const { quantization, memory, seed, threads } = recipe;
+  const { quantization, memory, threads, device: wished } = onnxOptions(recipe);
+  const { seed } = recipe;
   const { maxLength } = recipe.data;
-  const device = await openDevice(recipe.device, { purpose: "training", log });
+  const device = await openDevice(wished, { purpose: "training", log });
   const layers = layerChoice(recipe);
   const options = { method, layers, quantization, memory, seed, maxLength, threads, device, log };
   const engine = await openTrainingEngine({ ...options, baseDir: base.dir, base });
@@ -151,10 +157,6 @@ function withPositions(
   return { ...method, positions };
 }
 
-function isFromScratch({ method }: ResolvedRecipe): boolean {
-  return method.type === "full" && method.init === "random";
-}
-
 /** Files whose change would change what the run does. */
 const MODEL_FILES =
   /\.safetensors$|^(config|tokenizer|tokenizer_config|special_tokens_map|added_tokens)\.json$|^chat_template\.jinja$/u;
@@ -162,7 +164,8 @@ const MODEL_FILES =
 async function inputFiles(recipe: ResolvedRecipe, baseDir: string): Promise<string[]> {
   const { base, data } = recipe;
   const names = (await readdir(baseDir)).filter(
-    (name) => MODEL_FILES.test(name) && !(isFromScratch(recipe) && name.endsWith(".safetensors")),
+    (name) =>
+      MODEL_FILES.test(name) && !(isFromScratch(recipe.method) && name.endsWith(".safetensors")),
   );
   // A .gguf is its own truth; the copy in the cache is not.
   const ofBase =

@@ -5,7 +5,7 @@ import { InputError, InternalError } from "../../util/errors.ts";
 import { readJsonObject } from "../../util/json.ts";
 import { pathExists } from "../../util/path-exists.ts";
 import { INDEX_FILE } from "../../tensors/model-weights.ts";
-import { replaceFolder } from "../../tensors/replace-folder.ts";
+import { replaceFolder } from "../../util/replace-folder.ts";
 import {
   beginSafetensors,
   bytesOf,

@@ -6,7 +6,7 @@ import path from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { currentProcessIdentity, processIdentity } from "../../src/util/process-identity.ts";
 import { processMark } from "../../src/util/process-mark.ts";
-import { replaceFolder } from "../../src/tensors/replace-folder.ts";
+import { replaceFolder } from "../../src/util/replace-folder.ts";
 
 let dir: string;
 beforeEach(async () => {

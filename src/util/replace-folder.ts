@@ -1,7 +1,7 @@
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import path from "node:path";
-import { hasCode } from "../util/errors.ts";
-import { isAbandoned, processMark } from "../util/process-mark.ts";
+import { hasCode } from "./errors.ts";
+import { isAbandoned, processMark } from "./process-mark.ts";
 
 /**
  * Fills a temporary folder beside `dir` and puts it in `dir`'s place by rename. Whatever `fill`

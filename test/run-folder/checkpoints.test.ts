@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
-import { checkpointName, pruneCheckpoints } from "../../src/training/checkpoint.ts";
+import { checkpointName, pruneCheckpoints } from "../../src/run-folder/checkpoints.ts";
 
 function folderOf(t: TestContext, steps: readonly number[]): string {
   const dir = mkdtempSync(path.join(tmpdir(), "retune-prune-"));

@@ -103,7 +103,7 @@ async function grownTables(
 ): Promise<Map<string, TensorInfo>> {
   const grown = new Map<string, TensorInfo>();
   for (const { name, copy } of copies) {
-    // Of a module that was trained whole only the wrapper's own copy is the base's.
+    // Where a module was trained whole, only the wrapper's own copy is the base's.
     if (whole.has(name) && !copy.name.includes(".original_module.")) continue;
     if (!(await bringsTokens(base, name, copy))) continue;
     grown.set(name, copy);
@@ -133,7 +133,7 @@ async function withoutTiedHead(
   return new Map([...whole].filter(([name]) => name !== HEAD));
 }
 
-/** Of a tied base PEFT saves one set of rows, or the same twice. */
+/** PEFT saves one set of rows of a tied base, or the same twice. */
 async function rowsWithoutTiedHead(
   wasTied: boolean,
   { rows }: PeftExtras,

@@ -18,7 +18,7 @@ type Engine = Awaited<ReturnType<typeof openEvaluationEngine>>;
 
 interface ClassifierOptions {
   engine: Engine;
-  /** Of the engine. */
+  /** What the engine runs on. */
   device: Device;
   /** Longest row in tokens. */
   maxLength: number;

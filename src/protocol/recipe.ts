@@ -29,7 +29,7 @@ export const sharedSchema = z.strictObject({
   optimizer: ratedOptimizerSchema.prefault({}),
 });
 
-/** Of one engine, which may be none of ours: what its options mean only it knows. */
+/** The recipe of one engine, which may be none of ours: what its options mean only it knows. */
 export function recipeSchemaOf(engine: EngineFacts): z.ZodObject {
   const { shape } = sharedSchema;
   return z.strictObject({ ...IDENTITY_KEYS, ...engineKeys(engine), ...shape });

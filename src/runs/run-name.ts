@@ -3,7 +3,7 @@ import path from "node:path";
 import { dataName } from "../protocol/data-files.ts";
 import { baseLabel } from "../bases/references.ts";
 
-/** Of a default name; a person may choose a longer one. */
+/** The longest part of a default name; a person may choose a longer one. */
 const MAX_PART_CHARS = 24;
 
 /**

@@ -26,7 +26,7 @@ export interface Budget {
 }
 
 export interface Calibration {
-  /** Of the second of two optimizer steps; the first warms up. */
+  /** The second of two optimizer steps took so long; the first warms up. */
   stepSeconds: number;
   /** Optimizer steps of the whole run. */
   steps: number;

@@ -140,7 +140,7 @@ async function readText(file: string): Promise<string> {
   }
 }
 
-/** Of the key where there is one, else of the value; of the nearest parent that exists. */
+/** The place of the key where there is one, else of the value; of the nearest parent that exists. */
 function offsetOf({ contents: root }: Document.Parsed, keys: Keys): number {
   let node: ParsedNode | null | undefined = root;
   let offset = root?.range[0] ?? 0;

@@ -47,7 +47,7 @@ export function registerViews(app: App): vscode.Disposable {
 /** A number on the activity bar's icon, and what the `when` clauses of package.json ask. */
 function showState(store: RunStore, view: vscode.TreeView<unknown>): void {
   const runs = store.runs();
-  // Of a folder that nobody trusts, nothing is shown that nobody asked for.
+  // Nothing is shown of a folder that nobody trusts unless somebody asked for it.
   const active = vscode.workspace.isTrusted ? runs.filter((run) => isLive(run.status)).length : 0;
   if ((view.badge?.value ?? 0) !== active) {
     const tooltip = active === 1 ? "1 run is training" : `${active} runs are training`;

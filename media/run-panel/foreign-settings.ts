@@ -1,12 +1,12 @@
 /** What the run panel says of a recipe that this version does not know in part or at all: its own words. */
 import type { ForeignRecipe } from "../../src/protocol/foreign-recipe.ts";
-import type { Setting } from "./method-settings.ts";
+import type { SettingGroup } from "./settings.ts";
 
 /** @param recipe set where the rest of it is shown as settings that are known */
 export function foreignGroup(
   { reason, unknown }: ForeignRecipe,
   recipe: object | undefined,
-): { title: string; settings: Setting[] } {
+): SettingGroup {
   return {
     title: recipe === undefined ? "Recipe" : "Not known here",
     settings: [{ label: "Not resumed here", value: reason }, ...flat(unknown, [])],
@@ -14,7 +14,7 @@ export function foreignGroup(
 }
 
 /** A line for each value, under its path. */
-function flat(value: unknown, keys: readonly string[]): Setting[] {
+function flat(value: unknown, keys: readonly string[]): SettingGroup["settings"] {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) {
     return Object.entries(value).flatMap(([key, inner]) => flat(inner, [...keys, key]));
   }

@@ -1,13 +1,14 @@
 import type { PanelAction, RunView } from "../../src/protocol/panel-messages.ts";
 import { baseName } from "../shared/format.ts";
 import type { HeaderView } from "../shared/header.ts";
-import { methodLabel } from "./method-settings.ts";
 import { actionButtons, bannerOf } from "./status.ts";
 
 /** What the header says of a run. */
 export function headerView(run: RunView): HeaderView<PanelAction> {
   const { name, status, recipe, foreign, runDir } = run;
-  const method = recipe ? methodLabel(recipe.method) : (foreign?.method ?? foreign?.engine);
+  const method = recipe
+    ? (run.method?.title ?? recipe.method.type)
+    : (foreign?.method ?? foreign?.engine);
   const base = (recipe ?? foreign)?.base;
   const parts = [method, base && baseName(base)].filter((part) => part !== undefined);
   const subtitle = {

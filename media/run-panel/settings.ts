@@ -1,6 +1,13 @@
 import type { ResolvedRecipe } from "../../src/protocol/recipe.ts";
-import { type Setting, methodSettings } from "./method-settings.ts";
+import type { MethodView } from "../../src/protocol/method.ts";
 import { baseName, formatBytes, formatCount, formatNumber } from "../shared/format.ts";
+
+interface Setting {
+  label: string;
+  value: string;
+  /** Shown when the value is shortened: the whole path, the whole list. */
+  title?: string;
+}
 
 export interface SettingGroup {
   title: string;
@@ -8,9 +15,12 @@ export interface SettingGroup {
 }
 
 /** The settings as the run used them: every default filled in, grouped the way a person asks. */
-export function settingGroups(recipe: ResolvedRecipe): SettingGroup[] {
+export function settingGroups(
+  recipe: ResolvedRecipe,
+  method: MethodView | undefined,
+): SettingGroup[] {
   return [
-    { title: "Model", settings: modelSettings(recipe) },
+    { title: "Model", settings: modelSettings(recipe, method) },
     { title: "Data", settings: dataSettings(recipe) },
     { title: "Optimizer", settings: optimizerSettings(recipe) },
     { title: "Run", settings: runSettings(recipe) },
@@ -18,12 +28,15 @@ export function settingGroups(recipe: ResolvedRecipe): SettingGroup[] {
   ];
 }
 
-function modelSettings(recipe: ResolvedRecipe): Setting[] {
-  return [
-    file("Base model", recipe.base),
-    ...methodSettings(recipe.method),
-    ...layerSettings(recipe),
-  ];
+function modelSettings(recipe: ResolvedRecipe, method: MethodView | undefined): Setting[] {
+  return [file("Base model", recipe.base), ...methodSettings(method), ...layerSettings(recipe)];
+}
+
+function methodSettings(method: MethodView | undefined): Setting[] {
+  return (method?.settings ?? []).map(({ label, value }) => ({
+    label,
+    value: typeof value === "number" ? formatNumber(value) : value,
+  }));
 }
 
 function layerSettings({ freeze, trainFirst, trainLast }: ResolvedRecipe): Setting[] {
@@ -122,8 +135,8 @@ function runSettings(recipe: ResolvedRecipe): Setting[] {
   const everySteps = (every: number) => (every === 0 ? "at the end" : `every ${every} steps`);
   const { maxSteps } = recipe;
   const settings: Setting[] = [
-    deviceSetting(recipe),
-    memorySetting(recipe),
+    ...deviceSettings(recipe),
+    ...memorySettings(recipe),
     batchSetting(recipe),
     { label: "Epochs", value: formatNumber(recipe.epochs) },
     ...(maxSteps === undefined ? [] : [{ label: "Max steps", value: formatCount(maxSteps) }]),
@@ -142,32 +155,26 @@ function runSettings(recipe: ResolvedRecipe): Setting[] {
 }
 
 /** The device that computes; until the run has found it, the one that is asked for. */
-function deviceSetting({ device, usedDevice }: ResolvedRecipe): Setting {
-  if (!usedDevice) return { label: "Device", value: device };
+function deviceSettings({ device, usedDevice }: ResolvedRecipe): Setting[] {
+  if (!usedDevice) return device === undefined ? [] : [{ label: "Device", value: device }];
   const { name, note } = usedDevice;
   const isAsked = device === "auto" || device === name;
-  return {
-    label: "Device",
-    value: isAsked ? name : `${name}, not ${device}`,
-    ...(note === undefined ? {} : { title: note }),
-  };
+  const value = isAsked ? name : `${name}, not ${device}`;
+  return [{ label: "Device", value, ...(note === undefined ? {} : { title: note }) }];
 }
 
 /** The memory mode that is used; until the run has chosen, the one that is asked for. */
-function memorySetting({ memory, usedMemory }: ResolvedRecipe): Setting {
-  if (!usedMemory) return { label: "Memory mode", value: memory };
+function memorySettings({ memory, usedMemory }: ResolvedRecipe): Setting[] {
+  if (!usedMemory) return memory === undefined ? [] : [{ label: "Memory mode", value: memory }];
   const { mode, predictedBytes } = usedMemory;
-  return {
-    label: "Memory mode",
-    value: mode,
-    title: `predicted peak: ${formatBytes(predictedBytes)}`,
-  };
+  const title = `predicted peak: ${formatBytes(predictedBytes)}`;
+  return [{ label: "Memory mode", value: mode, title }];
 }
 
 function originSettings({ source, versions, engine, hashes }: ResolvedRecipe): Setting[] {
   const settings: Setting[] = [
     { label: "Created", value: new Date(source.createdAt).toLocaleString() },
-    { label: "Engine", value: engine },
+    { label: "Engine", value: typeof engine === "string" ? engine : engine.type },
     { label: "Retune", value: source.retuneVersion },
   ];
   if (source.recipePath !== undefined) settings.push(file("Recipe", source.recipePath));

@@ -3,11 +3,11 @@ import { type Adapter, dropoutOf, virtualTokens } from "../adapters/adapter.ts";
 import { orthonormalTensors, orthonormaliseColumns } from "../adapters/reft.ts";
 import type { Example } from "../data/example.ts";
 import type { NamedShape } from "../graph/causal-lm.ts";
-import { elementCount } from "../graph/dim.ts";
 import { type BaseModel, asClassifier, openBaseModel } from "../models/base-model.ts";
 import { type Classifier, SCORE } from "../adapter-files/classifier-head.ts";
 import { quantiseBase } from "../models/quantised-base.ts";
-import type { MemoryWish, Method, Quantization } from "../protocol/recipe.ts";
+import type { MemoryWish, Quantization } from "../protocol/engines/onnx.ts";
+import { type Method, isFromScratch, methodFacts } from "../protocol/methods.ts";
 import type { LayerChoice } from "../util/tensor-patterns.ts";
 import { CPU, type Device, createOnDevice } from "./device.ts";
 import type {
@@ -48,6 +48,7 @@ import {
   parameterFeeds,
   sessionOptionsOf,
 } from "./tuned-base.ts";
+import { elementCount } from "../util/element-count.ts";
 
 export interface EngineOptions {
   /** Hugging Face folder (`resolveBase` makes one of a .gguf). */
@@ -311,10 +312,6 @@ export async function planEngine(options: PlanOptions): Promise<PlannedTraining>
   };
 }
 
-function isFromScratch(method: Method): boolean {
-  return method.type === "full" && method.init === "random";
-}
-
 /**
  * Compiles the training step.
  * @throws InputError for a base model, method or length that does not fit, before anything is compiled
@@ -339,7 +336,7 @@ export async function openTrainingEngine(options: PlanOptions): Promise<OnnxTrai
   }
   const sessionOptions = await sessionOptionsOf(base, { threads, prepack: plan.prepack });
   const state = { base, graphOptions, sessionOptions, plan, trainables, parameters, memory, log };
-  if (method.type === "head") {
+  if (methodFacts(method).ofBase === "head") {
     return new CachedHead(new OnnxEngine({ ...state, training: undefined, device: wished }), log);
   }
   const started = performance.now();

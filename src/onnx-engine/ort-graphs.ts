@@ -8,7 +8,7 @@ import type {
   CausalLmOutputs,
   NamedShape,
 } from "../graph/causal-lm.ts";
-import { type Dim, dimAt, elementCount, product } from "../graph/dim.ts";
+import { type Dim, dimAt, product } from "../graph/dim.ts";
 import { addGradients } from "../graph/gradient.ts";
 import type { Graph, Value } from "../graph/graph.ts";
 import type { ElementType } from "../graph/ops.ts";
@@ -28,6 +28,7 @@ import {
   dropoutOf,
 } from "../adapters/adapter.ts";
 import type { ReftEnd } from "../adapters/reft.ts";
+import { elementCount } from "../util/element-count.ts";
 
 /** What is trained, or at least fed rather than read from the checkpoint. */
 export interface Tuning {
@@ -305,7 +306,7 @@ export interface EvaluationGraph {
   loss: string;
   /** One per row of the head, 1 where the arg-max is the label; of a classifier its logits [B, labels]. */
   answers: string;
-  /** Of a classifier what its head reads, [B,C]. */
+  /** What a classifier's head reads, [B,C]. */
   features: string | undefined;
 }
 

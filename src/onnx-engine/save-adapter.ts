@@ -6,10 +6,12 @@ import type { BaseModel } from "../models/base-model.ts";
 import { SCORE, classifierFiles } from "../adapter-files/classifier-head.ts";
 import { peftScoreName } from "../adapter-files/peft/others.ts";
 import { fromFloat32 } from "../tensors/dtype.ts";
-import { type PeftConfig, writePeftFolder } from "../adapter-files/peft/folder.ts";
+import type { PeftConfig } from "../adapter-files/peft/any-config.ts";
+import { writePeftFolder } from "../adapter-files/peft/folder.ts";
 import type { TensorToWrite } from "../tensors/safetensors.ts";
 import type { Tuning } from "./ort-graphs.ts";
-import { embeddingWidth, moduleOf } from "./tuning-of.ts";
+import { embeddingWidth } from "./tuning-of.ts";
+import { moduleOf } from "../util/tensor-patterns.ts";
 
 interface Trained {
   base: BaseModel;

@@ -47,11 +47,7 @@ const dataSchema = z.strictObject({
 
 export const optimizerSchema = z.strictObject({
   type: z.literal("adamw").default("adamw"),
-  learningRate: rate
-    .optional()
-    .describe(
-      "Peak learning rate. Left out, that of the method: 2e-4 for lora, 5e-3 for ia3, 9e-4 for loreft, direft and noreft, 1e-2 for prompt-tuning and prefix-tuning, 1e-3 for head, 2e-5 where the base itself is trained.",
-    ),
+  learningRate: rate.optional(),
   learningRates: z
     .record(z.string().min(1), rate)
     .optional()

@@ -9,8 +9,11 @@ import type { Dataset } from "../data/dataset.ts";
 import type { Examples } from "../data/example.ts";
 import { startTemplates } from "../data/templates/early-start.ts";
 import { loadTokenizer } from "../data/tokenizer.ts";
-import { type BaseModel, openBaseModel, resolveBase } from "../models/base-model.ts";
+import { resolveBase } from "../bases/references.ts";
+import { type BaseModel, openBaseModel } from "../models/base-model.ts";
 import { refuseContradictions } from "../protocol/contradictions.ts";
+import { onnxOptions } from "../protocol/engines/onnx.ts";
+import { isFromScratch } from "../protocol/methods.ts";
 import { type ResolvedRecipe, layerChoice } from "../protocol/recipe.ts";
 import { additionalTemplates } from "../util/chat-template-file.ts";
 import { InputError } from "../util/errors.ts";
@@ -26,7 +29,7 @@ import { type TrainingPlan, planTraining } from "../training/training-plan.ts";
 
 export interface PreparedRun extends TrainingRun {
   engine: OnnxTrainingEngine;
-  /** Of the files that the run depends on; of a new run still under way when training begins. */
+  /** Hashes the files that the run depends on; a new run's is still under way when training begins. */
   hashing: Hashing;
 }
 
@@ -59,7 +62,10 @@ export function openRunBase(
   baseDir: string,
   log?: (line: string) => void,
 ): Promise<BaseModel> {
-  return openBaseModel(baseDir, { needWeights: !isFromScratch(recipe), ...(log ? { log } : {}) });
+  return openBaseModel(baseDir, {
+    needWeights: !isFromScratch(recipe.method),
+    ...(log ? { log } : {}),
+  });
 }
 
 export async function prepareTraining(
@@ -82,7 +88,7 @@ export async function prepareTraining(
   }
 }
 
-/** Of the base's tensors those that are computed with. */
+/** The base's tensors that are computed with. */
 function usedWeights({ architecture, weights }: BaseModel): TensorInfo[] {
   return architecture.tensors.flatMap(({ name }) => weights.get(name) ?? []);
 }
@@ -94,9 +100,10 @@ async function prepareEngine(
   await phase("tokenising data");
   const { train, evaluation, plan, method } = await readData(recipe, base, log);
   await phase("compiling the training step");
-  const { quantization, memory, seed, threads } = recipe;
+  const { quantization, memory, threads, device: wished } = onnxOptions(recipe);
+  const { seed } = recipe;
   const { maxLength } = recipe.data;
-  const device = await openDevice(recipe.device, { purpose: "training", log });
+  const device = await openDevice(wished, { purpose: "training", log });
   const layers = layerChoice(recipe);
   const options = { method, layers, quantization, memory, seed, maxLength, threads, device, log };
   const engine = await openTrainingEngine({ ...options, baseDir: base.dir, base });
@@ -150,10 +157,6 @@ function withPositions(
   return { ...method, positions };
 }
 
-function isFromScratch({ method }: ResolvedRecipe): boolean {
-  return method.type === "full" && method.init === "random";
-}
-
 /** Files whose change would change what the run does. */
 const MODEL_FILES =
   /\.safetensors$|^(config|tokenizer|tokenizer_config|special_tokens_map|added_tokens)\.json$|^chat_template\.jinja$/u;
@@ -161,7 +164,8 @@ const MODEL_FILES =
 async function inputFiles(recipe: ResolvedRecipe, baseDir: string): Promise<string[]> {
   const { base, data } = recipe;
   const names = (await readdir(baseDir)).filter(
-    (name) => MODEL_FILES.test(name) && !(isFromScratch(recipe) && name.endsWith(".safetensors")),
+    (name) =>
+      MODEL_FILES.test(name) && !(isFromScratch(recipe.method) && name.endsWith(".safetensors")),
   );
   // A .gguf is its own truth; the copy in the cache is not.
   const ofBase =
@@ -174,7 +178,7 @@ async function inputFiles(recipe: ResolvedRecipe, baseDir: string): Promise<stri
   return [...ofBase, data.train, ...(data.eval === undefined ? [] : [data.eval])];
 }
 
-/** Of what the run depends on; a .gguf's import is hashed too, and must be what was imported. */
+/** Hashes what the run depends on; a .gguf's import is hashed too, and must be what was imported. */
 async function hashInputs(recipe: ResolvedRecipe, baseDir: string): Promise<Hashing> {
   const imported = recipe.base === baseDir ? [] : await importedFiles(baseDir);
   const hashing = startHashing([...(await inputFiles(recipe, baseDir)), ...imported]);

@@ -1,7 +1,9 @@
 /** A run from its folder to its end: prepare or restore, train, write the result, say how it went. */
 import path from "node:path";
 import { env } from "onnxruntime-node";
-import { type ResolvedRecipe, type UsedDevice, trainsBase } from "../protocol/recipe.ts";
+import type { UsedDevice } from "../protocol/engines/onnx.ts";
+import type { ResolvedRecipe } from "../protocol/recipe.ts";
+import { methodFacts, trainsBase } from "../protocol/methods.ts";
 import type { ClassifierEvaluation } from "../protocol/evaluation.ts";
 import { type Metric, RUN_FILES, type RunState } from "../protocol/run-folder.ts";
 import { InputError, errorMessage } from "../util/errors.ts";
@@ -18,7 +20,7 @@ import {
   checkpointContent,
 } from "../training/checkpoint.ts";
 import { checkpointName, hasCheckpoint, pruneCheckpoints } from "../run-folder/checkpoints.ts";
-import { featuresOfBase, startsAsBase } from "../objectives/base-features.ts";
+import { featuresOfBase } from "../objectives/base-features.ts";
 import type { BaseFeatures } from "../objectives/classifier-evaluation.ts";
 import { probeHead } from "../objectives/probe.ts";
 import { budgetLines } from "../onnx-engine/budget-text.ts";
@@ -226,7 +228,7 @@ class RunTraining {
     if (objective.type !== "classification") return undefined;
     const goesOn = await hasCheckpoint(this.#checkpoints);
     const features =
-      goesOn || !startsAsBase(method)
+      goesOn || !methodFacts(method).startsAsBase
         ? await featuresOfBase(this.#recipe, engine, evaluation)
         : undefined;
     const { probe } = objective;

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { methodSchema, recipeSchema } from "../../src/protocol/recipe.ts";
+import { recipeSchema } from "../../src/protocol/recipe.ts";
+import { methodSchema } from "../../src/protocol/methods.ts";
 import { openTrainingEngine } from "../../src/onnx-engine/onnx-engine.ts";
 import { initAdamW, updateAdamW } from "../../src/training/optimizer.ts";
 import { parameterRanges } from "../../src/training/parameter-ranges.ts";
@@ -12,7 +13,7 @@ import { countedIn, goldenModel, readBatch } from "../support/llama-golden.ts";
 
 /** As make_loraplus.py. */
 const STEPS = 5;
-/** Of each tensor's largest value, after five steps of up to 1.6e-2; gradients are the engine's own. */
+/** A share of each tensor's largest value, after five steps of up to 1.6e-2; gradients are the engine's own. */
 const TOLERANCE = { rtol: 1e-5 };
 
 const CASES = {

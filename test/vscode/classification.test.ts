@@ -7,7 +7,7 @@ import { parse } from "jsonc-parser";
 import * as vscode from "vscode";
 import { evaluationSchema } from "../../src/protocol/evaluation.ts";
 import type { RecipeInput } from "../../src/protocol/recipe.ts";
-import { METHOD_CHOICES } from "../../src/ui/recipes/method-choices.ts";
+import { methodChoices } from "../../src/ui/recipes/method-choices.ts";
 import { runAbilities } from "../../src/ui/views/runs-tree.ts";
 import { retune, runThat, workspaceFolder } from "./support/extension.ts";
 import type { Messages } from "./support/messages.ts";
@@ -15,6 +15,8 @@ import type { QuickInput } from "./support/quick-input.ts";
 import { until } from "./support/until.ts";
 import { eachTest } from "./support/user.ts";
 import { isWebview, tabNamed } from "./support/window.ts";
+
+const METHOD_CHOICES = methodChoices();
 
 const run = <T>(command: string, ...args: unknown[]) =>
   vscode.commands.executeCommand<T>(`retune.${command}`, ...args);
@@ -161,7 +163,7 @@ suite("classification", () => {
   });
 });
 
-/** Of a transcript, in any order. */
+/** The labels of a transcript, in any order. */
 function labelsOf(text: string): string[] {
   const lines = [...text.matchAll(/^- (\d+\.\d) % (\**)(\w+)\2$/gmu)];
   const sum = lines.reduce((total, [, percent]) => total + Number(percent), 0);

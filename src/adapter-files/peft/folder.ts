@@ -4,7 +4,9 @@ import path from "node:path";
 import { InputError } from "../../util/errors.ts";
 import { pathExists } from "../../util/path-exists.ts";
 import { readJsonObject } from "../../util/json.ts";
+import { isGgufName } from "../../gguf/file-name.ts";
 import { GGUF_ADAPTER_WAY_OUT } from "../../gguf/adapter.ts";
+import type { PeftConfig } from "./any-config.ts";
 import { peftModelCard } from "./card.ts";
 import { withPlainNames } from "./names.ts";
 import { replaceFolder } from "../../util/replace-folder.ts";
@@ -17,14 +19,6 @@ import {
 
 const CONFIG_FILE = "adapter_config.json";
 const WEIGHTS_FILE = "adapter_model.safetensors";
-
-/** Every adapter's config; what else it holds is its method's business. */
-export interface PeftConfig {
-  peft_type: string;
-  task_type?: string | null | undefined;
-  base_model_name_or_path?: string | null | undefined;
-  [key: string]: unknown;
-}
 
 export interface PeftFolder {
   dir: string;
@@ -47,7 +41,7 @@ export function adapterFolder(given: string): string {
  * @throws InputError naming the file or key that is missing
  */
 export async function readPeftFolder(given: string): Promise<PeftFolder> {
-  if (/\.gguf$/iu.test(given)) {
+  if (isGgufName(given)) {
     throw new InputError(`${given} is a .gguf; ${GGUF_ADAPTER_WAY_OUT}`);
   }
   const dir = adapterFolder(given);

@@ -1,6 +1,7 @@
 /** The recipe that "Start Run…" writes: short, complete, and a person can read it. */
 import path from "node:path";
-import { type RecipeInput, methodSchema } from "../../protocol/recipe.ts";
+import { type RecipeInput } from "../../protocol/recipe.ts";
+import { methodSchema, virtualTokensOf } from "../../protocol/methods.ts";
 import { defaultLearningRate, defaultSchedule } from "../../runs/default-settings.ts";
 import type { MethodChoice } from "./method-choices.ts";
 
@@ -14,9 +15,9 @@ export interface NewRecipe {
   evalData?: string | undefined;
   /** Longest row that the base model takes, where that is known. */
   maxPositions?: number | undefined;
-  /** Of the base, where that is known. */
+  /** The base's, where that is known. */
   parameters?: number | undefined;
-  /** Of the training data, where they were counted. */
+  /** The training data's, where they were counted. */
   rows?: number | undefined;
   /** The folder that the recipe will lie in. */
   folder: string;
@@ -34,7 +35,7 @@ export function newRecipe(options: NewRecipe): RecipeInput {
   const learningRate = defaultLearningRate(how, options.parameters);
   const schedule = defaultSchedule(how, options.rows);
   // Virtual tokens take positions too.
-  const room = maxPositions - ("tokens" in how ? how.tokens : 0);
+  const room = maxPositions - virtualTokensOf(how);
   return {
     name,
     base: relativePath(folder, base),

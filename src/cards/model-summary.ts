@@ -5,6 +5,7 @@
 import { stat } from "node:fs/promises";
 import path from "node:path";
 import { InputError } from "../util/errors.ts";
+import { isGgufName } from "../gguf/file-name.ts";
 import { checkIsNoAdapter, readGgufAdapter } from "../gguf/adapter.ts";
 import { readGgufHeader } from "../gguf/header.ts";
 import { readJsonObject } from "../util/json.ts";
@@ -72,9 +73,7 @@ export interface AdapterSummary {
  * @throws InputError of one line for what cannot be read; a folder without weights is such
  */
 export async function summariseModel(model: string): Promise<ModelSummary> {
-  if (/\.gguf$/i.test(model)) {
-    return summariseGguf(model);
-  }
+  if (isGgufName(model)) return summariseGguf(model);
   const file = path.join(model, "config.json");
   const config = await readJsonObject(file);
   const { model_type: modelType } = config;
@@ -127,7 +126,7 @@ async function summariseGguf(file: string): Promise<ModelSummary> {
  * @throws InputError of one line for what is no adapter that Retune knows, or is broken
  */
 export async function summariseAdapter(dir: string): Promise<AdapterSummary> {
-  if (/\.gguf$/iu.test(dir)) return summariseGgufAdapter(dir);
+  if (isGgufName(dir)) return summariseGgufAdapter(dir);
   if (await isReftAdapter(dir)) return summariseReft(dir);
   const folder = await readPeftFolder(dir);
   const { tensors, paths, ...facts } = describeAdapter(folder);

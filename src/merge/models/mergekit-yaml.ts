@@ -15,7 +15,7 @@ import { type MergeConfig, mergeConfigSchema } from "../../protocol/merge-config
 import { MERGE_PARAMETERS, METHOD_NAMES } from "../../protocol/merge-methods.ts";
 import { InputError, errorMessage, hasCode } from "../../util/errors.ts";
 import { type AdaptedModel, type Keys, type Where, mapModels, namedModels } from "./request.ts";
-import { resolveReference } from "./model-reference.ts";
+import { resolveReference } from "./model-and-adapter.ts";
 
 const MAX_CONFIG_BYTES = 1_000_000;
 

@@ -1,13 +1,14 @@
 /** What a base model is called: never a path, for cards travel. */
 import path from "node:path";
 import { readJsonObject } from "../util/json.ts";
+import { baseLabel } from "./references.ts";
 
 /** The repository's name for a snapshot of Hugging Face's cache, a .gguf's for its import, else the folder's own. */
 export async function baseNameOf(dir: string): Promise<string> {
   const [, repository] = /models--([^/\\]+)[/\\]snapshots[/\\][^/\\]+$/.exec(dir) ?? [];
   if (repository !== undefined) return repository.replaceAll("--", "/");
   const source = await importedFrom(dir);
-  return path.basename(source ?? dir).replace(/\.gguf$/iu, "");
+  return baseLabel(path.basename(source ?? dir));
 }
 
 /** The source of a dequantised copy in the cache (gguf/import-cache.ts). */

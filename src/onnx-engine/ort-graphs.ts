@@ -306,7 +306,7 @@ export interface EvaluationGraph {
   loss: string;
   /** One per row of the head, 1 where the arg-max is the label; of a classifier its logits [B, labels]. */
   answers: string;
-  /** Of a classifier what its head reads, [B,C]. */
+  /** What a classifier's head reads, [B,C]. */
   features: string | undefined;
 }
 

@@ -1,6 +1,7 @@
 /** What a person can do to a run. Its engine goes on from the newest whole checkpoint, if any. */
 import type { Programs } from "../engines/engine.ts";
-import { engineOf } from "../engines/registry.ts";
+import { ENGINES, engineOf } from "../engines/registry.ts";
+import { engineName } from "../protocol/engine-facts.ts";
 import type { LivenessOptions } from "../run-folder/liveness.ts";
 import type { StopLimits } from "../run-folder/end-process.ts";
 import type { Run } from "../run-folder/run.ts";
@@ -26,13 +27,14 @@ export class RunActions extends FolderActions<Run> {
         return engineOf(recipe).launch(dir, programs);
       },
       end: ({ recipe, dir }) => {
-        const engine = recipe && engineOf(recipe);
+        const engine = recipe && ENGINES.find(engineName(recipe.engine));
         return engine?.end && ((...how) => engine.end?.(dir, ...how) ?? Promise.resolve("ended"));
       },
       onExit,
       limits,
       // Its checkpoints say how far it was.
       canStart: ({ state, recipe }) => state === undefined && recipe !== undefined,
+      refusal: ({ foreign }) => foreign?.reason,
       words: {
         folder: "run folder",
         process: "the training process",

@@ -25,7 +25,7 @@ export class RunStore extends FolderStore<Run, "metrics" | "log"> {
       read: (dir) => readEngineRun(dir, options),
       files: [state, recipe, adapter, model, checkpoints],
       parts: { metrics, log },
-      createdAt: (run) => run.state?.createdAt ?? run.recipe?.source.createdAt,
+      createdAt: (run) => run.state?.createdAt ?? (run.recipe ?? run.foreign)?.source?.createdAt,
     });
   }
 

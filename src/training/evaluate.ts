@@ -17,7 +17,7 @@ export interface Evaluation {
   rows: number;
   /** Counted tokens, or labelled rows. */
   tokens: number;
-  /** Of a classifier, one for each row. */
+  /** A classifier's, one for each row. */
   answers: readonly Answer[];
 }
 

@@ -52,7 +52,9 @@ export async function answererFrom(
   }
   if (runDirOf(argument) === undefined) return pickAnswerer(app, wizard, answering);
   const run = await runFrom(app, argument, { placeholder: "", accepts: () => true, none: "" });
-  if (run?.recipe === undefined) throw new InputError(`${run?.name}: ${run?.problem}`);
+  if (run?.recipe === undefined) {
+    throw new InputError(`${run?.name}: ${run?.problem ?? run?.foreign?.reason}`);
+  }
   checkAnswering(run.name, answeringOfRun(run.recipe), answering);
   const { name } = run;
   const engine = engineOf(run.recipe);

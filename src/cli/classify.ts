@@ -6,7 +6,7 @@ import { openBaseModel, resolveBase } from "../models/base-model.ts";
 import { isDataFile } from "../protocol/data-files.ts";
 import { evaluateExamples } from "../training/evaluate.ts";
 import { adaptedBase } from "../onnx-engine/load-adapter.ts";
-import { givenLabels, labelValues } from "../objectives/classification.ts";
+import { givenLabels, labelValues } from "../objectives/classification/head.ts";
 import { InputError } from "../util/errors.ts";
 import type { Classifier } from "../adapter-files/classifier-head.ts";
 import { type Command, numberOption, parseArguments } from "./command.ts";

@@ -4,7 +4,7 @@ import { resolveBase } from "../models/base-model.ts";
 import type { Method, ResolvedRecipe } from "../protocol/recipe.ts";
 import { evaluateExamples } from "../training/evaluate.ts";
 import { type OnnxTrainingEngine, openEvaluationEngine } from "../onnx-engine/onnx-engine.ts";
-import { type BaseFeatures, featuresByRow } from "./classifier-evaluation.ts";
+import { type BaseFeatures, featuresByRow } from "./classification/evaluation.ts";
 
 /** Whether training starts at the base's own hidden states: drawn tokens and interventions change them. */
 export function startsAsBase({ type }: Method): boolean {

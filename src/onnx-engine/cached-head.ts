@@ -7,10 +7,10 @@ import type { Example } from "../data/example.ts";
 import type { Classifier } from "../adapter-files/classifier-head.ts";
 import { formatBytes } from "../util/format.ts";
 import type { Device } from "./device.ts";
-import type { EvaluationSums, LossSums, SavedResult, Trainable } from "../training/engine.ts";
+import type { EvaluationSums, LossSums, SavedResult, Trainable } from "../objectives/engine.ts";
 import type { OnnxTrainingEngine } from "./onnx-engine.ts";
 import type { PlannedMemory } from "./step-form.ts";
-import { type Answer, isRight } from "../objectives/classification.ts";
+import { type Answer, isRight } from "../objectives/classification/head.ts";
 import { addHeadGradient, headLogits, rowLoss } from "../objectives/linear-head.ts";
 
 /** Rows beyond this pass through the body each time. */

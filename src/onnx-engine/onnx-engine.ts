@@ -16,12 +16,12 @@ import type {
   SavedResult,
   SavingEngine,
   Trainable,
-} from "../training/engine.ts";
-import { type Answer, answersOf, isRight } from "../objectives/classification.ts";
+} from "../objectives/engine.ts";
+import { type Answer, answersOf, isRight } from "../objectives/classification/head.ts";
 import { adapterStart, startFeeds, startOfBase } from "./starting-values.ts";
 import {
   type FeedForm,
-  type TrimmedRow,
+  type FedRow,
   dropoutFeeds,
   planRuns,
   runFeeds,
@@ -160,7 +160,7 @@ class OnnxEngine implements OnnxTrainingEngine {
     return sums;
   }
 
-  #runs(batch: readonly Example[]): readonly (readonly TrimmedRow[])[] {
+  #runs(batch: readonly Example[]): readonly (readonly FedRow[])[] {
     return planRuns(trimRows(batch), this.#plan.maxTokens);
   }
 

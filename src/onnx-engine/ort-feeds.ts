@@ -4,8 +4,7 @@ import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import { type Adapter, virtualTokens } from "../adapters/adapter.ts";
 import { type Example, promptLength } from "../data/example.ts";
-import type { Classifier } from "../adapter-files/classifier-head.ts";
-import { classificationFeeds } from "../objectives/classification.ts";
+import type { FedRow, RowHead } from "../objectives/row-head.ts";
 import type { Feed } from "./ort-session.ts";
 import { promptFeeds } from "./prompt-feeds.ts";
 import { FEEDS } from "./ort-graphs.ts";
@@ -22,15 +21,8 @@ export function causalMask(tokens: number, past = 0): Float32Array {
   return mask;
 }
 
-/** A row's tokens up to the last that counts, weighs anything: what comes later, no counted token can see. */
-export interface TrimmedRow {
-  /** Fed tokens: the last counted token is only ever a label. */
-  length: number;
-  example: Example;
-}
-
-/** Rows with something to learn, trimmed, the longest first. */
-export function trimRows(batch: readonly Example[]): readonly TrimmedRow[] {
+/** Rows with something to learn, cut behind the last token that weighs anything, the longest first: what comes later, it can't see. */
+export function trimRows(batch: readonly Example[]): readonly FedRow[] {
   return batch
     .map((example) => ({ example, length: fedLength(example) }))
     .filter(({ length }) => length > 0)
@@ -47,13 +39,13 @@ function fedLength({ ids, weights, label }: Example): number {
  * over runs is the sum over the batch, to rounding: runs bound memory, and keep it in the caches.
  */
 export function planRuns(
-  rows: readonly TrimmedRow[],
+  rows: readonly FedRow[],
   maxTokens: number,
-): readonly (readonly TrimmedRow[])[] {
+): readonly (readonly FedRow[])[] {
   const total = rows.reduce((sum, { length }) => sum + length, 0);
   const target = total / Math.max(Math.ceil(total / maxTokens), 1);
-  const runs: TrimmedRow[][] = [];
-  let run: TrimmedRow[] = [];
+  const runs: FedRow[][] = [];
+  let run: FedRow[] = [];
   let filled = Infinity;
   for (const row of rows) {
     // Attention sees each row as long as the run's first, which is its longest.
@@ -78,7 +70,7 @@ export interface FeedForm {
   /** Some need to know where its tokens stand. */
   adapter: Adapter | undefined;
   /** Left out where tokens are predicted. */
-  classifier?: Classifier | undefined;
+  rowHead?: RowHead | undefined;
 }
 
 export interface RunFeeds {
@@ -93,8 +85,8 @@ export interface RunFeeds {
  * counted token reach the head.
  * @param scale of the loss; a token's weight comes on top
  */
-export function runFeeds(rows: readonly TrimmedRow[], scale: number, form: FeedForm): RunFeeds {
-  const { adapter, classifier } = form;
+export function runFeeds(rows: readonly FedRow[], scale: number, form: FeedForm): RunFeeds {
+  const { adapter, rowHead } = form;
   const lead = virtualTokens(adapter);
   const lengths = rows.map(({ length }) => lead + length);
   const N = lengths.reduce((sum, length) => sum + length, 0);
@@ -113,15 +105,15 @@ export function runFeeds(rows: readonly TrimmedRow[], scale: number, form: FeedF
     for (let t = 0; t < length; t++, at++) {
       ids[at] = BigInt(example.ids[t] ?? 0);
       positions[at] = BigInt(lead + t);
-      const weight = classifier ? 0 : (weights[t + 1] ?? 0);
+      const weight = rowHead ? 0 : (weights[t + 1] ?? 0);
       if (weight === 0) continue;
       chosen.push(BigInt(at));
       coefficients.push(scale * weight);
       labels.push(BigInt(example.ids[t + 1] ?? 0));
     }
   }
-  const head = classifier
-    ? classificationFeeds(rows, { scale, lead }, classifier)
+  const head = rowHead
+    ? rowHead.feeds(rows, { scale, lead })
     : tokenFeeds({ chosen, labels, coefficients }, form);
   const { feeds, L } = attentionFeeds(lengths, N, form);
   const edited =
@@ -136,7 +128,7 @@ export function runFeeds(rows: readonly TrimmedRow[], scale: number, form: FeedF
       ...head.feeds,
     },
     sizes: { N, B: rows.length, L, R: head.R, ...edited.sizes },
-    counted: classifier ? rows.length : chosen.length,
+    counted: rowHead ? rows.length : chosen.length,
   };
 }
 

@@ -15,8 +15,7 @@ import type { ElementType } from "../graph/ops.ts";
 import { type Kept, recompute } from "../graph/passes/recompute.ts";
 import { repeatCasts } from "../graph/passes/repeat-casts.ts";
 import { verifyGraph } from "../graph/verify.ts";
-import type { Classifier } from "../adapter-files/classifier-head.ts";
-import { chosenStates, classificationLoss } from "../objectives/classification.ts";
+import type { RowHead } from "../objectives/row-head.ts";
 import { PROMPT_FEEDS } from "./prompt-feeds.ts";
 import { storedWeight } from "./stored-weight.ts";
 import {
@@ -46,7 +45,7 @@ export interface GraphOptions {
   /** Stored type of a checkpoint tensor. */
   typeOf: (name: string) => ElementType;
   /** Left out where tokens are predicted. */
-  classifier?: Classifier | undefined;
+  rowHead?: RowHead | undefined;
 }
 
 export interface TrainingGraph {
@@ -240,16 +239,16 @@ function buildLoss(
   logits?: Value;
   features?: Value;
 } {
-  const { architecture, tuning, classifier } = options;
-  const rows = classifier ? chosenStates(classifier) : product([form.rowChunks, "R"]);
+  const { architecture, tuning, rowHead } = options;
+  const rows = rowHead ? rowHead.states : product([form.rowChunks, "R"]);
   const inputs = tokenInputs(b, { tokens: "N", rows });
   const attend = rowAttention(b, rowInputs(b, architecture, form), {
     ...architecture,
     blocks: form.blocks,
   });
-  if (classifier) {
+  if (rowHead) {
     const { parameters, outputs } = buildForward(options, { b, inputs, attend, training });
-    return { parameters, ...classificationLoss(b, outputs, classifier) };
+    return { parameters, ...rowHead.loss(b, outputs) };
   }
   const labels = b.input(FEEDS.labels, "int64", [rows]);
   const coefficients = b.input(FEEDS.coefficients, "float32", [rows]);

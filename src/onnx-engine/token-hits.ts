@@ -1,5 +1,5 @@
 import { countedTokens } from "../data/example.ts";
-import type { TrimmedRow } from "./ort-feeds.ts";
+import type { FedRow } from "../objectives/row-head.ts";
 
 /**
  * Counted tokens that the arg-max predicts, and rows in which it predicts all of them.
@@ -8,7 +8,7 @@ import type { TrimmedRow } from "./ort-feeds.ts";
  * filling of the head's last part, and no answer
  */
 export function tokenHits(
-  rows: readonly TrimmedRow[],
+  rows: readonly FedRow[],
   hits: Float32Array,
 ): { correct: number; exact: number } {
   let [correct, exact, at] = [0, 0, 0];

@@ -22,8 +22,8 @@ import {
   writeCheckpoint,
 } from "../training/checkpoint.ts";
 import { featuresOfBase, startsAsBase } from "../objectives/base-features.ts";
-import type { BaseFeatures } from "../objectives/classifier-evaluation.ts";
-import { probeHead } from "../objectives/probe.ts";
+import type { BaseFeatures } from "../objectives/classification/evaluation.ts";
+import { probeHead } from "../objectives/classification/probe.ts";
 import { budgetLines } from "../onnx-engine/budget-text.ts";
 import { initAdamW } from "../training/optimizer.ts";
 import { type PreparedRun, prepareRun } from "./prepare-run.ts";

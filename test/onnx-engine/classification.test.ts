@@ -8,7 +8,7 @@ import { after, test } from "node:test";
 import { asClassifier, openBaseModel } from "../../src/models/base-model.ts";
 import { type Method, methodSchema } from "../../src/protocol/recipe.ts";
 import { evaluateExamples } from "../../src/training/evaluate.ts";
-import { probeHead } from "../../src/objectives/probe.ts";
+import { probeHead } from "../../src/objectives/classification/probe.ts";
 import { openEvaluationEngine, openTrainingEngine } from "../../src/onnx-engine/onnx-engine.ts";
 import type { StepPlan } from "../../src/onnx-engine/step-form.ts";
 import { readPeftFolder } from "../../src/adapter-files/peft/folder.ts";

@@ -1,14 +1,14 @@
 /** The first half of LP-FT (arXiv 2202.10054): the head alone, on features of the untouched base. */
-import { evaluationBatches } from "../data/batches.ts";
-import type { Example, Examples } from "../data/example.ts";
-import { type Classifier, SCORE } from "../adapter-files/classifier-head.ts";
-import type { Classification } from "../protocol/objective.ts";
-import { planTraining } from "../training/training-plan.ts";
-import { EVALUATION_ROWS } from "../training/evaluate.ts";
-import type { TrainingEngine } from "../training/engine.ts";
-import { initAdamW, updateAdamW } from "../training/optimizer.ts";
-import { learningRateAt } from "../training/schedule.ts";
-import { addHeadGradient, headLogits, rowLoss } from "./linear-head.ts";
+import { evaluationBatches } from "../../data/batches.ts";
+import type { Example, Examples } from "../../data/example.ts";
+import { type Classifier, SCORE } from "../../adapter-files/classifier-head.ts";
+import type { Classification } from "../../protocol/objective.ts";
+import { planTraining } from "../../training/training-plan.ts";
+import { EVALUATION_ROWS } from "../../training/evaluate.ts";
+import type { TrainingEngine } from "../engine.ts";
+import { initAdamW, updateAdamW } from "../../training/optimizer.ts";
+import { learningRateAt } from "../../training/schedule.ts";
+import { addHeadGradient, headLogits, rowLoss } from "../linear-head.ts";
 
 /** Rows per update. */
 const BATCH_SIZE = 16;

@@ -225,7 +225,7 @@ const SHORT = new Set([
   // Losses of three fixed steps.
   "src/onnx-engine/device-check.ts",
   // The two factors of one matrix.
-  "src/merge/combined-adapter.ts",
+  "src/merge/adapters/combined-adapter.ts",
   // The buttons of a panel's head.
   "media/shared/header.ts",
   // One row of each curve.

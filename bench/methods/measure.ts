@@ -2,7 +2,8 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { type RecipeInput, methodSchema } from "../../src/protocol/recipe.ts";
+import { type RecipeInput } from "../../src/protocol/recipe.ts";
+import { methodSchema } from "../../src/protocol/methods.ts";
 import { defaultLearningRate } from "../../src/runs/default-settings.ts";
 
 const ROOT = path.join(import.meta.dirname, "../..");

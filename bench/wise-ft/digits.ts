@@ -10,7 +10,7 @@
 import { rmSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
-import { mergeModels } from "../../src/merge/model-merge.ts";
+import { mergeModels } from "../../src/merge/models/weighted-sum.ts";
 import type { InterpolationPoint } from "../../src/protocol/interpolation.ts";
 import { readDigits } from "./digits-data.ts";
 import {

@@ -43,7 +43,7 @@ export class Settings {
   }
 
   show(run: RunView): void {
-    const groups = run.recipe === undefined ? [] : settingGroups(run.recipe);
+    const groups = run.recipe === undefined ? [] : settingGroups(run.recipe, run.method);
     const key = JSON.stringify(groups);
     if (key === this.shown) return;
     this.shown = key;

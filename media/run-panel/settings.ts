@@ -1,6 +1,13 @@
 import type { ResolvedRecipe } from "../../src/protocol/recipe.ts";
-import { type Setting, methodSettings } from "./method-settings.ts";
+import type { MethodView } from "../../src/protocol/method.ts";
 import { baseName, formatBytes, formatCount, formatNumber } from "../shared/format.ts";
+
+interface Setting {
+  label: string;
+  value: string;
+  /** Shown when the value is shortened: the whole path, the whole list. */
+  title?: string;
+}
 
 export interface SettingGroup {
   title: string;
@@ -8,9 +15,12 @@ export interface SettingGroup {
 }
 
 /** The settings as the run used them: every default filled in, grouped the way a person asks. */
-export function settingGroups(recipe: ResolvedRecipe): SettingGroup[] {
+export function settingGroups(
+  recipe: ResolvedRecipe,
+  method: MethodView | undefined,
+): SettingGroup[] {
   return [
-    { title: "Model", settings: modelSettings(recipe) },
+    { title: "Model", settings: modelSettings(recipe, method) },
     { title: "Data", settings: dataSettings(recipe) },
     { title: "Optimizer", settings: optimizerSettings(recipe) },
     { title: "Run", settings: runSettings(recipe) },
@@ -18,12 +28,15 @@ export function settingGroups(recipe: ResolvedRecipe): SettingGroup[] {
   ];
 }
 
-function modelSettings(recipe: ResolvedRecipe): Setting[] {
-  return [
-    file("Base model", recipe.base),
-    ...methodSettings(recipe.method),
-    ...layerSettings(recipe),
-  ];
+function modelSettings(recipe: ResolvedRecipe, method: MethodView | undefined): Setting[] {
+  return [file("Base model", recipe.base), ...methodSettings(method), ...layerSettings(recipe)];
+}
+
+function methodSettings(method: MethodView | undefined): Setting[] {
+  return (method?.settings ?? []).map(({ label, value }) => ({
+    label,
+    value: typeof value === "number" ? formatNumber(value) : value,
+  }));
 }
 
 function layerSettings({ freeze, trainFirst, trainLast }: ResolvedRecipe): Setting[] {

@@ -34,9 +34,7 @@ export function actionButtons(run: RunView): HeaderButton<PanelAction>[] {
 }
 
 function outputLabel(run: RunView): string {
-  const type = run.recipe?.method.type;
-  const isModel = type === "full" || type === "freeze" || type === "head";
-  return isModel ? "Open Model Folder" : "Open Adapter Folder";
+  return run.method?.writesModel ? "Open Model Folder" : "Open Adapter Folder";
 }
 
 export function bannerOf(run: RunView): Banner<PanelAction> | undefined {

@@ -13,7 +13,7 @@ import type {
   NamedShape,
 } from "../graph/causal-lm.ts";
 import type { Value } from "../graph/graph.ts";
-import { LORA_TARGETS_ALL_LINEAR } from "../protocol/recipe.ts";
+import { TARGETS_ALL_LINEAR } from "../protocol/methods/targets.ts";
 import { InputError } from "../util/errors.ts";
 import { endsAtDot, targetMatcher } from "../util/module-pattern.ts";
 
@@ -143,7 +143,7 @@ export function selectTargets(
 }
 
 function targetPredicate(targets: readonly string[] | string): (layer: LinearLayer) => boolean {
-  if (targets === LORA_TARGETS_ALL_LINEAR) return ({ isHead }) => !isHead;
+  if (targets === TARGETS_ALL_LINEAR) return ({ isHead }) => !isHead;
   const matches = targetMatcher(targets);
   return ({ path }) => matches(path);
 }

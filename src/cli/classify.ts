@@ -1,34 +1,19 @@
 import path from "node:path";
 import { readRows } from "../data/rows/read-rows.ts";
 import { textBlocks } from "../data/rows/text-blocks.ts";
-import { unlabelledExamples } from "../data/labelled-rows.ts";
-import { openBaseModel, resolveBase } from "../models/base-model.ts";
+import { resolveBase } from "../models/base-model.ts";
 import { isDataFile } from "../protocol/data-files.ts";
-import { evaluateExamples } from "../training/evaluate.ts";
-import { adaptedBase } from "../onnx-engine/load-adapter.ts";
-import { givenLabels, labelValues } from "../objectives/classification/head.ts";
 import { InputError } from "../util/errors.ts";
-import type { Classifier } from "../adapter-files/classifier-head.ts";
+import { type Classified, type PlacedText, classify } from "../evaluation/classify-texts.ts";
 import { type Command, numberOption, parseArguments } from "./command.ts";
 import { DEVICE_CHOICES, deviceOption } from "./device-option.ts";
-import { DEFAULT_MAX_LENGTH, openEvaluated } from "./evaluate-file.ts";
+import { DEFAULT_MAX_LENGTH } from "../evaluation/evaluate-file.ts";
 import { hasReader, print, printError } from "./output.ts";
 import { textTable } from "./text-table.ts";
 
 const DEFAULT_TOP = 10;
 /** Texts that are in memory at a time. */
 const CHUNK = 1024;
-
-interface PlacedText {
-  text: string;
-  /** For messages. */
-  place: string;
-}
-
-/** What is printed of a text: a line of --json. */
-type Classified =
-  | { text: string; value: number }
-  | { text: string; labels: string[]; scores: { label: string; probability: number }[] };
 
 export const classifyCommand: Command = {
   usage: "classify BASE [--adapter DIR] --text TEXT … | --file FILE [--json]",
@@ -68,66 +53,13 @@ itself, and those above one half are given.`,
     const baseDir = await resolveBase(path.resolve(positionals[0] ?? ""), printError);
     const options = { baseDir, adapterDir, maxLength, device, log: printError };
     await classify(options, chunksOf(textsOf(text, file)), (one) => {
+      if (!hasReader()) process.exit(0);
       if (json) print(JSON.stringify(withTop(one, top)));
       else for (const line of inLines(withTop(one, top ?? DEFAULT_TOP))) print(line);
     });
     return 0;
   },
 };
-
-type Options = Parameters<typeof openEvaluated>[1];
-
-async function classify(
-  options: Options,
-  chunks: AsyncIterable<readonly PlacedText[]>,
-  tell: (one: Classified) => void,
-): Promise<void> {
-  const { baseDir, adapterDir } = options;
-  const base = await adaptedBase(await openBaseModel(baseDir), adapterDir);
-  const { classifier } = base;
-  if (!classifier) {
-    throw new InputError(
-      `${adapterDir ?? baseDir} is no classifier: it has no head that labels text; "retune generate" lets it write`,
-    );
-  }
-  const opened = await openEvaluated(base, options);
-  try {
-    for await (const texts of chunks) {
-      const examples = await unlabelledExamples(texts, opened);
-      const { answers } = await evaluateExamples(opened.engine, examples);
-      // They come by length.
-      const logits = new Map(answers.map((answer) => [answer.example, answer.logits]));
-      examples.forEach((example, index) => {
-        if (!hasReader()) process.exit(0);
-        const own = logits.get(example);
-        if (!own) throw new Error("internal: a text came back without logits");
-        tell(classified(texts[index]?.text ?? "", own, classifier));
-      });
-    }
-  } finally {
-    await opened.engine.dispose();
-  }
-}
-
-function classified(
-  text: string,
-  logits: Float32Array,
-  { labels, problem }: Classifier,
-): Classified {
-  const values = labelValues(logits, problem);
-  if (values.some((value) => !Number.isFinite(value))) {
-    throw new InputError(
-      "the probabilities are no numbers: the model's weights hold NaN or its values overflow",
-    );
-  }
-  if (problem === "regression") return { text, value: values[0] ?? 0 };
-  const scores = labels.map((label, index) => ({ label, probability: values[index] ?? 0 }));
-  return {
-    text,
-    labels: givenLabels(logits, problem).map((index) => labels[index] ?? ""),
-    scores: scores.toSorted((a, b) => b.probability - a.probability),
-  };
-}
 
 function withTop(one: Classified, top: number | undefined): Classified {
   return "scores" in one ? { ...one, scores: one.scores.slice(0, top) } : one;

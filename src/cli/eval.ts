@@ -9,9 +9,14 @@ import { InputError } from "../util/errors.ts";
 import { type Command, numberOption, parseArguments } from "./command.ts";
 import { print, printError } from "./output.ts";
 import { DEVICE_CHOICES, deviceOption } from "./device-option.ts";
-import { printEvaluation } from "./eval-classifier.ts";
-import { comparedModels, evaluateTable, evaluationText } from "./eval-table.ts";
-import { DEFAULT_MAX_LENGTH, type EvaluatorOptions, evaluateFile } from "./evaluate-file.ts";
+import { printEvaluation } from "./classifier-text.ts";
+import { comparedModels, evaluateTable } from "../evaluation/compare-models.ts";
+import { evaluationText } from "./evaluation-text.ts";
+import {
+  DEFAULT_MAX_LENGTH,
+  type EvaluatorOptions,
+  evaluateFile,
+} from "../evaluation/evaluate-file.ts";
 import { type NamedPath, checkReadable, namedPath, withNames } from "./named-path.ts";
 
 const OPTIONS = {
@@ -142,7 +147,7 @@ async function evalMany({ models, adapters, data, evaluator, json }: Request) {
     throw new InputError("--features-from goes with one model and one plain --data FILE");
   }
   const named = withNames(data);
-  const compared = await comparedModels(models, adapters, printError);
+  const compared = await comparedModels(withNames(models), withNames(adapters), printError);
   const results = await evaluateTable(compared, { data: named, evaluator, log: printError });
   print(json ? JSON.stringify({ results }) : evaluationText(results));
   return results;

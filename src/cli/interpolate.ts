@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import path from "node:path";
-import { mergeAdapters } from "../merge/adapter-merge.ts";
-import { mergeModels } from "../merge/model-merge.ts";
+import { mergeAdapters } from "../merge/adapters/merge-adapters.ts";
+import { mergeModels } from "../merge/models/weighted-sum.ts";
 import { resolveBase } from "../models/base-model.ts";
 import {
   type DataRole,

@@ -1,6 +1,6 @@
 /** Merges adapters into their base, or takes them out of it again. */
 import path from "node:path";
-import { mergeAdapters } from "../merge/adapter-merge.ts";
+import { mergeAdapters } from "../merge/adapters/merge-adapters.ts";
 import { resolveBase } from "../models/base-model.ts";
 import { stopOnSignals } from "../run-folder/stop-request.ts";
 import { InputError } from "../util/errors.ts";

@@ -1,14 +1,14 @@
 /** Merges models by a method, from a YAML file or from options. */
 import path from "node:path";
-import { withMergedAdapters } from "../merge/adapted-models.ts";
+import { withMergedAdapters } from "../merge/models/with-adapters.ts";
 import {
   type AdaptedModel,
   type MergeRequest,
   mapModels,
   modelsOf,
-} from "../merge/merge-request.ts";
-import { readMergeConfig } from "../merge/merge-yaml.ts";
-import { type MethodMerge, mergeByMethod } from "../merge/method-merge.ts";
+} from "../merge/models/request.ts";
+import { readMergeConfig } from "../merge/models/mergekit-yaml.ts";
+import { type MethodMerge, mergeByMethod } from "../merge/models/merge-by-method.ts";
 import { resolveBase } from "../models/base-model.ts";
 import { stopOnSignals } from "../run-folder/stop-request.ts";
 import { InputError } from "../util/errors.ts";
@@ -16,7 +16,7 @@ import { ByteProgress } from "./byte-progress.ts";
 import { numberOption } from "./command.ts";
 import { print, printError } from "./output.ts";
 import { type ModelOptions, configOf, optionOf } from "./merge-options.ts";
-import { greedySoup } from "./merge-soup.ts";
+import { greedySoup } from "../evaluation/greedy-soup.ts";
 
 interface OutputOptions {
   out?: string | undefined;

@@ -1,6 +1,6 @@
 /** `retune merge A B … --method M`: the options of the common cases, as the configuration that they stand for. */
 import path from "node:path";
-import type { Where } from "../merge/merge-request.ts";
+import type { Where } from "../merge/models/request.ts";
 import {
   type MergeConfig,
   type MergeParameters,

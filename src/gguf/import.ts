@@ -11,7 +11,7 @@ import { defaultCacheDir } from "../util/cache-root.ts";
 import { startHashing } from "../util/hash-files.ts";
 import { cacheFolder, checkRoom, removeAbandoned } from "../tensors/cache-folder.ts";
 import { configText } from "../tensors/config-text.ts";
-import { replaceFolder } from "../tensors/replace-folder.ts";
+import { replaceFolder } from "../util/replace-folder.ts";
 import { type TensorToWrite, totalBytes, writeSafetensors } from "../tensors/safetensors.ts";
 import { isCurrent, writeOrigin } from "./import-cache.ts";
 import { checkpointPieces, writtenType } from "./checkpoint-pieces.ts";

@@ -1,7 +1,6 @@
 /** What a base model is called: never a path, for cards travel. */
 import path from "node:path";
 import { readJsonObject } from "../util/json.ts";
-import type { MergeAdapter } from "./adapter-changes.ts";
 
 /** The repository's name for a snapshot of Hugging Face's cache, a .gguf's for its import, else the folder's own. */
 export async function baseNameOf(dir: string): Promise<string> {
@@ -21,14 +20,11 @@ async function importedFrom(dir: string): Promise<string | undefined> {
   }
 }
 
-/** What an adapter says it was trained on, where that is called otherwise than the base; shapes alone don't tell. */
-export function otherBase({ folder }: MergeAdapter, baseName: string): string | undefined {
-  const { base_model_name_or_path: stated } = folder.config;
-  if (!stated) return undefined;
-  const [, repository] = /models--([^/\\]+)[/\\]snapshots/.exec(stated) ?? [];
-  const last = (name: string): string =>
-    (name.replaceAll("--", "/").split(/[/\\]/).findLast(Boolean) ?? "")
-      .replace(/\.gguf$/iu, "")
-      .toLowerCase();
-  return last(repository ?? stated) === last(baseName) ? undefined : stated;
+/** Of a model that is merged with others: the repository's name for a snapshot of Hugging Face's cache, else the folder's own; no path of this machine. */
+export function baseName(dir: string): string {
+  const [, repository] = /models--([^/\\]+)[/\\]snapshots[/\\][^/\\]+$/.exec(dir) ?? [];
+  if (repository !== undefined) return repository.replaceAll("--", "/");
+  const name = path.basename(dir);
+  // A run's result: many have this name.
+  return name === "model" ? `${path.basename(path.dirname(dir))}/${name}` : name;
 }

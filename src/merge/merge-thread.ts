@@ -2,8 +2,8 @@
 import { parentPort } from "node:worker_threads";
 import { InputError, InternalError, errorMessage } from "../util/errors.ts";
 import type { FromThread } from "./merge-threads.ts";
-import { OpenFiles } from "./tensor-bytes.ts";
-import { type TensorJob, runTensorJob } from "./tensor-job.ts";
+import { OpenFiles } from "./models/tensor-bytes.ts";
+import { type TensorJob, runTensorJob } from "./models/tensor-job.ts";
 
 if (!parentPort) throw new InternalError("merge-thread runs as a thread only");
 const port = parentPort;

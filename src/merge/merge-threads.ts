@@ -6,8 +6,8 @@ import { availableParallelism } from "node:os";
 import path from "node:path";
 import { Worker } from "node:worker_threads";
 import { InputError } from "../util/errors.ts";
-import { OpenFiles } from "./tensor-bytes.ts";
-import { type TensorJob, runTensorJob } from "./tensor-job.ts";
+import { OpenFiles } from "./models/tensor-bytes.ts";
+import { type TensorJob, runTensorJob } from "./models/tensor-job.ts";
 
 /** Each takes some 25 MB, and a merge shall be small in memory on a large machine too. */
 const MAX_THREADS = 4;

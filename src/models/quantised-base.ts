@@ -2,13 +2,14 @@
  * A base model whose frozen linear weights are stored in 8- or 4-bit blocks, to train a LoRA over
  * (QLoRA, arXiv 2305.14314). Embeddings, norms and the head keep their own type, as in bitsandbytes.
  */
-import { elementCount } from "../graph/dim.ts";
-import { type Method, QUANTIZATION_NEEDS_LORA, type Quantization } from "../protocol/recipe.ts";
+import type { Quantization } from "../protocol/recipe.ts";
+import { type Method, quantizationProblem } from "../protocol/methods.ts";
 import { InputError } from "../util/errors.ts";
 import { BITS_PER_WEIGHT } from "../tensors/quantise/block-codes.ts";
 import { quantisedFile } from "../tensors/quantise/quantised-folder.ts";
 import { readSafetensorsHeader } from "../tensors/safetensors.ts";
 import type { BaseModel } from "./base-model.ts";
+import { elementCount } from "../util/element-count.ts";
 
 export interface QuantiseOptions {
   method: Method;
@@ -28,7 +29,8 @@ export async function quantiseBase(
   { method, quantization = "none", cacheDir, log }: QuantiseOptions,
 ): Promise<BaseModel> {
   if (quantization === "none") return base;
-  if (method.type !== "lora") throw new InputError(QUANTIZATION_NEEDS_LORA);
+  const problem = quantizationProblem(method);
+  if (problem !== undefined) throw new InputError(problem);
   const linear = base.architecture.linearLayers.filter(({ isHead }) => !isHead);
   const quantised = new Set(linear.map(({ path }) => `${path}.weight`));
   const file = await quantisedFile(base.dir, {

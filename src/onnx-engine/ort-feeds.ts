@@ -7,7 +7,7 @@ import { type Example, promptLength } from "../data/example.ts";
 import type { FedRow, RowHead } from "../objectives/row-head.ts";
 import type { Feed } from "./ort-session.ts";
 import { promptFeeds } from "./prompt-feeds.ts";
-import { FEEDS } from "./ort-graphs.ts";
+import { FEEDS, type GraphOptions, type StepForm } from "./ort-graphs.ts";
 import { largest } from "../util/largest.ts";
 
 /** Added to a score, makes its probability exactly 0 in float32. */
@@ -73,6 +73,13 @@ export interface FeedForm {
   rowHead?: RowHead | undefined;
 }
 
+export function feedFormOf(
+  { architecture, tuning: { adapter }, rowHead }: GraphOptions,
+  form: StepForm,
+): FeedForm {
+  return { ...form, ...architecture, adapter, rowHead };
+}
+
 export interface RunFeeds {
   feeds: Record<string, Feed>;
   sizes: { N: number; B: number; L: number; R: number; I: number; J: number };
@@ -86,7 +93,41 @@ export interface RunFeeds {
  * @param scale of the loss; a token's weight comes on top
  */
 export function runFeeds(rows: readonly FedRow[], scale: number, form: FeedForm): RunFeeds {
-  const { adapter, rowHead } = form;
+  const { rowHead } = form;
+  const lead = virtualTokens(form.adapter);
+  const body = bodyFeeds(rows, form);
+  const head = rowHead
+    ? { ...rowHead.feeds(rows, { scale, lead }), counted: rows.length }
+    : tokenFeeds(rows, { scale, lead }, form);
+  return {
+    feeds: { ...body.feeds, ...head.feeds },
+    sizes: { ...body.sizes, R: head.R },
+    counted: head.counted,
+  };
+}
+
+/** One run of which every own token's hidden state is wanted. */
+export function hiddenFeeds(rows: readonly FedRow[], form: FeedForm): Omit<RunFeeds, "counted"> {
+  const lead = virtualTokens(form.adapter);
+  const { feeds, sizes } = bodyFeeds(rows, form);
+  const chosen: bigint[] = [];
+  let end = 0;
+  for (const { length } of rows) {
+    for (let t = 0; t < length; t++) chosen.push(BigInt(end + lead + t));
+    end += lead + length;
+  }
+  return {
+    feeds: { ...feeds, [FEEDS.rows]: BigInt64Array.from(chosen) },
+    sizes: { ...sizes, R: chosen.length },
+  };
+}
+
+/** All that the model itself is fed. */
+function bodyFeeds(
+  rows: readonly FedRow[],
+  form: FeedForm,
+): { feeds: Record<string, Feed>; sizes: Omit<RunFeeds["sizes"], "R"> } {
+  const { adapter } = form;
   const lead = virtualTokens(adapter);
   const lengths = rows.map(({ length }) => lead + length);
   const N = lengths.reduce((sum, length) => sum + length, 0);
@@ -94,27 +135,15 @@ export function runFeeds(rows: readonly FedRow[], scale: number, form: FeedForm)
   const positions = new BigInt64Array(N);
   const virtual = lead > 0 ? virtualFeeds(lengths, lead) : {};
   const prompts: { start: number; length: number }[] = [];
-  const chosen: bigint[] = [];
-  const labels: bigint[] = [];
-  const coefficients: number[] = [];
   let at = 0;
   for (const { example, length } of rows) {
-    const { weights } = example;
     prompts.push({ start: at, length: promptLength(example) });
     for (let t = 0; t < lead; t++, at++) positions[at] = BigInt(t);
     for (let t = 0; t < length; t++, at++) {
       ids[at] = BigInt(example.ids[t] ?? 0);
       positions[at] = BigInt(lead + t);
-      const weight = rowHead ? 0 : (weights[t + 1] ?? 0);
-      if (weight === 0) continue;
-      chosen.push(BigInt(at));
-      coefficients.push(scale * weight);
-      labels.push(BigInt(example.ids[t + 1] ?? 0));
     }
   }
-  const head = rowHead
-    ? rowHead.feeds(rows, { scale, lead })
-    : tokenFeeds({ chosen, labels, coefficients }, form);
   const { feeds, L } = attentionFeeds(lengths, N, form);
   const edited =
     adapter?.type === "reft" ? promptFeeds(adapter, prompts) : { feeds: {}, sizes: { I: 0, J: 0 } };
@@ -125,22 +154,33 @@ export function runFeeds(rows: readonly FedRow[], scale: number, form: FeedForm)
       ...edited.feeds,
       [FEEDS.ids]: ids,
       [FEEDS.positions]: positions,
-      ...head.feeds,
     },
-    sizes: { N, B: rows.length, L, R: head.R, ...edited.sizes },
-    counted: rowHead ? rows.length : chosen.length,
+    sizes: { N, B: rows.length, L, ...edited.sizes },
   };
 }
 
-/** Filled up with rows that carry no weight. */
+/** Where weighted tokens are predicted, what they are and weigh; filled up with rows that carry no weight. */
 function tokenFeeds(
-  {
-    chosen,
-    labels,
-    coefficients,
-  }: { chosen: readonly bigint[]; labels: readonly bigint[]; coefficients: readonly number[] },
+  rows: readonly FedRow[],
+  { scale, lead }: { scale: number; lead: number },
   { rowChunks }: FeedForm,
-): { feeds: Record<string, Feed>; R: number } {
+): { feeds: Record<string, Feed>; R: number; counted: number } {
+  const chosen: bigint[] = [];
+  const labels: bigint[] = [];
+  const coefficients: number[] = [];
+  let start = 0;
+  for (const { example, length } of rows) {
+    const { ids, weights } = example;
+    start += lead;
+    for (let t = 0; t < length; t++) {
+      const weight = weights[t + 1] ?? 0;
+      if (weight === 0) continue;
+      chosen.push(BigInt(start + t));
+      labels.push(BigInt(ids[t + 1] ?? 0));
+      coefficients.push(scale * weight);
+    }
+    start += length;
+  }
   const R = Math.ceil(chosen.length / rowChunks);
   const weighed = new Float32Array(R * rowChunks);
   weighed.set(coefficients);
@@ -149,7 +189,7 @@ function tokenFeeds(
     [FEEDS.labels]: filled(labels, weighed.length),
     [FEEDS.coefficients]: weighed,
   };
-  return { feeds, R };
+  return { feeds, R, counted: chosen.length };
 }
 
 /**

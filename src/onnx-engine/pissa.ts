@@ -2,9 +2,9 @@
  * PiSSA (arXiv 2404.02948): a LoRA that starts as the principal part of W, so that its first steps
  * go where W itself is largest; s·B₀·A₀ is taken away from W, and the model starts as the base.
  */
-import { Matrix, SingularValueDecomposition } from "ml-matrix";
 import type { LoraAdapter } from "../adapters/lora.ts";
 import { orthonormaliseColumns } from "../adapters/reft.ts";
+import { singularValues } from "../util/svd.ts";
 import { startName } from "./ort-graphs.ts";
 import type { Feed } from "./ort-session.ts";
 
@@ -36,20 +36,17 @@ export function principalFactors(
     range = transposedProduct(weight, left, shape);
     orthonormaliseColumns(range, width);
   }
-  const small = Matrix.from1DArray(rows, width, product(weight, range, shape));
-  const {
-    leftSingularVectors: u,
-    rightSingularVectors: v,
-    diagonal,
-  } = new SingularValueDecomposition(small, { autoTranspose: true });
+  const { values, left, right } = singularValues(product(weight, range, shape), width);
   const a = new Float32Array(rank * columns);
   const b = new Float32Array(rows * rank);
   for (let r = 0; r < rank; r++) {
-    const root = Math.sqrt((diagonal[r] ?? 0) / scale);
-    for (let row = 0; row < rows; row++) b[row * rank + r] = root * u.get(row, r);
+    const root = Math.sqrt((values[r] ?? 0) / scale);
+    for (let row = 0; row < rows; row++) b[row * rank + r] = root * (left[r]?.[row] ?? 0);
     for (let column = 0; column < columns; column++) {
       let sum = 0;
-      for (let k = 0; k < width; k++) sum += (range[column * width + k] ?? 0) * v.get(k, r);
+      for (let k = 0; k < width; k++) {
+        sum += (range[column * width + k] ?? 0) * (right[r]?.[k] ?? 0);
+      }
       a[r * columns + column] = root * sum;
     }
   }

@@ -2,7 +2,7 @@
 import { interventionPositions } from "../adapter-files/reft/positions.ts";
 import type { ReftAdapter, ReftEnd } from "../adapters/reft.ts";
 import { type Examples, promptLength } from "../data/example.ts";
-import type { Method } from "../protocol/recipe.ts";
+import type { Method } from "../protocol/methods.ts";
 import { InputError } from "../util/errors.ts";
 import type { Feed } from "./ort-session.ts";
 

@@ -4,7 +4,7 @@ import type { BaseModel } from "../models/base-model.ts";
 import { SCORE, classifierConfig } from "../adapter-files/classifier-head.ts";
 import type { DType } from "../tensors/dtype.ts";
 import { fromFloat32 } from "../tensors/dtype.ts";
-import { replaceFolder } from "../tensors/replace-folder.ts";
+import { replaceFolder } from "../util/replace-folder.ts";
 import { type TensorToWrite, readTensorChunks, writeSafetensors } from "../tensors/safetensors.ts";
 import { writeChangedConfig } from "../tensors/side-config.ts";
 import { copySideFiles, sideFiles } from "../tensors/side-files.ts";

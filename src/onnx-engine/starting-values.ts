@@ -2,11 +2,10 @@
 import type { Adapter } from "../adapters/adapter.ts";
 import { checkInVocabulary, loadTokenizer } from "../data/tokenizer.ts";
 import { type ReftKind, orthonormaliseColumns } from "../adapters/reft.ts";
-import { elementCount } from "../graph/dim.ts";
 import type { NamedShape } from "../graph/causal-lm.ts";
 import type { BaseModel } from "../models/base-model.ts";
 import { SCORE } from "../adapter-files/classifier-head.ts";
-import type { Method } from "../protocol/recipe.ts";
+import type { Method } from "../protocol/methods.ts";
 import { InputError } from "../util/errors.ts";
 import { type TensorInfo, readTensor } from "../tensors/safetensors.ts";
 import type { Trainable } from "../objectives/engine.ts";
@@ -14,6 +13,7 @@ import { startName } from "./ort-graphs.ts";
 import { principalFactors } from "./pissa.ts";
 import { embeddingTensor, embeddingWidth } from "./tuning-of.ts";
 import { initialValues, normalSource, uniformSource } from "./initial-values.ts";
+import { elementCount } from "../util/element-count.ts";
 
 /** A tensor of the base that is trained itself. */
 export async function startOfBase(

@@ -3,7 +3,6 @@
  * and the same gradients, to rounding.
  */
 import os from "node:os";
-import { elementCount } from "../graph/dim.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Kept } from "../graph/passes/recompute.ts";
 import { peakBytes } from "../graph/peak-memory.ts";
@@ -15,6 +14,7 @@ import {
   type TrainingGraph,
   buildTrainingGraph,
 } from "./ort-graphs.ts";
+import { elementCount } from "../util/element-count.ts";
 
 export interface StepPlan {
   form: StepForm;

@@ -1,4 +1,5 @@
-import { countedTokens } from "../data/example.ts";
+/** What the evaluation graph says of weighted tokens, given back to the rows that they stand in. */
+import { type Example, countedTokens } from "../data/example.ts";
 import type { FedRow } from "../objectives/row-head.ts";
 
 /**
@@ -21,4 +22,29 @@ export function tokenHits(
     at += counted;
   }
   return { correct, exact };
+}
+
+/**
+ * Writes the negative cross-entropies to where their tokens stand.
+ * @param losses as hits above
+ */
+export function tokenLogProbs(
+  rows: readonly FedRow[],
+  losses: Float32Array,
+  into: ReadonlyMap<Example, Float32Array>,
+): void {
+  let at = 0;
+  for (const { example, length } of rows) {
+    const own = into.get(example);
+    for (let t = 1; t <= length; t++) {
+      if (example.weights[t] === 0) continue;
+      if (own) own[t] = -(losses[at] ?? Number.NaN);
+      at++;
+    }
+  }
+}
+
+export function floats(data: unknown): Float32Array {
+  if (!(data instanceof Float32Array)) throw new Error("internal: the engine returned no floats");
+  return data;
 }

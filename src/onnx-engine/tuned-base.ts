@@ -1,13 +1,13 @@
 /** A base model with what is trained on it: what every compiled graph of either is built from. */
 import { virtualTokens } from "../adapters/adapter.ts";
 import type { NamedShape } from "../graph/causal-lm.ts";
-import { elementCount } from "../graph/dim.ts";
 import { type BaseModel, locateWeights, storedTypeOf } from "../models/base-model.ts";
 import { InputError } from "../util/errors.ts";
 import type { Trainable } from "../objectives/engine.ts";
 import { rowHeadOf } from "../objectives/registry.ts";
 import type { GraphOptions, Tuning } from "./ort-graphs.ts";
 import type { Feed, OrtSessionOptions } from "./ort-session.ts";
+import { elementCount } from "../util/element-count.ts";
 
 /** Parameters laid out one after the other in one vector. */
 export function layOut(shapes: readonly NamedShape[]): { trainables: Trainable[]; size: number } {

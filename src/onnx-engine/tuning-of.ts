@@ -12,7 +12,8 @@ import type { ReftAdapter, ReftKind, ReftEnd } from "../adapters/reft.ts";
 import type { CausalLm, LinearLayer, NamedShape } from "../graph/causal-lm.ts";
 import type { BaseModel } from "../models/base-model.ts";
 import { SCORE } from "../adapter-files/classifier-head.ts";
-import { type Method, trainsBase } from "../protocol/recipe.ts";
+import { type Method, trainsBase } from "../protocol/methods.ts";
+import { PISSA_GOES_WITH } from "../protocol/methods/lora.ts";
 import { InputError } from "../util/errors.ts";
 import { patternValue } from "../util/module-pattern.ts";
 import { parsePositions } from "../adapter-files/reft/positions.ts";
@@ -106,9 +107,7 @@ function loraAdapter(
   const patterns = { rankPattern, alphaPattern };
   const fromPrincipal = method.init === "pissa";
   if (fromPrincipal && (useDora || dropout > 0 || embedding || method.modulesToSave)) {
-    throw new InputError(
-      'method.init "pissa" goes with lora and rslora on linear layers, without dropout and modulesToSave',
-    );
+    throw new InputError(PISSA_GOES_WITH);
   }
   return {
     type: "lora",

@@ -17,6 +17,7 @@
  */
 import * as z from "zod";
 import type { ClassifierEvaluation } from "./evaluation.ts";
+import type { MethodView } from "./method.ts";
 import type { ResolvedRecipe } from "./recipe.ts";
 import type { Metric, RunState, RunStatus } from "./run-folder.ts";
 
@@ -50,6 +51,8 @@ export interface RunView {
   /** Missing when state.json can't be read; `problem` then says why. */
   state?: RunState;
   recipe?: ResolvedRecipe;
+  /** There where the recipe is. */
+  method?: MethodView;
   problem?: string;
   /** `adapter/` or, for method `full`, `model/` is there. */
   hasOutput: boolean;

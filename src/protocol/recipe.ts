@@ -5,21 +5,10 @@
  * Descriptions below are what the editor shows while a person types: they are user documentation.
  */
 import * as z from "zod";
+import { DEFAULT_METHOD, methodSchema, ratesOfMethods } from "./methods.ts";
 import { objectiveSchema } from "./objective.ts";
-import {
-  MAX_BATCH,
-  MAX_COUNT,
-  MAX_LENGTH,
-  MAX_STEPS,
-  MAX_THREADS,
-  epochs,
-  factor,
-  positiveInt,
-  rate,
-  stepCount,
-} from "./recipe-limits.ts";
-
-export const LORA_TARGETS_ALL_LINEAR = "all-linear";
+import { IDENTITY_KEYS, LAYER_KEYS, TRAINING_KEYS, optimizerSchema } from "./recipe-keys.ts";
+import { MAX_THREADS, positiveInt, rate } from "./recipe-limits.ts";
 
 /** ONNX Runtime's execution providers that we know how to ask for. */
 const deviceNameSchema = z.enum(["cpu", "cuda", "dml", "coreml", "webgpu"]);
@@ -27,263 +16,22 @@ export const deviceWishSchema = z.enum(["auto", ...deviceNameSchema.options]);
 
 const memoryModeSchema = z.enum(["speed", "balanced", "memory"]);
 
-const loraMethodSchema = z.strictObject({
-  type: z.literal("lora"),
-  rank: positiveInt.max(4096).default(8).describe("Rank r of the update B·A. 8–64 is usual."),
-  alpha: factor
-    .default(16)
-    .describe("The update is scaled by alpha / rank (rsLoRA: alpha / sqrt(rank))."),
-  dropout: z
-    .number()
-    .min(0)
-    .lt(1)
-    .default(0)
-    .describe("Probability of dropping an input of the adapter while training."),
-  targets: z
-    .union([z.array(z.string().min(1)).min(1), z.string().min(1)])
-    .default(LORA_TARGETS_ALL_LINEAR)
-    .describe(
-      'Target modules: a list of module names ("q_proj"), a regular expression over full module paths, or "all-linear" (every linear layer but the head).',
-    ),
-  loraPlusRatio: factor
-    .optional()
-    .describe(
-      "LoRA+ (arXiv 2402.12354): B's learning rate is so many times A's, and as in PEFT that of tensors with one axis (DoRA's magnitudes, norms in modulesToSave). 16 is usual; the learning rate itself should then be lower.",
-    ),
-  variant: z
-    .enum(["lora", "rslora", "dora"])
-    .default("lora")
-    .describe(
-      "rslora scales by alpha / sqrt(rank) (arXiv 2312.03732); dora trains the length of each weight row, of embeddings each column, apart (arXiv 2402.09353).",
-    ),
-  init: z
-    .enum(["default", "pissa"])
-    .optional()
-    .describe(
-      "Where the adapter starts: default (or left out) as PEFT's LoRA, A at random and B zero; pissa as the principal part of each weight (arXiv 2404.02948), saved as plain LoRA of twice the rank.",
-    ),
-  rankPattern: z
-    .record(z.string().min(1), positiveInt.max(4096))
-    .optional()
-    .describe(
-      'Ranks of some modules: regular expressions over the end of a module\'s path, the first that matches counts, e.g. {"down_proj": 16}.',
-    ),
-  alphaPattern: z
-    .record(z.string().min(1), factor)
-    .optional()
-    .describe("Alphas of some modules, as rankPattern."),
-  modulesToSave: z
-    .array(z.string().min(1))
-    .min(1)
-    .optional()
-    .describe(
-      'Modules of the base that are trained whole beside the adapter and saved in it, e.g. ["norm"].',
-    ),
-});
-
-const ia3MethodSchema = z.strictObject({
-  type: z
-    .literal("ia3")
-    .describe("(IA)³ (arXiv 2205.05638): scales what linear layers give; very few parameters."),
-  targets: z
-    .union([z.array(z.string().min(1)).min(1), z.string().min(1)])
-    .default(["q_proj", "k_proj", "v_proj", "o_proj", "down_proj"])
-    .describe("Target modules, as for LoRA."),
-  feedForward: z
-    .array(z.string().min(1))
-    .default(["down_proj"])
-    .describe("Those of the targets whose input is scaled instead of their result."),
-});
-
-const virtualTokensSchema = positiveInt
-  .max(1024)
-  .default(20)
-  .describe("Virtual tokens in front of every row.");
-
-const promptTuningMethodSchema = z.strictObject({
-  type: z
-    .literal("prompt-tuning")
-    .describe("Trains the embeddings of virtual tokens (arXiv 2104.08691)."),
-  tokens: virtualTokensSchema,
-  init: z
-    .enum(["vocabulary", "random", "text"])
-    .default("vocabulary")
-    .describe(
-      "Where the virtual tokens start: as tokens drawn from the vocabulary, at random with the embeddings' own spread, or as the tokens of initText, repeated.",
-    ),
-  initText: z.string().min(1).optional(),
-});
-
-const prefixTuningMethodSchema = z.strictObject({
-  type: z
-    .literal("prefix-tuning")
-    .describe("Trains keys and values of virtual tokens in every layer (arXiv 2101.00190)."),
-  tokens: virtualTokensSchema,
-});
-
-const fullMethodSchema = z.strictObject({
-  type: z.literal("full"),
-  init: z
-    .enum(["base", "random"])
-    .default("base")
-    .describe(
-      'Where the weights start: from the base model, or "random" to train from scratch (the base folder then needs only config.json and a tokenizer).',
-    ),
-});
-
-const reftMethodSchema = z.strictObject({
-  type: z
-    .enum(["loreft", "direft", "noreft"])
-    .describe(
-      "Representation fine-tuning (arXiv 2404.03592): edits hidden states of the prompt. loreft: in a low-rank subspace that stays orthonormal; direft: the same without subtracting what was there; noreft: without orthonormality.",
-    ),
-  rank: positiveInt.max(4096).default(8).describe("Rank of each intervention."),
-  layers: z
-    .union([z.literal("all"), z.array(z.int().min(0)).min(1)])
-    .default("all")
-    .describe("Blocks after which to intervene, 0-based."),
-  positions: z
-    .string()
-    .regex(
-      /^(auto|f[1-9]\d*|l[1-9]\d*|f[1-9]\d*\+l[1-9]\d*)$/u,
-      'expected "auto", or e.g. "f7+l7", "f1" or "l1"',
-    )
-    .default("auto")
-    .describe(
-      'Tokens of the prompt to edit: so many first and so many last ones. "auto": seven of each, or what half of the training data\'s prompts have room for; shorter ones take what they have.',
-    ),
-  tied: z
-    .boolean()
-    .default(true)
-    .describe("One intervention for first and last tokens alike; false: one for each end."),
-  dropout: z
-    .number()
-    .min(0)
-    .lt(1)
-    .default(0)
-    .describe("Probability of dropping an element of an edited state while training."),
-});
-
-const freezeMethodSchema = z.strictObject({
-  type: z
-    .literal("freeze")
-    .describe(
-      "Trains a part of the base and nothing else: the part that freeze, trainFirst and trainLast leave.",
-    ),
-});
-
-const headMethodSchema = z.strictObject({
-  type: z
-    .literal("head")
-    .describe("Linear probe: trains objective classification's new head and nothing else."),
-});
-
-export const methodSchema = z.discriminatedUnion("type", [
-  loraMethodSchema,
-  ia3MethodSchema,
-  promptTuningMethodSchema,
-  prefixTuningMethodSchema,
-  reftMethodSchema,
-  freezeMethodSchema,
-  headMethodSchema,
-  fullMethodSchema,
-]);
-
-const dataSchema = z.strictObject({
-  train: z
-    .string()
-    .min(1)
-    .describe(
-      "Training data: .jsonl, .json, .csv, .tsv or .parquet; text also with .gz behind it.",
-    ),
-  eval: z.string().min(1).optional().describe("Evaluation data, of the same kinds."),
-  evalSplit: z
-    .number()
-    .gt(0)
-    .lt(1)
-    .optional()
-    .describe("Without an eval file: the share of training rows held out, chosen by the seed."),
-  format: z
-    .enum(["auto", "messages", "prompt-completion", "text", "alpaca", "sharegpt"])
-    .default("auto")
-    .describe("Row format; auto detects it from each row's keys."),
-  maxLength: positiveInt.max(MAX_LENGTH).default(512).describe("Longest row in tokens."),
-  overlong: z
-    .enum(["truncate", "drop", "error"])
-    .default("truncate")
-    .describe("What happens to a row longer than maxLength. Each is counted in the run's log."),
-  packing: z
-    .literal(["auto", true, false])
-    .default("auto")
-    .describe(
-      "Which rows share a micro-batch. In all three, rows stand end to end, no padding tokens between them, and never see each other. auto: batchSize rows of like length. false: batchSize rows in shuffled order, whatever their lengths. true: as many rows as fit into batchSize × maxLength tokens, so an epoch has fewer and fuller steps.",
-    ),
-});
-
-const optimizerSchema = z.strictObject({
-  type: z.literal("adamw").default("adamw"),
+const ratedOptimizerSchema = optimizerSchema.extend({
   learningRate: rate
     .optional()
-    .describe(
-      "Peak learning rate. Left out, that of the method: 2e-4 for lora, 5e-3 for ia3, 9e-4 for loreft, direft and noreft, 1e-2 for prompt-tuning and prefix-tuning, 1e-3 for head, 2e-5 where the base itself is trained.",
-    ),
-  learningRates: z
-    .record(z.string().min(1), rate)
-    .optional()
-    .describe(
-      'Peak learning rates of parts (discriminative fine-tuning): patterns over tensor names as in freeze, the last that matches counts, e.g. {"layers.[0-5]": 1e-5, "norm": 1e-4}. Of a classification head beside virtual tokens 1e-3 unless said otherwise.',
-    ),
-  weightDecay: z.number().min(0).max(1_000).default(0).describe("Decoupled weight decay (AdamW)."),
-  betas: z.tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)]).default([0.9, 0.999]),
-  epsilon: z.number().min(1e-30).max(1).default(1e-8),
-  schedule: z.enum(["linear", "cosine", "constant"]).default("cosine"),
-  warmupSteps: z
-    .number()
-    .min(0)
-    .max(MAX_STEPS)
-    .default(0)
-    .describe("Warm-up steps; a value below 1 is a share of all steps."),
-  maxGradNorm: z
-    .number()
-    .min(0)
-    .max(1e30)
-    .default(1)
-    .describe("Gradients are clipped to this global norm; 0 switches clipping off."),
+    .describe(`Peak learning rate. Left out, that of the method: ${ratesOfMethods()}.`),
 });
 
 export const recipeSchema = z.strictObject({
-  $schema: z.string().optional(),
-  name: z.string().min(1).max(200).optional().describe("Shown in the Runs tree."),
-  base: z
-    .string()
-    .min(1)
-    .describe("Base model: a Hugging Face folder or a .gguf file, relative to this recipe."),
+  ...IDENTITY_KEYS,
   engine: z.literal("onnx").default("onnx").describe("onnx: built in, needs nothing installed."),
   device: deviceWishSchema
     .default("auto")
     .describe(
       "What computes. auto: cuda where it is installed, else cpu. A device that is missing or computes wrongly is replaced by cpu; the run's log says why.",
     ),
-  method: methodSchema.prefault({ type: "lora" }),
-  freeze: z
-    .array(
-      z
-        .string()
-        .min(1)
-        .regex(/^!?[^!]+$/u, "a pattern, or ! and a pattern"),
-    )
-    .optional()
-    .describe(
-      'What is not trained: patterns over tensor and layer names, in order. "mlp" or "layers.3" name whole parts, * stands for any characters, [0-9] for a range of numbers, and a leading ! trains what it matches after all. With an adapter: where none is attached.',
-    ),
-  trainFirst: positiveInt
-    .optional()
-    .describe("Only this many blocks at the start are trained (and those of trainLast)."),
-  trainLast: positiveInt
-    .optional()
-    .describe(
-      'Only this many blocks at the end are trained (and those of trainFirst): no embeddings, no last norm, no head, unless freeze names them with "!".',
-    ),
+  method: methodSchema.prefault({ type: DEFAULT_METHOD }),
+  ...LAYER_KEYS,
   quantization: z
     .enum(["none", "int8", "int4"])
     .default("none")
@@ -291,38 +39,8 @@ export const recipeSchema = z.strictObject({
       "Memory option for LoRA (QLoRA): the base's linear weights are held in blocks of 8- or 4-bit integers while training. Adapters and merges are for the base as it is.",
     ),
   objective: objectiveSchema.prefault({ type: "sft" }),
-  data: dataSchema,
-  optimizer: optimizerSchema.prefault({}),
-  batchSize: positiveInt
-    .max(MAX_BATCH)
-    .default(4)
-    .describe(
-      "Rows per micro-batch. With data.packing true, a micro-batch is instead filled up to batchSize × data.maxLength tokens.",
-    ),
-  accumulate: positiveInt.max(MAX_COUNT).default(1).describe("Micro-batches per optimizer step."),
-  epochs: epochs.default(3).describe("Passes over the training data; may be fractional."),
-  maxSteps: positiveInt.max(MAX_STEPS).optional().describe("Stop after this many optimizer steps."),
-  seed: z.int().min(0).max(0xffffffff).default(42),
-  evalEvery: stepCount.default(50).describe("Evaluate every N steps (0: only at the end)."),
-  saveEvery: stepCount.default(50).describe("Checkpoint every N steps (0: only at the end)."),
-  keepCheckpoints: positiveInt.max(MAX_COUNT).default(2).describe("How many checkpoints to keep."),
-  keepBest: z
-    .boolean()
-    .default(true)
-    .describe("What is written at the end is what evaluated best (bestBy), not what came last."),
-  bestBy: z
-    .enum(["loss", "accuracy", "macroF1"])
-    .default("loss")
-    .describe(
-      "What keepBest and earlyStop go by: the lowest evaluation loss, the highest accuracy, or a classifier's highest macro-F1. Where two are equal the lower loss counts.",
-    ),
-  earlyStop: z
-    .strictObject({
-      patience: positiveInt
-        .max(MAX_COUNT)
-        .describe("Evaluations without improvement before the run stops."),
-    })
-    .optional(),
+  ...TRAINING_KEYS,
+  optimizer: ratedOptimizerSchema.prefault({}),
   memory: z
     .enum(["auto", ...memoryModeSchema.options])
     .default("auto")
@@ -339,15 +57,7 @@ export type DeviceName = z.output<typeof deviceNameSchema>;
 export type DeviceWish = z.output<typeof deviceWishSchema>;
 export type Quantization = z.output<typeof recipeSchema>["quantization"];
 
-export const QUANTIZATION_NEEDS_LORA =
-  'quantization is for method lora, whose base weights stay as they are; leave it out, or choose "lora"';
-
 export type Recipe = z.output<typeof recipeSchema>;
-
-/** Tensors of the base itself change, so that a run's result is a model, not an adapter. */
-export function trainsBase({ type }: Method): boolean {
-  return type === "full" || type === "freeze" || type === "head";
-}
 
 export function layerChoice({
   freeze,
@@ -360,7 +70,6 @@ export type RecipeInput = z.input<typeof recipeSchema>;
 export type MemoryMode = z.output<typeof memoryModeSchema>;
 export type MemoryWish = Recipe["memory"];
 export type Packing = Recipe["data"]["packing"];
-export type Method = z.output<typeof methodSchema>;
 
 const usedDeviceSchema = z.strictObject({
   name: deviceNameSchema,

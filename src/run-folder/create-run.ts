@@ -1,11 +1,11 @@
 import path from "node:path";
-import type { ResolvedRecipe } from "../protocol/recipe.ts";
 import { RUN_FILES, type RunState } from "../protocol/run-folder.ts";
 import { createFolder, createFreeFolder } from "./new-folder.ts";
 import { freeRunName } from "./free-run-name.ts";
 
 export interface CreateRunOptions {
-  recipe: ResolvedRecipe;
+  /** Of whatever engine; written as it is. */
+  recipe: { readonly name: string };
   /** Folder that holds the runs; the run gets a folder of its own inside. */
   runsDir: string;
   /** A folder of the caller's choosing in place of one inside runsDir; it must not hold a run yet. */

@@ -1,5 +1,4 @@
 /** A run as its folder shows it. Reading never throws: what can't be read becomes `problem`. */
-import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { type ClassifierEvaluation, evaluationSchema } from "../protocol/evaluation.ts";
 import { type ResolvedRecipe, resolvedRecipeSchema } from "../protocol/recipe.ts";
@@ -9,6 +8,7 @@ import {
   type RunStatus,
   runStateSchema,
 } from "../protocol/run-folder.ts";
+import { hasCheckpoint } from "./checkpoints.ts";
 import { type LivenessOptions, deriveStatus } from "./liveness.ts";
 import { pathExists } from "../util/path-exists.ts";
 import { mayBecomeWhole } from "./new-folder.ts";
@@ -31,11 +31,6 @@ export interface Run {
   /** Method `full` writes a whole model instead of an adapter. */
   readonly hasModel: boolean;
   readonly hasCheckpoint: boolean;
-}
-
-async function hasCheckpoint(dir: string): Promise<boolean> {
-  const names = await readdir(path.join(dir, RUN_FILES.checkpoints)).catch(() => []);
-  return names.some((name) => /^step-\d+$/.test(name));
 }
 
 /** The run in `dir`, or undefined when the folder is none (or not yet). */
@@ -63,7 +58,7 @@ export async function readRun(
     ...(problem === undefined ? {} : { problem }),
     hasAdapter: await pathExists(path.join(dir, RUN_FILES.adapter)),
     hasModel: await pathExists(path.join(dir, RUN_FILES.model)),
-    hasCheckpoint: await hasCheckpoint(dir),
+    hasCheckpoint: await hasCheckpoint(path.join(dir, RUN_FILES.checkpoints)).catch(() => false),
   };
 }
 

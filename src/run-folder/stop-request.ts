@@ -1,26 +1,8 @@
 /** Ways to ask a run, or an interpolation, to end early: control.json, or a signal from the terminal or the scheduler. */
-import { rm } from "node:fs/promises";
-import path from "node:path";
-import { RUN_FILES, controlSchema } from "../protocol/run-folder.ts";
 import { type FromTrainer, type ToTrainer, isSupervised } from "../protocol/supervision.ts";
-import { readJson } from "../util/json.ts";
+import { isStopRequested } from "./control.ts";
 
 const CONTROL_INTERVAL_MS = 500;
-
-/** Whether control.json asks to stop. A missing or half-readable file asks for nothing. */
-export async function isStopRequested(dir: string): Promise<boolean> {
-  try {
-    const control = await readJson(path.join(dir, RUN_FILES.control));
-    return controlSchema.parse(control).request === "stop";
-  } catch {
-    return false;
-  }
-}
-
-/** Only for whoever has taken the folder: another one's process may not have read it yet. */
-export async function forgetStopRequest(dir: string): Promise<void> {
-  await rm(path.join(dir, RUN_FILES.control), { force: true });
-}
 
 export interface StopSignals {
   /** Aborted at the first SIGINT, SIGTERM or SIGHUP: it asks for an orderly end. */

@@ -2,13 +2,8 @@
 import { readFile, rm } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout } from "node:timers/promises";
-import writeFileAtomic from "write-file-atomic";
-import {
-  type Control,
-  type ProcessIdentity,
-  RUN_FILES,
-  type RunStatus,
-} from "../protocol/run-folder.ts";
+import { type ProcessIdentity, RUN_FILES, type RunStatus } from "../protocol/run-folder.ts";
+import { writeControl } from "../run-folder/control.ts";
 import { withLock } from "../run-folder/lock.ts";
 import { InputError } from "../util/errors.ts";
 import { STOP_LIMITS, type StopLimits, endProcess } from "./end-process.ts";
@@ -51,7 +46,7 @@ const EXIT_LIMIT_MS = 10_000;
 const OWNER_LOOK_MS = 100;
 
 /** Runs and interpolations name these files alike. */
-const { state: STATE, log: LOG, control: CONTROL, lock: LOCK } = RUN_FILES;
+const { state: STATE, log: LOG, lock: LOCK } = RUN_FILES;
 
 export class FolderActions<Item extends ActionItem> {
   readonly #options: FolderActionsOptions<Item>;
@@ -200,11 +195,6 @@ export class FolderActions<Item extends ActionItem> {
     }
     onExit?.(dir, exit);
   }
-}
-
-async function writeControl(dir: string, request: Control["request"]): Promise<void> {
-  const control: Control = { request, requestedAt: new Date().toISOString() };
-  await writeFileAtomic(path.join(dir, CONTROL), JSON.stringify(control));
 }
 
 async function lastLine(file: string): Promise<string | undefined> {

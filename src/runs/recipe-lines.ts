@@ -10,7 +10,8 @@ export function lineFinder(root: Node, text: string): LineOf {
   return (keys) => lineAt(text, nearestNode(root, keys).offset);
 }
 
-function nearestNode(root: Node, keys: readonly PropertyKey[]): Node {
+/** The value of a key path, or the property of the nearest thing around it that the text has. */
+export function nearestNode(root: Node, keys: readonly PropertyKey[]): Node {
   const path = keys.filter((key) => typeof key !== "symbol");
   for (let length = path.length; length > 0; length--) {
     const value = findNodeAtLocation(root, path.slice(0, length));

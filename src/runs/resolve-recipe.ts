@@ -3,16 +3,13 @@ import { access, stat } from "node:fs/promises";
 import path from "node:path";
 import { getNodeValue } from "jsonc-parser";
 import type * as z from "zod";
-import {
-  QUANTIZATION_NEEDS_LORA,
-  type Recipe,
-  type ResolvedRecipe,
-  recipeSchema,
-} from "../protocol/recipe.ts";
+import { contradictionsIn } from "../protocol/contradictions.ts";
+import { type Recipe, type ResolvedRecipe, recipeSchema } from "../protocol/recipe.ts";
+import { virtualTokensOf } from "../protocol/methods.ts";
 import { InputError } from "../util/errors.ts";
 import { readJsonTextIfThere } from "../util/json.ts";
 import { parseJsonc } from "../util/jsonc.ts";
-import { defaultLearningRate } from "./default-settings.ts";
+import { defaultHeadRate, defaultLearningRate } from "./default-settings.ts";
 import { type LineOf, lineFinder } from "./recipe-lines.ts";
 import { RETUNE_VERSION } from "../util/version.ts";
 
@@ -55,11 +52,10 @@ export async function resolveRecipe(recipeFile: string): Promise<ResolvedRecipe>
 
 /** Virtual tokens need steps in which a head that is trained beside them never settles. */
 function ratesOfParts({ method, objective, optimizer }: Recipe): Pick<Optimizer, "learningRates"> {
-  const isVirtual = method.type === "prompt-tuning" || method.type === "prefix-tuning";
-  if (!isVirtual || objective.type !== "classification") return {};
+  if (virtualTokensOf(method) === 0 || objective.type !== "classification") return {};
   // The last pattern that matches counts: the recipe's own come after.
   return {
-    learningRates: { score: defaultLearningRate({ type: "head" }), ...optimizer.learningRates },
+    learningRates: { score: defaultHeadRate(), ...optimizer.learningRates },
   };
 }
 
@@ -69,68 +65,11 @@ function parseRecipe(text: string, file: string): { recipe: Recipe; lineOf: Line
   const lineOf = lineFinder(root, text);
   const parsed = recipeSchema.safeParse(getNodeValue(root));
   if (!parsed.success) throw describeIssue(parsed.error, file, lineOf);
-  const contradiction = contradictionIn(parsed.data);
+  const [contradiction] = contradictionsIn(parsed.data);
   if (contradiction) {
     throw new InputError(`${file}:${lineOf(contradiction.keys)}: ${contradiction.message}`);
   }
   return { recipe: parsed.data, lineOf };
-}
-
-interface Contradiction {
-  keys: readonly string[];
-  message: string;
-}
-
-/** What no schema of single keys can see. */
-function contradictionIn(recipe: Recipe): Contradiction | undefined {
-  const { data, method, quantization, freeze, trainFirst, trainLast } = recipe;
-  if (data.eval !== undefined && data.evalSplit !== undefined) {
-    const message = "data.eval and data.evalSplit exclude each other; keep one";
-    return { keys: ["data", "evalSplit"], message };
-  }
-  if (quantization !== "none" && method.type !== "lora") {
-    return { keys: ["quantization"], message: QUANTIZATION_NEEDS_LORA };
-  }
-  const [choice] = Object.entries({ freeze, trainFirst, trainLast }).flatMap(([key, value]) =>
-    value === undefined ? [] : [key],
-  );
-  if (method.type === "full" && choice !== undefined) {
-    const message = `${choice} contradicts method full, which trains everything; choose method freeze`;
-    return { keys: [choice], message };
-  }
-  if (method.type === "freeze" && choice === undefined) {
-    const message = "method freeze needs freeze, trainFirst or trainLast to say what is trained";
-    return { keys: ["method"], message };
-  }
-  if (
-    method.type === "prompt-tuning" &&
-    (method.init === "text") !== (method.initText !== undefined)
-  ) {
-    const message = 'method.init "text" and method.initText need each other';
-    return { keys: ["method", "init"], message };
-  }
-  return objectiveContradiction(recipe);
-}
-
-function objectiveContradiction({ objective, method, bestBy }: Recipe): Contradiction | undefined {
-  const isClassification = objective.type === "classification";
-  if (bestBy === "macroF1" && !isClassification) {
-    const message = "bestBy macroF1 is for objective classification; choose loss or accuracy";
-    return { keys: ["bestBy"], message };
-  }
-  if (bestBy !== "loss" && isClassification && objective.problem === "regression") {
-    const message = `bestBy ${bestBy} counts labels, and regression has none; choose loss`;
-    return { keys: ["bestBy"], message };
-  }
-  if (method.type === "head" && !isClassification) {
-    const message = "method head trains a classification head; choose objective classification";
-    return { keys: ["method"], message };
-  }
-  if (isClassification && objective.probe && method.type === "head") {
-    const message = "objective.probe and method head train the same head; keep one";
-    return { keys: ["objective", "probe"], message };
-  }
-  return undefined;
 }
 
 function describeIssue(error: z.ZodError, file: string, lineOf: LineOf): InputError {
@@ -173,9 +112,10 @@ function knownKeys(place: readonly PropertyKey[]): string[] {
 function shapesOf(schema: unknown): Record<string, unknown>[] {
   if (typeof schema !== "object" || schema === null) return [];
   if ("shape" in schema) return [schema.shape as Record<string, unknown>];
-  const { options, innerType } = (schema as { def?: { options?: unknown[]; innerType?: unknown } })
-    .def ?? { options: undefined, innerType: undefined };
-  return [...(options ?? []), innerType].flatMap(shapesOf);
+  const { def = {} } = schema as {
+    def?: { options?: unknown[]; innerType?: unknown; getter?: () => unknown };
+  };
+  return [...(def.options ?? []), def.innerType, def.getter?.()].flatMap(shapesOf);
 }
 
 /** Levenshtein distance. */

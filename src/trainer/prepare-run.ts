@@ -10,6 +10,8 @@ import type { Examples } from "../data/example.ts";
 import { startTemplates } from "../data/templates/early-start.ts";
 import { loadTokenizer } from "../data/tokenizer.ts";
 import { type BaseModel, openBaseModel, resolveBase } from "../models/base-model.ts";
+import { refuseContradictions } from "../protocol/contradictions.ts";
+import { isFromScratch } from "../protocol/methods.ts";
 import { type ResolvedRecipe, layerChoice } from "../protocol/recipe.ts";
 import { additionalTemplates } from "../util/chat-template-file.ts";
 import { InputError } from "../util/errors.ts";
@@ -38,6 +40,7 @@ export async function prepareRun(
   recipe: ResolvedRecipe,
   { phase, log }: Reporter,
 ): Promise<PreparedRun> {
+  refuseContradictions(recipe);
   await phase("reading the base model");
   const baseDir = await resolveBase(recipe.base, log);
   const hashing = await hashInputs(recipe, baseDir);
@@ -57,7 +60,10 @@ export function openRunBase(
   baseDir: string,
   log?: (line: string) => void,
 ): Promise<BaseModel> {
-  return openBaseModel(baseDir, { needWeights: !isFromScratch(recipe), ...(log ? { log } : {}) });
+  return openBaseModel(baseDir, {
+    needWeights: !isFromScratch(recipe.method),
+    ...(log ? { log } : {}),
+  });
 }
 
 export async function prepareTraining(
@@ -148,10 +154,6 @@ function withPositions(
   return { ...method, positions };
 }
 
-function isFromScratch({ method }: ResolvedRecipe): boolean {
-  return method.type === "full" && method.init === "random";
-}
-
 /** Files whose change would change what the run does. */
 const MODEL_FILES =
   /\.safetensors$|^(config|tokenizer|tokenizer_config|special_tokens_map|added_tokens)\.json$|^chat_template\.jinja$/u;
@@ -159,7 +161,8 @@ const MODEL_FILES =
 async function inputFiles(recipe: ResolvedRecipe, baseDir: string): Promise<string[]> {
   const { base, data } = recipe;
   const names = (await readdir(baseDir)).filter(
-    (name) => MODEL_FILES.test(name) && !(isFromScratch(recipe) && name.endsWith(".safetensors")),
+    (name) =>
+      MODEL_FILES.test(name) && !(isFromScratch(recipe.method) && name.endsWith(".safetensors")),
   );
   // A .gguf is its own truth; the copy in the cache is not.
   const ofBase =

@@ -1,8 +1,8 @@
 /** A run from its folder to its end: prepare or restore, train, write the result, say how it went. */
 import path from "node:path";
 import { env } from "onnxruntime-node";
-import writeFileAtomic from "write-file-atomic";
-import { type ResolvedRecipe, type UsedDevice, trainsBase } from "../protocol/recipe.ts";
+import type { ResolvedRecipe, UsedDevice } from "../protocol/recipe.ts";
+import { methodFacts, trainsBase } from "../protocol/methods.ts";
 import type { ClassifierEvaluation } from "../protocol/evaluation.ts";
 import { type Metric, RUN_FILES, type RunState } from "../protocol/run-folder.ts";
 import { InputError, errorMessage } from "../util/errors.ts";
@@ -12,16 +12,14 @@ import { describeFailure } from "./failure-text.ts";
 import {
   type Progress,
   type Trained,
-  checkpointName,
   editedKeys,
-  pruneCheckpoints,
-  hasCheckpoint,
   readCheckpointWeights,
   recipeHashes,
   restoreNewest,
-  writeCheckpoint,
+  checkpointContent,
 } from "../training/checkpoint.ts";
-import { featuresOfBase, startsAsBase } from "../objectives/base-features.ts";
+import { checkpointName, hasCheckpoint, pruneCheckpoints } from "../run-folder/checkpoints.ts";
+import { featuresOfBase } from "../objectives/base-features.ts";
 import type { BaseFeatures } from "../objectives/classification/evaluation.ts";
 import { probeHead } from "../objectives/classification/probe.ts";
 import { budgetLines } from "../onnx-engine/budget-text.ts";
@@ -29,11 +27,10 @@ import { initAdamW } from "../training/optimizer.ts";
 import { type PreparedRun, prepareRun } from "./prepare-run.ts";
 import { accuracyOf, stateOf } from "../training/progress-state.ts";
 import { RunRecorder, readRunRecipe } from "../run-folder/recorder.ts";
+import { forgetStopRequest } from "../run-folder/control.ts";
 import {
   StoppedError,
   type StopSignals,
-  forgetStopRequest,
-  isStopRequested,
   watchStopRequests,
   whenAborted,
 } from "../run-folder/stop-request.ts";
@@ -67,7 +64,7 @@ export interface TrainOutcome {
  */
 export async function trainRun(runDir: string, options: TrainRunOptions): Promise<TrainOutcome> {
   const recipe = await readRunRecipe(runDir);
-  const recorder = await RunRecorder.open(runDir, recipe);
+  const recorder = await RunRecorder.open(runDir);
   const { stop, atOnce } = options.signals;
   if (options.forgetsStop === true) await forgetStopRequest(runDir);
   const requests = watchStopRequests(runDir, stop);
@@ -229,14 +226,22 @@ class RunTraining {
     if (objective.type !== "classification") return undefined;
     const goesOn = await hasCheckpoint(this.#checkpoints);
     const features =
-      goesOn || !startsAsBase(method)
+      goesOn || !methodFacts(method).startsAsBase
         ? await featuresOfBase(this.#recipe, engine, evaluation)
         : undefined;
     const { probe } = objective;
     if (goesOn || !probe) return features;
     this.#options.onPhase?.("probing the head");
     await this.#recorder.update({ phase: "probing the head" });
-    await probeHead(engine, train, { probe, seed, log, isStopped: () => this.#shouldStop() });
+    const { classifier } = engine;
+    if (!classifier) throw new Error("internal: no classification head to probe");
+    await probeHead(engine, train, {
+      classifier,
+      probe,
+      seed,
+      log,
+      isStopped: () => this.#shouldStop(),
+    });
     return features;
   }
 
@@ -255,8 +260,7 @@ class RunTraining {
   }
 
   #writeEvaluation(evaluation: ClassifierEvaluation): Promise<void> {
-    const file = path.join(this.#dir, RUN_FILES.evaluation);
-    return writeFileAtomic(file, JSON.stringify(evaluation, null, 2));
+    return this.#recorder.evaluation(evaluation);
   }
 
   /** Whether the loop was reached. */
@@ -270,7 +274,7 @@ class RunTraining {
   }
 
   get #checkpoints(): string {
-    return path.join(this.#dir, RUN_FILES.checkpoints);
+    return this.#recorder.checkpointsDir;
   }
 
   async #recordInputs({ hashing, engine }: PreparedRun): Promise<void> {
@@ -287,17 +291,11 @@ class RunTraining {
       mode: engine.memory.mode,
       predictedBytes: engine.memory.predictedBytes,
     };
-    const recipe: ResolvedRecipe = { ...this.#recipe, versions, usedDevice, usedMemory };
-    await this.#writeRecipe(recipe);
-    this.#hashesRecorded = hashing.hashes.then((hashes) =>
-      this.#writeRecipe({ ...recipe, hashes }),
-    );
+    const recorder = this.#recorder;
+    await recorder.addToRecipe({ ...this.#recipe, versions, usedDevice, usedMemory });
+    this.#hashesRecorded = hashing.hashes.then((hashes) => recorder.addToRecipe({ hashes }));
     // Awaited before anything is saved.
     this.#hashesRecorded.catch(() => {});
-  }
-
-  #writeRecipe(recipe: ResolvedRecipe): Promise<void> {
-    return writeFileAtomic(path.join(this.#dir, RUN_FILES.recipe), JSON.stringify(recipe, null, 2));
   }
 
   async #metric(metric: Metric, progress: Progress): Promise<void> {
@@ -320,8 +318,8 @@ class RunTraining {
   }
 
   async #shouldStop(): Promise<boolean> {
-    await this.#recorder.checkHeld();
-    const isStopping = this.#stopped.aborted || (await isStopRequested(this.#dir));
+    const isAsked = await this.#recorder.isStopRequested();
+    const isStopping = isAsked || this.#stopped.aborted;
     if (isStopping) await this.#recorder.update({ status: "stopping" });
     return isStopping;
   }
@@ -330,10 +328,13 @@ class RunTraining {
     if (!this.#prepared) throw new Error("internal: saved before it was prepared");
     // A checkpoint is resumed only under the hashes of what it was made from.
     await this.#hashesRecorded;
-    await this.#recorder.checkHeld();
     const { engine } = this.#prepared;
-    const baseModel = this.#recipe.base;
-    await writeCheckpoint(this.#checkpoints, engine, { optimizer, progress, baseModel });
+    const content = checkpointContent(engine, {
+      optimizer,
+      progress,
+      baseModel: this.#recipe.base,
+    });
+    await this.#recorder.checkpoint(progress.step, content);
     await pruneCheckpoints(this.#checkpoints, {
       step: progress.step,
       keep: this.#recipe.keepCheckpoints,

@@ -1,17 +1,21 @@
 /**
  * Everything a run needs to go on bit for bit: what is trained, the optimizer's moments, and where
- * in the data it was. A checkpoint folder appears by rename, whole or not at all.
+ * in the data it was.
  */
 import { createHash } from "node:crypto";
-import { readdir, rm, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import * as z from "zod";
 import { evaluationSchema } from "../protocol/evaluation.ts";
-import { InputError, errorMessage, hasCode, isDiskFull } from "../util/errors.ts";
-import { startHashing } from "../util/hash-files.ts";
-import { checkJson, readJson, readJsonIfThere } from "../util/json.ts";
+import {
+  type CheckpointContent,
+  type CheckpointFolder,
+  checkHashes,
+  listCheckpoints,
+} from "../run-folder/checkpoints.ts";
+import { InputError, errorMessage } from "../util/errors.ts";
+import { checkJson, readJson } from "../util/json.ts";
 import { fromFloat32 } from "../tensors/dtype.ts";
-import { replaceFolder } from "../tensors/replace-folder.ts";
 import {
   type TensorToWrite,
   readSafetensorsHeader,
@@ -23,16 +27,6 @@ import type { AdamWState } from "./optimizer.ts";
 
 const OPTIMIZER_FILE = "optimizer.safetensors";
 const STATE_FILE = "trainer-state.json";
-/** A name that leads out of the folder is none of ours. */
-const hashesSchema = z.record(
-  z.string().refine((name) => path.basename(name) === name, "names a file outside the folder"),
-  z.string(),
-);
-/** SHA-256 in hex of every other file of the folder, by name. */
-const HASHES_FILE = "sha256.json";
-const FOLDER_NAME = /^step-(\d+)$/u;
-const STEP_DIGITS = 6;
-
 /**
  * Tensors of optimizer.safetensors: the weights being trained in full precision (a model folder
  * may hold them rounded to the base's type) and AdamW's moments under torch's names.
@@ -66,32 +60,8 @@ export interface Trained {
   optimizer: AdamWState;
 }
 
-export function checkpointName(step: number): string {
-  return `step-${String(step).padStart(STEP_DIGITS, "0")}`;
-}
-
-export interface CheckpointFolder {
-  dir: string;
-  step: number;
-}
-
-/** Newest first. */
-async function listCheckpoints(dir: string): Promise<CheckpointFolder[]> {
-  const names = await readdir(dir).catch((error: unknown) => {
-    if (hasCode(error, "ENOENT")) return [];
-    throw error;
-  });
-  return names
-    .flatMap((name) => {
-      const step = FOLDER_NAME.exec(name)?.[1];
-      return step === undefined ? [] : [{ dir: path.join(dir, name), step: Number(step) }];
-    })
-    .toSorted((a, b) => b.step - a.step);
-}
-
-/** @throws InputError when the disk is full; earlier checkpoints are as they were */
-export async function writeCheckpoint(
-  dir: string,
+/** What a checkpoint holds, as the recorder writes it. */
+export function checkpointContent(
   engine: SavingEngine,
   {
     optimizer,
@@ -102,72 +72,23 @@ export async function writeCheckpoint(
     progress: Progress;
     baseModel: string;
   },
-): Promise<void> {
-  const folder = path.join(dir, checkpointName(progress.step));
-  try {
-    await replaceFolder(folder, async (temporary) => {
+): CheckpointContent {
+  return {
+    write: async (dir) => {
       // The adapter first: it makes its folder anew.
-      await engine.saveResult(temporary, engine.parameters, { baseModel });
+      await engine.saveResult(dir, engine.parameters, { baseModel });
       const state = JSON.stringify({ version: 1, ...progress }, null, 2);
-      await writeFile(path.join(temporary, STATE_FILE), state, { flush: true });
-      await writeWithHashes(temporary, engine, optimizer);
-    });
-  } catch (error) {
-    if (!isDiskFull(error)) throw error;
-    throw new InputError(
-      `${folder}: no space left on the disk for this checkpoint; earlier ones are whole: free some space, then resume`,
-      { cause: error },
-    );
-  }
-}
-
-/** The optimizer's file, by far the largest, is hashed as it is written; the others meanwhile by a thread. */
-async function writeWithHashes(
-  dir: string,
-  engine: SavingEngine,
-  optimizer: AdamWState,
-): Promise<void> {
-  const names = await readdir(dir);
-  const others = startHashing(names.map((name) => path.join(dir, name)));
-  try {
-    const hash = createHash("sha256");
-    const metadata = { step: String(optimizer.step) };
-    const tensors = optimizerTensors(engine, optimizer);
-    await writeSafetensors(path.join(dir, OPTIMIZER_FILE), tensors, metadata, hash);
-    const found = await others.hashes;
-    const hashes: Record<string, string> = { [OPTIMIZER_FILE]: hash.digest("hex") };
-    for (const name of names) {
-      const known = found[path.join(dir, name)];
-      if (known !== undefined) hashes[name] = known;
-    }
-    const text = JSON.stringify(hashes, null, 2);
-    await writeFile(path.join(dir, HASHES_FILE), text, { flush: true });
-  } finally {
-    await others.stop();
-  }
-}
-
-/**
- * A disk, a copy or an editor may change bytes that every parser takes for numbers.
- * @throws InputError naming the file; checkpoints of versions that kept no hashes pass
- */
-async function checkHashes(dir: string): Promise<void> {
-  const file = path.join(dir, HASHES_FILE);
-  const json = await readJsonIfThere(file);
-  if (!json) return;
-  const expected = checkJson(json.value, hashesSchema, file);
-  const now = startHashing(Object.keys(expected).map((name) => path.join(dir, name)));
-  try {
-    const found = await now.hashes;
-    for (const [name, hash] of Object.entries(expected)) {
-      const actual = found[path.join(dir, name)];
-      if (actual === hash) continue;
-      const what = actual === undefined ? "is missing" : "has changed since it was written";
-      throw new InputError(`${path.join(dir, name)} ${what} (SHA-256)`);
-    }
-  } finally {
-    await now.stop();
-  }
+      await writeFile(path.join(dir, STATE_FILE), state, { flush: true });
+    },
+    // By far the largest: hashed as it is written.
+    writeHashed: async (dir) => {
+      const hash = createHash("sha256");
+      const metadata = { step: String(optimizer.step) };
+      const tensors = optimizerTensors(engine, optimizer);
+      await writeSafetensors(path.join(dir, OPTIMIZER_FILE), tensors, metadata, hash);
+      return { [OPTIMIZER_FILE]: hash.digest("hex") };
+    },
+  };
 }
 
 /** Keys that the training process writes itself, or that change nothing. */
@@ -295,25 +216,4 @@ export async function readCheckpointWeights(
   const parameters = new Float32Array(size);
   const { progress } = await readSlots(checkpoint, trainables, { parameter: parameters });
   return { parameters, progress };
-}
-
-/** Whether a run goes on rather than begins. */
-export async function hasCheckpoint(dir: string): Promise<boolean> {
-  return (await listCheckpoints(dir)).length > 0;
-}
-
-/**
- * Keeps the newest and the best up to `step`, the one just written. Later ones are those that were found broken
- * when the run went back to an earlier one: counted, they would push out what is whole.
- */
-export async function pruneCheckpoints(
-  dir: string,
-  { step: now, keep, bestStep }: { step: number; keep: number; bestStep: number | undefined },
-): Promise<void> {
-  const checkpoints = await listCheckpoints(dir);
-  const kept = checkpoints.filter(({ step }) => step <= now).slice(0, keep);
-  for (const checkpoint of checkpoints) {
-    if (kept.includes(checkpoint) || checkpoint.step === bestStep) continue;
-    await rm(checkpoint.dir, { recursive: true, force: true });
-  }
 }

@@ -1,4 +1,5 @@
 /** Which learning rate and weight decay each trained tensor gets. */
+import { methodFacts } from "../protocol/methods.ts";
 import type { Recipe } from "../protocol/recipe.ts";
 import { InputError } from "../util/errors.ts";
 import { outline, tensorPattern } from "../util/tensor-patterns.ts";
@@ -28,7 +29,7 @@ export function parameterRanges(
       `optimizer.learningRates "${idle.text}" matches nothing that is trained; there is ${outline(names)}`,
     );
   }
-  const ratioOfB = method.type === "lora" ? (method.loraPlusRatio ?? 1) : 1;
+  const facts = methodFacts(method);
   return trainables.map(({ name, shape, offset, length }) => ({
     start: offset,
     end: offset + length,
@@ -36,7 +37,7 @@ export function parameterRanges(
     decays: shape.length > 1,
     rate:
       rules.findLast(({ pattern }) => pattern.test(name))?.rate ??
-      // LoRA+ as PEFT groups it: what has one axis (DoRA's magnitudes, norms) goes with B.
-      (name.includes(".lora_B.") || shape.length === 1 ? ratioOfB : 1),
+      facts.rateOf?.(method, { name, shape }) ??
+      1,
   }));
 }

@@ -6,10 +6,10 @@ import type { ClassifierEvaluation } from "../protocol/evaluation.ts";
 import type { Metric } from "../protocol/run-folder.ts";
 import { InputError } from "../util/errors.ts";
 import type { Progress } from "./checkpoint.ts";
-import type { SavingEngine } from "../objectives/engine.ts";
+import type { RowAnswer, SavingEngine } from "../objectives/engine.ts";
+import type { Classifier } from "../adapter-files/classifier-head.ts";
 import { evaluateExamples } from "./evaluate.ts";
 import { type AdamWState, type ParameterRange, clipGradients, updateAdamW } from "./optimizer.ts";
-import type { RowAnswer } from "../objectives/classification/head.ts";
 import {
   type BaseFeatures,
   classifierEvaluation,
@@ -21,7 +21,7 @@ import { type Schedule, learningRateAt, warmupStepCount } from "./schedule.ts";
 
 /** What a run trains, with what, on what. */
 export interface TrainingRun {
-  engine: SavingEngine;
+  engine: SavingEngine & { readonly classifier?: Classifier | undefined };
   plan: TrainingPlan;
   /** What the optimizer does with each part of the engine's parameters. */
   ranges: readonly ParameterRange[];

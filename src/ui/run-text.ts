@@ -1,4 +1,5 @@
 /** The words that describe a run, the same in the tree, the status bar and the notifications. */
+import { methodWord } from "../protocol/methods.ts";
 import type { Run } from "../run-folder/run.ts";
 import { formatDuration, formatLoss, formatWhen } from "../util/format.ts";
 
@@ -45,38 +46,18 @@ function lossText(run: Run): string | undefined {
 }
 
 /** "LoRA", in few letters: it stands in rows of a side bar. */
-function methodWord(run: Pick<Run, "recipe">): string | undefined {
+function wordOf(run: Pick<Run, "recipe">): string | undefined {
   const method = run.recipe?.method;
   if (method === undefined) return undefined;
-  return method.type === "lora" ? VARIANT_WORDS[method.variant] : METHOD_WORDS[method.type];
+  return methodWord(method);
 }
-
-type Method = NonNullable<Run["recipe"]>["method"];
-
-const VARIANT_WORDS: Record<Extract<Method, { type: "lora" }>["variant"], string> = {
-  lora: "LoRA",
-  rslora: "rsLoRA",
-  dora: "DoRA",
-};
-
-const METHOD_WORDS: Record<Exclude<Method["type"], "lora">, string> = {
-  ia3: "(IA)³",
-  "prompt-tuning": "prompt",
-  "prefix-tuning": "prefix",
-  loreft: "LoReFT",
-  direft: "DiReFT",
-  noreft: "NoReFT",
-  freeze: "freeze",
-  head: "head",
-  full: "full",
-};
 
 /** What fits behind a name in a side bar of default width: "1.304 · LoRA · 14:02" */
 export function runRowText(run: Run, now = Date.now()): string {
   if (run.status !== "finished" || run.problem !== undefined || run.state === undefined) {
     return describeRun(run, now);
   }
-  return joined(figureOf(run)?.value, methodWord(run), endedText(run.state, now));
+  return joined(figureOf(run)?.value, wordOf(run), endedText(run.state, now));
 }
 
 function joined(...parts: (string | undefined)[]): string {
@@ -101,16 +82,16 @@ export function describeRun(run: Run, now = Date.now()): string {
     case "stopping":
       return joined(stepText(run), "stopping");
     case "finished":
-      return joined(lossText(run), methodWord(run), endedText(state, now));
+      return joined(lossText(run), wordOf(run), endedText(state, now));
     case "stopped":
       return joined(
         `stopped at ${stepText(run)}`,
         lossText(run),
-        methodWord(run),
+        wordOf(run),
         endedText(state, now),
       );
     case "interrupted":
-      return joined(`interrupted at ${stepText(run)}`, methodWord(run), endedText(state, now));
+      return joined(`interrupted at ${stepText(run)}`, wordOf(run), endedText(state, now));
     case "failed":
       return state.message ?? "failed";
   }

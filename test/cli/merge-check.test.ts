@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import path from "node:path";
 import { test } from "node:test";
-import { compareLogits } from "../../src/cli/logit-difference.ts";
+import { compareLogits } from "../../src/evaluation/logit-difference.ts";
 import { checkMerge } from "../../src/cli/merge-check.ts";
 import type { RecipeInput } from "../../src/protocol/recipe.ts";
 import { assertClose } from "../support/assert-close.ts";

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
-import { type Method, methodSchema } from "../../src/protocol/recipe.ts";
+import { type Method, methodSchema } from "../../src/protocol/methods.ts";
 import { openEvaluationEngine, openTrainingEngine } from "../../src/onnx-engine/onnx-engine.ts";
 import { openTextGenerator } from "../../src/onnx-engine/text-generator.ts";
 import type { StepPlan } from "../../src/onnx-engine/step-form.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
-import { evaluateFile } from "../../src/cli/evaluate-file.ts";
+import { evaluateFile } from "../../src/evaluation/evaluate-file.ts";
 import { loadDataset } from "../../src/data/dataset.ts";
 import { loadTokenizer } from "../../src/data/tokenizer.ts";
 import { openTextGenerator } from "../../src/onnx-engine/text-generator.ts";

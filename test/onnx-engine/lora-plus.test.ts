@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { methodSchema, recipeSchema } from "../../src/protocol/recipe.ts";
+import { recipeSchema } from "../../src/protocol/recipe.ts";
+import { methodSchema } from "../../src/protocol/methods.ts";
 import { openTrainingEngine } from "../../src/onnx-engine/onnx-engine.ts";
 import { initAdamW, updateAdamW } from "../../src/training/optimizer.ts";
 import { parameterRanges } from "../../src/training/parameter-ranges.ts";

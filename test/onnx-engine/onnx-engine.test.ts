@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import type { Example } from "../../src/data/example.ts";
-import type { Method } from "../../src/protocol/recipe.ts";
+import type { Method } from "../../src/protocol/methods.ts";
 import {
   type OnnxTrainingEngine,
   openEvaluationEngine,

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
-import { methodSchema } from "../../src/protocol/recipe.ts";
+import { methodSchema } from "../../src/protocol/methods.ts";
 import { openEvaluationEngine, openTrainingEngine } from "../../src/onnx-engine/onnx-engine.ts";
 import { readPeftFolder } from "../../src/adapter-files/peft/folder.ts";
 import { readSafetensorsHeader, readTensor } from "../../src/tensors/safetensors.ts";

@@ -4,7 +4,7 @@ import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { orthonormaliseColumns } from "../../src/adapters/reft.ts";
 import type { Example } from "../../src/data/example.ts";
-import { methodSchema } from "../../src/protocol/recipe.ts";
+import { methodSchema } from "../../src/protocol/methods.ts";
 import { openTrainingEngine } from "../../src/onnx-engine/onnx-engine.ts";
 import type { StepPlan } from "../../src/onnx-engine/step-form.ts";
 import {

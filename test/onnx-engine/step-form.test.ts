@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { methodSchema } from "../../src/protocol/recipe.ts";
+import { methodSchema } from "../../src/protocol/methods.ts";
 import { llama } from "../../src/models/llama.ts";
 import type { GraphOptions } from "../../src/onnx-engine/ort-graphs.ts";
 import { compileStep, planStep, predictBytes } from "../../src/onnx-engine/step-form.ts";

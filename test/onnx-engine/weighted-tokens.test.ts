@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Example, reweighed } from "../../src/data/example.ts";
-import type { Method } from "../../src/protocol/recipe.ts";
+import type { Method } from "../../src/protocol/methods.ts";
 import { type OnnxTrainingEngine, openTrainingEngine } from "../../src/onnx-engine/onnx-engine.ts";
 import type { StepForm } from "../../src/onnx-engine/ort-graphs.ts";
 import { assertClose } from "../support/assert-close.ts";

@@ -10,7 +10,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { mergeAdapters } from "../../src/merge/adapter-merge.ts";
+import { mergeAdapters } from "../../src/merge/adapters/merge-adapters.ts";
 import { asClassifier, openBaseModel } from "../../src/models/base-model.ts";
 import { openTrainingEngine } from "../../src/onnx-engine/onnx-engine.ts";
 import {

@@ -9,9 +9,9 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { withMergedAdapters } from "../../src/merge/adapted-models.ts";
-import { mergeByMethod } from "../../src/merge/method-merge.ts";
-import { readMergeConfig } from "../../src/merge/merge-yaml.ts";
+import { withMergedAdapters } from "../../src/merge/models/with-adapters.ts";
+import { mergeByMethod } from "../../src/merge/models/merge-by-method.ts";
+import { readMergeConfig } from "../../src/merge/models/mergekit-yaml.ts";
 import { readModelWeights } from "../../src/tensors/model-weights.ts";
 import { readTensor } from "../../src/tensors/safetensors.ts";
 

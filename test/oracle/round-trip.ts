@@ -12,7 +12,7 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { loadDataset } from "../../src/data/dataset.ts";
 import { loadTokenizer } from "../../src/data/tokenizer.ts";
-import { mergeAdapters } from "../../src/merge/adapter-merge.ts";
+import { mergeAdapters } from "../../src/merge/adapters/merge-adapters.ts";
 import { resolveBase } from "../../src/models/base-model.ts";
 import { evaluateExamples } from "../../src/training/evaluate.ts";
 import { openEvaluationEngine } from "../../src/onnx-engine/onnx-engine.ts";

@@ -7,7 +7,7 @@ import { copyFile, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
-import { evaluateFile } from "../../src/cli/evaluate-file.ts";
+import { evaluateFile } from "../../src/evaluation/evaluate-file.ts";
 import { writeTinyLlama } from "../support/tiny-llama.ts";
 
 /** Sums of float32 in another order. */

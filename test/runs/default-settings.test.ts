@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Method, methodSchema } from "../../src/protocol/recipe.ts";
+import { type Method, methodSchema } from "../../src/protocol/methods.ts";
 import { defaultLearningRate, defaultSchedule } from "../../src/runs/default-settings.ts";
 
 const method = (type: string, more: object = {}): Method => methodSchema.parse({ type, ...more });

@@ -1,6 +1,6 @@
 /** The methods of test/golden/adapters, as recipes say them. */
 import { fileURLToPath } from "node:url";
-import { type Method, methodSchema } from "../../src/protocol/recipe.ts";
+import { type Method, methodSchema } from "../../src/protocol/methods.ts";
 import { readPeftFolder } from "../../src/adapter-files/peft/folder.ts";
 import { readTensor } from "../../src/tensors/safetensors.ts";
 

@@ -5,7 +5,7 @@ import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, suite, test } from "node:test";
-import { mergeAdapters } from "../../src/merge/adapter-merge.ts";
+import { mergeAdapters } from "../../src/merge/adapters/merge-adapters.ts";
 import { hasCode } from "../../src/util/errors.ts";
 import { type PeftLoraConfig, readPeftAdapter } from "../../src/adapter-files/peft/adapter.ts";
 import { writePeftFolder } from "../../src/adapter-files/peft/folder.ts";

@@ -7,7 +7,7 @@ import { parse } from "jsonc-parser";
 import * as vscode from "vscode";
 import { evaluationSchema } from "../../src/protocol/evaluation.ts";
 import type { RecipeInput } from "../../src/protocol/recipe.ts";
-import { METHOD_CHOICES } from "../../src/ui/recipes/method-choices.ts";
+import { methodChoices } from "../../src/ui/recipes/method-choices.ts";
 import { runAbilities } from "../../src/ui/views/runs-tree.ts";
 import { retune, runThat, workspaceFolder } from "./support/extension.ts";
 import type { Messages } from "./support/messages.ts";
@@ -15,6 +15,8 @@ import type { QuickInput } from "./support/quick-input.ts";
 import { until } from "./support/until.ts";
 import { eachTest } from "./support/user.ts";
 import { isWebview, tabNamed } from "./support/window.ts";
+
+const METHOD_CHOICES = methodChoices();
 
 const run = <T>(command: string, ...args: unknown[]) =>
   vscode.commands.executeCommand<T>(`retune.${command}`, ...args);

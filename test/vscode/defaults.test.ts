@@ -6,11 +6,13 @@ import path from "node:path";
 import { suite, test } from "mocha";
 import * as vscode from "vscode";
 import type { Run } from "../../src/run-folder/run.ts";
-import { METHOD_CHOICES } from "../../src/ui/recipes/method-choices.ts";
+import { methodChoices } from "../../src/ui/recipes/method-choices.ts";
 import { retuneExtension, runThat, workspaceFolder } from "./support/extension.ts";
 import type { Messages } from "./support/messages.ts";
 import type { QuickInput } from "./support/quick-input.ts";
 import { eachTest } from "./support/user.ts";
+
+const METHOD_CHOICES = methodChoices();
 
 const FILES = ["dictionary", "few-dictionary", "few-topics", "topics"];
 const RUN_LIMIT_MS = 180_000;

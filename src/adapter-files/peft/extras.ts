@@ -5,7 +5,7 @@
 import { InputError } from "../../util/errors.ts";
 import { isJsonObject } from "../../util/json.ts";
 import { isFloatDType } from "../../tensors/dtype.ts";
-import type { PeftConfig } from "./folder.ts";
+import type { PeftConfig } from "./any-config.ts";
 import type { TensorInfo } from "../../tensors/safetensors.ts";
 import { isHeadOrEmbedding } from "../../tensors/vocabulary-names.ts";
 

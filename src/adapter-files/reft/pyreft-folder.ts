@@ -19,7 +19,7 @@ import path from "node:path";
 import { InputError, InternalError } from "../../util/errors.ts";
 import { isFloatDType, toFloat32 } from "../../tensors/dtype.ts";
 import { readJsonObject } from "../../util/json.ts";
-import { replaceFolder } from "../../tensors/replace-folder.ts";
+import { replaceFolder } from "../../util/replace-folder.ts";
 import type { ReftHead, ReftWeights } from "./intervention.ts";
 import { orthogonalParameters, orthogonalWeight } from "./orthogonal.ts";
 import { shownName } from "./pickle.ts";

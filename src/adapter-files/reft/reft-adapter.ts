@@ -12,7 +12,7 @@ import { pathExists } from "../../util/path-exists.ts";
 import { isFloatDType } from "../../tensors/dtype.ts";
 import { readJsonObject } from "../../util/json.ts";
 import { adapterFolder } from "../peft/folder.ts";
-import { replaceFolder } from "../../tensors/replace-folder.ts";
+import { replaceFolder } from "../../util/replace-folder.ts";
 import {
   type TensorInfo,
   type TensorToWrite,

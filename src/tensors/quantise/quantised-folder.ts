@@ -8,7 +8,7 @@ import { defaultCacheDir } from "../../util/cache-root.ts";
 import { cacheFolder, checkRoom, removeAbandoned } from "../cache-folder.ts";
 import { startHashing } from "../../util/hash-files.ts";
 import { checkJson, readJson } from "../../util/json.ts";
-import { replaceFolder } from "../replace-folder.ts";
+import { replaceFolder } from "../../util/replace-folder.ts";
 import {
   type TensorInfo,
   type TensorToWrite,

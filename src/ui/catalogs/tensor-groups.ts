@@ -1,4 +1,5 @@
 /** A model's tensors as a tree: what stands alone (embedding, final norm, head), then its layers. */
+import { elementCount } from "../../util/element-count.ts";
 
 export interface TensorRow {
   /** The checkpoint's own name, verbatim. */
@@ -38,7 +39,7 @@ export function groupTensors(tensors: Iterable<Tensor>): TensorGroups {
     }
     const layer = layers.get(prefix) ?? { index: Number(index), tensors: [], parameters: 0 };
     layer.tensors.push({ name, label, dtype, shape });
-    layer.parameters += shape.reduce((product, size) => product * size, 1);
+    layer.parameters += elementCount(shape);
     layers.set(prefix, layer);
   }
   return {

@@ -4,6 +4,7 @@ import path from "node:path";
 import * as vscode from "vscode";
 import writeFileAtomic from "write-file-atomic";
 import { InputError } from "../../util/errors.ts";
+import { methodOfBase, methodSchema } from "../../protocol/methods.ts";
 import { defaultRunName } from "../../runs/run-name.ts";
 import type { App } from "../app.ts";
 import { askInSteps, pickOne, type Wizard } from "../ask/wizard.ts";
@@ -84,10 +85,11 @@ async function newFreezeRecipe(base: string): Promise<vscode.Uri | undefined> {
   if (folder === undefined) return undefined;
   // A model that can't be read is refused before anything is asked about it.
   const blocks = blockCount(layerNodes(await readBaseTensors(base)));
+  const { name: type } = methodOfBase("part");
   const answers = await askInSteps(TITLE, async (wizard) => {
     wizard.expect(2);
     const data = await pickData(wizard);
-    const name = await askName(wizard, defaultRunName({ base, method: "freeze", data }));
+    const name = await askName(wizard, defaultRunName({ base, method: type, data }));
     return { data, name };
   });
   if (answers === undefined) return undefined;
@@ -97,7 +99,7 @@ async function newFreezeRecipe(base: string): Promise<vscode.Uri | undefined> {
     name,
     base,
     data,
-    method: { method: { type: "freeze" }, ...part },
+    method: { method: methodSchema.parse({ type }), ...part },
     evalData: await evaluationFileBeside(data),
     folder,
     maxPositions: await maxPositions(base),

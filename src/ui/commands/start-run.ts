@@ -2,7 +2,8 @@
 import { stat } from "node:fs/promises";
 import path from "node:path";
 import * as vscode from "vscode";
-import { methodSchema, type RecipeInput } from "../../protocol/recipe.ts";
+import { type RecipeInput } from "../../protocol/recipe.ts";
+import { methodSchema } from "../../protocol/methods.ts";
 import { defaultRunName } from "../../runs/run-name.ts";
 import writeFileAtomic from "write-file-atomic";
 import type { App } from "../app.ts";
@@ -18,7 +19,7 @@ import {
   labelProblem,
   maxPositions,
 } from "../recipes/recipe-inputs.ts";
-import { METHOD_CHOICES, type MethodChoice } from "../recipes/method-choices.ts";
+import { type MethodChoice, methodChoices } from "../recipes/method-choices.ts";
 import { newRecipe, RECIPE_SUFFIX, recipeText } from "../recipes/recipe-text.ts";
 import { requireTrust } from "../trust.ts";
 import { baseOf, pickBase } from "./pick-base.ts";
@@ -118,7 +119,7 @@ function askMethod(wizard: Wizard): Promise<MethodChoice> {
   return wizard.pick({
     placeHolder: "Which method? Each starts with settings that learn.",
     choices: () =>
-      METHOD_CHOICES.map((method) => {
+      methodChoices().map((method) => {
         const { label, description, detail } = method;
         return { label, description, detail, value: method };
       }),

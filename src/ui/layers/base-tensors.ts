@@ -5,6 +5,7 @@ import { readJsonObject } from "../../util/json.ts";
 import { readModelWeights } from "../../tensors/model-weights.ts";
 import { withTrueTie } from "../../tensors/tied-head.ts";
 import { summariseModel } from "../../cards/model-summary.ts";
+import { elementCount } from "../../util/element-count.ts";
 
 export interface BaseTensor {
   /** transformers' name, for a .gguf too. */
@@ -30,7 +31,7 @@ export async function readBaseTensors(base: string): Promise<BaseTensor[]> {
   return tensors.flatMap(({ name: stored, shape }) => {
     const name = isGguf ? checkpointName(stored) : stored;
     if (name === undefined || COMPUTED.test(name) || (isTied && name === HEAD)) return [];
-    return { name, shape, parameters: shape.reduce((product, size) => product * size, 1) };
+    return { name, shape, parameters: elementCount(shape) };
   });
 }
 

@@ -3,12 +3,14 @@
  * text, and what is ticked is read from it again after every change, an undo or a typed one too.
  */
 import path from "node:path";
+import type { LayerKind } from "../../protocol/method.ts";
+import { methodFacts } from "../../protocol/methods.ts";
 import * as vscode from "vscode";
 import { errorMessage, InputError } from "../../util/errors.ts";
 import { RECIPE_SUFFIX } from "../recipes/recipe-text.ts";
 import { shortPaths } from "../short-paths.ts";
 import { type BaseTensor, readBaseTensors } from "./base-tensors.ts";
-import { type ChoiceKind, choosableTensors } from "./choosable.ts";
+import { choosableTensors } from "./choosable.ts";
 import { isHeadTensor, layerNodes, type LayerNode } from "./layer-nodes.ts";
 import { readRecipeLayers, trainedBy, withTrained } from "./recipe-layers.ts";
 
@@ -22,7 +24,7 @@ export interface Layers {
   readonly trained: ReadonlySet<string>;
   /** Parameters of the whole base. */
   readonly totalParameters: number;
-  readonly kind: ChoiceKind;
+  readonly kind: LayerKind;
   /** A new head labels rows, and is trained whatever is ticked. */
   readonly labelsRows: boolean;
   /** One line: why the recipe can't be read just now; the rest is as it was before. */
@@ -152,7 +154,8 @@ export class LayerEditor implements vscode.Disposable {
     // The new head takes the place of the base's own.
     const all = this.#base.tensors.filter(({ name }) => !labelsRows || !isHeadTensor(name));
     const isTrained = trainedBy(choice, all, basePath);
-    const isChosen = (name: string): boolean => method.type !== "head" && isTrained(name);
+    const isHeadAlone = methodFacts(method).ofBase === "head";
+    const isChosen = (name: string): boolean => !isHeadAlone && isTrained(name);
     const { kind, tensors } = choosableTensors(method, all);
     return {
       document,

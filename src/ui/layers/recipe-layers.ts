@@ -1,7 +1,8 @@
 /** What a recipe's text says about layers, and the same text with another choice written into it. */
 import { getNodeValue, type JSONPath } from "jsonc-parser";
 import * as z from "zod";
-import { type Method, recipeSchema, trainsBase } from "../../protocol/recipe.ts";
+import { recipeSchema } from "../../protocol/recipe.ts";
+import { type Method, methodOfBase, trainsBase } from "../../protocol/methods.ts";
 import { InputError } from "../../util/errors.ts";
 import { parseJsonc } from "../../util/jsonc.ts";
 import { layerChoiceOf } from "../../util/layer-choice.ts";
@@ -80,7 +81,7 @@ export function withTrained(
   const isProbe = isHeadAlone && trainsBase(how);
   const choice = isProbe ? {} : layerChoiceOf(names, trained);
   const all = names.every((name) => trained.has(name));
-  const type = isProbe ? "head" : all ? "full" : "freeze";
+  const type = methodOfBase(isProbe ? "head" : all ? "all" : "part").name;
   const changes: [JSONPath, unknown][] = [];
   if (trainsBase(how) && how.type !== type) {
     changes.push([["method", "type"], type], [["method", "init"], undefined]);

@@ -1,5 +1,6 @@
 import path from "node:path";
 import * as vscode from "vscode";
+import { methodView } from "../../protocol/methods.ts";
 import { fromPanelSchema, type PanelAction } from "../../protocol/panel-messages.ts";
 import type { RunView, ToPanel } from "../../protocol/panel-messages.ts";
 import { RUN_FILES } from "../../protocol/run-folder.ts";
@@ -227,7 +228,7 @@ function toView(run: Run): RunView {
     name,
     status,
     ...(state === undefined ? {} : { state }),
-    ...(recipe === undefined ? {} : { recipe }),
+    ...(recipe === undefined ? {} : { recipe, method: methodView(recipe.method) }),
     ...(problem === undefined ? {} : { problem }),
     hasOutput: hasAdapter || hasModel,
     hasCheckpoint,

@@ -1,7 +1,10 @@
-/** What a schema can't see in a recipe: whether the files that it names are there. */
+/** What a schema can't see in a recipe: whether the files that it names are there, and what contradicts what. */
 import { stat } from "node:fs/promises";
 import path from "node:path";
-import { findNodeAtLocation, type Node } from "jsonc-parser";
+import { findNodeAtLocation, getNodeValue, type Node } from "jsonc-parser";
+import { contradictionsIn } from "../../protocol/contradictions.ts";
+import { recipeSchema } from "../../protocol/recipe.ts";
+import { nearestNode } from "../../runs/recipe-lines.ts";
 import { jsoncTree } from "../../util/jsonc.ts";
 
 export interface Finding {
@@ -21,7 +24,7 @@ export async function checkRecipe(text: string, folder: string): Promise<Finding
     checkData(findNodeAtLocation(root, ["data", "train"]), folder),
     checkData(findNodeAtLocation(root, ["data", "eval"]), folder),
   ]);
-  return [...findings, checkEvalTwice(root)].filter((finding) => finding !== undefined);
+  return [...findings.filter((finding) => finding !== undefined), ...contradictions(root)];
 }
 
 function startsFromScratch(root: Node): boolean {
@@ -66,13 +69,13 @@ async function checkData(node: Node | undefined, folder: string): Promise<Findin
   return info.size === 0 ? error(node, `${file} is empty.`) : undefined;
 }
 
-function checkEvalTwice(root: Node): Finding | undefined {
-  const split = findNodeAtLocation(root, ["data", "evalSplit"]);
-  if (split === undefined || findNodeAtLocation(root, ["data", "eval"]) === undefined) {
-    return undefined;
-  }
-  const message = "evalSplit has no effect: the evaluation rows come from the eval file.";
-  return { offset: split.offset, length: split.length, severity: "warning", message };
+/** What one key says against another. A recipe that is not whole yet is the schema's to mark. */
+function contradictions(root: Node): Finding[] {
+  const parsed = recipeSchema.safeParse(getNodeValue(root));
+  if (!parsed.success) return [];
+  return contradictionsIn(parsed.data).map(({ keys, message }) =>
+    error(nearestNode(root, keys), message),
+  );
 }
 
 function isText(node: Node | undefined): node is Node & { value: string } {

@@ -1,6 +1,7 @@
 /** The recipe that "Start Run…" writes: short, complete, and a person can read it. */
 import path from "node:path";
-import { type RecipeInput, methodSchema } from "../../protocol/recipe.ts";
+import { type RecipeInput } from "../../protocol/recipe.ts";
+import { methodSchema, virtualTokensOf } from "../../protocol/methods.ts";
 import { defaultLearningRate, defaultSchedule } from "../../runs/default-settings.ts";
 import type { MethodChoice } from "./method-choices.ts";
 
@@ -34,7 +35,7 @@ export function newRecipe(options: NewRecipe): RecipeInput {
   const learningRate = defaultLearningRate(how, options.parameters);
   const schedule = defaultSchedule(how, options.rows);
   // Virtual tokens take positions too.
-  const room = maxPositions - ("tokens" in how ? how.tokens : 0);
+  const room = maxPositions - virtualTokensOf(how);
   return {
     name,
     base: relativePath(folder, base),

@@ -7,6 +7,7 @@ import { groupTensors } from "../catalogs/tensor-groups.ts";
 import { shortPaths } from "../short-paths.ts";
 import { factsTooltip } from "./markdown.ts";
 import type { LayerRow, ModelRow, TensorLeaf } from "./rows.ts";
+import { elementCount } from "../../util/element-count.ts";
 
 type Row = ModelRow | LayerRow | TensorLeaf;
 
@@ -108,7 +109,7 @@ function layerItem({ model, group }: LayerRow): vscode.TreeItem {
 
 function tensorItem({ model, tensor }: TensorLeaf): vscode.TreeItem {
   const item = new vscode.TreeItem(tensor.label);
-  const count = tensor.shape.reduce((product, size) => product * size, 1);
+  const count = elementCount(tensor.shape);
   item.id = `${model.path}${path.delimiter}${tensor.name}`;
   // Nearly all tensors have the model's own number format: only another one is worth the room.
   const isUsual = tensor.dtype === model.summary?.dtype;

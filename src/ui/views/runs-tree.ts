@@ -7,6 +7,7 @@ import { answeringOfRun } from "../answering.ts";
 import type { EvaluationCatalog } from "../catalogs/evaluation-catalog.ts";
 import { COMMANDS } from "../command-ids.ts";
 import { progressOf, runRowText, stepText } from "../run-text.ts";
+import { methodText } from "../../protocol/methods.ts";
 import { formatCount, formatDuration, formatLoss, shortenMiddle } from "../../util/format.ts";
 import { shortPaths } from "../short-paths.ts";
 import { factsTooltip } from "./markdown.ts";
@@ -285,23 +286,4 @@ function trainedText(state: Run["state"]): string | undefined {
   if (!trained) return undefined;
   const share = total ? ` (${((100 * trained) / total).toPrecision(2)} %)` : "";
   return `${formatCount(trained)} parameters${share}`;
-}
-
-function methodText(method: NonNullable<Run["recipe"]>["method"]): string {
-  switch (method.type) {
-    case "lora":
-      return `${method.variant}, rank ${method.rank}, alpha ${method.alpha}`;
-    case "loreft":
-    case "direft":
-    case "noreft":
-      return `${method.type}, rank ${method.rank}, ${method.positions}`;
-    case "prompt-tuning":
-    case "prefix-tuning":
-      return `${method.type}, ${method.tokens} tokens`;
-    case "ia3":
-    case "freeze":
-    case "head":
-    case "full":
-      return method.type;
-  }
 }

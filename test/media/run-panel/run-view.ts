@@ -1,4 +1,5 @@
 import type { RunView } from "../../../src/protocol/panel-messages.ts";
+import { methodView } from "../../../src/protocol/methods.ts";
 import { resolvedRecipeSchema } from "../../../src/protocol/recipe.ts";
 
 const recipe = resolvedRecipeSchema.parse({
@@ -24,6 +25,7 @@ export function runView(changes: Partial<RunView> = {}): RunView {
       createdAt: "2026-11-23T10:00:00Z",
     },
     recipe,
+    method: methodView(recipe.method),
     hasOutput: false,
     hasCheckpoint: true,
     ...changes,

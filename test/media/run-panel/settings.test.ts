@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { methodLabel } from "../../../media/run-panel/method-settings.ts";
 import { settingGroups } from "../../../media/run-panel/settings.ts";
+import { methodView } from "../../../src/protocol/methods.ts";
 import { resolvedRecipeSchema } from "../../../src/protocol/recipe.ts";
 import { runView } from "./run-view.ts";
 
 function settingsOf(changes: object = {}): Map<string, string> {
   const recipe = resolvedRecipeSchema.parse({ ...runView().recipe, ...changes });
-  const settings = settingGroups(recipe).flatMap((group) => group.settings);
+  const settings = settingGroups(recipe, methodView(recipe.method)).flatMap(
+    (group) => group.settings,
+  );
   return new Map(settings.map(({ label, value }) => [label, value]));
 }
 
@@ -58,7 +60,7 @@ test("the memory mode is the one used, with its predicted peak", () => {
 
 test("files are named by their last part and keep their whole path for the tooltip", () => {
   const { recipe } = runView();
-  const setting = settingGroups(recipe!)[0]!.settings[0]!;
+  const setting = settingGroups(recipe!, undefined)[0]!.settings[0]!;
   assert.deepEqual(setting, {
     label: "Base model",
     value: "SmolLM2-135M-Instruct",
@@ -67,6 +69,7 @@ test("files are named by their last part and keep their whole path for the toolt
 });
 
 test("a method has a short name", () => {
-  assert.equal(methodLabel(runView().recipe!.method), "LoRA, rank 16");
-  assert.equal(methodLabel({ type: "full", init: "random" }), "Full, from scratch");
+  assert.equal(methodView(runView().recipe!.method).title, "LoRA, rank 16");
+  const scratch = { type: "full", init: "random" };
+  assert.equal(methodView(scratch).title, "Full, from scratch");
 });

@@ -1,11 +1,12 @@
 /** A Llama of two blocks, as `readBaseTensors` gives it. */
 import type { BaseTensor } from "../../../src/ui/layers/base-tensors.ts";
+import { elementCount } from "../../../src/util/element-count.ts";
 
 export function tinyTensors({ tied = true }: { tied?: boolean } = {}): BaseTensor[] {
   const tensor = (name: string, ...shape: number[]): BaseTensor => ({
     name,
     shape,
-    parameters: shape.reduce((product, size) => product * size, 1),
+    parameters: elementCount(shape),
   });
   const block = (at: string) => [
     tensor(`${at}.input_layernorm.weight`, 4),

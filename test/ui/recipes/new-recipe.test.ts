@@ -10,8 +10,10 @@ import {
   evaluationFileBeside,
   maxPositions,
 } from "../../../src/ui/recipes/recipe-inputs.ts";
-import { METHOD_CHOICES } from "../../../src/ui/recipes/method-choices.ts";
+import { methodChoices } from "../../../src/ui/recipes/method-choices.ts";
 import { newRecipe, recipeText } from "../../../src/ui/recipes/recipe-text.ts";
+
+const METHOD_CHOICES = methodChoices();
 
 const folder = mkdtempSync(path.join(tmpdir(), "retune-recipe-"));
 after(() => rmSync(folder, { recursive: true }));

@@ -1,0 +1,210 @@
+/** From a configuration to the tensors of the merged model: where each comes from, and with which numbers. */
+import type { MethodName } from "../../protocol/merge-methods.ts";
+import { InputError } from "../../util/errors.ts";
+import { blockOf } from "../../util/tensor-patterns.ts";
+import { type FloatDType, isFloatDType } from "../../tensors/dtype.ts";
+import type { TensorInfo } from "../../tensors/safetensors.ts";
+import { type OpenedModel, refuseProblems, tensorProblem } from "./check-alike.ts";
+import { HEAD } from "../../adapter-files/peft/vocabulary.ts";
+import { type Planning, type Slice, type Source, slicesOf } from "./slices.ts";
+import { alignedRows } from "./vocabulary-alignment.ts";
+import { type ParameterScopes, parameterNotes, tensorParameters } from "./tensor-parameters.ts";
+import type { TensorJob } from "./tensor-job.ts";
+import type { FloatSource, TensorSource } from "./tensor-reader.ts";
+import { elementCount } from "../../util/element-count.ts";
+
+export interface PlannedTensor {
+  name: string;
+  shape: readonly number[];
+  dtype: FloatDType;
+  /** Of the reference model's file that has it; undefined where layers are rearranged. */
+  file: string | undefined;
+  job: Omit<TensorJob, "output">;
+}
+
+export interface MethodPlan {
+  method: MethodName;
+  /** The base, or the first model: config and tokenizer come from it. */
+  reference: OpenedModel;
+  tensors: readonly PlannedTensor[];
+  /** For each layer of the output its number in the reference, where layers are rearranged. */
+  layers: readonly number[] | undefined;
+  /** Lines to tell. */
+  notes: readonly string[];
+}
+
+const DTYPES = { float32: "F32", float16: "F16", bfloat16: "BF16" } as const;
+const LAYER = /((?:^|\.)(?:layers|layer|h|blocks)\.)\d+(?=\.|$)/u;
+/** What a head that is tied to the embedding is stored as. */
+const EMBEDDINGS = [
+  "model.embed_tokens.weight",
+  "transformer.wte.weight",
+  "gpt_neox.embed_in.weight",
+];
+/** What stands before the layers; last norm and head stand behind them. */
+const BEFORE_LAYERS = /embed|wte|wpe/u;
+
+/**
+ * @param planning its models are every one of the configuration, by its folder
+ * @throws InputError naming the place in the configuration, or the tensors that do not fit
+ */
+export function planMethodMerge(planning: Planning): MethodPlan {
+  const { config, where, models } = planning;
+  const slices = slicesOf(planning);
+  const scopes = slices.flatMap((slice) => [
+    ...slice.models.map(({ scope }) => scope),
+    ...slice.shared,
+  ]);
+  const notes = [
+    ...(planning.notes ?? []),
+    ...parameterNotes(config.merge_method, [...new Set(scopes)], where),
+  ];
+  for (const { base } of slices) {
+    if (!base?.scope.parameters) continue;
+    notes.push(`${where(base.scope.keys)}: parameters of the base change nothing`);
+  }
+  const [first] = slices;
+  const named = config.base_model === undefined ? undefined : models.get(config.base_model);
+  const reference = named ?? first?.models[0]?.model;
+  if (!first || !reference) throw new InputError(`${where([])}: no model is given`);
+  const planned = { method: config.merge_method, reference, notes: [...new Set(notes)] };
+  if (config.models) {
+    const names = new Set([...reference.tensors.keys(), ...headOf(first)]);
+    const tensors = [...names].map((from) =>
+      plan(planning, first, { from, layer: blockOf(from), own: reference.tensors.get(from) }),
+    );
+    return { ...planned, tensors: withFiles(tensors), layers: undefined };
+  }
+  return {
+    ...planned,
+    tensors: rearranged(planning, slices),
+    layers: slices.flatMap(({ base, models: [model], layers }) =>
+      Array.from({ length: layers }, (_, i) => (base ?? model)!.firstLayer + i),
+    ),
+  };
+}
+
+/** The head, where one of the models has one of its own: the embedding stands for the others'. */
+function headOf({ base, models }: Slice): string[] {
+  const all = [...(base ? [base] : []), ...models];
+  return all.some(({ model }) => model.tensors.has(HEAD)) ? [HEAD] : [];
+}
+
+/** A tensor that the reference does not have goes into its last file. */
+function withFiles(tensors: readonly PlannedTensor[]): PlannedTensor[] {
+  const last = tensors.findLast(({ file }) => file !== undefined)?.file;
+  return tensors.map((tensor) => ({ ...tensor, file: tensor.file ?? last }));
+}
+
+/** The tensors of a model whose layers come from the slices, in the order in which they are used. */
+function rearranged(planning: Planning, slices: readonly Slice[]): PlannedTensor[] {
+  const namesOf = (slice: Slice): string[] => [
+    ...new Set([...(slice.base ?? slice.models[0])!.model.tensors.keys(), ...headOf(slice)]),
+  ];
+  const outside = (slice: Slice, isBefore: boolean): PlannedTensor[] =>
+    namesOf(slice)
+      .filter((from) => blockOf(from) === undefined && BEFORE_LAYERS.test(from) === isBefore)
+      .map((from) => plan(planning, slice, { from, layer: undefined }));
+  const tensors = outside(slices[0]!, true);
+  let to = 0;
+  for (const slice of slices) {
+    const { firstLayer } = (slice.base ?? slice.models[0])!;
+    for (let i = 0; i < slice.layers; i++, to++) {
+      for (const from of namesOf(slice)) {
+        if (blockOf(from) !== firstLayer + i) continue;
+        tensors.push(plan(planning, slice, { from, layer: i, to }));
+      }
+    }
+  }
+  return [...tensors, ...outside(slices.at(-1)!, false)];
+}
+
+interface Place {
+  /** The tensor's name in the slice's first source. */
+  from: string;
+  /** Within the slice. */
+  layer: number | undefined;
+  /** The reference model's tensor, which gives file and number format; else the first source's format. */
+  own?: TensorInfo | undefined;
+  /** The layer's number in the output, where it is another. */
+  to?: number;
+}
+
+function renamed(from: string, layer: number | undefined): string {
+  return layer === undefined ? from : from.replace(LAYER, `$1${layer}`);
+}
+
+/** @throws InputError where a model has no such tensor */
+function infoOf({ model, firstLayer }: Source, { from, layer }: Place): TensorInfo {
+  const name = renamed(from, layer === undefined ? undefined : firstLayer + layer);
+  const tied = name === HEAD ? EMBEDDINGS.find((each) => model.tensors.has(each)) : undefined;
+  const info = model.tensors.get(name) ?? model.tensors.get(tied ?? "");
+  if (info) return info;
+  throw new InputError(`${model.dir} has no tensor ${name}, which the others have`);
+}
+
+function plan(planning: Planning, slice: Slice, place: Place): PlannedTensor {
+  const { config, where } = planning;
+  const { from, layer, own, to } = place;
+  const { sources, shape, first } = inputsOf(planning, slice, place);
+  const asked = config.out_dtype ?? config.dtype;
+  if (asked === "float64") {
+    const key = config.out_dtype === undefined ? "dtype" : "out_dtype";
+    throw new InputError(
+      `${where([key])}: float64 is not written; give out_dtype, float32 or smaller (the arithmetic is in float64 anyway)`,
+    );
+  }
+  const dtype = asked === undefined ? (own ?? first).dtype : DTYPES[asked];
+  if (!isFloatDType(dtype)) {
+    throw new InputError(`${first.file}: tensor ${from} is ${dtype}, expected F32, F16 or BF16`);
+  }
+  const name = renamed(from, to ?? layer);
+  const depth = layer === undefined ? 0 : slice.layers < 2 ? 1 : layer / (slice.layers - 1);
+  const scopes = scopesOf(planning, slice, place);
+  const elements = elementCount(shape);
+  const tensor = { elements, shape, parameters: tensorParameters(scopes, { name, depth }) };
+  const [base, models] = slice.base ? [sources[0], sources.slice(1)] : [undefined, sources];
+  const job = { method: config.merge_method, tensor, base, models };
+  return { name, shape, dtype, file: own?.file, job };
+}
+
+interface Inputs {
+  /** Base first where there is one. */
+  sources: readonly TensorSource[];
+  shape: readonly number[];
+  first: TensorInfo;
+}
+
+/** @throws InputError where a model has no such tensor, or one of another shape */
+function inputsOf({ where, vocabulary }: Planning, slice: Slice, place: Place): Inputs {
+  const all = [...(slice.base ? [slice.base] : []), ...slice.models];
+  const dirs = all.map(({ model }) => model.dir);
+  const infos = all.map((source) => infoOf(source, place));
+  const [first] = infos;
+  if (!first) throw new InputError(`${where([])}: no model is given`);
+  const aligned = alignedRows(infos, { dirs, vocabulary });
+  if (aligned) return { ...aligned, first };
+  for (const [index, info] of infos.entries()) {
+    const problem = tensorProblem(first, info);
+    if (problem) refuseProblems(dirs[0]!, dirs[index]!, [problem]);
+  }
+  return { sources: infos as readonly (TensorInfo & FloatSource)[], shape: first.shape, first };
+}
+
+function scopesOf(
+  { config, where, seed }: Planning,
+  { models, shared }: Slice,
+  { from, layer }: Place,
+): ParameterScopes {
+  return {
+    method: config.merge_method,
+    models: models.map(({ model, firstLayer, scope }) => ({
+      dir: model.dir,
+      tensor: renamed(from, layer === undefined ? undefined : firstLayer + layer),
+      scopes: [scope, ...shared],
+    })),
+    shared,
+    where,
+    seed,
+  };
+}

@@ -13,9 +13,9 @@ import type {
   NamedShape,
 } from "../graph/causal-lm.ts";
 import type { Value } from "../graph/graph.ts";
-import { TARGETS_ALL_LINEAR } from "../protocol/methods/targets.ts";
+import { targetPredicate } from "../protocol/methods/targets.ts";
 import { InputError } from "../util/errors.ts";
-import { endsAtDot, targetMatcher } from "../util/module-pattern.ts";
+import { endsAtDot } from "../util/module-pattern.ts";
 
 /** One adapted linear layer. */
 export interface LoraSite {
@@ -115,8 +115,7 @@ export function loraScale(alpha: number, rank: number, useRslora: boolean): numb
 }
 
 /**
- * The layers that `targets` names, as PEFT chooses them: a list matches a path's ending at a dot, a
- * string is a regular expression over whole paths, "all-linear" is every linear layer but the head.
+ * The layers that `targets` names (`targetPredicate`).
  * @throws InputError when nothing matches or the expression is broken
  */
 export function selectTargets(
@@ -124,7 +123,9 @@ export function selectTargets(
   targets: readonly string[] | string,
 ): LinearLayer[] {
   const matches = targetPredicate(targets);
-  const chosen = layers.filter(matches);
+  const chosen = layers.filter(({ path, isHead }) =>
+    matches({ path, role: isHead ? "head" : "linear" }),
+  );
   const available = [...new Set(layers.map(({ path }) => path.split(".").at(-1)))].join(", ");
   if (chosen.length === 0) {
     throw new InputError(
@@ -140,12 +141,6 @@ export function selectTargets(
     }
   }
   return chosen;
-}
-
-function targetPredicate(targets: readonly string[] | string): (layer: LinearLayer) => boolean {
-  if (targets === TARGETS_ALL_LINEAR) return ({ isHead }) => !isHead;
-  const matches = targetMatcher(targets);
-  return ({ path }) => matches(path);
 }
 
 interface LoraContext {

@@ -8,6 +8,7 @@ import { InputError } from "../util/errors.ts";
 import { formatBytes, formatCount, formatLoss, formatShape } from "../util/format.ts";
 import { pathExists } from "../util/path-exists.ts";
 import { summariseAdapter, summariseModel } from "../cards/model-summary.ts";
+import { isGgufName } from "../gguf/file-name.ts";
 import { isGgufAdapter } from "../gguf/adapter.ts";
 import { readGgufHeader } from "../gguf/header.ts";
 import { adapterFolder } from "../adapter-files/peft/folder.ts";
@@ -106,7 +107,7 @@ async function inspect(target: string): Promise<Inspection> {
   if (!found) throw new InputError(`${target} does not exist`);
   const has = (name: string): Promise<boolean> => pathExists(path.join(target, name));
   if (found.isFile()) {
-    if (/\.gguf$/iu.test(target)) {
+    if (isGgufName(target)) {
       const isAdapter = isGgufAdapter(await readGgufHeader(target));
       return isAdapter ? inspectAdapter(target) : inspectModel(target);
     }

@@ -2,7 +2,8 @@
 import { loadLabelledRows } from "../data/labelled-rows.ts";
 import type { Tokenizer } from "../data/tokenizer.ts";
 import type { Classifier } from "../adapter-files/classifier-head.ts";
-import { openBaseModel, resolveBase } from "../models/base-model.ts";
+import { resolveBase } from "../bases/references.ts";
+import { openBaseModel } from "../models/base-model.ts";
 import type { ClassifierEvaluation } from "../protocol/evaluation.ts";
 import { type Evaluation, evaluateExamples } from "../training/evaluate.ts";
 import {
@@ -17,7 +18,7 @@ type Engine = Awaited<ReturnType<typeof openEvaluationEngine>>;
 
 interface ClassifierOptions {
   engine: Engine;
-  /** Of the engine. */
+  /** What the engine runs on. */
   device: Device;
   /** Longest row in tokens. */
   maxLength: number;

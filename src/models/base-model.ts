@@ -1,15 +1,14 @@
 /** A base model on disk: its architecture, and where each of its tensors is. */
-import { realpath, stat } from "node:fs/promises";
+import { realpath } from "node:fs/promises";
 import path from "node:path";
 import type { CausalLm } from "../graph/causal-lm.ts";
 import type { ElementType } from "../graph/ops.ts";
 import type { ExternalLocation } from "../onnx/model-writer.ts";
-import { InputError, hasCode } from "../util/errors.ts";
+import { InputError } from "../util/errors.ts";
 import { type JsonObject, readJsonObjectIfThere } from "../util/json.ts";
 import type { DType } from "../tensors/dtype.ts";
-import { importGguf } from "../gguf/import.ts";
 import { refuseForeignQuantisation } from "../tensors/foreign-quantisation.ts";
-import { withTrueTie } from "../tensors/tied-head.ts";
+import { withTrueTie } from "../families/tied-head.ts";
 import { readModelWeights } from "../tensors/model-weights.ts";
 import { codesName } from "../tensors/quantise/quantised-tensors.ts";
 import type { TensorInfo } from "../tensors/safetensors.ts";
@@ -20,6 +19,7 @@ import {
   classifierOf,
   sameLabels,
 } from "../adapter-files/classifier-head.ts";
+import { familyOf } from "../families/registry.ts";
 import { causalLmOf } from "./registry.ts";
 
 export interface BaseModel {
@@ -40,28 +40,6 @@ const ELEMENT_TYPES: Partial<Record<DType, ElementType>> = {
 };
 /** How `quantiseBase` stores codes: two of four bits in each byte. */
 const CODE_TYPES: Partial<Record<DType, ElementType>> = { I8: "int8", U8: "int4" };
-
-/**
- * The Hugging Face folder to load a base model from: the folder itself, or for a `.gguf` file its
- * dequantised copy in the cache, made on first use.
- * @throws InputError when there is nothing to load at the path
- */
-export async function resolveBase(
-  base: string,
-  log: (line: string) => void = () => {},
-): Promise<string> {
-  const found = await stat(base).catch((error: unknown) => {
-    if (hasCode(error, "ENOENT")) {
-      throw new InputError(
-        `base model ${base} does not exist; give a Hugging Face folder or a .gguf`,
-      );
-    }
-    throw error;
-  });
-  if (found.isDirectory()) return base;
-  if (path.extname(base).toLowerCase() === ".gguf") return importGguf(base, { log });
-  throw new InputError(`base model ${base} is neither a Hugging Face folder nor a .gguf file`);
-}
 
 async function readConfig(dir: string): Promise<{ file: string; config: JsonObject }> {
   const file = path.join(dir, "config.json");
@@ -106,13 +84,13 @@ export function asClassifier(base: BaseModel, classifier: Classifier): BaseModel
 
 /** Before anything is made for each of them. */
 function checkLayerCount(
-  { num_hidden_layers: stated }: JsonObject,
+  config: JsonObject,
   weights: ReadonlyMap<string, TensorInfo>,
   file: string,
 ): void {
-  const layers = new Set<string>();
-  for (const name of weights.keys()) layers.add(/^model\.layers\.(\d+)\./u.exec(name)?.[1] ?? "");
-  layers.delete("");
+  const { blockOf } = familyOf(config);
+  const layers = new Set([...weights.keys()].flatMap((name) => blockOf(name)?.index ?? []));
+  const { num_hidden_layers: stated } = config;
   if (typeof stated !== "number" || stated <= layers.size) return;
   throw new InputError(
     `${file}: num_hidden_layers is ${stated}, but the weights have ${layers.size} layers`,

@@ -2,7 +2,7 @@
  * A base model whose frozen linear weights are stored in 8- or 4-bit blocks, to train a LoRA over
  * (QLoRA, arXiv 2305.14314). Embeddings, norms and the head keep their own type, as in bitsandbytes.
  */
-import type { Quantization } from "../protocol/recipe.ts";
+import type { Quantization } from "../protocol/engines/onnx.ts";
 import { type Method, quantizationProblem } from "../protocol/methods.ts";
 import { InputError } from "../util/errors.ts";
 import { BITS_PER_WEIGHT } from "../tensors/quantise/block-codes.ts";

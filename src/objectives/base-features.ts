@@ -1,6 +1,6 @@
 /** What a head would read of rows in the base as it is, before anything is tuned or added. */
 import type { Examples } from "../data/example.ts";
-import { resolveBase } from "../models/base-model.ts";
+import { resolveBase } from "../bases/references.ts";
 import type { ResolvedRecipe } from "../protocol/recipe.ts";
 import { methodFacts } from "../protocol/methods.ts";
 import { evaluateExamples } from "../training/evaluate.ts";

@@ -37,9 +37,9 @@ export interface EvaluationSums extends LossSums {
   correct: number;
   /** Rows with a counted token, or label. */
   rows: number;
-  /** Of them, those in which every counted token, or label, is right. */
+  /** The rows in which every counted token, or label, is right. */
   exact: number;
-  /** Of a head over rows, one for each, in no order. */
+  /** A row head's, one for each row, in no order. */
   answers?: readonly RowAnswer[];
 }
 

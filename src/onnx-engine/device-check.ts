@@ -6,7 +6,7 @@
 import type { Example } from "../data/example.ts";
 import type { Graph } from "../graph/graph.ts";
 import { causalLmOf } from "../models/registry.ts";
-import type { DeviceWish } from "../protocol/recipe.ts";
+import type { DeviceWish } from "../protocol/engines/onnx.ts";
 import {
   CPU,
   type Device,

@@ -2,7 +2,7 @@
 import path from "node:path";
 import { type Adapter, adapterTensors } from "../adapters/adapter.ts";
 import type { LoraAdapter, LoraEmbedding } from "../adapters/lora.ts";
-import type { NamedShape } from "../graph/causal-lm.ts";
+import { type NamedShape, embeddingTensor } from "../graph/causal-lm.ts";
 import { type BaseModel, asClassifier, withConfig } from "../models/base-model.ts";
 import { SCORE, adapterClassifier, readClassifierFile } from "../adapter-files/classifier-head.ts";
 import { InputError } from "../util/errors.ts";
@@ -13,14 +13,13 @@ import { unsupportedType } from "../adapter-files/peft/types.ts";
 import { isReftAdapter } from "../adapter-files/reft/reft-adapter.ts";
 import { ia3Tensors, peftScore, promptEmbeddings } from "../adapter-files/peft/others.ts";
 import { readTensor } from "../tensors/safetensors.ts";
-import { isEmbedding } from "../tensors/vocabulary-names.ts";
-import { HEAD, checkTokens, fitBase } from "../adapter-files/peft/vocabulary.ts";
+import { checkTokens, fitBase, headOf } from "../adapter-files/peft/vocabulary.ts";
 import { ia3SitesOf, loraSitesOf } from "./adapter-sites.ts";
 import type { Trainable } from "../objectives/engine.ts";
 import { NOTHING_TUNED, type Tuning } from "./ort-graphs.ts";
 import { loadReft } from "./reft-files.ts";
 import { layOut } from "./tuned-base.ts";
-import { embeddingTensor, embeddingWidth } from "./tuning-of.ts";
+import { embeddingWidth } from "./tuning-of.ts";
 
 export interface LoadedAdapter {
   tuning: Tuning;
@@ -60,7 +59,7 @@ async function fittedBase(base: BaseModel, extras: PeftExtras): Promise<BaseMode
     whole,
   } = await fitBase({ dir: base.dir, config, weights: base.weights }, extras);
   const own = [...whole].map(([name, info]) => [name, { ...info, name }] as const);
-  const rows = [...weights].find(([name]) => isEmbedding(name))?.[1].shape[0];
+  const rows = weights.get(base.architecture.embedding)?.shape[0];
   const changed = {
     ...base.config,
     ...(untiesHead ? { tie_word_embeddings: false } : {}),
@@ -184,12 +183,12 @@ function found(folder: PeftFolder, base: BaseModel): Found {
 }
 
 /** The base's embedding, or head, with the rows of the tokens that were trained singly. */
-function withTokens({ weights, dir }: BaseModel, { rows }: PeftExtras): Found["fed"] {
+function withTokens({ weights, dir, config }: BaseModel, { rows }: PeftExtras): Found["fed"] {
   return new Map(
     [...rows].flatMap(([name, { tokens, values }]) => {
       const own = weights.get(name);
       // A tied head follows the embedding.
-      if (!own && name === HEAD) return [];
+      if (!own && name === headOf({ config })) return [];
       checkTokens({ tokens, values }, own, `${name} of ${dir}`);
       const read = async (): Promise<Float32Array> => {
         const [table, trained] = [await readTensor(own), await readTensor(values)];

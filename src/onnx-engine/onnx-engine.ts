@@ -6,7 +6,7 @@ import type { NamedShape } from "../graph/causal-lm.ts";
 import { type BaseModel, asClassifier, isStored, openBaseModel } from "../models/base-model.ts";
 import { type Classifier, SCORE } from "../adapter-files/classifier-head.ts";
 import { quantiseBase } from "../models/quantised-base.ts";
-import type { MemoryWish, Quantization } from "../protocol/recipe.ts";
+import type { MemoryWish, Quantization } from "../protocol/engines/onnx.ts";
 import { type Method, isFromScratch, methodFacts } from "../protocol/methods.ts";
 import type { LayerChoice } from "../util/tensor-patterns.ts";
 import { CPU, type Device, createOnDevice } from "./device.ts";

@@ -10,7 +10,8 @@ import type { PeftConfig } from "../adapter-files/peft/any-config.ts";
 import { writePeftFolder } from "../adapter-files/peft/folder.ts";
 import type { TensorToWrite } from "../tensors/safetensors.ts";
 import type { Tuning } from "./ort-graphs.ts";
-import { embeddingWidth, moduleOf } from "./tuning-of.ts";
+import { embeddingWidth } from "./tuning-of.ts";
+import { moduleOf } from "../util/tensor-patterns.ts";
 
 interface Trained {
   base: BaseModel;

@@ -2,7 +2,7 @@
 import type { Adapter } from "../adapters/adapter.ts";
 import { checkInVocabulary, loadTokenizer } from "../data/tokenizer.ts";
 import { type ReftKind, orthonormaliseColumns } from "../adapters/reft.ts";
-import type { NamedShape } from "../graph/causal-lm.ts";
+import { type NamedShape, embeddingTensor } from "../graph/causal-lm.ts";
 import type { BaseModel } from "../models/base-model.ts";
 import { SCORE } from "../adapter-files/classifier-head.ts";
 import type { Method } from "../protocol/methods.ts";
@@ -11,7 +11,7 @@ import { type TensorInfo, readTensor } from "../tensors/safetensors.ts";
 import type { Trainable } from "../objectives/engine.ts";
 import { startName } from "./ort-graphs.ts";
 import { principalFactors } from "./pissa.ts";
-import { embeddingTensor, embeddingWidth } from "./tuning-of.ts";
+import { embeddingWidth } from "./tuning-of.ts";
 import { initialValues, normalSource, uniformSource } from "./initial-values.ts";
 import { elementCount } from "../util/element-count.ts";
 
@@ -128,8 +128,7 @@ function startOfIntervention(
 
 /** As stored; the head of tied embeddings is the embeddings. */
 function storedWeight({ weights, architecture }: BaseModel, name: string): TensorInfo {
-  const tied = architecture.tensors.find(({ shape }) => shape[0] === architecture.vocabSize);
-  const found = weights.get(name) ?? (tied && weights.get(tied.name));
+  const found = weights.get(name) ?? weights.get(architecture.embedding);
   if (!found) throw new InputError(`DoRA needs ${name} as it is; leave quantization out`);
   return found;
 }
@@ -161,9 +160,8 @@ async function startOfPrompt(
   { seed, method }: { seed: number; method: Extract<Method, { type: "prompt-tuning" }> },
 ): Promise<Float32Array> {
   const [tokens = 0, width = 0] = shape;
-  const { vocabSize, tensors } = base.architecture;
-  const embeddings = tensors.find((one) => one.shape[0] === vocabSize);
-  const info = embeddings && base.weights.get(embeddings.name);
+  const { vocabSize, embedding } = base.architecture;
+  const info = base.weights.get(embedding);
   if (!info) throw new Error("internal: no embeddings");
   const table = await readTensor(info);
   const uniform = uniformSource(`${seed}:${name}`);

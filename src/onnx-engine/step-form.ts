@@ -3,10 +3,11 @@
  * and the same gradients, to rounding.
  */
 import os from "node:os";
+import { headTensor } from "../graph/causal-lm.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Kept } from "../graph/passes/recompute.ts";
 import { peakBytes } from "../graph/peak-memory.ts";
-import type { MemoryMode, MemoryWish, UsedMemory } from "../protocol/recipe.ts";
+import type { MemoryMode, MemoryWish, UsedMemory } from "../protocol/engines/onnx.ts";
 import { formatBytes } from "../util/format.ts";
 import {
   type GraphOptions,
@@ -62,11 +63,11 @@ function planHead(
   { rows, logitsBytes, mode }: { rows: number; logitsBytes: number; mode: MemoryMode },
 ): Pick<StepForm, "rowChunks" | "vocabularyChunks"> {
   if (rowHead) return { rowChunks: 1, vocabularyChunks: 1 };
-  const { vocabSize, tensors } = architecture;
+  const { vocabSize } = architecture;
   const logits = rows * vocabSize * 4;
   // The head, or the embeddings that are tied to it.
-  const head = tensors.findLast(({ shape }) => shape[0] === vocabSize);
-  const isHalf = head && !tuning.trained.has(head.name) && typeOf(head.name) !== "float32";
+  const head = headTensor(architecture);
+  const isHalf = !tuning.trained.has(head.name) && typeOf(head.name) !== "float32";
   const widened = isHalf ? elementCount(head.shape) * 4 : 0;
   if (mode === "memory" && widened > logitsBytes) {
     const slices = Math.ceil((logits + widened) / (2 * logitsBytes));

@@ -9,7 +9,13 @@ import {
   selectTargets,
 } from "../adapters/lora.ts";
 import type { ReftAdapter, ReftKind, ReftEnd } from "../adapters/reft.ts";
-import type { CausalLm, LinearLayer, NamedShape } from "../graph/causal-lm.ts";
+import {
+  type CausalLm,
+  type LinearLayer,
+  type NamedShape,
+  embeddingTensor,
+  headTensor,
+} from "../graph/causal-lm.ts";
 import type { BaseModel } from "../models/base-model.ts";
 import { SCORE } from "../adapter-files/classifier-head.ts";
 import { type Method, trainsBase } from "../protocol/methods.ts";
@@ -17,7 +23,7 @@ import { PISSA_GOES_WITH } from "../protocol/methods/lora.ts";
 import { InputError } from "../util/errors.ts";
 import { patternValue } from "../util/module-pattern.ts";
 import { parsePositions } from "../adapter-files/reft/positions.ts";
-import { type LayerChoice, blockOf, outline, trainedPredicate } from "../util/tensor-patterns.ts";
+import { type LayerChoice, moduleOf, outline, trainedPredicate } from "../util/tensor-patterns.ts";
 import type { Tuning } from "./ort-graphs.ts";
 
 type MethodOf<T extends Method["type"]> = Extract<Method, { type: T }>;
@@ -29,7 +35,7 @@ export function tuningOf(
   { architecture, dir }: Pick<BaseModel, "architecture" | "dir">,
 ): Tuning {
   const names = architecture.tensors.map(({ name }) => name);
-  const isTrained = trainedPredicate(layers, names, dir);
+  const isTrained = trainedPredicate(layers, names, { what: dir, blockOf: architecture.blockOf });
   // A classification head is trained whatever else is.
   const heads = names.filter((name) => name === SCORE);
   if (method.type === "head") return { trained: new Set(heads), adapter: undefined };
@@ -182,7 +188,7 @@ function reftAdapter(
   architecture: CausalLm,
   isTrained: IsTrained,
 ): ReftAdapter {
-  const { layers: count, tensors } = architecture;
+  const { layers: count, tensors, blockOf } = architecture;
   const width = embeddingWidth(architecture);
   if (rank > width)
     throw new InputError(
@@ -194,7 +200,7 @@ function reftAdapter(
     throw new InputError(`method.layers ${outside} is none of the blocks 0 to ${count - 1}`);
   }
   const layers = [...new Set(asked)].filter((layer) =>
-    tensors.some(({ name }) => blockOf(name) === layer && isTrained(name)),
+    tensors.some(({ name }) => blockOf(name)?.index === layer && isTrained(name)),
   );
   if (layers.length === 0) {
     throw new InputError("freeze, trainFirst and trainLast leave none of method.layers to train");
@@ -221,8 +227,9 @@ function trainedTargets(
 }
 
 /** The tensors of modules that are trained whole. */
-function wholeModules(modules: readonly string[], { tensors, vocabSize }: CausalLm): Set<string> {
-  const tables = tensors.filter(({ shape }) => shape[0] === vocabSize);
+function wholeModules(modules: readonly string[], architecture: CausalLm): Set<string> {
+  const { tensors } = architecture;
+  const [embedding, head] = [embeddingTensor(architecture), headTensor(architecture)];
   const found = new Set<string>();
   for (const module of modules) {
     const matching = tensors.filter(
@@ -234,7 +241,7 @@ function wholeModules(modules: readonly string[], { tensors, vocabSize }: Causal
       );
     }
     for (const tensor of matching) {
-      if (tables.length === 1 && tables.includes(tensor)) {
+      if (tensor === embedding && tensor === head) {
         throw new InputError(
           `method.modulesToSave "${module}": embeddings and head share ${tensor.name} in this base, and PEFT would train only one of the two; leave it out`,
         );
@@ -242,18 +249,6 @@ function wholeModules(modules: readonly string[], { tensors, vocabSize }: Causal
       found.add(tensor.name);
     }
   }
-  return found;
-}
-
-/** A tensor's module: its name without the last part. */
-export function moduleOf(tensor: string): string {
-  return tensor.slice(0, tensor.lastIndexOf("."));
-}
-
-/** The token embeddings [V,C]. */
-export function embeddingTensor({ tensors, vocabSize }: CausalLm): NamedShape {
-  const found = tensors.find(({ shape }) => shape[0] === vocabSize);
-  if (!found) throw new Error("internal: no embeddings");
   return found;
 }
 

@@ -57,7 +57,7 @@ export interface RunView {
   /** `adapter/` or, for method `full`, `model/` is there. */
   hasOutput: boolean;
   hasCheckpoint: boolean;
-  /** Of a failed run whose message names a line of a file that is there. */
+  /** A failed run has one whose message names a line of a file that is there. */
   failedLine?: number;
 }
 

@@ -25,7 +25,7 @@ export const RUN_FILES = {
   adapter: "adapter",
   /** Method `full` writes a whole model here in place of an adapter. */
   model: "model",
-  /** Of classification: how the evaluation rows were labelled (evaluation.ts). */
+  /** Classification's, how the evaluation rows were labelled (evaluation.ts). */
   evaluation: "evaluation.json",
 } as const;
 
@@ -68,7 +68,7 @@ export const runStateSchema = z.object({
   epoch: z.number().min(0).optional(),
   loss: z.number().optional(),
   evalLoss: z.number().optional(),
-  /** Of classification: share of evaluation rows labelled right, the last time; at the end by what was kept. */
+  /** Classification's share of evaluation rows labelled right, the last time; at the end by what was kept. */
   evalAccuracy: z.number().optional(),
   bestEvalLoss: z.number().optional(),
   bestStep: z.int().optional(),
@@ -99,7 +99,7 @@ export const metricSchema = z.object({
   evalLoss: z.number().optional(),
   /** Share of counted tokens whose arg-max prediction is right, or of rows that are labelled right. */
   evalAccuracy: z.number().optional(),
-  /** Of classification: mean of the labels' F1. */
+  /** Classification's mean of the labels' F1. */
   evalMacroF1: z.number().optional(),
   learningRate: z.number().optional(),
   /** Global norm before clipping. */

@@ -4,7 +4,7 @@ import { createFolder, createFreeFolder } from "./new-folder.ts";
 import { freeRunName } from "./free-run-name.ts";
 
 export interface CreateRunOptions {
-  /** Of whatever engine; written as it is. */
+  /** Any engine's; written as it is. */
   recipe: { readonly name: string };
   /** Folder that holds the runs; the run gets a folder of its own inside. */
   runsDir: string;

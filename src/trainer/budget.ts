@@ -1,6 +1,8 @@
 /** What a recipe will take, told before it starts: parameters, memory by part, and a measured step. */
+import { onnxOptions } from "../protocol/engines/onnx.ts";
 import type { ResolvedRecipe } from "../protocol/recipe.ts";
-import { type BaseModel, resolveBase } from "../models/base-model.ts";
+import { resolveBase } from "../bases/references.ts";
+import { type BaseModel } from "../models/base-model.ts";
 import { countedTokens } from "../data/example.ts";
 import { type PlannedTraining, planEngine } from "../onnx-engine/onnx-engine.ts";
 import { withMostPositions } from "../onnx-engine/prompt-feeds.ts";
@@ -24,7 +26,7 @@ export interface Budget {
 }
 
 export interface Calibration {
-  /** Of the second of two optimizer steps; the first warms up. */
+  /** The second of two optimizer steps took so long; the first warms up. */
   stepSeconds: number;
   /** Optimizer steps of the whole run. */
   steps: number;
@@ -39,7 +41,8 @@ type Log = (line: string) => void;
 export async function budgetOf(recipe: ResolvedRecipe, log: Log): Promise<Budget> {
   const base = await baseOf(recipe, log);
   const baseDir = base.dir;
-  const { quantization, memory, seed } = recipe;
+  const { quantization, memory } = onnxOptions(recipe);
+  const { seed } = recipe;
   const method = withMostPositions(recipe.method);
   const { maxLength } = recipe.data;
   const options = { method, layers: recipe, quantization, memory, seed, maxLength, baseDir, base };

@@ -16,7 +16,7 @@ export interface Evaluation {
   rows: number;
   /** Counted tokens, or labelled rows. */
   tokens: number;
-  /** Of a classifier, one for each row. */
+  /** A row head's, one for each row. */
   answers: readonly RowAnswer[];
 }
 

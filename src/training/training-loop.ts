@@ -42,7 +42,7 @@ export interface LoopHooks {
 export interface LoopState {
   progress: Progress;
   optimizer: AdamWState;
-  /** Of a classifier that goes on; of a new run, step 0 finds them. */
+  /** A classifier that goes on has them; in a new run step 0 finds them. */
   baseFeatures?: BaseFeatures | undefined;
 }
 
@@ -89,7 +89,7 @@ export class TrainingLoop {
     };
   }
 
-  /** Of a run that ends now without having learnt anything. */
+  /** What to say of a run that ends now without having learnt anything. */
   get collapse(): string | undefined {
     return this.#collapse.noteFor(this.#recipe.optimizer.learningRate);
   }
@@ -267,7 +267,7 @@ function scoreOf(
   return score === undefined ? {} : { score };
 }
 
-/** Of equal scores the lower loss is better. */
+/** Where scores are equal, the lower loss is better. */
 function isBetter(one: Omit<Best, "step">, other: Omit<Best, "step">): boolean {
   const [a = 0, b = 0] = [one.score, other.score];
   return a === b ? one.evalLoss < other.evalLoss : a > b;

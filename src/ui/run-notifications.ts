@@ -41,7 +41,7 @@ export class RunNotifications implements vscode.Disposable {
   }
 
   #see(run: Run): void {
-    // Of a folder that nobody trusts, nothing is said that nobody asked for.
+    // Nothing is said of a folder that nobody trusts unless somebody asked for it.
     if (!vscode.workspace.isTrusted) return;
     if (isActive(run.status)) this.expect(run.dir);
     else if (this.#settle(run.dir)) void announce(run);

@@ -30,7 +30,7 @@ interface RunFigure {
 /** The figure that a run is known by: of the weights that it kept, as its panel shows it. */
 export function figureOf({ state, recipe }: Pick<Run, "state" | "recipe">): RunFigure | undefined {
   const { loss, evalLoss, evalAccuracy, bestEvalLoss } = state ?? {};
-  // Of a classifier, where it says more than the loss.
+  // A classifier has one, and it says more than the loss.
   if (evalAccuracy !== undefined) {
     return { label: "accuracy", value: `${(100 * evalAccuracy).toFixed(1)} %` };
   }

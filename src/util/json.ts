@@ -21,7 +21,7 @@ export function isJsonObject(value: unknown): value is JsonObject {
 const MAX_DEPTH = 128;
 
 export interface JsonOptions {
-  /** Of the text in its file, 1 unless given. */
+  /** The line at which the text begins in its file, 1 unless given. */
   firstLine?: number;
   /** What a number becomes, from the text that stands there; left out: a JavaScript number. */
   number?: (text: string) => unknown;

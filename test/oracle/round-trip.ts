@@ -13,7 +13,7 @@ import { promisify } from "node:util";
 import { loadDataset } from "../../src/data/dataset.ts";
 import { loadTokenizer } from "../../src/data/tokenizer.ts";
 import { mergeAdapters } from "../../src/merge/adapters/merge-adapters.ts";
-import { resolveBase } from "../../src/models/base-model.ts";
+import { resolveBase } from "../../src/bases/references.ts";
 import { evaluateExamples } from "../../src/training/evaluate.ts";
 import { openEvaluationEngine } from "../../src/onnx-engine/onnx-engine.ts";
 import { readRunRecipe } from "../../src/run-folder/recorder.ts";

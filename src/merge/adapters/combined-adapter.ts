@@ -14,7 +14,7 @@ import { classifierFiles, readClassifierFile } from "../../adapter-files/classif
 import { readModelWeights } from "../../tensors/model-weights.ts";
 import { readJsonObject } from "../../util/json.ts";
 import { sourceOf } from "../../adapter-files/peft/vocabulary.ts";
-import { withTrueTie } from "../../tensors/tied-head.ts";
+import { withTrueTie } from "../../families/tied-head.ts";
 import { type FittedMerge, fitAdapters } from "./fit-to-base.ts";
 import { type Change, type MergeAdapter, readMergeAdapter } from "./changes.ts";
 import { moved } from "./apply-changes.ts";
@@ -192,7 +192,7 @@ function floats(name: string, shape: readonly number[], values: Float32Array): T
   return { name, dtype: "F32", shape, data: fromFloat32(values, "F32") };
 }
 
-/** Of LoRA with alpha equal to the rank everywhere: the factors hold the scale. */
+/** The config of a LoRA with alpha equal to the rank everywhere: the factors hold the scale. */
 function configOf(
   config: PeftConfig,
   {

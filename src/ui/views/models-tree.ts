@@ -3,6 +3,7 @@ import * as vscode from "vscode";
 import { answeringOf } from "../answering.ts";
 import { formatBytes, formatCount, formatShape } from "../../util/format.ts";
 import type { ModelCatalog, ModelEntry } from "../catalogs/model-catalog.ts";
+import { storedBlockOf } from "../../families/stored-blocks.ts";
 import { groupTensors } from "../catalogs/tensor-groups.ts";
 import { shortPaths } from "../short-paths.ts";
 import { factsTooltip } from "./markdown.ts";
@@ -30,7 +31,10 @@ export class ModelsTree implements vscode.TreeDataProvider<Row> {
     const leaf = (tensor: TensorLeaf["tensor"]): TensorLeaf => ({ kind: "tensor", model, tensor });
     if (row.kind === "layer") return row.group.tensors.map(leaf);
     if (row.kind === "tensor") return [];
-    const { loose, layers } = groupTensors(model.summary?.tensors ?? []);
+    const { loose, layers } = groupTensors(
+      model.summary?.tensors ?? [],
+      storedBlockOf(model.summary?.modelType),
+    );
     return [...loose.map(leaf), ...layers.map((group): Row => ({ kind: "layer", model, group }))];
   }
 

@@ -27,7 +27,8 @@ import { budgetLines } from "../onnx-engine/budget-text.ts";
 import { initAdamW } from "../training/optimizer.ts";
 import { type PreparedRun, prepareRun } from "./prepare-run.ts";
 import { accuracyOf, stateOf } from "../training/progress-state.ts";
-import { RunRecorder, readRunRecipe } from "../run-folder/recorder.ts";
+import { RunRecorder } from "../run-folder/recorder.ts";
+import { readRunRecipe } from "../run-folder/run-recipe.ts";
 import { forgetStopRequest } from "../run-folder/control.ts";
 import {
   StoppedError,

@@ -35,7 +35,7 @@ async function readItem(dir: string): Promise<Run | Interpolation | undefined> {
 }
 
 interface SuperviseOptions {
-  /** Of `retune`. */
+  /** The bundle of `retune`. */
   script?: string;
   limits?: StopLimits;
 }

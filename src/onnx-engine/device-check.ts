@@ -18,12 +18,8 @@ import {
 } from "./device.ts";
 import { initialValues } from "./initial-values.ts";
 import { runFeeds, trimRows } from "./ort-feeds.ts";
-import {
-  type GraphOptions,
-  type StepForm,
-  buildEvaluationGraph,
-  buildTrainingGraph,
-} from "./ort-graphs.ts";
+import { buildEvaluationGraph } from "./evaluation-graphs.ts";
+import { type GraphOptions, type StepForm, buildTrainingGraph } from "./ort-graphs.ts";
 import { type Feed, OrtSession } from "./ort-session.ts";
 
 /** What a session is for: training reads the backward pass too. */

@@ -29,7 +29,7 @@ export const sharedSchema = z.strictObject({
   optimizer: ratedOptimizerSchema.prefault({}),
 });
 
-/** Of one engine, which may be none of ours: what its options mean only it knows. */
+/** The recipe of one engine, which may be none of ours: what its options mean only it knows. */
 export function recipeSchemaOf(engine: EngineFacts): z.ZodObject {
   const { shape } = sharedSchema;
   return z.strictObject({ ...IDENTITY_KEYS, ...engineKeys(engine), ...shape });
@@ -42,7 +42,8 @@ function byEngine<Output, Input>(
   const schema = z.unknown().transform((written, context) => {
     const { value, issues } = withOptionsPlaced(written);
     const parsed = schemaOf(engineOf(value)).safeParse(value);
-    context.issues.push(...issues, ...(parsed.error?.issues ?? []).map((issue) => issue as never));
+    const all = [...issues, ...(parsed.error?.issues ?? [])];
+    for (const issue of all) context.issues.push(issue as never);
     return parsed.data;
   });
   return schema as unknown as z.ZodType<Output, Input>;

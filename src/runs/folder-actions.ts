@@ -31,6 +31,8 @@ export interface FolderActionsOptions<Item extends ActionItem> {
   limits?: StopLimits | undefined;
   /** Whether it can go on although its state can't be read: what is needed is elsewhere. */
   canStart?: (item: Item) => boolean;
+  /** Why it can't be started by this version; undefined where it can. */
+  refusal?: (item: Item) => string | undefined;
   words: {
     /** "run folder" */
     folder: string;
@@ -64,9 +66,10 @@ export class FolderActions<Item extends ActionItem> {
   async start(dir: string): Promise<void> {
     await this.#untilExited(path.resolve(dir));
     const item = await this.#read(dir);
-    if (item.problem !== undefined && this.#options.canStart?.(item) !== true) {
-      throw new InputError(`${item.name} can't be started: ${item.problem}`);
-    }
+    const { canStart, refusal } = this.#options;
+    const problem = canStart?.(item) === true ? undefined : item.problem;
+    const reason = problem ?? refusal?.(item);
+    if (reason !== undefined) throw new InputError(`${item.name} can't be started: ${reason}`);
     if (isLive(item.status) || this.#started.has(item.dir)) {
       throw new InputError(`${item.name} is running already`);
     }

@@ -24,6 +24,7 @@ export class RunActions extends FolderActions<Run> {
       limits,
       // Its checkpoints say how far it was.
       canStart: ({ state, recipe }) => state === undefined && recipe !== undefined,
+      refusal: ({ foreign }) => foreign?.reason,
       words: {
         folder: "run folder",
         process: "the training process",

@@ -24,7 +24,7 @@ export class RunStore extends FolderStore<Run, "metrics" | "log"> {
       read: (dir) => readRun(dir, options),
       files: [state, recipe, adapter, model, checkpoints],
       parts: { metrics, log },
-      createdAt: (run) => run.state?.createdAt ?? run.recipe?.source.createdAt,
+      createdAt: (run) => run.state?.createdAt ?? (run.recipe ?? run.foreign)?.source?.createdAt,
     });
   }
 

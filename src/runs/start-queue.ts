@@ -111,7 +111,7 @@ export class StartQueue {
     );
   }
 
-  /** Of several calls while one is at work a single one follows. */
+  /** Several calls while one is at work are followed by a single one. */
   #advance(runsDir: string): Promise<void> {
     const now = this.#advancing.get(runsDir);
     if (now !== undefined) {
@@ -168,7 +168,7 @@ export class StartQueue {
     queue.starting = starting.filter((entry) => !isSilent(entry));
     queue.waiting = [...starting.filter(isSilent), ...queue.waiting].filter(isQueued);
     const here = [...statuses].filter(([, status]) => isLive(status)).map(([run]) => run);
-    // Of this window's other folders.
+    // Runs of this window's other folders take room, too.
     const elsewhere = this.#options.store
       .runs()
       .filter(({ dir, status }) => path.dirname(dir) !== runsDir && isLive(status));

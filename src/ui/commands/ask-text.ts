@@ -12,7 +12,7 @@ interface TextQuestion {
   title: string;
   answering: Answering;
   question: (name: string) => string;
-  /** Of the workspace's storage: the last text, offered again. */
+  /** Where the workspace's storage keeps the last text, to be offered again. */
   memoryKey: string;
   progress: (name: string) => string;
   cliArguments: (answerer: Answerer, text: string) => string[];

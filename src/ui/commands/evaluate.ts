@@ -17,6 +17,7 @@ import { asRow } from "../views/rows.ts";
 import { DATA_FILTERS, findDataFiles } from "./pick-data.ts";
 import { resolveBase } from "./pick-answerer.ts";
 import { withCancel } from "./with-cancel.ts";
+import { baseLabel } from "../../bases/references.ts";
 
 const TITLE = "Evaluate";
 
@@ -108,7 +109,7 @@ function grouped(byBase: ReadonlyMap<string, Named[]>, models: readonly Named[])
   const rest = models.filter((model) => !byBase.has(model.path));
   return [
     ...[...byBase].map(([base, own]) => ({
-      models: [{ name: path.basename(base).replace(/\.gguf$/iu, ""), path: base }],
+      models: [{ name: baseLabel(path.basename(base)), path: base }],
       adapters: own,
     })),
     ...(rest.length > 0 ? [{ models: rest, adapters: [] }] : []),

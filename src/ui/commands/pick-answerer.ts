@@ -48,7 +48,9 @@ export async function answererFrom(
   }
   if (runDirOf(argument) === undefined) return pickAnswerer(app, wizard, answering);
   const run = await runFrom(app, argument, { placeholder: "", accepts: () => true, none: "" });
-  if (run?.recipe === undefined) throw new InputError(`${run?.name}: ${run?.problem}`);
+  if (run?.recipe === undefined) {
+    throw new InputError(`${run?.name}: ${run?.problem ?? run?.foreign?.reason}`);
+  }
   checkAnswering(run.name, answeringOfRun(run.recipe), answering);
   if (run.hasModel) return { name: run.name, base: path.join(run.dir, RUN_FILES.model) };
   if (!run.hasAdapter)

@@ -94,7 +94,9 @@ async function endsOfRun(app: App, runDir: string): Promise<Ends> {
   const run = await runAt(app, runDir);
   if (run === undefined) throw new InputError(`${runDir} is not a run folder (no state.json)`);
   if (run.recipe === undefined) {
-    throw new InputError(`${run.name} can't be read: ${run.problem ?? "it has no recipe"}`);
+    throw new InputError(
+      `${run.name} can't be read: ${run.problem ?? run.foreign?.reason ?? "it has no recipe"}`,
+    );
   }
   const { base } = run.recipe;
   if (run.hasModel) return { base, tuned: path.join(runDir, RUN_FILES.model), run };

@@ -5,9 +5,9 @@ import { sayInformation } from "../say.ts";
 import { withCancel } from "./with-cancel.ts";
 
 interface Writing {
-  /** Of the progress notification. */
+  /** The title of the progress notification. */
   title: string;
-  /** Of the `retune` command that writes the model. */
+  /** The arguments of the `retune` command that writes the model. */
   args: readonly string[];
   /** Said when it is there. */
   message: string;

@@ -12,7 +12,7 @@ const measurementSchema = z.object({
   predictedBytes: z.number(),
   /** Seconds of one optimizer step. */
   stepSeconds: z.number(),
-  /** Of the whole run. */
+  /** The whole run takes so long. */
   totalSeconds: z.number().optional(),
   /** False: the peak is above what is free. */
   fits: z.boolean().optional(),

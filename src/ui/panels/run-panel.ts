@@ -222,15 +222,16 @@ export class RunPanel implements vscode.Disposable {
 }
 
 function toView(run: Run): RunView {
-  const { dir, name, status, state, recipe, problem, hasAdapter, hasModel, hasCheckpoint } = run;
+  const { dir, name, status, state, recipe, foreign, problem } = run;
   return {
     runDir: dir,
     name,
     status,
     ...(state === undefined ? {} : { state }),
     ...(recipe === undefined ? {} : { recipe, method: methodView(recipe.method) }),
+    ...(foreign === undefined ? {} : { foreign }),
     ...(problem === undefined ? {} : { problem }),
-    hasOutput: hasAdapter || hasModel,
-    hasCheckpoint,
+    hasOutput: run.hasAdapter || run.hasModel,
+    hasCheckpoint: run.hasCheckpoint,
   };
 }

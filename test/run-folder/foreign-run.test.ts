@@ -38,8 +38,8 @@ function startEngine(t: TestContext, runDir: string): ChildProcess {
   return child;
 }
 
-const actionsOf = (trainerPath = "/nowhere/trainer.cjs"): RunActions =>
-  new RunActions({ trainerPath, limits: { answerMs: 5_000, termMs: 1_000 } });
+const actionsOf = (trainer = "/nowhere/trainer.cjs"): RunActions =>
+  new RunActions({ programs: { trainer, cli: "" }, limits: { answerMs: 5_000, termMs: 1_000 } });
 
 const readRecipe = (runDir: string): Record<string, unknown> =>
   JSON.parse(readFileSync(path.join(runDir, "recipe.json"), "utf8")) as Record<string, unknown>;
@@ -159,7 +159,7 @@ test("a process that was killed because it did not answer leaves its keys in the
   await until(() => readState(runDir).step > 2, "its steps");
   child.kill("SIGSTOP");
   const actions = new RunActions({
-    trainerPath: "/nowhere",
+    programs: { trainer: "/nowhere", cli: "" },
     limits: { answerMs: 300, termMs: 300 },
   });
   await actions.stop(runDir);

@@ -17,7 +17,7 @@ import { readRunRecipe } from "../../src/run-folder/run-recipe.ts";
 import { RunActions } from "../../src/runs/run-actions.ts";
 import { type RunEvent, RunStore } from "../../src/runs/run-store.ts";
 import { describeRun, figureOf } from "../../src/ui/run-text.ts";
-import { MADE_UP_RECIPE } from "../support/made-up-engine.ts";
+import { MADE_UP_RECIPE } from "../support/made-up-recipe.ts";
 import { readMetrics, readState } from "../support/retune.ts";
 import { until } from "../support/until.ts";
 

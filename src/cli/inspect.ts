@@ -3,7 +3,8 @@ import path from "node:path";
 import { type Format, detectFormat, readConversation } from "../data/formats.ts";
 import { isDataFile } from "../protocol/data-files.ts";
 import { readRows } from "../data/rows/read-rows.ts";
-import { readRun } from "../run-folder/run.ts";
+import type { ForeignRecipe } from "../protocol/foreign-recipe.ts";
+import { readEngineRun } from "../runs/engine-status.ts";
 import { InputError } from "../util/errors.ts";
 import { formatBytes, formatCount, formatLoss, formatShape } from "../util/format.ts";
 import { pathExists } from "../util/path-exists.ts";
@@ -83,9 +84,9 @@ async function inspectDataset(file: string): Promise<Inspection> {
 }
 
 async function inspectRun(dir: string): Promise<Inspection | undefined> {
-  const run = await readRun(dir);
+  const run = await readEngineRun(dir);
   if (run === undefined) return undefined;
-  const { name, status, state, recipe, problem } = run;
+  const { name, status, state, recipe, foreign, problem } = run;
   const evalLoss = state?.bestEvalLoss ?? state?.evalLoss;
   return {
     kind: "run",
@@ -98,8 +99,18 @@ async function inspectRun(dir: string): Promise<Inspection | undefined> {
       ...(state?.loss === undefined ? [] : [`loss ${formatLoss(state.loss)}`]),
       ...(evalLoss === undefined ? [] : [`eval loss ${formatLoss(evalLoss)}`]),
       ...(recipe ? [`base ${recipe.base}`, `method ${recipe.method.type}`] : []),
+      ...(foreign ? foreignLines(foreign, recipe !== undefined) : []),
     ],
   };
+}
+
+function foreignLines(foreign: ForeignRecipe, isRestKnown: boolean): string[] {
+  const facts = isRestKnown
+    ? []
+    : (["base", "engine", "method", "objective"] as const).flatMap((key) =>
+        foreign[key] === undefined ? [] : [`${key} ${foreign[key]}`],
+      );
+  return [...facts, `shown, not resumed here: ${foreign.reason}`];
 }
 
 async function inspect(target: string): Promise<Inspection> {

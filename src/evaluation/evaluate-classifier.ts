@@ -10,7 +10,7 @@ import {
   classifierEvaluation,
   featureDistortion,
   featuresByRow,
-} from "../objectives/classifier-evaluation.ts";
+} from "../objectives/classification/evaluation.ts";
 import { openEvaluationEngine } from "../onnx-engine/onnx-engine.ts";
 import type { Device } from "../onnx-engine/device.ts";
 

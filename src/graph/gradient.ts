@@ -225,6 +225,7 @@ export const GRADIENTS: { readonly [T in OpType]: GradientRule<T> } = {
   AttentionProbabilities: notDifferentiable,
   After: notDifferentiable,
   ArgMaxHit: notDifferentiable,
+  TokenLosses: notDifferentiable,
   DropoutMask: notDifferentiable,
 };
 

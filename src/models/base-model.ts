@@ -135,6 +135,11 @@ function checkWeights(
   }
 }
 
+/** Whether the checkpoint has the tensor, whole or in blocks. */
+export function isStored(weights: ReadonlyMap<string, TensorInfo>, name: string): boolean {
+  return weights.has(name) || weights.has(codesName(name));
+}
+
 /** The graph's type of a checkpoint tensor, that of its codes where it is stored in blocks. */
 export function storedTypeOf(weights: ReadonlyMap<string, TensorInfo>, name: string): ElementType {
   const info = weights.get(name);

@@ -15,7 +15,7 @@ import { ia3Tensors, peftScore, promptEmbeddings } from "../adapter-files/peft/o
 import { readTensor } from "../tensors/safetensors.ts";
 import { checkTokens, fitBase, headOf } from "../adapter-files/peft/vocabulary.ts";
 import { ia3SitesOf, loraSitesOf } from "./adapter-sites.ts";
-import type { Trainable } from "../training/engine.ts";
+import type { Trainable } from "../objectives/engine.ts";
 import { NOTHING_TUNED, type Tuning } from "./ort-graphs.ts";
 import { loadReft } from "./reft-files.ts";
 import { layOut } from "./tuned-base.ts";

@@ -6,7 +6,7 @@ import { fromFloat32 } from "../tensors/dtype.ts";
 import { type FolderTensor, writeModelFolder } from "../tensors/model-folder.ts";
 import { type CopyTask, runCopy } from "../tensors/tensor-tasks.ts";
 import { sideFiles } from "../tensors/side-files.ts";
-import type { SavedResult } from "../training/engine.ts";
+import type { SavedResult } from "../objectives/engine.ts";
 import type { Tuning } from "./ort-graphs.ts";
 import { saveReft } from "./reft-files.ts";
 import type { Feed } from "./ort-session.ts";

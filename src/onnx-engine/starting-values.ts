@@ -8,7 +8,7 @@ import { SCORE } from "../adapter-files/classifier-head.ts";
 import type { Method } from "../protocol/methods.ts";
 import { InputError } from "../util/errors.ts";
 import { type TensorInfo, readTensor } from "../tensors/safetensors.ts";
-import type { Trainable } from "../training/engine.ts";
+import type { Trainable } from "../objectives/engine.ts";
 import { startName } from "./ort-graphs.ts";
 import { principalFactors } from "./pissa.ts";
 import { embeddingWidth } from "./tuning-of.ts";

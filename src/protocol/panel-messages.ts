@@ -17,6 +17,7 @@
  */
 import * as z from "zod";
 import type { ClassifierEvaluation } from "./evaluation.ts";
+import type { ForeignRecipe } from "./foreign-recipe.ts";
 import type { MethodView } from "./method.ts";
 import type { ResolvedRecipe } from "./recipe.ts";
 import type { Metric, RunState, RunStatus } from "./run-folder.ts";
@@ -51,6 +52,8 @@ export interface RunView {
   /** Missing when state.json can't be read; `problem` then says why. */
   state?: RunState;
   recipe?: ResolvedRecipe;
+  /** Of a run that can be shown, and not gone on with. */
+  foreign?: ForeignRecipe;
   /** There where the recipe is. */
   method?: MethodView;
   problem?: string;

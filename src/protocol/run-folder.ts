@@ -2,7 +2,7 @@
  * The run folder is the protocol between the extension host, the command line and the training
  * process: no pipe, no socket. Who writes what:
  *
- *   recipe.json     written once by whoever creates the run; the training process adds hashes, versions, device
+ *   recipe.json     written once by whoever creates the run; the training process adds hashes, versions, device; unknown keys are kept
  *   state.json      training process only (atomic rename); `queued` by the creator, `stopped` by whoever had to kill it
  *   metrics.jsonl   training process only, append only; a resume cuts it back to the checkpoint's step
  *   log.txt         training process only, append only
@@ -33,7 +33,7 @@ export const RUN_FILES = {
 export const RUNS_FOLDER = ".retune/runs";
 
 /** A process is a pid *and* its start time, so that a reused pid is never mistaken for it. */
-export const processIdentitySchema = z.object({
+const identitySchema = z.object({
   pid: z.int().min(1),
   /** Opaque string that is equal exactly when the process is the same (util/process-identity.ts). */
   startedAt: z.string(),
@@ -41,6 +41,10 @@ export const processIdentitySchema = z.object({
   /** Opaque string that is equal exactly where pids mean the same: a machine's, or a container's. */
   pidSpace: z.string().optional(),
 });
+
+export type ProcessIdentity = z.output<typeof identitySchema>;
+
+export const processIdentitySchema: z.ZodType<ProcessIdentity> = identitySchema.loose();
 
 export const RUN_STATUSES = [
   "queued",
@@ -58,7 +62,7 @@ export const LIVE_STATUSES: readonly RunStatus[] = ["starting", "running", "stop
 /** `interrupted` is never stored: it is a live status whose process is gone. */
 export type RunStatus = (typeof RUN_STATUSES)[number] | "interrupted";
 
-export const runStateSchema = z.object({
+const stateSchema = z.object({
   status: z.enum(RUN_STATUSES),
   process: processIdentitySchema.optional(),
   /** What the process is doing while `starting`, in a few words: "tokenising data". */
@@ -85,8 +89,10 @@ export const runStateSchema = z.object({
   message: z.string().optional(),
 });
 
-export type RunState = z.output<typeof runStateSchema>;
-export type ProcessIdentity = z.output<typeof processIdentitySchema>;
+export type RunState = z.output<typeof stateSchema>;
+
+/** What other engines and newer versions write beside it is kept, also when the state is written again. */
+export const runStateSchema: z.ZodType<RunState> = stateSchema.loose();
 
 export const HEARTBEAT_INTERVAL_MS = 5_000;
 

@@ -5,7 +5,7 @@ import { freeRunName } from "./free-run-name.ts";
 
 export interface CreateRunOptions {
   /** Any engine's; written as it is. */
-  recipe: { readonly name: string };
+  recipe: { readonly name: string; readonly [key: string]: unknown };
   /** Folder that holds the runs; the run gets a folder of its own inside. */
   runsDir: string;
   /** A folder of the caller's choosing in place of one inside runsDir; it must not hold a run yet. */

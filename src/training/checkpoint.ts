@@ -22,7 +22,7 @@ import {
   readTensor,
   writeSafetensors,
 } from "../tensors/safetensors.ts";
-import type { SavingEngine, Trainable } from "./engine.ts";
+import type { SavingEngine, Trainable } from "../objectives/engine.ts";
 import type { AdamWState } from "./optimizer.ts";
 
 const OPTIMIZER_FILE = "optimizer.safetensors";

@@ -6,22 +6,22 @@ import type { ClassifierEvaluation } from "../protocol/evaluation.ts";
 import type { Metric } from "../protocol/run-folder.ts";
 import { InputError } from "../util/errors.ts";
 import type { Progress } from "./checkpoint.ts";
-import type { SavingEngine } from "./engine.ts";
+import type { RowAnswer, SavingEngine } from "../objectives/engine.ts";
+import type { Classifier } from "../adapter-files/classifier-head.ts";
 import { evaluateExamples } from "./evaluate.ts";
 import { type AdamWState, type ParameterRange, clipGradients, updateAdamW } from "./optimizer.ts";
-import type { Answer } from "../objectives/classification.ts";
 import {
   type BaseFeatures,
   classifierEvaluation,
   featureDistortion,
   featuresByRow,
-} from "../objectives/classifier-evaluation.ts";
+} from "../objectives/classification/evaluation.ts";
 import type { TrainingPlan } from "./training-plan.ts";
 import { type Schedule, learningRateAt, warmupStepCount } from "./schedule.ts";
 
 /** What a run trains, with what, on what. */
 export interface TrainingRun {
-  engine: SavingEngine;
+  engine: SavingEngine & { readonly classifier?: Classifier | undefined };
   plan: TrainingPlan;
   /** What the optimizer does with each part of the engine's parameters. */
   ranges: readonly ParameterRange[];
@@ -199,7 +199,7 @@ export class TrainingLoop {
     await this.#hooks.metric({ ...this.#position(), evalLoss: loss, ...figures });
   }
 
-  #labelled(answers: readonly Answer[], loss: number): ClassifierEvaluation | undefined {
+  #labelled(answers: readonly RowAnswer[], loss: number): ClassifierEvaluation | undefined {
     const { classifier } = this.#run.engine;
     if (!classifier) return undefined;
     this.#baseFeatures ??= featuresByRow(answers);

@@ -107,7 +107,7 @@ export function checkJson<T>(json: unknown, schema: z.ZodType<T>, name: string):
 }
 
 /** The first thing that is wrong, in one line. */
-export function issueText({ issues: [issue] }: z.ZodError): string {
+export function issueText({ issues: [issue] }: Pick<z.ZodError, "issues">): string {
   const place = issue?.path.map(String).join(".") ?? "";
   const message = (issue?.message ?? "does not fit").replaceAll(/\s+/gu, " ");
   return place === "" ? message : `${place}: ${message}`;

@@ -16,7 +16,7 @@ import { mergeAdapters } from "../../src/merge/adapters/merge-adapters.ts";
 import { resolveBase } from "../../src/bases/references.ts";
 import { evaluateExamples } from "../../src/training/evaluate.ts";
 import { openEvaluationEngine } from "../../src/onnx-engine/onnx-engine.ts";
-import { readRunRecipe } from "../../src/run-folder/recorder.ts";
+import { readRunRecipe } from "../../src/run-folder/run-recipe.ts";
 
 const LOSS_TOLERANCE = 1e-4;
 const MERGE_TOLERANCE = 1e-5;

@@ -4,7 +4,7 @@ import { type Format, detectFormat, readConversation } from "../data/formats.ts"
 import { isDataFile } from "../protocol/data-files.ts";
 import { readRows } from "../data/rows/read-rows.ts";
 import type { ForeignRecipe } from "../protocol/foreign-recipe.ts";
-import { readRun } from "../run-folder/run.ts";
+import { readEngineRun } from "../runs/engine-status.ts";
 import { InputError } from "../util/errors.ts";
 import { formatBytes, formatCount, formatLoss, formatShape } from "../util/format.ts";
 import { pathExists } from "../util/path-exists.ts";
@@ -84,7 +84,7 @@ async function inspectDataset(file: string): Promise<Inspection> {
 }
 
 async function inspectRun(dir: string): Promise<Inspection | undefined> {
-  const run = await readRun(dir);
+  const run = await readEngineRun(dir);
   if (run === undefined) return undefined;
   const { name, status, state, recipe, foreign, problem } = run;
   const evalLoss = state?.bestEvalLoss ?? state?.evalLoss;

@@ -5,7 +5,7 @@
  * Descriptions below are what the editor shows while a person types: they are user documentation.
  */
 import * as z from "zod";
-import { engineKeys, engineOf, withOptionsPlaced } from "./engine-keys.ts";
+import { engineKeys, engineFactsOf, withOptionsPlaced } from "./engine-keys.ts";
 import type { EngineChoice, EngineFacts } from "./engine-facts.ts";
 import { ONNX_FOUND, type OnnxOptions, type OnnxOptionsInput } from "./engines/onnx.ts";
 import { DEFAULT_METHOD, methodSchema, ratesOfMethods } from "./methods.ts";
@@ -41,7 +41,7 @@ function byEngine<Output, Input>(
 ): z.ZodType<Output, Input> {
   const schema = z.unknown().transform((written, context) => {
     const { value, issues } = withOptionsPlaced(written);
-    const parsed = schemaOf(engineOf(value)).safeParse(value);
+    const parsed = schemaOf(engineFactsOf(value)).safeParse(value);
     const all = [...issues, ...(parsed.error?.issues ?? [])];
     for (const issue of all) context.issues.push(issue as never);
     return parsed.data;

@@ -2,7 +2,7 @@
  * The run folder is the protocol between the extension host, the command line and the training
  * process: no pipe, no socket. Who writes what:
  *
- *   recipe.json     written once by whoever creates the run; the training process adds hashes, versions, device
+ *   recipe.json     written once by whoever creates the run; the training process adds hashes, versions, device; unknown keys are kept
  *   state.json      training process only (atomic rename); `queued` by the creator, `stopped` by whoever had to kill it
  *   metrics.jsonl   training process only, append only; a resume cuts it back to the checkpoint's step
  *   log.txt         training process only, append only

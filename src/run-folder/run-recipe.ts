@@ -1,6 +1,7 @@
 /** recipe.json of a run, whichever engine and version wrote it. */
 import path from "node:path";
 import type * as z from "zod";
+import { ENGINE_FACTS } from "../protocol/engines.ts";
 import { type ForeignRecipe, foreignRecipeSchema } from "../protocol/foreign-recipe.ts";
 import { type ResolvedRecipe, resolvedRecipeSchema } from "../protocol/recipe.ts";
 import { RUN_FILES } from "../protocol/run-folder.ts";
@@ -33,30 +34,44 @@ export function parseRunRecipe(json: unknown, file: string): RunRecipe {
   const parsed = resolvedRecipeSchema.safeParse(json);
   if (parsed.success) return { recipe: parsed.data };
   if (!isJsonObject(json)) return { recipe: checkJson(json, resolvedRecipeSchema, file) };
-  const shown = foreignRecipeSchema.parse(json);
   const { issues } = parsed.error;
-  const told = issues.map((issue) => unknownIn(json, issue));
+  const shown = foreignRecipeSchema.parse(json);
+  const { engine } = shown;
+  if (engine !== undefined && ENGINE_FACTS.find(engine) === undefined) {
+    // The keys that it takes, and what it takes there, are its own affair.
+    const words = issues.filter(({ path: [key] }) => key === "method" || key === "objective");
+    const told = words.flatMap((issue) => unknownWord(json, issue) ?? []);
+    const reason = reasonOf([`engine ${JSON.stringify(engine)}`, ...told]);
+    return { foreign: { ...shown, reason, unknown: json } };
+  }
+  return partlyKnown(json, { file, issues, shown });
+}
+
+type Issue = z.core.$ZodIssue;
+
+/** @throws InputError, as parseRunRecipe */
+function partlyKnown(
+  json: JsonObject,
+  {
+    file,
+    issues,
+    shown,
+  }: { file: string; issues: readonly Issue[]; shown: z.output<typeof foreignRecipeSchema> },
+): RunRecipe {
   const version = shown.source?.retuneVersion;
   const isNewer = version !== undefined && isAfter(version, RETUNE_VERSION);
-  const isElsewhere = issues.some(({ path: [key] }, at) => key === "engine" && told[at]);
-  const wrong = issues.filter((_, at) => told[at] === undefined);
-  if (wrong.length > 0 && !isNewer && !isElsewhere) {
+  const keys = unknownKeys(json, issues);
+  const words = issues.flatMap((issue) => unknownWord(json, issue) ?? []);
+  const wrong = issues.filter((issue) => isWrong(json, issue));
+  if (wrong.length > 0 && !isNewer)
     throw new InputError(`${file}: ${issueText({ issues: wrong })}`);
-  }
-  const known = wrong.length === 0 ? withoutUnknownKeys(json, issues) : undefined;
+  const told = [...words, ...keys.map(([key]) => key)];
+  const others = issues.map((issue) => issue.path.join("."));
+  const reason = reasonOf(told.length > 0 ? told : others, isNewer ? version : undefined);
+  const known = words.length + wrong.length === 0 ? withoutKeys(json, issues) : undefined;
   const recipe = known && resolvedRecipeSchema.safeParse(known).data;
-  return {
-    ...(recipe ? { recipe } : {}),
-    foreign: {
-      ...shown,
-      reason: reasonOf(
-        told.flatMap((each) => each ?? []),
-        wrong,
-        isNewer ? version : undefined,
-      ),
-      unknown: recipe ? Object.fromEntries(unknownKeys(json, issues)) : json,
-    },
-  };
+  if (!recipe) return { foreign: { ...shown, reason, unknown: json } };
+  return { recipe, foreign: { ...shown, reason, unknown: Object.fromEntries(keys) } };
 }
 
 /**
@@ -72,54 +87,45 @@ export async function readRunRecipe(runDir: string): Promise<ResolvedRecipe> {
   throw new InputError(`${file}: ${foreign?.reason}; it can be shown, but not trained here`);
 }
 
-function reasonOf(
-  unknown: readonly string[],
-  wrong: readonly z.core.$ZodIssue[],
-  newer: string | undefined,
-): string {
-  const all = unknown.length > 0 ? unknown : wrong.map((issue) => issue.path.join("."));
-  const more = all.length > MAX_TOLD ? ` and ${all.length - MAX_TOLD} more` : "";
-  const told = `${all.slice(0, MAX_TOLD).join(", ")}${more}`;
+/** @param newer the version that wrote it, where that is newer than this one */
+function reasonOf(unknown: readonly string[], newer?: string): string {
+  const more = unknown.length > MAX_TOLD ? ` and ${unknown.length - MAX_TOLD} more` : "";
   const by = newer === undefined ? "" : ` as Retune ${newer} wrote it`;
+  const told = `${unknown.slice(0, MAX_TOLD).join(", ")}${more}`;
   return `Retune ${RETUNE_VERSION} does not know ${told}${by}`;
 }
 
-/** `engine "cloud"`, `optimizer.lookahead`; undefined where a known key's value is wrong. */
-function unknownIn(json: JsonObject, issue: z.core.$ZodIssue): string | undefined {
-  if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => [...issue.path, key].join(".")).join(", ");
-  }
-  const place = issue.path.join(".").replace(/\.type$/u, "");
-  // An engine's own options are its own affair.
-  if (issue.code === "custom") return issue.path[0] === "engine" ? place : undefined;
+/** `method "moe"`; undefined for another kind of issue, or for a value that is no word at all. */
+function unknownWord(json: JsonObject, issue: Issue): string | undefined {
   if (issue.code !== "invalid_value" && issue.code !== "invalid_union") return undefined;
   const found = valueAt(json, issue.path);
   const word = isJsonObject(found) ? found["type"] : found;
+  const place = issue.path.join(".").replace(/\.type$/u, "");
   return typeof word === "string" ? `${place} ${JSON.stringify(word)}` : undefined;
+}
+
+/** A value that no other version explains, as that of a known key which is no number any more. */
+function isWrong(json: JsonObject, issue: Issue): boolean {
+  // An option of the engine that is not known stands among its unknown keys too.
+  const isOption = issue.code === "custom" && issue.path[0] === "engine";
+  return issue.code !== "unrecognized_keys" && !isOption && unknownWord(json, issue) === undefined;
 }
 
 function valueAt(json: unknown, keys: readonly PropertyKey[]): unknown {
   return keys.reduce<unknown>((value, key) => (Object(value) as JsonObject)[String(key)], json);
 }
 
-/** Undefined where more is unknown than single keys. */
-function withoutUnknownKeys(
-  json: JsonObject,
-  issues: readonly z.core.$ZodIssue[],
-): JsonObject | undefined {
+function withoutKeys(json: JsonObject, issues: readonly Issue[]): JsonObject {
   const known = structuredClone(json);
   for (const issue of issues) {
-    if (issue.code !== "unrecognized_keys") return undefined;
+    if (issue.code !== "unrecognized_keys") continue;
     const place = valueAt(known, issue.path);
     for (const key of issue.keys) Reflect.deleteProperty(Object(place), key);
   }
   return known;
 }
 
-function unknownKeys(
-  json: JsonObject,
-  issues: readonly z.core.$ZodIssue[],
-): [name: string, value: unknown][] {
+function unknownKeys(json: JsonObject, issues: readonly Issue[]): [name: string, value: unknown][] {
   return issues.flatMap((issue) =>
     issue.code === "unrecognized_keys"
       ? issue.keys.map((key): [string, unknown] => {

@@ -38,10 +38,22 @@ export interface Run {
   readonly hasCheckpoint: boolean;
 }
 
+export interface ReadRunOptions extends LivenessOptions {
+  /** What a stored status means now; left out: what the process that it names, or its heartbeat, says. */
+  statusOf?: (
+    state: RunState,
+    recipe: ResolvedRecipe | undefined,
+    options: LivenessOptions,
+  ) => Promise<RunStatus>;
+}
+
 /** The run in `dir`, or undefined when the folder is none (or not yet). */
 export async function readRun(
   dir: string,
-  options: LivenessOptions = {},
+  {
+    statusOf = (state, _, options) => deriveStatus(state, options),
+    ...options
+  }: ReadRunOptions = {},
 ): Promise<Run | undefined> {
   const [state, recipe] = await Promise.all([
     readJson(path.join(dir, RUN_FILES.state), runStateSchema),
@@ -57,7 +69,7 @@ export async function readRun(
     dir,
     id: path.basename(dir),
     name: (written.recipe ?? written.foreign)?.name ?? path.basename(dir),
-    status: stateValue ? await deriveStatus(stateValue, options) : "failed",
+    status: stateValue ? await statusOf(stateValue, written.recipe, options) : "failed",
     ...(stateValue ? { state: stateValue } : {}),
     ...written,
     ...(problem === undefined ? {} : { problem }),

@@ -82,8 +82,18 @@ test("of another engine, or a newer version, what has another type is as good as
 });
 
 test("of many unknown words the first are told, and how many there are more", () => {
-  const { foreign } = parse({ a: 1, engine: "x", method: { type: "y" }, objective: { type: "z" } });
-  assert.match(foreign?.reason ?? "", /engine "x", method "y", objective "z" and 1 more$/);
+  const { foreign } = parse({ a: 1, b: 2, method: { type: "y" }, objective: { type: "z" } });
+  assert.match(foreign?.reason ?? "", /know method "y", objective "z", a and 1 more$/);
+});
+
+test("an option that the built-in engine does not have in this version is an unknown key", () => {
+  const { foreign } = parse({ engine: { type: "onnx", threads: 3, pinned: true } });
+  assert.equal(foreign?.reason, `Retune ${RETUNE_VERSION} does not know pinned`);
+});
+
+test("of another engine's recipe neither its keys nor their values are told, only its words", () => {
+  const { foreign } = parse({ engine: { type: "cloud", threads: 3 }, fleet: 1, seed: "none" });
+  assert.equal(foreign?.reason, `Retune ${RETUNE_VERSION} does not know engine "cloud"`);
 });
 
 test("a recipe that says next to nothing is shown with that", () => {

@@ -4,7 +4,7 @@ import * as vscode from "vscode";
 import { type EvaluationResult, evaluationTableSchema } from "../../protocol/evaluation.ts";
 import { saveEvaluation } from "../../runs/evaluations.ts";
 import { dataName } from "../../protocol/data-files.ts";
-import { runCli } from "../../runs/run-cli.ts";
+import { runCli } from "../../util/run-cli.ts";
 import { parseJson } from "../../util/json.ts";
 import type { App } from "../app.ts";
 import { askInSteps, type Wizard } from "../ask/wizard.ts";
@@ -47,7 +47,7 @@ export async function evaluate(app: App, argument: unknown): Promise<string | un
     for (const comparison of comparisons) {
       let printed = "";
       const isWhole = await runCli({
-        cliPath: app.cliPath,
+        cliPath: app.programs.cli,
         args: evalArguments(comparison, data),
         signal,
         onOutput: (text) => (printed += text),

@@ -2,7 +2,8 @@
 import path from "node:path";
 import * as vscode from "vscode";
 import { RUN_FILES } from "../../protocol/run-folder.ts";
-import { readRun, type Run } from "../../run-folder/run.ts";
+import type { Run } from "../../run-folder/run.ts";
+import { readEngineRun } from "../../runs/engine-status.ts";
 import { InputError } from "../../util/errors.ts";
 import type { App } from "../app.ts";
 import type { Choices } from "../ask/question.ts";
@@ -133,5 +134,5 @@ async function endsFromBase(app: App, wizard: Wizard, base: string): Promise<End
 }
 
 async function runAt(app: App, runDir: string): Promise<Run | undefined> {
-  return app.store.get(runDir) ?? readRun(runDir);
+  return app.store.get(runDir) ?? readEngineRun(runDir);
 }

@@ -2,11 +2,10 @@
  * PiSSA (arXiv 2404.02948): a LoRA that starts as the principal part of W, so that its first steps
  * go where W itself is largest; s·B₀·A₀ is taken away from W, and the model starts as the base.
  */
-import { Matrix, SingularValueDecomposition } from "ml-matrix";
-import type { LoraAdapter } from "../adapters/lora.ts";
-import { orthonormaliseColumns } from "../adapters/reft.ts";
-import { startName } from "./ort-graphs.ts";
-import type { Feed } from "./ort-session.ts";
+import { singularValues } from "../../util/svd.ts";
+import type { NamedTensor } from "../method.ts";
+import { orthonormaliseColumns } from "../orthonormal.ts";
+import type { LoraSettings } from "./lora.ts";
 
 /**
  * Directions and turns of the randomised range finder (arXiv 0909.4061, algorithm 4.4). A matrix that
@@ -36,20 +35,17 @@ export function principalFactors(
     range = transposedProduct(weight, left, shape);
     orthonormaliseColumns(range, width);
   }
-  const small = Matrix.from1DArray(rows, width, product(weight, range, shape));
-  const {
-    leftSingularVectors: u,
-    rightSingularVectors: v,
-    diagonal,
-  } = new SingularValueDecomposition(small, { autoTranspose: true });
+  const { values, left, right } = singularValues(product(weight, range, shape), width);
   const a = new Float32Array(rank * columns);
   const b = new Float32Array(rows * rank);
   for (let r = 0; r < rank; r++) {
-    const root = Math.sqrt((diagonal[r] ?? 0) / scale);
-    for (let row = 0; row < rows; row++) b[row * rank + r] = root * u.get(row, r);
+    const root = Math.sqrt((values[r] ?? 0) / scale);
+    for (let row = 0; row < rows; row++) b[row * rank + r] = root * (left[r]?.[row] ?? 0);
     for (let column = 0; column < columns; column++) {
       let sum = 0;
-      for (let k = 0; k < width; k++) sum += (range[column * width + k] ?? 0) * v.get(k, r);
+      for (let k = 0; k < width; k++) {
+        sum += (range[column * width + k] ?? 0) * (right[r]?.[k] ?? 0);
+      }
       a[r * columns + column] = root * sum;
     }
   }
@@ -101,10 +97,8 @@ function transposedProduct(
   return result;
 }
 
-type Tensor = { name: string; shape: readonly number[]; values: Float32Array };
-
 /** The same change of W as plain LoRA of twice the rank: s·[B, −B₀]·[A; A₀], as PEFT converts it. */
-export function plainLora(adapter: LoraAdapter): LoraAdapter {
+export function plainLora(adapter: LoraSettings): LoraSettings {
   const { sites, rank, alpha, rankPattern, alphaPattern, useRslora } = adapter;
   // alpha / rank, or alpha / √rank, stays what it was.
   const growth = useRslora ? Math.SQRT2 : 2;
@@ -125,15 +119,15 @@ export function plainLora(adapter: LoraAdapter): LoraAdapter {
 /** The factors of `plainLora`, from those that were trained and those at the start. */
 export function plainFactors({
   tensors,
-  starts,
+  start,
 }: {
-  tensors: readonly Tensor[];
-  starts: Readonly<Record<string, Feed>>;
-}): Tensor[] {
+  tensors: readonly NamedTensor[];
+  start: (name: string) => Float32Array | undefined;
+}): NamedTensor[] {
   return tensors.map(({ name, shape, values }) => {
-    const before = starts[startName(name)];
+    const before = start(name);
     const [rows = 0, columns = 0] = shape;
-    if (!(before instanceof Float32Array)) return { name, shape, values };
+    if (!before) return { name, shape, values };
     const joined = new Float32Array(2 * values.length);
     if (name.endsWith(".lora_A.weight")) {
       joined.set(values);

@@ -3,7 +3,7 @@ import { InferenceSession, Tensor } from "onnxruntime-node";
 import { GraphBuilder } from "../../src/graph/builder.ts";
 import { addGradients } from "../../src/graph/gradient.ts";
 import type { Graph } from "../../src/graph/graph.ts";
-import { writeOnnxModel } from "../../src/onnx/model-writer.ts";
+import { writeOnnxModel } from "../../src/onnx/write-model.ts";
 import { initAdamW, updateAdamW } from "../../src/training/optimizer.ts";
 import { DENSE, type DenseConfig, type DenseTensors, denseTensors } from "./dense-step.ts";
 import type { StepReply } from "./protocol.ts";

@@ -17,66 +17,68 @@ const COLORS = 6;
 const STRAIGHT_METRIC = "loss";
 
 export class AlphaCurvesView {
-  private readonly legend = element("div", { class: "legend" });
-  private readonly plot = new Plot(() => this.draw());
+  readonly #legend = element("div", { class: "legend" });
+  readonly #plot = new Plot(() => this.#draw());
   readonly root = element("section", { class: "chart", "aria-label": "Curves over alpha" }, [
-    element("header", {}, [element("h2", {}, ["Over alpha"]), this.legend]),
-    this.plot.host,
+    element("header", {}, [element("h2", {}, ["Over alpha"]), this.#legend]),
+    this.#plot.host,
   ]);
-  private context: LabContext | undefined;
-  private curves: Curve[] = [];
-  private scales: Scales | undefined;
-  private cursor: SVGElement | undefined;
+  #context: LabContext | undefined;
+  #curves: Curve[] = [];
+  #scales: Scales | undefined;
+  #cursor: SVGElement | undefined;
 
   constructor() {
-    this.plot.host.addEventListener("pointermove", (event) => this.pointed(event));
-    this.plot.host.addEventListener("pointerleave", () => this.context?.onHover(undefined));
-    this.plot.host.addEventListener("click", (event) => {
-      const alpha = this.alphaAt(event);
-      if (alpha !== undefined) this.context?.onSelect(alpha);
+    this.#plot.host.addEventListener("pointermove", (event) => this.#pointed(event));
+    this.#plot.host.addEventListener("pointerleave", () => this.#context?.onHover(undefined));
+    this.#plot.host.addEventListener("click", (event) => {
+      const alpha = this.#alphaAt(event);
+      if (alpha !== undefined) this.#context?.onSelect(alpha);
     });
   }
 
   show(context: LabContext): void {
-    this.context = context;
-    this.draw();
+    this.#context = context;
+    this.#draw();
   }
 
   hover(alpha: number | undefined): void {
-    this.cursor?.remove();
-    const { context, scales } = this;
+    this.#cursor?.remove();
+    const context = this.#context;
+    const scales = this.#scales;
     if (alpha === undefined || context === undefined || scales === undefined) {
-      return this.plot.hideTooltip();
+      return this.#plot.hideTooltip();
     }
     const x = scales.toX(alpha);
-    this.cursor = svg("line", { class: "cursor", x1: x, x2: x, y1: 14, y2: 256 });
-    scales.layer.prepend(this.cursor);
-    const lines = this.curves.flatMap(({ measure, dots }) => {
+    this.#cursor = svg("line", { class: "cursor", x1: x, x2: x, y1: 14, y2: 256 });
+    scales.layer.prepend(this.#cursor);
+    const lines = this.#curves.flatMap(({ measure, dots }) => {
       const dot = dots.find((each) => each.alpha === alpha);
       return dot ? [`${measure.label}: ${formatFigure(dot.value, context.metric)}`] : [];
     });
-    this.plot.showTooltip([alphaTitle(alpha, context), ...lines], { x, y: 40 });
+    this.#plot.showTooltip([alphaTitle(alpha, context), ...lines], { x, y: 40 });
   }
 
-  private pointed(event: PointerEvent): void {
-    this.context?.onHover(this.alphaAt(event));
+  #pointed(event: PointerEvent): void {
+    this.#context?.onHover(this.#alphaAt(event));
   }
 
-  private alphaAt(event: MouseEvent): number | undefined {
-    const { context, scales } = this;
+  #alphaAt(event: MouseEvent): number | undefined {
+    const context = this.#context;
+    const scales = this.#scales;
     if (context === undefined || scales === undefined) return undefined;
-    const x = event.clientX - this.plot.host.getBoundingClientRect().left;
+    const x = event.clientX - this.#plot.host.getBoundingClientRect().left;
     const [from, to] = [scales.toX(0), scales.toX(1)];
     return nearestAlpha(context.points, (x - from) / (to - from));
   }
 
-  private draw(): void {
-    const { context } = this;
+  #draw(): void {
+    const context = this.#context;
     if (context === undefined) return;
     const { metric, measures, points } = context;
     // A mean is one of the axes' choices; here each set speaks for itself.
     const single = measures.filter(({ id }) => id.startsWith("data:"));
-    this.curves = single.map((measure, index) => ({
+    this.#curves = single.map((measure, index) => ({
       measure,
       color: `series-${index % COLORS}`,
       dots: points.flatMap((point) => {
@@ -84,23 +86,23 @@ export class AlphaCurvesView {
         return value === undefined ? [] : [{ alpha: point.alpha, value }];
       }),
     }));
-    this.scales = this.plot.begin(
+    this.#scales = this.#plot.begin(
       {
         x: { min: -0.02, max: 1.02 },
-        y: rangeOf(this.curves.flatMap(({ dots }) => dots.map(({ value }) => value))),
+        y: rangeOf(this.#curves.flatMap(({ dots }) => dots.map(({ value }) => value))),
         xLabel: "Alpha: 0 is the base, 1 the fine-tune",
         yLabel: metric.label,
         formatX: (value) => formatNumber(value),
         formatY: (value) => formatTick(value, metric),
       },
-      `${metric.label} over alpha, ${this.curves.length} data sets`,
+      `${metric.label} over alpha, ${this.#curves.length} data sets`,
     );
-    this.drawMarks(this.scales, context);
-    for (const curve of this.curves) this.drawCurve(curve, this.scales, context);
-    this.showLegend();
+    this.#drawMarks(this.#scales, context);
+    for (const curve of this.#curves) this.#drawCurve(curve, this.#scales, context);
+    this.#showLegend();
   }
 
-  private drawMarks({ layer, toX }: Scales, { recommended, selected }: LabContext): void {
+  #drawMarks({ layer, toX }: Scales, { recommended, selected }: LabContext): void {
     const mark = (alpha: number | undefined, kind: string): void => {
       if (alpha === undefined) return;
       const x = toX(alpha);
@@ -110,7 +112,7 @@ export class AlphaCurvesView {
     mark(recommended, "mark recommended");
   }
 
-  private drawCurve({ measure, color, dots }: Curve, scales: Scales, context: LabContext): void {
+  #drawCurve({ measure, color, dots }: Curve, scales: Scales, context: LabContext): void {
     const { layer, toX, toY } = scales;
     const [first, last] = [dots[0], dots.at(-1)];
     const isBent = measure.names.some((name) => context.barriers.has(name));
@@ -132,9 +134,9 @@ export class AlphaCurvesView {
     }
   }
 
-  private showLegend(): void {
-    this.legend.replaceChildren(
-      ...this.curves.map(({ measure, color }) =>
+  #showLegend(): void {
+    this.#legend.replaceChildren(
+      ...this.#curves.map(({ measure, color }) =>
         element("span", { class: "legend-item", title: measure.label }, [
           element("span", { class: `swatch ${color}`, "aria-hidden": "true" }),
           element("span", { class: "legend-name" }, [measure.label]),

@@ -34,104 +34,104 @@ const SAVE_DELAY_MS = 150;
 const DEFAULT_ALPHA = 0.5;
 
 class LabPage {
-  private readonly vscode = acquireVsCodeApi();
-  private readonly view = restoreView(
-    this.vscode.getState(),
+  readonly #vscode = acquireVsCodeApi();
+  readonly #view = restoreView(
+    this.#vscode.getState(),
     document.body.dataset["interpolationDir"] ?? "",
   );
-  private readonly main = element("main");
-  private readonly header = new Header<LabAction>(this.main, (action) =>
-    this.say({ type: "action", action }),
+  readonly #main = element("main");
+  readonly #header = new Header<LabAction>(this.#main, (action) =>
+    this.#say({ type: "action", action }),
   );
-  private readonly empty = element("p", { class: "empty" });
-  private readonly verdict = new Verdict({
-    onSelect: (alpha) => this.select(alpha),
-    onSave: (alpha) => this.say({ type: "save", alpha }),
+  readonly #empty = element("p", { class: "empty" });
+  readonly #verdict = new Verdict({
+    onSelect: (alpha) => this.#select(alpha),
+    onSave: (alpha) => this.#say({ type: "save", alpha }),
   });
-  private readonly toolbar = new Toolbar({
-    onMetric: (metric) => this.choose({ metric }),
-    onAxis: (axis, id) => this.choose({ [axis]: id }),
+  readonly #toolbar = new Toolbar({
+    onMetric: (metric) => this.#choose({ metric }),
+    onAxis: (axis, id) => this.#choose({ [axis]: id }),
   });
-  private readonly twoAxis = new TwoAxisView();
-  private readonly curves = new AlphaCurvesView();
-  private readonly table = new PointTable();
-  private readonly charts = element("div", { class: "charts lab-charts" }, [
-    this.twoAxis.root,
-    this.curves.root,
+  readonly #twoAxis = new TwoAxisView();
+  readonly #curves = new AlphaCurvesView();
+  readonly #table = new PointTable();
+  readonly #charts = element("div", { class: "charts lab-charts" }, [
+    this.#twoAxis.root,
+    this.#curves.root,
   ]);
-  private readonly body = element("div", {}, [
-    this.verdict.root,
-    this.toolbar.root,
-    this.charts,
-    this.table.root,
+  readonly #body = element("div", {}, [
+    this.#verdict.root,
+    this.#toolbar.root,
+    this.#charts,
+    this.#table.root,
   ]);
-  private readonly details = element("div", { class: "details" });
-  private readonly log = new LogView(this.details);
-  private interpolation: InterpolationView | undefined;
-  private saveTimer: number | undefined;
-  private scrollRestored = false;
+  readonly #details = element("div", { class: "details" });
+  readonly #log = new LogView(this.#details);
+  #interpolation: InterpolationView | undefined;
+  #saveTimer: number | undefined;
+  #scrollRestored = false;
 
   constructor() {
     // Nothing is shown before it is known.
-    setHidden(this.empty, true);
-    setHidden(this.body, true);
-    this.main.classList.add("waiting");
-    this.main.append(this.empty, this.body, this.details);
-    document.body.append(this.main);
-    this.save();
-    window.addEventListener("message", ({ data }: MessageEvent<ToLab>) => this.receive(data));
-    window.addEventListener("scroll", () => this.saveSoon(), { passive: true });
-    this.vscode.postMessage({ type: "ready" });
+    setHidden(this.#empty, true);
+    setHidden(this.#body, true);
+    this.#main.classList.add("waiting");
+    this.#main.append(this.#empty, this.#body, this.#details);
+    document.body.append(this.#main);
+    this.#save();
+    window.addEventListener("message", ({ data }: MessageEvent<ToLab>) => this.#receive(data));
+    window.addEventListener("scroll", () => this.#saveSoon(), { passive: true });
+    this.#vscode.postMessage({ type: "ready" });
   }
 
-  private say(message: FromLab): void {
-    this.header.showNotice(undefined);
-    this.vscode.postMessage(message);
+  #say(message: FromLab): void {
+    this.#header.showNotice(undefined);
+    this.#vscode.postMessage(message);
   }
 
-  private receive(message: ToLab): void {
+  #receive(message: ToLab): void {
     switch (message.type) {
       case "interpolation":
-        this.interpolation = message.interpolation;
-        this.main.classList.remove("waiting");
-        this.draw();
+        this.#interpolation = message.interpolation;
+        this.#main.classList.remove("waiting");
+        this.#draw();
         break;
       case "log":
-        this.log.show(message.lines);
+        this.#log.show(message.lines);
         break;
       case "problem":
-        this.main.classList.remove("waiting");
-        this.header.showNotice(message.message);
+        this.#main.classList.remove("waiting");
+        this.#header.showNotice(message.message);
         break;
     }
   }
 
-  private draw(): void {
-    const { interpolation } = this;
+  #draw(): void {
+    const interpolation = this.#interpolation;
     if (interpolation === undefined) return;
-    this.header.show(headerView(interpolation));
-    this.header.showProgress(progressView(interpolation));
+    this.#header.show(headerView(interpolation));
+    this.#header.showProgress(progressView(interpolation));
     const hasPoints = interpolation.points.length > 0;
-    setHidden(this.body, !hasPoints);
-    setHidden(this.empty, hasPoints);
-    setText(this.empty, emptyText(interpolation));
+    setHidden(this.#body, !hasPoints);
+    setHidden(this.#empty, hasPoints);
+    setText(this.#empty, emptyText(interpolation));
     if (!hasPoints) return;
-    const context = this.contextOf(interpolation);
+    const context = this.#contextOf(interpolation);
     if (context === undefined) return;
-    this.toolbar.show(context, metricsOf(interpolation.points));
-    this.verdict.show(context, interpolation.summary);
-    this.twoAxis.show(context);
-    this.curves.show(context);
-    this.table.show(context);
-    if (this.scrollRestored) return;
-    this.scrollRestored = true;
-    window.scrollTo(0, this.view.scrollY);
+    this.#toolbar.show(context, metricsOf(interpolation.points));
+    this.#verdict.show(context, interpolation.summary);
+    this.#twoAxis.show(context);
+    this.#curves.show(context);
+    this.#table.show(context);
+    if (this.#scrollRestored) return;
+    this.#scrollRestored = true;
+    window.scrollTo(0, this.#view.scrollY);
   }
 
-  private contextOf(interpolation: InterpolationView): LabContext | undefined {
+  #contextOf(interpolation: InterpolationView): LabContext | undefined {
     const { points, summary } = interpolation;
     const metrics = metricsOf(points);
-    const wanted = this.view.metric ?? defaultMetric(points);
+    const wanted = this.#view.metric ?? defaultMetric(points);
     const metric = metrics.find(({ key }) => key === wanted) ?? metrics[0];
     if (metric === undefined) return undefined;
     const data = dataOf(interpolation);
@@ -141,49 +141,46 @@ class LabPage {
       points,
       measures,
       metric,
-      axes: this.axesOf(data, measures),
-      selected: nearestAlpha(points, this.view.alpha ?? recommended ?? DEFAULT_ALPHA),
+      axes: this.#axesOf(data, measures),
+      selected: nearestAlpha(points, this.#view.alpha ?? recommended ?? DEFAULT_ALPHA),
       recommended,
       barriers: new Set(summary?.barriers.map((barrier) => barrier.data)),
-      onSelect: (alpha) => this.select(alpha),
-      onHover: (alpha) => this.hover(alpha),
+      onSelect: (alpha) => this.#select(alpha),
+      onHover: (alpha) => this.#hover(alpha),
     };
   }
 
-  private axesOf(
-    data: readonly InterpolationData[],
-    measures: readonly Measure[],
-  ): LabContext["axes"] {
+  #axesOf(data: readonly InterpolationData[], measures: readonly Measure[]): LabContext["axes"] {
     const axes = defaultAxes(data);
     const chosen = (id: string | undefined) => measures.find((measure) => measure.id === id);
-    return axes && { x: chosen(this.view.x) ?? axes.x, y: chosen(this.view.y) ?? axes.y };
+    return axes && { x: chosen(this.#view.x) ?? axes.x, y: chosen(this.#view.y) ?? axes.y };
   }
 
-  private select(alpha: number): void {
-    this.choose({ alpha });
+  #select(alpha: number): void {
+    this.#choose({ alpha });
   }
 
-  private hover(alpha: number | undefined): void {
-    this.twoAxis.hover(alpha);
-    this.curves.hover(alpha);
-    this.table.hover(alpha);
+  #hover(alpha: number | undefined): void {
+    this.#twoAxis.hover(alpha);
+    this.#curves.hover(alpha);
+    this.#table.hover(alpha);
   }
 
-  private choose(change: Partial<LabView>): void {
-    Object.assign(this.view, change);
-    this.saveSoon();
-    this.draw();
+  #choose(change: Partial<LabView>): void {
+    Object.assign(this.#view, change);
+    this.#saveSoon();
+    this.#draw();
   }
 
-  private saveSoon(): void {
-    window.clearTimeout(this.saveTimer);
-    this.saveTimer = window.setTimeout(() => this.save(), SAVE_DELAY_MS);
+  #saveSoon(): void {
+    window.clearTimeout(this.#saveTimer);
+    this.#saveTimer = window.setTimeout(() => this.#save(), SAVE_DELAY_MS);
   }
 
-  private save(): void {
+  #save(): void {
     // Before the page has its height back it can't be scrolled: what was kept still holds.
-    if (this.scrollRestored) this.view.scrollY = window.scrollY;
-    this.vscode.setState(this.view);
+    if (this.#scrollRestored) this.#view.scrollY = window.scrollY;
+    this.#vscode.setState(this.#view);
   }
 }
 

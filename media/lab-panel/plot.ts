@@ -37,21 +37,21 @@ const PADDING = 0.08;
 
 export class Plot {
   readonly host = element("div", { class: "svg-plot" });
-  private readonly tooltip = element("div", { class: "tooltip", role: "status" });
-  private readonly draw: (plot: Plot) => void;
-  private picture: SVGSVGElement | undefined;
+  readonly #tooltip = element("div", { class: "tooltip", role: "status" });
+  readonly #draw: (plot: Plot) => void;
+  #picture: SVGSVGElement | undefined;
 
   /** @param draw called when the width has changed */
   constructor(draw: (plot: Plot) => void) {
-    this.draw = draw;
-    setHidden(this.tooltip, true);
-    this.host.append(this.tooltip);
+    this.#draw = draw;
+    setHidden(this.#tooltip, true);
+    this.host.append(this.#tooltip);
     let known = 0;
     new ResizeObserver(() => {
       const { clientWidth } = this.host;
       if (clientWidth === known) return;
       known = clientWidth;
-      this.draw(this);
+      this.#draw(this);
     }).observe(this.host);
   }
 
@@ -76,8 +76,8 @@ export class Plot {
     for (const part of axes(frame, { toX, toY, inner })) picture.append(part);
     const layer = svg("g");
     picture.append(layer);
-    this.picture?.remove();
-    this.picture = picture;
+    this.#picture?.remove();
+    this.#picture = picture;
     this.host.prepend(picture);
     const { left, top } = MARGIN;
     const area = { left, top: 0, right: width, bottom: top + inner.height };
@@ -87,19 +87,19 @@ export class Plot {
   /** Beside the place, on the side that has room. */
   showTooltip(lines: readonly string[], at: { x: number; y: number }): void {
     const [title = "", ...rest] = lines;
-    this.tooltip.replaceChildren(
+    this.#tooltip.replaceChildren(
       element("strong", {}, [title]),
       ...rest.map((line) => element("div", {}, [line])),
     );
-    setHidden(this.tooltip, false);
+    setHidden(this.#tooltip, false);
     const isRight = at.x > this.host.clientWidth / 2;
-    this.tooltip.style.left = isRight ? "" : `${at.x + 14}px`;
-    this.tooltip.style.right = isRight ? `${this.host.clientWidth - at.x + 14}px` : "";
-    this.tooltip.style.top = `${Math.max(0, at.y - 20)}px`;
+    this.#tooltip.style.left = isRight ? "" : `${at.x + 14}px`;
+    this.#tooltip.style.right = isRight ? `${this.host.clientWidth - at.x + 14}px` : "";
+    this.#tooltip.style.top = `${Math.max(0, at.y - 20)}px`;
   }
 
   hideTooltip(): void {
-    setHidden(this.tooltip, true);
+    setHidden(this.#tooltip, true);
   }
 }
 

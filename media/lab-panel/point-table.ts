@@ -5,7 +5,7 @@ import { formatFigure, valueAt } from "./measures.ts";
 import { extentOf } from "../shared/extent.ts";
 
 export class PointTable {
-  private readonly frame = element("div", {
+  readonly #frame = element("div", {
     class: "table-frame points",
     tabindex: "0",
     role: "region",
@@ -13,9 +13,9 @@ export class PointTable {
   });
   readonly root = element("section", { class: "points-section" }, [
     element("h2", {}, ["All points"]),
-    this.frame,
+    this.#frame,
   ]);
-  private rows = new Map<number, HTMLElement>();
+  #rows = new Map<number, HTMLElement>();
 
   show(context: LabContext): void {
     const { metric, points, measures, selected } = context;
@@ -25,7 +25,7 @@ export class PointTable {
       const { min, max } = extentOf(values);
       return metric.isLessBetter ? min : max;
     });
-    this.rows = new Map();
+    this.#rows = new Map();
     const body = points.map((point) => {
       const { alpha } = point;
       const button = element("button", { class: "link", title: "Choose this alpha" }, [
@@ -44,26 +44,26 @@ export class PointTable {
       ]);
       row.addEventListener("pointerenter", () => context.onHover(alpha));
       row.addEventListener("pointerleave", () => context.onHover(undefined));
-      this.rows.set(alpha, row);
+      this.#rows.set(alpha, row);
       return row;
     });
     const head = ["Alpha", ...columns.map(({ label }) => label)].map((name) =>
       element("th", { scope: "col", title: name }, [name]),
     );
-    const focused = this.frame.contains(document.activeElement);
-    const { scrollTop, scrollLeft } = this.frame;
-    this.frame.replaceChildren(
+    const focused = this.#frame.contains(document.activeElement);
+    const { scrollTop, scrollLeft } = this.#frame;
+    this.#frame.replaceChildren(
       table(columns.length + 1, {}, [
         element("caption", {}, [`${metric.label} by alpha and data`]),
         element("thead", {}, [element("tr", {}, head)]),
         element("tbody", {}, body),
       ]),
     );
-    this.frame.scrollTo(scrollLeft, scrollTop);
-    if (focused) this.frame.querySelector<HTMLElement>("tr.selected button")?.focus();
+    this.#frame.scrollTo(scrollLeft, scrollTop);
+    if (focused) this.#frame.querySelector<HTMLElement>("tr.selected button")?.focus();
   }
 
   hover(alpha: number | undefined): void {
-    for (const [each, row] of this.rows) row.classList.toggle("hovered", each === alpha);
+    for (const [each, row] of this.#rows) row.classList.toggle("hovered", each === alpha);
   }
 }

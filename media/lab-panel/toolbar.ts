@@ -14,40 +14,40 @@ interface Choice {
 
 /** Which figure is drawn, and which data are the axes of the two-axis curve. */
 export class Toolbar {
-  private readonly metric = element("select", { id: "metric" });
-  private readonly x = element("select", { id: "x-data" });
-  private readonly y = element("select", { id: "y-data" });
-  private readonly axes = element("div", { class: "field axes" }, [
+  readonly #metric = element("select", { id: "metric" });
+  readonly #x = element("select", { id: "x-data" });
+  readonly #y = element("select", { id: "y-data" });
+  readonly #axes = element("div", { class: "field axes" }, [
     element("label", { for: "x-data" }, ["Across"]),
-    this.x,
+    this.#x,
     element("label", { for: "y-data" }, ["Up"]),
-    this.y,
+    this.#y,
   ]);
   readonly root = element("div", { class: "toolbar", role: "toolbar", "aria-label": "Charts" }, [
     element("div", { class: "field" }, [
       element("label", { for: "metric" }, ["Figure"]),
-      this.metric,
+      this.#metric,
     ]),
-    this.axes,
+    this.#axes,
   ]);
 
   constructor({ onMetric, onAxis }: ToolbarOptions) {
-    this.metric.addEventListener("change", () => onMetric(this.metric.value));
-    this.x.addEventListener("change", () => onAxis("x", this.x.value));
-    this.y.addEventListener("change", () => onAxis("y", this.y.value));
+    this.#metric.addEventListener("change", () => onMetric(this.#metric.value));
+    this.#x.addEventListener("change", () => onAxis("x", this.#x.value));
+    this.#y.addEventListener("change", () => onAxis("y", this.#y.value));
   }
 
   show({ axes, measures, metric }: LabContext, metrics: readonly Metric[]): void {
     fill(
-      this.metric,
+      this.#metric,
       metrics.map(({ key, label }) => ({ value: key, label })),
       metric.key,
     );
-    setHidden(this.axes, axes === undefined);
+    setHidden(this.#axes, axes === undefined);
     if (axes === undefined) return;
     const choices = measures.map(({ id, label }) => ({ value: id, label }));
-    fill(this.x, choices, axes.x.id);
-    fill(this.y, choices, axes.y.id);
+    fill(this.#x, choices, axes.x.id);
+    fill(this.#y, choices, axes.y.id);
   }
 }
 

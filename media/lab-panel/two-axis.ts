@@ -17,36 +17,33 @@ const RADIUS = 5;
 const LEAST_RANK = 3;
 
 export class TwoAxisView {
-  private readonly hint = element("span", { class: "readout" });
-  private readonly missing = element("p", { class: "empty small" }, [
+  readonly #hint = element("span", { class: "readout" });
+  readonly #missing = element("p", { class: "empty small" }, [
     "Name an in-distribution test and a shifted test to see one against the other.",
   ]);
-  private readonly plot = new Plot(() => this.draw());
+  readonly #plot = new Plot(() => this.#draw());
   readonly root = element("section", { class: "chart", "aria-label": "Two-axis curve" }, [
-    element("header", {}, [element("h2", {}, ["In-distribution against shifted"]), this.hint]),
-    this.plot.host,
-    this.missing,
+    element("header", {}, [element("h2", {}, ["In-distribution against shifted"]), this.#hint]),
+    this.#plot.host,
+    this.#missing,
   ]);
-  private context: LabContext | undefined;
-  private dots = new Map<
-    number,
-    { dot: SVGElement; placed: Placed; at: { x: number; y: number } }
-  >();
+  #context: LabContext | undefined;
+  #dots = new Map<number, { dot: SVGElement; placed: Placed; at: { x: number; y: number } }>();
 
   show(context: LabContext): void {
-    this.context = context;
-    this.draw();
+    this.#context = context;
+    this.#draw();
   }
 
   hover(alpha: number | undefined): void {
-    for (const [each, { dot }] of this.dots) dot.classList.toggle("hovered", each === alpha);
-    const found = alpha === undefined ? undefined : this.dots.get(alpha);
-    if (found === undefined || this.context?.axes === undefined) return this.plot.hideTooltip();
-    const { metric, axes } = this.context;
+    for (const [each, { dot }] of this.#dots) dot.classList.toggle("hovered", each === alpha);
+    const found = alpha === undefined ? undefined : this.#dots.get(alpha);
+    if (found === undefined || this.#context?.axes === undefined) return this.#plot.hideTooltip();
+    const { metric, axes } = this.#context;
     const { placed, at } = found;
-    this.plot.showTooltip(
+    this.#plot.showTooltip(
       [
-        alphaTitle(placed.alpha, this.context),
+        alphaTitle(placed.alpha, this.#context),
         `${axes.x.label}: ${formatFigure(placed.x, metric)}`,
         `${axes.y.label}: ${formatFigure(placed.y, metric)}`,
       ],
@@ -54,20 +51,20 @@ export class TwoAxisView {
     );
   }
 
-  private draw(): void {
-    const { context } = this;
+  #draw(): void {
+    const context = this.#context;
     if (context === undefined) return;
     const { axes, metric, points } = context;
-    setHidden(this.plot.host, axes === undefined);
-    setHidden(this.missing, axes !== undefined);
-    setText(this.hint, axes === undefined ? "" : better(metric.isLessBetter));
+    setHidden(this.#plot.host, axes === undefined);
+    setHidden(this.#missing, axes !== undefined);
+    setText(this.#hint, axes === undefined ? "" : better(metric.isLessBetter));
     if (axes === undefined) return;
     const placed = points.flatMap((point): Placed[] => {
       const [x, y] = [valueAt(point, axes.x, metric.key), valueAt(point, axes.y, metric.key)];
       return x === undefined || y === undefined ? [] : [{ alpha: point.alpha, x, y }];
     });
     const format = (value: number): string => formatTick(value, metric);
-    const scales = this.plot.begin(
+    const scales = this.#plot.begin(
       {
         x: rangeOf(placed.map(({ x }) => x)),
         y: rangeOf(placed.map(({ y }) => y)),
@@ -78,14 +75,14 @@ export class TwoAxisView {
       },
       `${metric.label} on ${axes.y.label} against ${axes.x.label}, ${placed.length} alphas`,
     );
-    this.drawPoints(placed, scales, context);
+    this.#drawPoints(placed, scales, context);
   }
 
-  private drawPoints(placed: readonly Placed[], scales: Scales, context: LabContext): void {
+  #drawPoints(placed: readonly Placed[], scales: Scales, context: LabContext): void {
     const { layer, toX, toY } = scales;
     const path = placed.map(({ x, y }) => `${toX(x)},${toY(y)}`).join(" ");
     layer.append(svg("polyline", { class: "path", points: path }));
-    this.dots = new Map();
+    this.#dots = new Map();
     const ordered = byImportance(placed, context);
     for (const each of ordered) {
       const at = { x: toX(each.x), y: toY(each.y) };
@@ -94,15 +91,15 @@ export class TwoAxisView {
       dot.addEventListener("pointerenter", () => context.onHover(each.alpha));
       dot.addEventListener("pointerleave", () => context.onHover(undefined));
       dot.addEventListener("click", () => context.onSelect(each.alpha));
-      this.dots.set(each.alpha, { dot, placed: each, at });
+      this.#dots.set(each.alpha, { dot, placed: each, at });
     }
     // Behind the others come those of least importance: what is drawn last is on top.
-    for (const { dot } of [...this.dots.values()].toReversed()) layer.append(dot);
-    for (const label of this.labels(ordered, placed, { scales, context })) layer.append(label);
+    for (const { dot } of [...this.#dots.values()].toReversed()) layer.append(dot);
+    for (const label of this.#labels(ordered, placed, { scales, context })) layer.append(label);
   }
 
   /** Names of the points where there is room for them; the tooltip has the others. */
-  private labels(
+  #labels(
     ordered: readonly Placed[],
     placed: readonly Placed[],
     { scales, context }: { scales: Scales; context: LabContext },

@@ -37,61 +37,61 @@ const KEYBOARD_ZOOM = 0.5;
 
 /** The charts: one window, one cursor, one hover line between them. */
 export class ChartGroup {
-  private readonly options: GroupOptions;
-  private readonly cards: Card[] = [];
-  private readonly position = element("span", { class: "position" });
-  private readonly announcement = element("span", { class: "visually-hidden", role: "status" });
-  private readonly smoothed = new Map<ValueColumn, Float64Array>();
-  private smoothedWith = NaN;
-  private hoverX: number | null = null;
-  private kept: KeptMark | undefined;
-  private logScale: boolean;
+  readonly #options: GroupOptions;
+  readonly #cards: Card[] = [];
+  readonly #position = element("span", { class: "position" });
+  readonly #announcement = element("span", { class: "visually-hidden", role: "status" });
+  readonly #smoothed = new Map<ValueColumn, Float64Array>();
+  #smoothedWith = NaN;
+  #hoverX: number | null = null;
+  #kept: KeptMark | undefined;
+  #logScale: boolean;
 
   constructor(options: GroupOptions) {
-    this.options = options;
-    this.logScale = options.view.logScale;
-    for (const spec of CHART_SPECS) this.cards.push(this.buildCard(spec));
-    options.root.append(this.announcement);
+    this.#options = options;
+    this.#logScale = options.view.logScale;
+    for (const spec of CHART_SPECS) this.#cards.push(this.#buildCard(spec));
+    options.root.append(this.#announcement);
     const observer = new ResizeObserver(() => {
-      for (const card of this.cards) card.chart.resize();
+      for (const card of this.#cards) card.chart.resize();
       this.draw();
     });
-    for (const card of this.cards) observer.observe(card.plotHost);
+    for (const card of this.#cards) observer.observe(card.plotHost);
   }
 
   /** Which step's weights are kept, or would be. */
   mark(mark: KeptMark | undefined): void {
-    this.kept = mark;
+    this.#kept = mark;
   }
 
   /** New rows came: averages are stale. */
   invalidate(): void {
-    this.smoothed.clear();
+    this.#smoothed.clear();
   }
 
   draw(): void {
-    const { view } = this.options;
-    if (view.smoothing !== this.smoothedWith) this.smoothed.clear();
-    this.smoothedWith = view.smoothing;
-    if (view.logScale !== this.logScale) this.rebuild();
-    for (const card of this.cards) {
+    const { view } = this.#options;
+    if (view.smoothing !== this.#smoothedWith) this.#smoothed.clear();
+    this.#smoothedWith = view.smoothing;
+    if (view.logScale !== this.#logScale) this.#rebuild();
+    for (const card of this.#cards) {
       const { needs } = card.spec;
-      setHidden(card.host, needs !== undefined && this.options.store.last(needs) === undefined);
-      if (!card.host.hidden) this.drawCard(card);
+      setHidden(card.host, needs !== undefined && this.#options.store.last(needs) === undefined);
+      if (!card.host.hidden) this.#drawCard(card);
     }
-    this.showValues();
+    this.#showValues();
   }
 
   redrawColors(): void {
-    for (const card of this.cards) card.chart.redraw();
+    for (const card of this.#cards) card.chart.redraw();
   }
 
   /** Keeps the same part of the run in sight when the axis changes from steps to time or back. */
   switchAxis(): void {
-    const { view, store } = this.options;
-    const before = this.xValues();
+    const { view, store } = this.#options;
+    const before = this.#xValues();
     view.xAxis = view.xAxis === "step" ? "time" : "step";
-    const after = this.xValues();
+    const after = this.#xValues();
     if (view.zoom === null || store.size === 0) return;
     const at = (target: number) => interpolate(before, after, target);
     const window = { min: at(view.zoom.min), max: at(view.zoom.max) };
@@ -99,66 +99,66 @@ export class ChartGroup {
   }
 
   /** In steps or seconds. */
-  private xValues(): Float64Array {
-    const { view, store } = this.options;
+  #xValues(): Float64Array {
+    const { view, store } = this.#options;
     if (view.xAxis === "step") return store.step;
     return store.column("elapsedMs").map((ms) => ms / 1000);
   }
 
-  private window(x: Float64Array): Window {
-    const { zoom } = this.options.view;
+  #window(x: Float64Array): Window {
+    const { zoom } = this.#options.view;
     if (zoom !== null) return zoom;
     const min = x[0] ?? 0;
     const max = x.at(-1) ?? 1;
     return max > min ? { min, max } : { min, max: min + 1 };
   }
 
-  private drawCard(card: Card): void {
-    const x = this.xValues();
-    const window = this.window(x);
-    const columns = card.spec.lines.flatMap((line) => this.lineColumns(line));
+  #drawCard(card: Card): void {
+    const x = this.#xValues();
+    const window = this.#window(x);
+    const columns = card.spec.lines.flatMap((line) => this.#lineColumns(line));
     const buckets = Math.max(card.chart.plotWidth, 100);
     const rows = selectRows(x, columns, window, buckets);
-    const log = card.spec.canLog && this.logScale;
+    const log = card.spec.canLog && this.#logScale;
     card.chart.setData({
-      xAxis: this.options.view.xAxis,
+      xAxis: this.#options.view.xAxis,
       window,
       x: rows.map((row) => x[row] ?? NaN),
       y: columns.map((column) => rows.map((row) => drawable(column[row], log))),
-      mark: card.spec === CHART_SPECS[0] ? this.markAt(x) : null,
+      mark: card.spec === CHART_SPECS[0] ? this.#markAt(x) : null,
     });
   }
 
-  private markAt(x: Float64Array): ChartData["mark"] {
-    const { kept } = this;
-    const at = kept === undefined ? undefined : x[this.options.store.step.indexOf(kept.step)];
+  #markAt(x: Float64Array): ChartData["mark"] {
+    const kept = this.#kept;
+    const at = kept === undefined ? undefined : x[this.#options.store.step.indexOf(kept.step)];
     return kept === undefined || at === undefined ? null : { x: at, label: kept.label };
   }
 
-  private lineColumns(line: Line): Float64Array[] {
-    const column = this.options.store.column(line.column);
-    return line.look === "smoothed" ? [column, this.smoothedColumn(line.column)] : [column];
+  #lineColumns(line: Line): Float64Array[] {
+    const column = this.#options.store.column(line.column);
+    return line.look === "smoothed" ? [column, this.#smoothedColumn(line.column)] : [column];
   }
 
-  private smoothedColumn(name: ValueColumn): Float64Array {
-    const known = this.smoothed.get(name);
+  #smoothedColumn(name: ValueColumn): Float64Array {
+    const known = this.#smoothed.get(name);
     if (known !== undefined) return known;
-    const fresh = smooth(this.options.store.column(name), this.options.view.smoothing);
-    this.smoothed.set(name, fresh);
+    const fresh = smooth(this.#options.store.column(name), this.#options.view.smoothing);
+    this.#smoothed.set(name, fresh);
     return fresh;
   }
 
-  private setHover(x: number | null): void {
-    this.hoverX = x;
-    for (const card of this.cards) card.chart.setCursor(x);
-    this.showValues();
+  #setHover(x: number | null): void {
+    this.#hoverX = x;
+    for (const card of this.#cards) card.chart.setCursor(x);
+    this.#showValues();
   }
 
-  private setZoom(window: Window | null): void {
-    const { view } = this.options;
+  #setZoom(window: Window | null): void {
+    const { view } = this.#options;
     // A window without two rows would be an empty picture that looks like lost data.
     if (window !== null) {
-      const x = this.xValues();
+      const x = this.#xValues();
       const inside = x.reduce(
         (n, value) => n + Number(value >= window.min && value <= window.max),
         0,
@@ -166,22 +166,22 @@ export class ChartGroup {
       if (inside < 2) return;
     }
     view.zoom = window;
-    this.options.onViewChange();
+    this.#options.onViewChange();
     this.draw();
   }
 
   /** The values at the cursor, or the last ones when there is no cursor. */
-  private showValues(): void {
-    const { store } = this.options;
-    const x = this.xValues();
-    const row = this.hoverX === null ? store.size - 1 : nearestIndex(x, this.hoverX);
-    setHidden(this.position, row < 0);
-    if (row >= 0) setText(this.position, this.positionText(row));
-    for (const card of this.cards) {
+  #showValues(): void {
+    const { store } = this.#options;
+    const x = this.#xValues();
+    const row = this.#hoverX === null ? store.size - 1 : nearestIndex(x, this.#hoverX);
+    setHidden(this.#position, row < 0);
+    if (row >= 0) setText(this.#position, this.#positionText(row));
+    for (const card of this.#cards) {
       card.spec.lines.forEach((line, index) => {
         const readout = card.readouts[index];
         if (readout === undefined) return;
-        const text = this.valueText(line, row);
+        const text = this.#valueText(line, row);
         setText(
           readout,
           text,
@@ -194,8 +194,8 @@ export class ChartGroup {
     }
   }
 
-  private positionText(row: number): string {
-    const { store } = this.options;
+  #positionText(row: number): string {
+    const { store } = this.#options;
     const epoch = store.value("epoch", row);
     const parts = [`Step ${formatCount(store.step[row])}`];
     if (!Number.isNaN(epoch)) parts.push(`epoch ${formatEpoch(epoch)}`);
@@ -204,8 +204,8 @@ export class ChartGroup {
   }
 
   /** Values come now and then: where this row has none, the one before it counts, with its step. */
-  private valueText(line: Line, row: number): string {
-    const { store, view } = this.options;
+  #valueText(line: Line, row: number): string {
+    const { store, view } = this.#options;
     let at = row;
     while (at >= 0 && Number.isNaN(store.value(line.column, at))) at -= 1;
     if (at < 0) return UNKNOWN;
@@ -213,10 +213,10 @@ export class ChartGroup {
     if (line.look === "points")
       return at === row ? text : `${text} (step ${formatCount(store.step[at])})`;
     if (line.look === "plain" || view.smoothing === 0) return text;
-    return `${text} (avg ${formatValue(this.smoothedColumn(line.column)[at])})`;
+    return `${text} (avg ${formatValue(this.#smoothedColumn(line.column)[at])})`;
   }
 
-  private buildCard(spec: ChartSpec): Card {
+  #buildCard(spec: ChartSpec): Card {
     const readouts = spec.lines.map(() => element("span", { class: "readout" }));
     const legend = spec.lines.map((line, index) =>
       element("span", { class: "legend-item" }, [
@@ -230,90 +230,90 @@ export class ChartGroup {
     );
     const isMain = spec === CHART_SPECS[0];
     const header = element("header", {}, [element("h2", {}, [spec.title]), ...legend]);
-    if (isMain) header.append(this.position);
+    if (isMain) header.append(this.#position);
     const plotHost = element("div", {
       class: "plot",
       tabindex: "0",
       role: "group",
       "aria-label": `${spec.title} chart. Arrow keys move the cursor, plus and minus zoom, Escape shows everything.`,
     });
-    plotHost.addEventListener("keydown", (event) => this.onKey(event));
-    plotHost.addEventListener("blur", () => this.setHover(null));
+    plotHost.addEventListener("keydown", (event) => this.#onKey(event));
+    plotHost.addEventListener("blur", () => this.#setHover(null));
     const card = element("section", { class: isMain ? "chart main" : "chart" }, [header, plotHost]);
-    this.options.root.append(card);
-    return { spec, host: card, plotHost, readouts, chart: this.buildChart(spec, plotHost) };
+    this.#options.root.append(card);
+    return { spec, host: card, plotHost, readouts, chart: this.#buildChart(spec, plotHost) };
   }
 
-  private buildChart(spec: ChartSpec, host: HTMLElement): Chart {
+  #buildChart(spec: ChartSpec, host: HTMLElement): Chart {
     return new Chart({
       host,
-      theme: this.options.theme,
+      theme: this.#options.theme,
       series: spec.lines.flatMap(seriesOf),
       height: spec.height,
-      log: spec.canLog && this.logScale,
+      log: spec.canLog && this.#logScale,
       fromZero: spec.fromZero,
-      onHover: (x) => this.setHover(x),
-      onZoom: (window) => this.setZoom(window),
+      onHover: (x) => this.#setHover(x),
+      onZoom: (window) => this.#setZoom(window),
     });
   }
 
-  private rebuild(): void {
-    this.logScale = this.options.view.logScale;
-    for (const card of this.cards) {
+  #rebuild(): void {
+    this.#logScale = this.#options.view.logScale;
+    for (const card of this.#cards) {
       if (!card.spec.canLog) continue;
       card.chart.destroy();
-      card.chart = this.buildChart(card.spec, card.plotHost);
+      card.chart = this.#buildChart(card.spec, card.plotHost);
     }
   }
 
-  private onKey(event: KeyboardEvent): void {
-    const x = this.xValues();
+  #onKey(event: KeyboardEvent): void {
+    const x = this.#xValues();
     if (x.length === 0) return;
-    const window = this.window(x);
+    const window = this.#window(x);
     const span = window.max - window.min;
-    const at = Math.min(Math.max(this.hoverX ?? window.max, window.min), window.max);
+    const at = Math.min(Math.max(this.#hoverX ?? window.max, window.min), window.max);
     switch (event.key) {
       case "ArrowLeft":
       case "ArrowRight":
-        this.moveCursor(x, at, (event.key === "ArrowLeft" ? -span : span) / KEYBOARD_STEPS);
+        this.#moveCursor(x, at, (event.key === "ArrowLeft" ? -span : span) / KEYBOARD_STEPS);
         break;
       case "Home":
       case "End":
-        this.setHover(event.key === "Home" ? window.min : window.max);
+        this.#setHover(event.key === "Home" ? window.min : window.max);
         break;
       case "+":
       case "=":
       case "-":
-        this.zoomAround(x, at, event.key === "-" ? span / KEYBOARD_ZOOM : span * KEYBOARD_ZOOM);
+        this.#zoomAround(x, at, event.key === "-" ? span / KEYBOARD_ZOOM : span * KEYBOARD_ZOOM);
         break;
       case "Escape":
-        this.setZoom(null);
+        this.#setZoom(null);
         break;
       default:
         return;
     }
     event.preventDefault();
-    setText(this.announcement, this.spokenValues());
+    setText(this.#announcement, this.#spokenValues());
   }
 
   /** To the row about `distance` away, at least to the next one. */
-  private moveCursor(x: Float64Array, from: number, distance: number): void {
+  #moveCursor(x: Float64Array, from: number, distance: number): void {
     const here = nearestIndex(x, from);
     let row = nearestIndex(x, from + distance);
     if (row === here) row = Math.min(Math.max(here + Math.sign(distance), 0), x.length - 1);
-    this.setHover(x[row] ?? null);
+    this.#setHover(x[row] ?? null);
   }
 
-  private zoomAround(x: Float64Array, at: number, span: number): void {
+  #zoomAround(x: Float64Array, at: number, span: number): void {
     const first = x[0] ?? 0;
     const last = x.at(-1) ?? first;
-    if (span >= last - first) return this.setZoom(null);
+    if (span >= last - first) return this.#setZoom(null);
     const min = Math.min(Math.max(at - span / 2, first), last - span);
-    this.setZoom({ min, max: min + span });
+    this.#setZoom({ min, max: min + span });
   }
 
-  private spokenValues(): string {
-    const shown = this.cards.filter(({ host }) => !host.hidden);
+  #spokenValues(): string {
+    const shown = this.#cards.filter(({ host }) => !host.hidden);
     const values = shown.flatMap((card) =>
       card.spec.lines.map((line, index) => {
         const isLoss = card.spec === CHART_SPECS[0];
@@ -321,7 +321,7 @@ export class ChartGroup {
         return `${label} ${card.readouts[index]?.textContent ?? ""}`;
       }),
     );
-    return [this.position.textContent, ...values].join(", ");
+    return [this.#position.textContent, ...values].join(", ");
   }
 }
 

@@ -45,80 +45,80 @@ const FAINT_ALPHA_HIGH_CONTRAST = 0.5;
 
 /** One uPlot chart. It draws what it is given: the window, the rows and the cursor are the group's. */
 export class Chart {
-  private readonly plot: uPlot;
-  private readonly options: ChartOptions;
-  private window: Window = { min: 0, max: 1 };
-  private xAxis: XAxis = "step";
-  private mark: ChartData["mark"] = null;
-  private movedByGroup = false;
+  readonly #plot: uPlot;
+  readonly #options: ChartOptions;
+  #window: Window = { min: 0, max: 1 };
+  #xAxis: XAxis = "step";
+  #mark: ChartData["mark"] = null;
+  #movedByGroup = false;
 
   constructor(options: ChartOptions) {
-    this.options = options;
-    this.plot = new uPlot(this.plotOptions(), emptyData(options.series.length), options.host);
+    this.#options = options;
+    this.#plot = new uPlot(this.#plotOptions(), emptyData(options.series.length), options.host);
   }
 
   /** Width of the plotting area in CSS pixels. */
   get plotWidth(): number {
-    return this.plot.over.clientWidth;
+    return this.#plot.over.clientWidth;
   }
 
   setData(data: ChartData): void {
-    this.window = data.window;
-    this.xAxis = data.xAxis;
-    this.mark = data.mark;
-    this.plot.setData([data.x, ...data.y]);
+    this.#window = data.window;
+    this.#xAxis = data.xAxis;
+    this.#mark = data.mark;
+    this.#plot.setData([data.x, ...data.y]);
   }
 
   /** Follows the width of its host; the height stays. */
   resize(): void {
-    const width = this.options.host.clientWidth;
-    if (width > 0 && width !== this.plot.width) {
-      this.plot.setSize({ width, height: this.options.height });
+    const width = this.#options.host.clientWidth;
+    if (width > 0 && width !== this.#plot.width) {
+      this.#plot.setSize({ width, height: this.#options.height });
     }
   }
 
   redraw(): void {
-    this.plot.redraw(false, true);
+    this.#plot.redraw(false, true);
   }
 
   /** Shows the cursor at x, or hides it, without telling the group. */
   setCursor(x: number | null): void {
-    this.movedByGroup = true;
-    const left = x === null ? -10 : this.plot.valToPos(x, "x");
-    this.plot.setCursor({ left, top: x === null ? -10 : 0 });
-    this.movedByGroup = false;
+    this.#movedByGroup = true;
+    const left = x === null ? -10 : this.#plot.valToPos(x, "x");
+    this.#plot.setCursor({ left, top: x === null ? -10 : 0 });
+    this.#movedByGroup = false;
   }
 
   destroy(): void {
-    this.plot.destroy();
+    this.#plot.destroy();
   }
 
-  private plotOptions(): uPlot.Options {
-    const { host, height } = this.options;
+  #plotOptions(): uPlot.Options {
+    const { host, height } = this.#options;
     return {
       width: Math.max(host.clientWidth, 120),
       height,
       padding: [8, 12, 0, 0],
       legend: { show: false },
-      cursor: this.cursorOptions(),
+      cursor: this.#cursorOptions(),
       scales: {
-        x: { time: false, range: () => [this.window.min, this.window.max] },
+        x: { time: false, range: () => [this.#window.min, this.#window.max] },
         y: {
-          distr: this.options.log ? 3 : 1,
-          range: (_plot, min, max) => this.rangeY(min, max),
+          distr: this.#options.log ? 3 : 1,
+          range: (_plot, min, max) => this.#rangeY(min, max),
         },
       },
-      axes: [this.xAxisOptions(), this.yAxisOptions()],
-      series: [{}, ...this.options.series.map((spec) => this.seriesOptions(spec))],
+      axes: [this.#xAxisOptions(), this.#yAxisOptions()],
+      series: [{}, ...this.#options.series.map((spec) => this.#seriesOptions(spec))],
       hooks: {
-        setCursor: [(plot) => this.reportHover(plot)],
-        setSelect: [(plot) => this.reportZoom(plot)],
-        draw: [(plot) => this.drawMark(plot)],
+        setCursor: [(plot) => this.#reportHover(plot)],
+        setSelect: [(plot) => this.#reportZoom(plot)],
+        draw: [(plot) => this.#drawMark(plot)],
       },
     };
   }
 
-  private cursorOptions(): uPlot.Cursor {
+  #cursorOptions(): uPlot.Cursor {
     return {
       y: false,
       drag: { x: true, y: false, setScale: false, dist: MIN_DRAG_PX },
@@ -126,15 +126,15 @@ export class Chart {
       points: { size: 7, width: 2 },
       bind: {
         dblclick: () => () => {
-          this.options.onZoom(null);
+          this.#options.onZoom(null);
           return null;
         },
       },
     };
   }
 
-  private seriesOptions(spec: SeriesSpec): uPlot.Series {
-    const { theme } = this.options;
+  #seriesOptions(spec: SeriesSpec): uPlot.Series {
+    const { theme } = this.#options;
     const stroke = () => theme.color(spec.color);
     const faint = theme.highContrast ? FAINT_ALPHA_HIGH_CONTRAST : FAINT_ALPHA;
     return {
@@ -156,26 +156,26 @@ export class Chart {
     };
   }
 
-  private xAxisOptions(): uPlot.Axis {
+  #xAxisOptions(): uPlot.Axis {
     return {
-      ...this.axisStyle(),
+      ...this.#axisStyle(),
       size: X_AXIS_PX,
       space: 64,
-      incrs: () => (this.xAxis === "time" ? CLOCK_STEPS : STEP_STEPS),
+      incrs: () => (this.#xAxis === "time" ? CLOCK_STEPS : STEP_STEPS),
       values: (_plot, splits) =>
-        splits.map(this.xAxis === "time" ? formatTickDuration : formatTickCount),
+        splits.map(this.#xAxis === "time" ? formatTickDuration : formatTickCount),
     };
   }
 
-  private yAxisOptions(): uPlot.Axis {
+  #yAxisOptions(): uPlot.Axis {
     const axis: uPlot.Axis = {
-      ...this.axisStyle(),
+      ...this.#axisStyle(),
       size: Y_AXIS_PX,
-      space: this.options.height > 200 ? 32 : 24,
+      space: this.#options.height > 200 ? 32 : 24,
       values: (_plot, splits) => splits.map((value) => formatNumber(value)),
     };
-    if (!this.options.log) return axis;
-    const limit = Math.max(2, Math.floor(this.options.height / 40));
+    if (!this.#options.log) return axis;
+    const limit = Math.max(2, Math.floor(this.#options.height / 40));
     return {
       ...axis,
       splits: (_plot, _axis, min, max) => logTicks(min, max, limit),
@@ -183,8 +183,8 @@ export class Chart {
     };
   }
 
-  private axisStyle(): uPlot.Axis {
-    const { theme } = this.options;
+  #axisStyle(): uPlot.Axis {
+    const { theme } = this.#options;
     const grid = () => theme.color("grid");
     const family = getComputedStyle(document.body).fontFamily;
     return {
@@ -196,29 +196,30 @@ export class Chart {
     };
   }
 
-  private rangeY(min: number | null, max: number | null): uPlot.Range.MinMax {
-    if (min === null || max === null) return this.options.log ? [0.1, 10] : [0, 1];
-    if (this.options.log) {
+  #rangeY(min: number | null, max: number | null): uPlot.Range.MinMax {
+    if (min === null || max === null) return this.#options.log ? [0.1, 10] : [0, 1];
+    if (this.#options.log) {
       const low = Math.log10(min);
       const high = Math.log10(max);
       const pad = Math.max((high - low) * Y_PADDING, 0.01);
       return [10 ** (low - pad), 10 ** (high + pad)];
     }
     const pad = max > min ? (max - min) * Y_PADDING : Math.abs(max) * 0.1 || 1;
-    if (this.options.fromZero && min >= 0) return [0, max + pad];
+    if (this.#options.fromZero && min >= 0) return [0, max + pad];
     return [min - pad, max + pad];
   }
 
   /** A dashed line from top to bottom, its name on the side that has room. */
-  private drawMark(plot: uPlot): void {
-    const { mark, window } = this;
+  #drawMark(plot: uPlot): void {
+    const mark = this.#mark;
+    const window = this.#window;
     if (mark === null || mark.x < window.min || mark.x > window.max) return;
     const { ctx } = plot;
     const { left, top, width, height } = plot.bbox;
     const x = Math.round(plot.valToPos(mark.x, "x", true));
     const ratio = devicePixelRatio;
     ctx.save();
-    ctx.strokeStyle = ctx.fillStyle = this.options.theme.color("text");
+    ctx.strokeStyle = ctx.fillStyle = this.#options.theme.color("text");
     ctx.lineWidth = ratio;
     ctx.setLineDash([4 * ratio, 3 * ratio]);
     ctx.beginPath();
@@ -233,18 +234,18 @@ export class Chart {
     ctx.restore();
   }
 
-  private reportHover(plot: uPlot): void {
-    if (this.movedByGroup) return;
+  #reportHover(plot: uPlot): void {
+    if (this.#movedByGroup) return;
     const left = plot.cursor.left ?? -1;
-    this.options.onHover(left < 0 ? null : plot.posToVal(left, "x"));
+    this.#options.onHover(left < 0 ? null : plot.posToVal(left, "x"));
   }
 
-  private reportZoom(plot: uPlot): void {
+  #reportZoom(plot: uPlot): void {
     const { left, width } = plot.select;
     if (width === 0) return;
     plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
     if (width < MIN_DRAG_PX) return;
-    this.options.onZoom({
+    this.#options.onZoom({
       min: plot.posToVal(left, "x"),
       max: plot.posToVal(left + width, "x"),
     });

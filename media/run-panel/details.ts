@@ -5,19 +5,19 @@ import type { Figure } from "./summary.ts";
 
 /** The figures under the progress bar. */
 export class Figures {
-  private readonly list = element("dl", { class: "figures", "aria-label": "Summary" });
-  private shown = "";
+  readonly #list = element("dl", { class: "figures", "aria-label": "Summary" });
+  #shown = "";
 
   constructor(root: HTMLElement) {
-    root.append(this.list);
+    root.append(this.#list);
   }
 
   show(figures: readonly Figure[]): void {
     const key = JSON.stringify(figures);
-    if (key === this.shown) return;
-    this.shown = key;
-    setHidden(this.list, figures.length === 0);
-    this.list.replaceChildren(
+    if (key === this.#shown) return;
+    this.#shown = key;
+    setHidden(this.#list, figures.length === 0);
+    this.#list.replaceChildren(
       ...figures.map(({ label, value, note, tone }) =>
         element("div", { class: "figure" }, [
           element("dt", {}, [label]),
@@ -31,24 +31,24 @@ export class Figures {
 
 /** The run's settings as they really were, from the recipe in its own folder. */
 export class Settings {
-  private readonly groups = element("div", { class: "setting-groups" });
-  private readonly section = element("section", { class: "settings", "aria-label": "Settings" }, [
+  readonly #groups = element("div", { class: "setting-groups" });
+  readonly #section = element("section", { class: "settings", "aria-label": "Settings" }, [
     element("h2", {}, ["Settings of this run"]),
-    this.groups,
+    this.#groups,
   ]);
-  private shown = "";
+  #shown = "";
 
   constructor(root: HTMLElement) {
-    root.append(this.section);
+    root.append(this.#section);
   }
 
   show(run: RunView): void {
     const groups = run.recipe === undefined ? [] : settingGroups(run.recipe, run.method);
     const key = JSON.stringify(groups);
-    if (key === this.shown) return;
-    this.shown = key;
-    setHidden(this.section, groups.length === 0);
-    this.groups.replaceChildren(
+    if (key === this.#shown) return;
+    this.#shown = key;
+    setHidden(this.#section, groups.length === 0);
+    this.#groups.replaceChildren(
       ...groups.map(({ title, settings }) =>
         element("div", { class: "setting-group" }, [
           element("h3", {}, [title]),

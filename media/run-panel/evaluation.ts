@@ -19,26 +19,25 @@ const DISTORTION =
   "How far the features that the head reads have moved from the base model's, on average (arXiv 2202.10054): the less, the better a tuned model keeps what it knew.";
 
 export class EvaluationView {
-  private readonly body = element("div", { class: "evaluation-body" });
-  private readonly section = element(
-    "section",
-    { class: "evaluation", "aria-label": "Evaluation" },
-    [element("h2", {}, ["Evaluation rows"]), this.body],
-  );
-  private shown = "";
+  readonly #body = element("div", { class: "evaluation-body" });
+  readonly #section = element("section", { class: "evaluation", "aria-label": "Evaluation" }, [
+    element("h2", {}, ["Evaluation rows"]),
+    this.#body,
+  ]);
+  #shown = "";
 
   constructor(root: HTMLElement) {
-    setHidden(this.section, true);
-    root.append(this.section);
+    setHidden(this.#section, true);
+    root.append(this.#section);
   }
 
   show(evaluation: ClassifierEvaluation | undefined): void {
     const key = JSON.stringify(evaluation);
-    if (key === this.shown) return;
-    this.shown = key;
-    setHidden(this.section, evaluation === undefined);
+    if (key === this.#shown) return;
+    this.#shown = key;
+    setHidden(this.#section, evaluation === undefined);
     if (evaluation === undefined) return;
-    this.body.replaceChildren(
+    this.#body.replaceChildren(
       element("p", { class: "evaluation-figures" }, figureNodes(evaluation)),
       ...(evaluation.problem === "regression" ? [] : tables(evaluation)),
     );

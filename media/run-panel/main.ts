@@ -36,128 +36,127 @@ const SAVE_DELAY_MS = 150;
 const CLOCK_INTERVAL_MS = 1000;
 
 class RunPage {
-  private readonly vscode = acquireVsCodeApi();
-  private readonly view = restoreView(
-    this.vscode.getState(),
-    document.body.dataset["runDir"] ?? "",
-  );
-  private readonly store = new MetricStore();
-  private readonly main = element("main");
-  private readonly header = new Header<PanelAction>(this.main, (action) => {
-    this.header.showNotice(undefined);
-    this.vscode.postMessage({ type: "action", action });
+  readonly #vscode = acquireVsCodeApi();
+  readonly #view = restoreView(this.#vscode.getState(), document.body.dataset["runDir"] ?? "");
+  readonly #store = new MetricStore();
+  readonly #main = element("main");
+  readonly #header = new Header<PanelAction>(this.#main, (action) => {
+    this.#header.showNotice(undefined);
+    this.#vscode.postMessage({ type: "action", action });
   });
-  private readonly figures = new Figures(this.main);
-  private readonly chartArea = element("div", { class: "chart-area" });
-  private readonly empty = element("p", { class: "empty" });
-  private readonly toolbar = new Toolbar({
-    root: this.chartArea,
-    view: this.view,
-    onChange: () => this.viewChanged(),
+  readonly #figures = new Figures(this.#main);
+  readonly #chartArea = element("div", { class: "chart-area" });
+  readonly #empty = element("p", { class: "empty" });
+  readonly #toolbar = new Toolbar({
+    root: this.#chartArea,
+    view: this.#view,
+    onChange: () => this.#viewChanged(),
     onSwitchAxis: () => {
-      this.charts.switchAxis();
-      this.viewChanged();
+      this.#charts.switchAxis();
+      this.#viewChanged();
     },
     onResetZoom: () => {
-      this.view.zoom = null;
-      this.viewChanged();
+      this.#view.zoom = null;
+      this.#viewChanged();
     },
   });
-  private readonly charts: ChartGroup;
-  private readonly labelled = element("div");
-  private readonly evaluation = new EvaluationView(this.labelled);
-  private readonly details = element("div", { class: "details" });
-  private readonly settings = new Settings(this.details);
-  private readonly log = new LogView(this.details);
-  private run: RunView | undefined;
-  private metricsCame = false;
-  private metricsCameAt = Date.now();
-  private drawRequested = false;
-  private scrollRestored = false;
-  private saveTimer: number | undefined;
+  readonly #charts: ChartGroup;
+  readonly #labelled = element("div");
+  readonly #evaluation = new EvaluationView(this.#labelled);
+  readonly #details = element("div", { class: "details" });
+  readonly #settings = new Settings(this.#details);
+  readonly #log = new LogView(this.#details);
+  #run: RunView | undefined;
+  #metricsCame = false;
+  #metricsCameAt = Date.now();
+  #drawRequested = false;
+  #scrollRestored = false;
+  #saveTimer: number | undefined;
 
   constructor() {
-    document.body.append(this.main);
-    const theme = new Theme(() => this.charts.redrawColors());
+    document.body.append(this.#main);
+    const theme = new Theme(() => this.#charts.redrawColors());
     const grid = element("div", { class: "charts" });
-    this.chartArea.append(grid);
+    this.#chartArea.append(grid);
     // Nothing is shown before it is known.
-    setHidden(this.empty, true);
-    this.main.classList.add("waiting");
+    setHidden(this.#empty, true);
+    this.#main.classList.add("waiting");
     // Charts measure their hosts, so these must be in the page before the group is made.
-    this.main.append(this.empty, this.chartArea, this.labelled, this.details);
-    const { store, view } = this;
-    this.charts = new ChartGroup({
+    this.#main.append(this.#empty, this.#chartArea, this.#labelled, this.#details);
+    const store = this.#store;
+    const view = this.#view;
+    this.#charts = new ChartGroup({
       root: grid,
       store,
       view,
       theme,
-      onViewChange: () => this.viewChanged(),
+      onViewChange: () => this.#viewChanged(),
     });
-    this.save();
-    window.addEventListener("message", ({ data }: MessageEvent<ToPanel>) => this.receive(data));
-    window.addEventListener("scroll", () => this.saveSoon(), { passive: true });
-    window.setInterval(() => this.showProgress(), CLOCK_INTERVAL_MS);
-    this.vscode.postMessage({ type: "ready" });
+    this.#save();
+    window.addEventListener("message", ({ data }: MessageEvent<ToPanel>) => this.#receive(data));
+    window.addEventListener("scroll", () => this.#saveSoon(), { passive: true });
+    window.setInterval(() => this.#showProgress(), CLOCK_INTERVAL_MS);
+    this.#vscode.postMessage({ type: "ready" });
   }
 
-  private receive(message: ToPanel): void {
+  #receive(message: ToPanel): void {
     switch (message.type) {
       case "run":
-        this.run = message.run;
-        this.main.classList.remove("waiting");
-        this.header.show(headerView(message.run));
-        this.settings.show(message.run);
+        this.#run = message.run;
+        this.#main.classList.remove("waiting");
+        this.#header.show(headerView(message.run));
+        this.#settings.show(message.run);
         break;
       case "metrics":
-        if (message.reset) this.store.clear();
-        this.store.append(message.columns);
-        this.metricsCame = true;
-        this.metricsCameAt = Date.now();
-        this.charts.invalidate();
+        if (message.reset) this.#store.clear();
+        this.#store.append(message.columns);
+        this.#metricsCame = true;
+        this.#metricsCameAt = Date.now();
+        this.#charts.invalidate();
         break;
       case "evaluation":
-        this.evaluation.show(message.evaluation);
+        this.#evaluation.show(message.evaluation);
         return;
       case "log":
-        this.log.show(message.lines);
+        this.#log.show(message.lines);
         return;
       case "problem":
-        this.header.showNotice(message.message);
+        this.#header.showNotice(message.message);
         return;
     }
-    this.requestDraw();
+    this.#requestDraw();
   }
 
-  private requestDraw(): void {
-    if (this.drawRequested) return;
-    this.drawRequested = true;
+  #requestDraw(): void {
+    if (this.#drawRequested) return;
+    this.#drawRequested = true;
     requestAnimationFrame(() => {
-      this.drawRequested = false;
-      this.draw();
+      this.#drawRequested = false;
+      this.#draw();
     });
   }
 
-  private draw(): void {
-    if (this.run === undefined) return;
-    this.showProgress();
-    this.figures.show(summarise(this.store, this.run));
-    this.charts.mark(keptMark(this.run));
-    const hasMetrics = this.store.size > 0;
-    setHidden(this.chartArea, !hasMetrics);
-    setHidden(this.empty, hasMetrics || !this.metricsCame);
-    setText(this.empty, emptyText(this.run));
-    if (hasMetrics) this.charts.draw();
-    if (this.metricsCame) this.restoreScroll();
+  #draw(): void {
+    if (this.#run === undefined) return;
+    this.#showProgress();
+    this.#figures.show(summarise(this.#store, this.#run));
+    this.#charts.mark(keptMark(this.#run));
+    const hasMetrics = this.#store.size > 0;
+    setHidden(this.#chartArea, !hasMetrics);
+    setHidden(this.#empty, hasMetrics || !this.#metricsCame);
+    setText(this.#empty, emptyText(this.#run));
+    if (hasMetrics) this.#charts.draw();
+    if (this.#metricsCame) this.#restoreScroll();
   }
 
-  private showProgress(): void {
-    const { run, store } = this;
+  #showProgress(): void {
+    const run = this.#run;
+    const store = this.#store;
     if (run === undefined) return;
     const live = run.status === "running" || run.status === "stopping";
-    const sinceMs = live ? Date.now() - this.metricsCameAt : 0;
+    const sinceMs = live ? Date.now() - this.#metricsCameAt : 0;
     const knownMs = Math.max(run.state?.elapsedMs ?? 0, store.last("elapsedMs") ?? 0);
-    const remainingMs = live ? this.remainingMs(run.state?.totalSteps) : undefined;
+    const remainingMs = live ? this.#remainingMs(run.state?.totalSteps) : undefined;
     const facts = {
       run,
       ...positionOf(store, run),
@@ -165,35 +164,35 @@ class RunPage {
       remainingMs: remainingMs === undefined ? undefined : Math.max(0, remainingMs - sinceMs),
     };
     const { status } = run;
-    this.header.showProgress({ text: progressText(facts), share: progressShare(facts), status });
+    this.#header.showProgress({ text: progressText(facts), share: progressShare(facts), status });
   }
 
-  private remainingMs(totalSteps: number | undefined): number | undefined {
+  #remainingMs(totalSteps: number | undefined): number | undefined {
     if (totalSteps === undefined) return undefined;
-    return estimateRemainingMs(this.store.step, this.store.column("elapsedMs"), totalSteps);
+    return estimateRemainingMs(this.#store.step, this.#store.column("elapsedMs"), totalSteps);
   }
 
-  private viewChanged(): void {
-    this.toolbar.update();
-    this.saveSoon();
-    this.requestDraw();
+  #viewChanged(): void {
+    this.#toolbar.update();
+    this.#saveSoon();
+    this.#requestDraw();
   }
 
-  private saveSoon(): void {
-    window.clearTimeout(this.saveTimer);
-    this.saveTimer = window.setTimeout(() => this.save(), SAVE_DELAY_MS);
+  #saveSoon(): void {
+    window.clearTimeout(this.#saveTimer);
+    this.#saveTimer = window.setTimeout(() => this.#save(), SAVE_DELAY_MS);
   }
 
-  private save(): void {
+  #save(): void {
     // Before the page has its height back it can't be scrolled: what was kept still holds.
-    if (this.scrollRestored) this.view.scrollY = window.scrollY;
-    this.vscode.setState(this.view);
+    if (this.#scrollRestored) this.#view.scrollY = window.scrollY;
+    this.#vscode.setState(this.#view);
   }
 
-  private restoreScroll(): void {
-    if (this.scrollRestored) return;
-    this.scrollRestored = true;
-    window.scrollTo(0, this.view.scrollY);
+  #restoreScroll(): void {
+    if (this.#scrollRestored) return;
+    this.#scrollRestored = true;
+    window.scrollTo(0, this.#view.scrollY);
   }
 }
 

@@ -25,34 +25,34 @@ const FIRST_CAPACITY = 1024;
  * elapsed time never falls (a clock that jumped back would fold the time axis over itself).
  */
 export class MetricStore {
-  private length = 0;
-  private steps = new Float64Array(FIRST_CAPACITY);
-  private readonly values = new Map<ValueColumn, Float64Array>(
+  #length = 0;
+  #steps = new Float64Array(FIRST_CAPACITY);
+  readonly #values = new Map<ValueColumn, Float64Array>(
     VALUE_COLUMNS.map((name) => [name, new Float64Array(FIRST_CAPACITY)]),
   );
 
   get size(): number {
-    return this.length;
+    return this.#length;
   }
 
   /** [n], a view: valid until the next append. */
   get step(): Float64Array {
-    return this.steps.subarray(0, this.length);
+    return this.#steps.subarray(0, this.#length);
   }
 
   /** [n], a view: valid until the next append. */
   column(name: ValueColumn): Float64Array {
-    return this.buffer(name).subarray(0, this.length);
+    return this.#buffer(name).subarray(0, this.#length);
   }
 
   clear(): void {
-    this.length = 0;
+    this.#length = 0;
   }
 
   append(columns: MetricColumns): void {
     for (let index = 0; index < columns.step.length; index += 1) {
       const step = columns.step[index];
-      if (typeof step === "number") this.appendRow(step, columns, index);
+      if (typeof step === "number") this.#appendRow(step, columns, index);
     }
   }
 
@@ -79,42 +79,42 @@ export class MetricStore {
     return rows;
   }
 
-  private appendRow(step: number, columns: MetricColumns, index: number): void {
-    const lastStep = this.length > 0 ? this.steps[this.length - 1]! : -1;
+  #appendRow(step: number, columns: MetricColumns, index: number): void {
+    const lastStep = this.#length > 0 ? this.#steps[this.#length - 1]! : -1;
     // A step that was there before: a resume that went back. What followed it no longer counts.
-    if (step < lastStep) this.length = lowerBound(this.step, step);
-    if (step !== lastStep || this.length === 0) this.startRow(step);
-    const row = this.length - 1;
+    if (step < lastStep) this.#length = lowerBound(this.step, step);
+    if (step !== lastStep || this.#length === 0) this.#startRow(step);
+    const row = this.#length - 1;
     for (const name of VALUE_COLUMNS) {
       const value = columns[name][index];
-      if (typeof value === "number") this.buffer(name)[row] = value;
+      if (typeof value === "number") this.#buffer(name)[row] = value;
     }
-    const elapsed = this.buffer("elapsedMs");
+    const elapsed = this.#buffer("elapsedMs");
     const before = row > 0 ? elapsed[row - 1]! : 0;
     if (!(elapsed[row]! >= before)) elapsed[row] = before;
   }
 
-  private startRow(step: number): void {
-    if (this.length === this.steps.length) this.grow();
-    const row = this.length;
-    this.length += 1;
-    this.steps[row] = step;
-    for (const column of this.values.values()) column[row] = NaN;
+  #startRow(step: number): void {
+    if (this.#length === this.#steps.length) this.#grow();
+    const row = this.#length;
+    this.#length += 1;
+    this.#steps[row] = step;
+    for (const column of this.#values.values()) column[row] = NaN;
   }
 
-  private grow(): void {
-    const capacity = this.steps.length * 2;
+  #grow(): void {
+    const capacity = this.#steps.length * 2;
     const grown = (old: Float64Array) => {
       const fresh = new Float64Array(capacity);
       fresh.set(old);
       return fresh;
     };
-    this.steps = grown(this.steps);
-    for (const [name, column] of this.values) this.values.set(name, grown(column));
+    this.#steps = grown(this.#steps);
+    for (const [name, column] of this.#values) this.#values.set(name, grown(column));
   }
 
-  private buffer(name: ValueColumn): Float64Array {
-    const column = this.values.get(name);
+  #buffer(name: ValueColumn): Float64Array {
+    const column = this.#values.get(name);
     if (column === undefined) throw new Error(`internal: no column ${name}`);
     return column;
   }

@@ -135,8 +135,8 @@ function runSettings(recipe: ResolvedRecipe): Setting[] {
   const everySteps = (every: number) => (every === 0 ? "at the end" : `every ${every} steps`);
   const { maxSteps } = recipe;
   const settings: Setting[] = [
-    deviceSetting(recipe),
-    memorySetting(recipe),
+    ...deviceSettings(recipe),
+    ...memorySettings(recipe),
     batchSetting(recipe),
     { label: "Epochs", value: formatNumber(recipe.epochs) },
     ...(maxSteps === undefined ? [] : [{ label: "Max steps", value: formatCount(maxSteps) }]),
@@ -155,32 +155,26 @@ function runSettings(recipe: ResolvedRecipe): Setting[] {
 }
 
 /** The device that computes; until the run has found it, the one that is asked for. */
-function deviceSetting({ device, usedDevice }: ResolvedRecipe): Setting {
-  if (!usedDevice) return { label: "Device", value: device };
+function deviceSettings({ device, usedDevice }: ResolvedRecipe): Setting[] {
+  if (!usedDevice) return device === undefined ? [] : [{ label: "Device", value: device }];
   const { name, note } = usedDevice;
   const isAsked = device === "auto" || device === name;
-  return {
-    label: "Device",
-    value: isAsked ? name : `${name}, not ${device}`,
-    ...(note === undefined ? {} : { title: note }),
-  };
+  const value = isAsked ? name : `${name}, not ${device}`;
+  return [{ label: "Device", value, ...(note === undefined ? {} : { title: note }) }];
 }
 
 /** The memory mode that is used; until the run has chosen, the one that is asked for. */
-function memorySetting({ memory, usedMemory }: ResolvedRecipe): Setting {
-  if (!usedMemory) return { label: "Memory mode", value: memory };
+function memorySettings({ memory, usedMemory }: ResolvedRecipe): Setting[] {
+  if (!usedMemory) return memory === undefined ? [] : [{ label: "Memory mode", value: memory }];
   const { mode, predictedBytes } = usedMemory;
-  return {
-    label: "Memory mode",
-    value: mode,
-    title: `predicted peak: ${formatBytes(predictedBytes)}`,
-  };
+  const title = `predicted peak: ${formatBytes(predictedBytes)}`;
+  return [{ label: "Memory mode", value: mode, title }];
 }
 
 function originSettings({ source, versions, engine, hashes }: ResolvedRecipe): Setting[] {
   const settings: Setting[] = [
     { label: "Created", value: new Date(source.createdAt).toLocaleString() },
-    { label: "Engine", value: engine },
+    { label: "Engine", value: typeof engine === "string" ? engine : engine.type },
     { label: "Retune", value: source.retuneVersion },
   ];
   if (source.recipePath !== undefined) settings.push(file("Recipe", source.recipePath));

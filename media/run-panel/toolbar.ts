@@ -12,19 +12,19 @@ interface ToolbarOptions {
 
 /** Smoothing, scale, axis and zoom of the charts below. */
 export class Toolbar {
-  private readonly options: ToolbarOptions;
-  private readonly reset = element("button", { class: "secondary" }, ["Reset Zoom"]);
+  readonly #options: ToolbarOptions;
+  readonly #reset = element("button", { class: "secondary" }, ["Reset Zoom"]);
 
   constructor(options: ToolbarOptions) {
-    this.options = options;
-    this.reset.title = "Show the whole run (double-click a chart, or Escape in it)";
-    this.reset.addEventListener("click", () => options.onResetZoom());
+    this.#options = options;
+    this.#reset.title = "Show the whole run (double-click a chart, or Escape in it)";
+    this.#reset.addEventListener("click", () => options.onResetZoom());
     options.root.append(
       element("div", { class: "toolbar", role: "toolbar", "aria-label": "Charts" }, [
-        this.smoothing(),
-        this.logScale(),
-        this.axis(),
-        this.reset,
+        this.#smoothing(),
+        this.#logScale(),
+        this.#axis(),
+        this.#reset,
       ]),
     );
     this.update();
@@ -32,11 +32,11 @@ export class Toolbar {
 
   /** After the zoom changed elsewhere. */
   update(): void {
-    this.reset.disabled = this.options.view.zoom === null;
+    this.#reset.disabled = this.#options.view.zoom === null;
   }
 
-  private smoothing(): HTMLElement {
-    const { view, onChange } = this.options;
+  #smoothing(): HTMLElement {
+    const { view, onChange } = this.#options;
     const output = element("output", { for: "smoothing" }, [view.smoothing.toFixed(2)]);
     const slider = element("input", {
       id: "smoothing",
@@ -56,8 +56,8 @@ export class Toolbar {
     return element("div", { class: "field" }, [label, slider, output]);
   }
 
-  private logScale(): HTMLElement {
-    const { view, onChange } = this.options;
+  #logScale(): HTMLElement {
+    const { view, onChange } = this.#options;
     const box = element("input", { type: "checkbox" });
     box.checked = view.logScale;
     box.addEventListener("change", () => {
@@ -68,8 +68,8 @@ export class Toolbar {
     return element("label", { class: "field", title }, [box, "Log scale"]);
   }
 
-  private axis(): HTMLElement {
-    const { view, onSwitchAxis } = this.options;
+  #axis(): HTMLElement {
+    const { view, onSwitchAxis } = this.#options;
     const choices = (["step", "time"] as const).map((value) => {
       const radio = element("input", { type: "radio", name: "x-axis", value });
       radio.checked = view.xAxis === value;

@@ -35,99 +35,99 @@ export interface ProgressView {
 
 /** Name, state, buttons, progress and what went wrong. Elements stay; only what differs is touched. */
 export class Header<Action extends string> {
-  private readonly name = element("h1");
-  private readonly badge = element("span", { class: "badge", role: "status" });
-  private readonly subtitle = element("p", { class: "subtitle" });
-  private readonly actions = element("div", {
+  readonly #name = element("h1");
+  readonly #badge = element("span", { class: "badge", role: "status" });
+  readonly #subtitle = element("p", { class: "subtitle" });
+  readonly #actions = element("div", {
     class: "actions",
     role: "group",
     "aria-label": "Actions",
   });
-  private readonly bar = element("div", { class: "bar" });
-  private readonly track = element("div", {
+  readonly #bar = element("div", { class: "bar" });
+  readonly #track = element("div", {
     class: "track",
     role: "progressbar",
     "aria-label": "Progress",
     "aria-valuemin": "0",
     "aria-valuemax": "100",
   });
-  private readonly progress = element("p", { class: "progress-text" });
-  private readonly banner = element("section", { class: "banner", role: "alert" });
-  private readonly notice = element("p", { class: "notice", role: "alert" });
-  private readonly onAction: (action: Action) => void;
-  private shownButtons = "";
-  private shownBanner = "";
+  readonly #progress = element("p", { class: "progress-text" });
+  readonly #banner = element("section", { class: "banner", role: "alert" });
+  readonly #notice = element("p", { class: "notice", role: "alert" });
+  readonly #onAction: (action: Action) => void;
+  #shownButtons = "";
+  #shownBanner = "";
 
   constructor(root: HTMLElement, onAction: (action: Action) => void) {
-    this.onAction = onAction;
-    this.track.append(this.bar);
-    setHidden(this.banner, true);
-    setHidden(this.notice, true);
-    const title = element("div", { class: "title" }, [this.name, this.badge]);
-    const heading = element("div", { class: "heading" }, [title, this.subtitle]);
+    this.#onAction = onAction;
+    this.#track.append(this.#bar);
+    setHidden(this.#banner, true);
+    setHidden(this.#notice, true);
+    const title = element("div", { class: "title" }, [this.#name, this.#badge]);
+    const heading = element("div", { class: "heading" }, [title, this.#subtitle]);
     root.append(
-      element("header", { class: "run-header" }, [heading, this.actions]),
-      this.track,
-      this.progress,
-      this.notice,
-      this.banner,
+      element("header", { class: "run-header" }, [heading, this.#actions]),
+      this.#track,
+      this.#progress,
+      this.#notice,
+      this.#banner,
     );
   }
 
   show(view: HeaderView<Action>): void {
-    setText(this.name, view.name, view.name);
+    setText(this.#name, view.name, view.name);
     const { label, tone } = statusLabel(view.status);
-    setText(this.badge, label);
-    this.badge.className = `badge ${tone}`;
-    setText(this.subtitle, view.subtitle.text, view.subtitle.title);
-    this.showButtons(view.buttons);
-    this.showBanner(view.banner);
+    setText(this.#badge, label);
+    this.#badge.className = `badge ${tone}`;
+    setText(this.#subtitle, view.subtitle.text, view.subtitle.title);
+    this.#showButtons(view.buttons);
+    this.#showBanner(view.banner);
   }
 
   showProgress({ text, share, status }: ProgressView): void {
-    setText(this.progress, text);
-    this.track.classList.toggle("indeterminate", share === undefined);
-    this.track.dataset["tone"] = statusLabel(status).tone;
-    this.bar.style.width = share === undefined ? "" : `${share * 100}%`;
-    if (share === undefined) this.track.removeAttribute("aria-valuenow");
-    else this.track.setAttribute("aria-valuenow", String(Math.round(share * 100)));
-    this.track.setAttribute("aria-valuetext", text);
+    setText(this.#progress, text);
+    this.#track.classList.toggle("indeterminate", share === undefined);
+    this.#track.dataset["tone"] = statusLabel(status).tone;
+    this.#bar.style.width = share === undefined ? "" : `${share * 100}%`;
+    if (share === undefined) this.#track.removeAttribute("aria-valuenow");
+    else this.#track.setAttribute("aria-valuenow", String(Math.round(share * 100)));
+    this.#track.setAttribute("aria-valuetext", text);
   }
 
   /** An action that failed says so here; undefined clears it. */
   showNotice(message: string | undefined): void {
-    setHidden(this.notice, message === undefined);
-    setText(this.notice, message ?? "");
+    setHidden(this.#notice, message === undefined);
+    setText(this.#notice, message ?? "");
   }
 
-  private showButtons(buttons: readonly HeaderButton<Action>[]): void {
+  #showButtons(buttons: readonly HeaderButton<Action>[]): void {
     const key = JSON.stringify(buttons);
-    if (key === this.shownButtons) return;
-    this.shownButtons = key;
-    const focused = this.actions.contains(document.activeElement);
-    this.actions.replaceChildren(...buttons.map((button) => this.buttonOf(button)));
-    if (focused) this.actions.querySelector<HTMLElement>("button:not(:disabled)")?.focus();
+    if (key === this.#shownButtons) return;
+    this.#shownButtons = key;
+    const focused = this.#actions.contains(document.activeElement);
+    this.#actions.replaceChildren(...buttons.map((button) => this.#buttonOf(button)));
+    if (focused) this.#actions.querySelector<HTMLElement>("button:not(:disabled)")?.focus();
   }
 
-  private buttonOf({ action, label, primary, disabled }: HeaderButton<Action>): HTMLElement {
+  #buttonOf({ action, label, primary, disabled }: HeaderButton<Action>): HTMLElement {
     const button = element("button", { class: primary ? "primary" : "secondary" }, [label]);
     button.disabled = disabled;
-    button.addEventListener("click", () => this.onAction(action));
+    button.addEventListener("click", () => this.#onAction(action));
     return button;
   }
 
-  private showBanner(banner: Banner<Action> | undefined): void {
+  #showBanner(banner: Banner<Action> | undefined): void {
     const key = JSON.stringify(banner ?? null);
-    if (key === this.shownBanner) return;
-    this.shownBanner = key;
-    setHidden(this.banner, banner === undefined);
+    if (key === this.#shownBanner) return;
+    this.#shownBanner = key;
+    setHidden(this.#banner, banner === undefined);
     if (banner === undefined) return;
-    this.banner.className = `banner ${banner.tone}`;
-    this.banner.replaceChildren(
+    this.#banner.className = `banner ${banner.tone}`;
+    this.#banner.replaceChildren(
       element("h2", {}, [banner.title]),
       element("p", { class: "message" }, [banner.message]),
       ...(banner.hint === "" ? [] : [element("p", { class: "hint" }, [banner.hint])]),
-      ...(banner.button ? [this.buttonOf(banner.button)] : []),
+      ...(banner.button ? [this.#buttonOf(banner.button)] : []),
     );
   }
 }

@@ -19,20 +19,20 @@ export type Palette = Record<PaletteName, string>;
  * so hidden elements carry them: their computed colour is always one a canvas understands.
  */
 export class Theme {
-  private readonly probes = new Map<PaletteName, HTMLElement>();
-  private current: Palette;
+  readonly #probes = new Map<PaletteName, HTMLElement>();
+  #current: Palette;
 
   constructor(onChange: () => void) {
     const holder = element("div", { class: "palette", "aria-hidden": "true" });
     for (const name of PALETTE_NAMES) {
       const probe = element("span", { class: `palette-${name}` });
-      this.probes.set(name, probe);
+      this.#probes.set(name, probe);
       holder.append(probe);
     }
     document.body.append(holder);
-    this.current = this.read();
+    this.#current = this.#read();
     const observer = new MutationObserver(() => {
-      this.current = this.read();
+      this.#current = this.#read();
       onChange();
     });
     const options = { attributes: true, attributeFilter: ["class", "style"] };
@@ -41,7 +41,7 @@ export class Theme {
   }
 
   color(name: PaletteName): string {
-    return this.current[name];
+    return this.#current[name];
   }
 
   /** High-contrast themes draw what is faint elsewhere strongly enough to be seen. */
@@ -49,9 +49,9 @@ export class Theme {
     return /vscode-high-contrast/.test(document.body.className);
   }
 
-  private read(): Palette {
+  #read(): Palette {
     const entries = PALETTE_NAMES.map((name) => {
-      const probe = this.probes.get(name);
+      const probe = this.#probes.get(name);
       return [name, probe === undefined ? "" : getComputedStyle(probe).color] as const;
     });
     return Object.fromEntries(entries) as Palette;

@@ -4,6 +4,7 @@
  */
 import path from "node:path";
 import * as z from "zod";
+import { familyOf } from "../families/registry.ts";
 import { InputError } from "../util/errors.ts";
 import { checkJson, readJsonIfThere } from "../util/json.ts";
 import type { PeftFolder } from "./peft/folder.ts";
@@ -98,13 +99,15 @@ export function classifierConfig(
 ): Record<string, unknown> {
   const { architectures, pad_token_id: pad, eos_token_id: eos, pooling: _, ...kept } = config;
   const first: unknown = Array.isArray(architectures) ? architectures[0] : undefined;
-  const name = typeof first === "string" ? first : "LlamaForCausalLM";
+  const name = typeof first === "string" ? first : familyOf(config).causalLm;
   const [type] = Object.entries(PROBLEMS).find(([, ours]) => ours === problem) ?? [];
   const padding: unknown = pad ?? (Array.isArray(eos) ? eos[0] : eos);
   return {
     ...kept,
     ...(eos === undefined ? {} : { eos_token_id: eos }),
-    architectures: [name.replace(/For\w+$/u, "ForSequenceClassification")],
+    ...(name === undefined
+      ? {}
+      : { architectures: [name.replace(/For\w+$/u, "ForSequenceClassification")] }),
     id2label: Object.fromEntries(labels.map((label, id) => [String(id), label])),
     label2id: Object.fromEntries(labels.map((label, id) => [label, id])),
     problem_type: type,

@@ -19,6 +19,7 @@ import { type PeftFolder, readPeftFolder } from "../adapter-files/peft/folder.ts
 import { ia3Tensors, peftScore, promptEmbeddings } from "../adapter-files/peft/others.ts";
 import type { TensorInfo } from "../tensors/safetensors.ts";
 import { largest } from "../util/largest.ts";
+import { elementCount } from "../util/element-count.ts";
 
 export interface TensorSummary {
   /** The checkpoint's own name, verbatim. */
@@ -232,7 +233,7 @@ function countParameters(
   let parameters = 0;
   const byType = new Map<string, number>();
   for (const { dtype, shape } of tensors) {
-    const count = shape.reduce((product, size) => product * size, 1);
+    const count = elementCount(shape);
     parameters += count;
     byType.set(dtype, (byType.get(dtype) ?? 0) + count);
   }

@@ -1,4 +1,4 @@
-import { type DeviceWish, deviceWishSchema } from "../protocol/recipe.ts";
+import { type DeviceWish, deviceWishSchema } from "../protocol/engines/onnx.ts";
 import { InputError } from "../util/errors.ts";
 
 /** A line of a command's help. */

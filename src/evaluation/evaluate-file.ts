@@ -4,7 +4,7 @@ import { type Dataset, type DatasetOptions, loadDataset } from "../data/dataset.
 import { startTemplates } from "../data/templates/early-start.ts";
 import { loadTokenizer } from "../data/tokenizer.ts";
 import { type BaseModel, openBaseModel } from "../models/base-model.ts";
-import type { DeviceWish } from "../protocol/recipe.ts";
+import type { DeviceWish } from "../protocol/engines/onnx.ts";
 import type { ClassifierEvaluation, EvaluationFigures } from "../protocol/evaluation.ts";
 import { adaptedBase } from "../onnx-engine/load-adapter.ts";
 import { openDevice } from "../onnx-engine/device-check.ts";

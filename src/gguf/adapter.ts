@@ -1,6 +1,7 @@
 /** LoRA adapters in llama.cpp's .gguf files: told apart from models, and described. Retune does not compute them. */
 import { InputError } from "../util/errors.ts";
 import { type GgufHeader, readGgufHeader } from "./header.ts";
+import { elementCount } from "../util/element-count.ts";
 
 export const GGUF_ADAPTER_WAY_OUT =
   "Retune computes adapters as PEFT saves them: give the folder that it was converted from, or use it with llama.cpp (--lora)";
@@ -38,7 +39,7 @@ export async function readGgufAdapter(file: string): Promise<GgufAdapterFacts> {
   const targets = new Set<string>();
   let parameters = 0;
   for (const { name, shape } of tensors.values()) {
-    parameters += shape.reduce((product, length) => product * length, 1);
+    parameters += elementCount(shape);
     const [, module] = FACTOR_A.exec(name) ?? [];
     if (module === undefined) continue;
     rank = Math.max(rank ?? 0, shape[0] ?? 0);

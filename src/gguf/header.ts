@@ -11,6 +11,7 @@ import path from "node:path";
 import { InputError, hasCode } from "../util/errors.ts";
 import { GGML_TYPES, type GgmlType, unsupportedTypeName } from "./ggml-types.ts";
 import { HeaderCursor, type MetadataValue, PastTheEnd } from "./header-cursor.ts";
+import { elementCount } from "../util/element-count.ts";
 
 /** A vocabulary of a million long tokens with its merges stays below. */
 const MAX_HEADER_BYTES = 2 ** 28;
@@ -178,7 +179,7 @@ function locate(
       `${file}: tensor ${name} [${shape.join(", ")}] has rows that are not whole ${type.name} blocks of ${type.blockElements}`,
     );
   }
-  const elements = shape.reduce((count, dimension) => count * dimension, 1);
+  const elements = elementCount(shape);
   const byteLength = (elements / type.blockElements) * type.blockBytes;
   const byteOffset = dataStart + offset;
   if (byteOffset + byteLength > size) {

@@ -27,7 +27,7 @@ export const ATTENTION_LINEARS = ["attn_q", "attn_k", "attn_v", "attn_output"] a
 export const MLP_LINEARS = ["ffn_gate", "ffn_up", "ffn_down"] as const;
 
 /** transformers' name of a GGUF tensor; undefined for one that no Llama has. */
-export function checkpointName(name: string): string | undefined {
+function checkpointName(name: string): string | undefined {
   const block = /^blk\.(\d+)\.([a-z_]+)\.(weight|bias)$/u.exec(name);
   if (!block) return OUTSIDE[name];
   const [, layer, part = "", kind] = block;

@@ -1,6 +1,7 @@
 import { readTensorBytes } from "../tensors/safetensors.ts";
 import { DEQUANTISE } from "./dequantise.ts";
 import type { GgufTensor } from "./header.ts";
+import { elementCount } from "../util/element-count.ts";
 
 /** A tensor's bytes as the file has them. */
 export function readRaw(file: string, tensor: GgufTensor): Promise<Uint8Array> {
@@ -9,7 +10,7 @@ export function readRaw(file: string, tensor: GgufTensor): Promise<Uint8Array> {
 }
 
 export function toFloats(bytes: Uint8Array, { type, shape }: GgufTensor): Float32Array {
-  const values = new Float32Array(shape.reduce((count, dimension) => count * dimension, 1));
+  const values = new Float32Array(elementCount(shape));
   DEQUANTISE[type.name](bytes, values);
   return values;
 }

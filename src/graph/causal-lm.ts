@@ -6,6 +6,7 @@
 import type { GraphBuilder } from "./builder.ts";
 import type { Shape } from "./dim.ts";
 import type { Value } from "./graph.ts";
+import type { BlockOf } from "../util/tensor-patterns.ts";
 
 /** A linear layer y = x·Wᵀ (+ bias) that an adapter may attach to. */
 export interface LinearLayer {
@@ -105,7 +106,25 @@ export interface CausalLm {
   headSize: number;
   /** Standard deviation of freshly drawn matrices. */
   initializerRange: number;
+  /** The tensor of the token embeddings [V,C]. */
+  embedding: string;
+  /** Where in which block a tensor or module is. */
+  blockOf: BlockOf;
   tensors: readonly NamedShape[];
   linearLayers: readonly LinearLayer[];
   build(context: CausalLmContext): CausalLmOutputs;
+}
+
+/** The token embeddings [V,C]. */
+export function embeddingTensor({ tensors, embedding }: CausalLm): NamedShape {
+  const found = tensors.find(({ name }) => name === embedding);
+  if (!found) throw new Error("internal: no embeddings");
+  return found;
+}
+
+/** The language head's own [V,C], or the embeddings, which serve where it has none. */
+export function headTensor(architecture: CausalLm): NamedShape {
+  const { tensors, linearLayers } = architecture;
+  const path = linearLayers.find(({ isHead }) => isHead)?.path;
+  return tensors.find(({ name }) => name === `${path}.weight`) ?? embeddingTensor(architecture);
 }

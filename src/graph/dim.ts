@@ -79,10 +79,3 @@ export function dimAt(shape: Shape, axis: number): Dim {
 export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((dim, axis) => dim === b[axis]);
 }
-
-/** Number of elements of a shape without symbols. Throws when one is symbolic. */
-export function elementCount(shape: Shape): number {
-  const size = product(shape);
-  if (typeof size === "string") throw new Error(`shape [${shape.join(",")}] is not static`);
-  return size;
-}

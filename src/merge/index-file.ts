@@ -3,6 +3,7 @@ import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { INDEX_FILE } from "../tensors/model-weights.ts";
 import { type TensorShape, totalBytes } from "../tensors/safetensors.ts";
+import { elementCount } from "../util/element-count.ts";
 
 /** @param shards the tensors of each file, by its path or name */
 export async function writeIndexFile(
@@ -13,9 +14,8 @@ export async function writeIndexFile(
     tensors.map((tensor) => ({ file: path.basename(file), tensor })),
   );
   const tensors = entries.map(({ tensor }) => tensor);
-  const count = (shape: readonly number[]): number => shape.reduce((all, size) => all * size, 1);
   const metadata = {
-    total_parameters: tensors.reduce((sum, { shape }) => sum + count(shape), 0),
+    total_parameters: tensors.reduce((sum, { shape }) => sum + elementCount(shape), 0),
     total_size: totalBytes(tensors),
   };
   const weight_map = Object.fromEntries(

@@ -5,7 +5,7 @@ import {
   embeddingTensor,
   headTensor,
 } from "../graph/causal-lm.ts";
-import { targetPredicate } from "../families/targets.ts";
+import { targetPredicate } from "../protocol/methods/targets.ts";
 import { InputError } from "../util/errors.ts";
 import { endsAtDot } from "../util/module-pattern.ts";
 import { moduleOf, outline } from "../util/tensor-patterns.ts";

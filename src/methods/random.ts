@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { uniformFloat64 } from "pure-rand/distribution/uniformFloat64";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import type { NamedShape } from "../graph/causal-lm.ts";
-import { elementCount } from "../graph/dim.ts";
+import { elementCount } from "../util/element-count.ts";
 
 export interface InitialValues {
   seed: number;

@@ -15,10 +15,10 @@ export function tuningOf(
   const isTrained = trainedPredicate(layers, names, { what: dir, blockOf: architecture.blockOf });
   // A classification head is trained whatever else is.
   const heads = names.filter((name) => name === SCORE);
-  const { trained = [], adapter, start } = TRAINING_METHODS.get(method.type).tune(
-    method,
-    base,
-    isTrained,
-  );
+  const {
+    trained = [],
+    adapter,
+    start,
+  } = TRAINING_METHODS.get(method.type).tune(method, base, isTrained);
   return { trained: new Set([...trained, ...heads]), adapter, start };
 }

@@ -1,5 +1,5 @@
 /** Tokens in front of every row that stand for no text: where they are, and what stands at their places. */
-import type { PeftConfig } from "../adapter-files/peft/folder.ts";
+import type { PeftConfig } from "../adapter-files/peft/any-config.ts";
 import type { GraphBuilder } from "../graph/builder.ts";
 import type { Value } from "../graph/graph.ts";
 import type { AdapterContext, AdapterFeeds, FedRow, TrainedAdapter } from "./method.ts";

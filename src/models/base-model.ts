@@ -9,7 +9,7 @@ import { type JsonObject, readJsonObjectIfThere } from "../util/json.ts";
 import type { DType } from "../tensors/dtype.ts";
 import { importGguf } from "../gguf/import.ts";
 import { refuseForeignQuantisation } from "../tensors/foreign-quantisation.ts";
-import { withTrueTie } from "../tensors/tied-head.ts";
+import { withTrueTie } from "../families/tied-head.ts";
 import { readModelWeights } from "../tensors/model-weights.ts";
 import { codesName } from "../tensors/quantise/quantised-tensors.ts";
 import type { TensorInfo } from "../tensors/safetensors.ts";
@@ -20,6 +20,7 @@ import {
   classifierOf,
   sameLabels,
 } from "../adapter-files/classifier-head.ts";
+import { familyOf } from "../families/registry.ts";
 import { causalLmOf } from "./registry.ts";
 
 export interface BaseModel {
@@ -106,13 +107,13 @@ export function asClassifier(base: BaseModel, classifier: Classifier): BaseModel
 
 /** Before anything is made for each of them. */
 function checkLayerCount(
-  { num_hidden_layers: stated }: JsonObject,
+  config: JsonObject,
   weights: ReadonlyMap<string, TensorInfo>,
   file: string,
 ): void {
-  const layers = new Set<string>();
-  for (const name of weights.keys()) layers.add(/^model\.layers\.(\d+)\./u.exec(name)?.[1] ?? "");
-  layers.delete("");
+  const { blockOf } = familyOf(config);
+  const layers = new Set([...weights.keys()].flatMap((name) => blockOf(name)?.index ?? []));
+  const { num_hidden_layers: stated } = config;
   if (typeof stated !== "number" || stated <= layers.size) return;
   throw new InputError(
     `${file}: num_hidden_layers is ${stated}, but the weights have ${layers.size} layers`,

@@ -16,6 +16,7 @@ import { dimAt } from "../graph/dim.ts";
 import type { Value } from "../graph/graph.ts";
 import { type LlamaConfig, parseLlamaConfig } from "./llama-config.ts";
 import { ropeTables } from "./rope.ts";
+import { llamaFamily } from "../families/llama.ts";
 
 const EMBEDDINGS = "model.embed_tokens.weight";
 const FINAL_NORM = "model.norm.weight";
@@ -31,6 +32,8 @@ export function llama(json: unknown, file: string): CausalLm {
     keyValueHeads: config.keyValueHeads,
     headSize: config.headSize,
     initializerRange: config.initializerRange,
+    embedding: EMBEDDINGS,
+    blockOf: llamaFamily.blockOf,
     tensors: tensors(config),
     linearLayers: linearLayers(config),
     build: (context) => new LlamaBuilder(config, context).build(),

@@ -2,14 +2,14 @@
  * A base model whose frozen linear weights are stored in 8- or 4-bit blocks, to train a LoRA over
  * (QLoRA, arXiv 2305.14314). Embeddings, norms and the head keep their own type, as in bitsandbytes.
  */
-import { elementCount } from "../graph/dim.ts";
-import type { Quantization } from "../protocol/recipe.ts";
+import type { Quantization } from "../protocol/engines/onnx.ts";
 import { type Method, quantizationProblem } from "../protocol/methods.ts";
 import { InputError } from "../util/errors.ts";
 import { BITS_PER_WEIGHT } from "../tensors/quantise/block-codes.ts";
 import { quantisedFile } from "../tensors/quantise/quantised-folder.ts";
 import { readSafetensorsHeader } from "../tensors/safetensors.ts";
 import type { BaseModel } from "./base-model.ts";
+import { elementCount } from "../util/element-count.ts";
 
 export interface QuantiseOptions {
   method: Method;

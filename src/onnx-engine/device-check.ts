@@ -6,7 +6,7 @@
 import type { Example } from "../data/example.ts";
 import type { Graph } from "../graph/graph.ts";
 import { causalLmOf } from "../models/registry.ts";
-import type { DeviceWish } from "../protocol/recipe.ts";
+import type { DeviceWish } from "../protocol/engines/onnx.ts";
 import {
   CPU,
   type Device,
@@ -16,7 +16,7 @@ import {
   inspectRuntime,
   planDevice,
 } from "./device.ts";
-import { initialValues } from "./initial-values.ts";
+import { initialValues } from "../methods/random.ts";
 import { runFeeds, trimRows } from "./ort-feeds.ts";
 import {
   type GraphOptions,

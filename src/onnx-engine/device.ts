@@ -6,7 +6,7 @@
 import { createRequire } from "node:module";
 import path from "node:path";
 import { env, listSupportedBackends } from "onnxruntime-node";
-import type { DeviceName, DeviceWish, UsedDevice } from "../protocol/recipe.ts";
+import type { DeviceName, DeviceWish, UsedDevice } from "../protocol/engines/onnx.ts";
 import { InternalError, errorMessage } from "../util/errors.ts";
 import { pathExists } from "../util/path-exists.ts";
 

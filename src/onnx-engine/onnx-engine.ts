@@ -1,13 +1,12 @@
 /** The built-in engine: compiles a training step for ONNX Runtime and executes it. */
-import { type Adapter, dropoutOf, virtualTokens } from "../adapters/adapter.ts";
-import { orthonormalTensors, orthonormaliseColumns } from "../adapters/reft.ts";
+import type { Adapter } from "../methods/method.ts";
+import { tuningOf } from "../methods/tuning.ts";
 import type { Example } from "../data/example.ts";
 import type { NamedShape } from "../graph/causal-lm.ts";
-import { elementCount } from "../graph/dim.ts";
 import { type BaseModel, asClassifier, openBaseModel } from "../models/base-model.ts";
 import { type Classifier, SCORE } from "../adapter-files/classifier-head.ts";
 import { quantiseBase } from "../models/quantised-base.ts";
-import type { MemoryWish, Quantization } from "../protocol/recipe.ts";
+import type { MemoryWish, Quantization } from "../protocol/engines/onnx.ts";
 import { type Method, isFromScratch, methodFacts } from "../protocol/methods.ts";
 import type { LayerChoice } from "../util/tensor-patterns.ts";
 import { CPU, type Device, createOnDevice } from "./device.ts";
@@ -19,7 +18,7 @@ import type {
   Trainable,
 } from "../training/engine.ts";
 import { type Answer, answersOf, isRight } from "../objectives/classification.ts";
-import { adapterStart, startFeeds, startOfBase } from "./starting-values.ts";
+import { startOfBase } from "./starting-values.ts";
 import {
   type FeedForm,
   type TrimmedRow,
@@ -40,7 +39,6 @@ import { type LoadedAdapter, adaptedBase, loadAdapter } from "./load-adapter.ts"
 import { type Feed, OrtSession, type OrtSessionOptions } from "./ort-session.ts";
 import { saveResult } from "./save-result.ts";
 import { tokenHits } from "./token-hits.ts";
-import { tuningOf } from "./tuning-of.ts";
 import { type PlannedMemory, type StepPlan, compileStep, planStep } from "./step-form.ts";
 import {
   checkLength,
@@ -48,7 +46,9 @@ import {
   layOut,
   parameterFeeds,
   sessionOptionsOf,
+  startFeeds,
 } from "./tuned-base.ts";
+import { elementCount } from "../util/element-count.ts";
 
 export interface EngineOptions {
   /** Hugging Face folder (`resolveBase` makes one of a .gguf). */
@@ -99,6 +99,7 @@ class OnnxEngine implements OnnxTrainingEngine {
   readonly #sessionOptions: OrtSessionOptions;
   readonly #plan: StepPlan;
   readonly #parameterFeeds: Record<string, Feed>;
+  readonly #starts: Record<string, Float32Array>;
   readonly #training: { graph: TrainingGraph; session: OrtSession } | undefined;
   #evaluation: { graph: EvaluationGraph; session: OrtSession } | undefined;
 
@@ -123,9 +124,10 @@ class OnnxEngine implements OnnxTrainingEngine {
     this.#plan = state.plan;
     this.trainables = state.trainables;
     this.parameters = state.parameters;
+    this.#starts = startFeeds(state.graphOptions.tuning.adapter, state);
     this.#parameterFeeds = {
       ...parameterFeeds(state.trainables, state.parameters),
-      ...startFeeds(state.graphOptions.tuning.adapter, state.trainables, state.parameters),
+      ...this.#starts,
     };
     this.#training = state.training;
     const ofBase = state.base.architecture.tensors.reduce(
@@ -180,7 +182,7 @@ class OnnxEngine implements OnnxTrainingEngine {
   }
 
   #dropout(tokens: number, seed: number): { feeds: Record<string, Feed>; sizes: object } {
-    const dropout = dropoutOf(this.#graphOptions.tuning.adapter);
+    const { dropout } = this.#graphOptions.tuning.adapter ?? {};
     if (!dropout) return { feeds: {}, sizes: {} };
     const { rate, sites, width } = dropout;
     return dropoutFeeds({ rate, sites, largest: tokens * width, seed });
@@ -188,11 +190,11 @@ class OnnxEngine implements OnnxTrainingEngine {
 
   afterUpdate(): void {
     const { adapter } = this.#graphOptions.tuning;
-    if (adapter?.type !== "reft") return;
-    const names = new Set(orthonormalTensors(adapter));
+    if (!adapter?.constrain) return;
+    const { trained } = this.#graphOptions.tuning;
     for (const { name, shape, offset, length } of this.trainables) {
-      if (!names.has(name)) continue;
-      orthonormaliseColumns(this.parameters.subarray(offset, offset + length), shape[1] ?? 0);
+      if (trained.has(name)) continue;
+      adapter.constrain({ name, shape }, this.parameters.subarray(offset, offset + length));
     }
   }
 
@@ -247,7 +249,7 @@ class OnnxEngine implements OnnxTrainingEngine {
     return saveResult(dir, {
       base: this.#base,
       tuning,
-      starts: this.#parameterFeeds,
+      starts: this.#starts,
       tensors: this.trainables.map(({ name, shape, offset, length }) => ({
         name,
         shape,
@@ -290,7 +292,7 @@ export async function planEngine(options: PlanOptions): Promise<PlannedTraining>
   checkLength(opened, maxLength);
   const base = await quantiseBase(opened, { ...options, log });
   const tuning = tuningOf({ method, layers: options.layers }, base);
-  checkLength(base, maxLength, virtualTokens(tuning.adapter));
+  checkLength(base, maxLength, tuning.adapter?.virtualTokens);
   const graphOptions = graphOptionsOf(base, tuning, maxLength);
   const sizeOf = (tensors: readonly NamedShape[]): number =>
     tensors.reduce((sum, { shape }) => sum + elementCount(shape), 0);
@@ -323,15 +325,13 @@ export async function openTrainingEngine(options: PlanOptions): Promise<OnnxTrai
   const { tuning } = graphOptions;
   const { trainables, size } = layOut(graph.parameters);
   const parameters = new Float32Array(size);
-  if (tuning.adapter?.type === "lora" && tuning.adapter.fromPrincipal) {
-    log(`decomposing ${tuning.adapter.sites.length} weights for PiSSA`);
-  }
-  const startOf = adapterStart(base, { seed, method, adapter: tuning.adapter });
+  const startOf = tuning.start?.(base, { seed, log });
   for (const { name, shape, offset, length } of trainables) {
     const tensor = { name, shape };
     const initial = tuning.trained.has(name)
       ? await startOfBase(tensor, base, { seed, fromScratch: isFromScratch(method) })
-      : await startOf(tensor);
+      : await startOf?.(tensor);
+    if (!initial) throw new Error(`internal: ${name} has no start`);
     parameters.subarray(offset, offset + length).set(initial);
   }
   const sessionOptions = await sessionOptionsOf(base, { threads, prepack: plan.prepack });

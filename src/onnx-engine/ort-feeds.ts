@@ -2,12 +2,11 @@
 import { uniformFloat64 } from "pure-rand/distribution/uniformFloat64";
 import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
-import { type Adapter, virtualTokens } from "../adapters/adapter.ts";
+import type { Adapter, AdapterFeeds, FedRow } from "../methods/method.ts";
 import { type Example, promptLength } from "../data/example.ts";
 import type { Classifier } from "../adapter-files/classifier-head.ts";
 import { classificationFeeds } from "../objectives/classification.ts";
 import type { Feed } from "./ort-session.ts";
-import { promptFeeds } from "./prompt-feeds.ts";
 import { FEEDS } from "./ort-graphs.ts";
 import { largest } from "../util/largest.ts";
 
@@ -83,7 +82,8 @@ export interface FeedForm {
 
 export interface RunFeeds {
   feeds: Record<string, Feed>;
-  sizes: { N: number; B: number; L: number; R: number; I: number; J: number };
+  /** And of the adapter's own symbols. */
+  sizes: { N: number; B: number; L: number; R: number; [symbol: string]: number };
   counted: number;
 }
 
@@ -95,20 +95,19 @@ export interface RunFeeds {
  */
 export function runFeeds(rows: readonly TrimmedRow[], scale: number, form: FeedForm): RunFeeds {
   const { adapter, classifier } = form;
-  const lead = virtualTokens(adapter);
+  const lead = adapter?.virtualTokens ?? 0;
   const lengths = rows.map(({ length }) => lead + length);
   const N = lengths.reduce((sum, length) => sum + length, 0);
   const ids = new BigInt64Array(N);
   const positions = new BigInt64Array(N);
-  const virtual = lead > 0 ? virtualFeeds(lengths, lead) : {};
-  const prompts: { start: number; length: number }[] = [];
+  const places: FedRow[] = [];
   const chosen: bigint[] = [];
   const labels: bigint[] = [];
   const coefficients: number[] = [];
   let at = 0;
   for (const { example, length } of rows) {
     const { weights } = example;
-    prompts.push({ start: at, length: promptLength(example) });
+    places.push({ start: at, length: lead + length, lead, prompt: promptLength(example) });
     for (let t = 0; t < lead; t++, at++) positions[at] = BigInt(t);
     for (let t = 0; t < length; t++, at++) {
       ids[at] = BigInt(example.ids[t] ?? 0);
@@ -124,20 +123,22 @@ export function runFeeds(rows: readonly TrimmedRow[], scale: number, form: FeedF
     ? classificationFeeds(rows, { scale, lead }, classifier)
     : tokenFeeds({ chosen, labels, coefficients }, form);
   const { feeds, L } = attentionFeeds(lengths, N, form);
-  const edited =
-    adapter?.type === "reft" ? promptFeeds(adapter, prompts) : { feeds: {}, sizes: { I: 0, J: 0 } };
+  const ofAdapter = adapterFeeds(adapter, places);
   return {
     feeds: {
       ...feeds,
-      ...virtual,
-      ...edited.feeds,
+      ...ofAdapter.feeds,
       [FEEDS.ids]: ids,
       [FEEDS.positions]: positions,
       ...head.feeds,
     },
-    sizes: { N, B: rows.length, L, R: head.R, ...edited.sizes },
+    sizes: { N, B: rows.length, L, R: head.R, ...ofAdapter.sizes },
     counted: classifier ? rows.length : chosen.length,
   };
+}
+
+function adapterFeeds(adapter: Adapter | undefined, rows: readonly FedRow[]): AdapterFeeds {
+  return adapter?.feeds?.(rows) ?? { feeds: {}, sizes: {} };
 }
 
 /** Filled up with rows that carry no weight. */
@@ -158,21 +159,6 @@ function tokenFeeds(
     [FEEDS.coefficients]: weighed,
   };
   return { feeds, R };
-}
-
-/**
- * Which tokens are virtual, and which of the virtual ones.
- * @param lengths tokens of each row, the virtual ones first
- * @param lead how many of them are virtual
- */
-export function virtualFeeds(lengths: readonly number[], lead: number): Record<string, Feed> {
-  const places = lengths.flatMap((length) => Array.from({ length }, (_, t) => t));
-  const isVirtual = Float32Array.from(places, (t) => (t < lead ? 1 : 0));
-  return {
-    [FEEDS.isVirtual]: isVirtual,
-    [FEEDS.isReal]: isVirtual.map((one) => 1 - one),
-    [FEEDS.slots]: BigInt64Array.from(places, (t) => BigInt(t < lead ? t : 0)),
-  };
 }
 
 function filled(values: readonly bigint[], length: number): BigInt64Array {

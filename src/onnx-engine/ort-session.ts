@@ -2,7 +2,8 @@
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import type { Graph, Value } from "../graph/graph.ts";
 import { evaluateDim } from "../graph/dim.ts";
-import { type ExternalLocation, writeOnnxModel } from "../onnx/model-writer.ts";
+import type { ExternalLocation } from "../onnx/model-writer.ts";
+import { writeOnnxModel } from "../onnx/write-model.ts";
 
 export type Feed = Float32Array | BigInt64Array | Tensor;
 

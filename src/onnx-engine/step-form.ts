@@ -3,11 +3,11 @@
  * and the same gradients, to rounding.
  */
 import os from "node:os";
-import { elementCount } from "../graph/dim.ts";
+import { headTensor } from "../graph/causal-lm.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Kept } from "../graph/passes/recompute.ts";
 import { peakBytes } from "../graph/peak-memory.ts";
-import type { MemoryMode, MemoryWish, UsedMemory } from "../protocol/recipe.ts";
+import type { MemoryMode, MemoryWish, UsedMemory } from "../protocol/engines/onnx.ts";
 import { formatBytes } from "../util/format.ts";
 import {
   type GraphOptions,
@@ -15,6 +15,7 @@ import {
   type TrainingGraph,
   buildTrainingGraph,
 } from "./ort-graphs.ts";
+import { elementCount } from "../util/element-count.ts";
 
 export interface StepPlan {
   form: StepForm;
@@ -62,11 +63,11 @@ function planHead(
   { rows, logitsBytes, mode }: { rows: number; logitsBytes: number; mode: MemoryMode },
 ): Pick<StepForm, "rowChunks" | "vocabularyChunks"> {
   if (classifier) return { rowChunks: 1, vocabularyChunks: 1 };
-  const { vocabSize, tensors } = architecture;
+  const { vocabSize } = architecture;
   const logits = rows * vocabSize * 4;
   // The head, or the embeddings that are tied to it.
-  const head = tensors.findLast(({ shape }) => shape[0] === vocabSize);
-  const isHalf = head && !tuning.trained.has(head.name) && typeOf(head.name) !== "float32";
+  const head = headTensor(architecture);
+  const isHalf = !tuning.trained.has(head.name) && typeOf(head.name) !== "float32";
   const widened = isHalf ? elementCount(head.shape) * 4 : 0;
   if (mode === "memory" && widened > logitsBytes) {
     const slices = Math.ceil((logits + widened) / (2 * logitsBytes));
@@ -147,7 +148,7 @@ export function compileStep(
 
 /** Peak resident memory of training, before it starts: the sum of the parts. */
 export function predictBytes(
-  { maxPositions }: GraphOptions,
+  { maxPositions, tuning }: GraphOptions,
   {
     plan,
     graph,
@@ -159,7 +160,17 @@ export function predictBytes(
   const B = Math.max(Math.floor(plan.maxTokens / row), 1);
   const { blocks, rowChunks } = plan.form;
   const N = B * row;
-  const sizes = { N, B, L: Math.ceil(row / blocks), R: Math.ceil(N / rowChunks), D: 0, I: N, J: N };
+  const ofAdapter = Object.fromEntries(
+    (tuning.adapter?.symbols ?? []).map((symbol) => [symbol, N]),
+  );
+  const sizes = {
+    N,
+    B,
+    L: Math.ceil(row / blocks),
+    R: Math.ceil(N / rowChunks),
+    D: 0,
+    ...ofAdapter,
+  };
   const parameters = graph.parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0);
   const packedWeights = plan.prepack ? packedBytes(graph.graph) : 0;
   const activations = peakBytes(graph.graph, sizes);

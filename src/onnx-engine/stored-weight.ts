@@ -1,10 +1,11 @@
 /** A checkpoint tensor as a value of the graph. */
 import type { GraphBuilder } from "../graph/builder.ts";
-import { type Shape, elementCount } from "../graph/dim.ts";
+import type { Shape } from "../graph/dim.ts";
 import type { Value } from "../graph/graph.ts";
 import type { ElementType } from "../graph/ops.ts";
 import { BLOCK_SIZE } from "../tensors/quantise/block-codes.ts";
 import { codesName, scalesName } from "../tensors/quantise/quantised-tensors.ts";
+import { elementCount } from "../util/element-count.ts";
 
 /** The tensor in its stored type, or, where it is stored in blocks of integers, in float32. */
 export function storedWeight(

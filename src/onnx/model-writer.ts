@@ -1,7 +1,4 @@
-/**
- * Writes a graph as an ONNX model. Weights are not copied: each is referenced as external data by
- * file, offset and length, so that ONNX Runtime maps the checkpoint itself.
- */
+/** Collects the parts of an ONNX model in the making: nodes, constants, weights, inputs and outputs. */
 import { create, toBinary } from "@bufbuild/protobuf";
 import { type Dim, type Shape, parseDim } from "../graph/dim.ts";
 import type { Constant, Graph, Value } from "../graph/graph.ts";
@@ -18,7 +15,6 @@ import {
   TensorProto_DataType,
   ValueInfoProtoSchema,
 } from "./gen/onnx_pb.js";
-import { lowerNode } from "./lowering.ts";
 
 export interface ExternalLocation {
   /** Path relative to the folder that the session is given. */
@@ -258,16 +254,4 @@ function valueInfo(name: string, type: ElementType, shape: Shape): ValueInfoProt
       value: { case: "tensorType", value: { elemType: ELEMENT_TYPES[type], shape: { dim } } },
     },
   });
-}
-
-/** @param locate where a weight's bytes are; throws when the checkpoint has no such tensor. */
-export function writeOnnxModel(
-  graph: Graph,
-  locate: (name: string) => ExternalLocation,
-): OnnxModel {
-  const writer = new ModelWriter();
-  for (const constant of graph.constants) writer.addConstant(constant);
-  for (const weight of graph.weights) writer.addWeight(weight, locate(weight.name));
-  for (const node of graph.nodes) lowerNode(writer, node);
-  return writer.finish(graph);
 }

@@ -5,6 +5,7 @@
 import { InputError } from "../util/errors.ts";
 import { tensorPattern } from "../util/tensor-patterns.ts";
 import { type Contradicting, type Contradiction, contradictionOf } from "./contradiction.ts";
+import { engineName, inWords, isAble } from "./engine-facts.ts";
 import { METHODS } from "./methods.ts";
 import type { Recipe } from "./recipe.ts";
 import { ENGINE_FACTS } from "./engines.ts";
@@ -13,7 +14,7 @@ import type { SharedRecipe } from "./recipe-keys.ts";
 /** What is true of every recipe, then what its method, its objective and its engine say. */
 export function contradictionsIn(recipe: Recipe): Contradiction[] {
   const own = NAMED.flatMap((find) => find(recipe)?.contradictions?.(recipe) ?? []);
-  return [...ofEvery(recipe), ...own, ...ofObjective(recipe)];
+  return [...ofEvery(recipe), ...beyondEngine(recipe), ...own, ...ofObjective(recipe)];
 }
 
 /** @throws InputError with the first one */
@@ -24,9 +25,39 @@ export function refuseContradictions(recipe: Recipe): void {
 
 /** How a recipe names the members that have a word on it: a registry of methods or objectives joins here. */
 const NAMED: readonly ((recipe: Recipe) => Contradicting | undefined)[] = [
-  ({ engine }) => ENGINE_FACTS.find(engine),
+  ({ engine }) => ENGINE_FACTS.find(engineName(engine)),
   ({ method }) => METHODS.find(method.type),
 ];
+
+/** What its engine can't do; of an engine that is not known nothing is. */
+function beyondEngine({ engine, method, objective }: Recipe): Contradiction[] {
+  const facts = ENGINE_FACTS.find(engineName(engine));
+  if (!facts) return [];
+  const { name, can } = facts;
+  const parts = [
+    ["method", method.type, can.methods],
+    ["objective", objective.type, can.objectives],
+  ] as const;
+  return parts.flatMap(([key, type, able]) =>
+    isAble(able, type)
+      ? []
+      : [{ keys: [key], message: `engine ${name} has no ${key} ${type}; it has ${inWords(able)}` }],
+  );
+}
+
+/** @param modelType `model_type` of the base's config.json, which whoever asks has read */
+export function familyContradiction(recipe: Recipe, modelType: string): Contradiction[] {
+  const facts = ENGINE_FACTS.find(engineName(recipe.engine));
+  if (!facts || isAble(facts.can.families, modelType)) return [];
+  const message = `engine ${facts.name} trains no ${modelType} models, only ${inWords(facts.can.families)}`;
+  return [{ keys: ["base"], message }];
+}
+
+/** Whether a base's model type is to be asked about. */
+export function limitsFamilies({ engine }: Recipe): boolean {
+  const facts = ENGINE_FACTS.find(engineName(engine));
+  return facts !== undefined && facts.can.families !== "all";
+}
 
 function ofEvery({ data, freeze = [], optimizer }: SharedRecipe): Contradiction[] {
   const patterns = [

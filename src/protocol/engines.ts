@@ -4,3 +4,6 @@ import type { EngineFacts } from "./engine-facts.ts";
 import { ONNX } from "./engines/onnx.ts";
 
 export const ENGINE_FACTS = new Registry<EngineFacts>("engine", [ONNX]);
+
+/** Of a recipe that names none. */
+export const DEFAULT_ENGINE: EngineFacts = ONNX;

@@ -5,6 +5,7 @@
  */
 import type * as z from "zod";
 import type { Contradiction } from "./contradiction.ts";
+import type { TensorFacts } from "./tensor-facts.ts";
 import type { SharedRecipe } from "./recipe-keys.ts";
 
 /** `method` of a recipe, whichever it is. */
@@ -46,11 +47,17 @@ export interface MethodChoice<I = AnyMethod> {
 /** What a row of the layer editor means: its tensors train, an adapter attaches, or its block's output is edited. */
 export type LayerKind = "tensors" | "sites" | "blocks";
 
+export interface ChoosableTensor {
+  name: string;
+  shape: readonly number[];
+  facts: Pick<TensorFacts, "role" | "block">;
+}
+
 export interface ChoosableLayers {
   kind: LayerKind;
   /** The key of the method that names them, for messages. */
   key: string;
-  has(tensor: { name: string; shape: readonly number[] }): boolean;
+  has(tensor: ChoosableTensor): boolean;
 }
 
 /** A recipe as its own method sees it. */

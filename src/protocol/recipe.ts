@@ -5,16 +5,13 @@
  * Descriptions below are what the editor shows while a person types: they are user documentation.
  */
 import * as z from "zod";
+import { engineKeys, engineOf, withOptionsPlaced } from "./engine-keys.ts";
+import type { EngineChoice, EngineFacts } from "./engine-facts.ts";
+import { ONNX_FOUND, type OnnxOptions, type OnnxOptionsInput } from "./engines/onnx.ts";
 import { DEFAULT_METHOD, methodSchema, ratesOfMethods } from "./methods.ts";
 import { objectiveSchema } from "./objective.ts";
 import { IDENTITY_KEYS, LAYER_KEYS, TRAINING_KEYS, optimizerSchema } from "./recipe-keys.ts";
-import { MAX_THREADS, positiveInt, rate } from "./recipe-limits.ts";
-
-/** ONNX Runtime's execution providers that we know how to ask for. */
-const deviceNameSchema = z.enum(["cpu", "cuda", "dml", "coreml", "webgpu"]);
-export const deviceWishSchema = z.enum(["auto", ...deviceNameSchema.options]);
-
-const memoryModeSchema = z.enum(["speed", "balanced", "memory"]);
+import { rate } from "./recipe-limits.ts";
 
 const ratedOptimizerSchema = optimizerSchema.extend({
   learningRate: rate
@@ -22,42 +19,41 @@ const ratedOptimizerSchema = optimizerSchema.extend({
     .describe(`Peak learning rate. Left out, that of the method: ${ratesOfMethods()}.`),
 });
 
-export const recipeSchema = z.strictObject({
+/** What every recipe has, whatever its engine. */
+export const sharedSchema = z.strictObject({
   ...IDENTITY_KEYS,
-  engine: z.literal("onnx").default("onnx").describe("onnx: built in, needs nothing installed."),
-  device: deviceWishSchema
-    .default("auto")
-    .describe(
-      "What computes. auto: cuda where it is installed, else cpu. A device that is missing or computes wrongly is replaced by cpu; the run's log says why.",
-    ),
   method: methodSchema.prefault({ type: DEFAULT_METHOD }),
   ...LAYER_KEYS,
-  quantization: z
-    .enum(["none", "int8", "int4"])
-    .default("none")
-    .describe(
-      "Memory option for LoRA (QLoRA): the base's linear weights are held in blocks of 8- or 4-bit integers while training. Adapters and merges are for the base as it is.",
-    ),
   objective: objectiveSchema.prefault({ type: "sft" }),
   ...TRAINING_KEYS,
   optimizer: ratedOptimizerSchema.prefault({}),
-  memory: z
-    .enum(["auto", ...memoryModeSchema.options])
-    .default("auto")
-    .describe(
-      "What is traded for memory; losses and gradients stay the same to rounding. speed keeps all and packs the weights; balanced recomputes norms, activations and attention probabilities; memory recomputes whole layers. auto: the fastest that is predicted to fit in free memory.",
-    ),
-  threads: positiveInt
-    .max(MAX_THREADS)
-    .optional()
-    .describe("Threads for the engine. Left out: physical cores."),
 });
 
-export type DeviceName = z.output<typeof deviceNameSchema>;
-export type DeviceWish = z.output<typeof deviceWishSchema>;
-export type Quantization = z.output<typeof recipeSchema>["quantization"];
+/** Of one engine, which may be none of ours: what its options mean only it knows. */
+export function recipeSchemaOf(engine: EngineFacts): z.ZodObject {
+  const { shape } = sharedSchema;
+  return z.strictObject({ ...IDENTITY_KEYS, ...engineKeys(engine), ...shape });
+}
 
-export type Recipe = z.output<typeof recipeSchema>;
+/** Parsed as its engine takes it, whichever that is at the time. */
+function byEngine<Output, Input>(
+  schemaOf: (engine: EngineFacts) => z.ZodObject,
+): z.ZodType<Output, Input> {
+  const schema = z.unknown().transform((written, context) => {
+    const { value, issues } = withOptionsPlaced(written);
+    const parsed = schemaOf(engineOf(value)).safeParse(value);
+    context.issues.push(...issues, ...(parsed.error?.issues ?? []).map((issue) => issue as never));
+    return parsed.data;
+  });
+  return schema as unknown as z.ZodType<Output, Input>;
+}
+
+export type Recipe = z.output<typeof sharedSchema> &
+  Partial<OnnxOptions> & { engine: EngineChoice };
+export type RecipeInput = z.input<typeof sharedSchema> &
+  Partial<OnnxOptionsInput> & { engine?: EngineChoice };
+
+export const recipeSchema = byEngine<Recipe, RecipeInput>(recipeSchemaOf);
 
 export function layerChoice({
   freeze,
@@ -66,27 +62,9 @@ export function layerChoice({
 }: Recipe): Pick<Recipe, "freeze" | "trainFirst" | "trainLast"> {
   return { freeze, trainFirst, trainLast };
 }
-export type RecipeInput = z.input<typeof recipeSchema>;
-export type MemoryMode = z.output<typeof memoryModeSchema>;
-export type MemoryWish = Recipe["memory"];
 export type Packing = Recipe["data"]["packing"];
 
-const usedDeviceSchema = z.strictObject({
-  name: deviceNameSchema,
-  note: z.string().optional().describe("Why it is not the device that was asked for."),
-});
-
-export type UsedDevice = z.output<typeof usedDeviceSchema>;
-
-const usedMemorySchema = z.strictObject({
-  mode: memoryModeSchema,
-  predictedBytes: z.number().describe("Predicted peak resident memory of the process."),
-});
-
-export type UsedMemory = z.output<typeof usedMemorySchema>;
-
-/** What a run really used, stored as `recipe.json` in its folder: absolute paths, no default left open. */
-export const resolvedRecipeSchema = recipeSchema.extend({
+const resolvedKeys = {
   name: z.string().min(1),
   optimizer: optimizerSchema.extend({ learningRate: rate }),
   source: z.strictObject({
@@ -98,10 +76,15 @@ export const resolvedRecipeSchema = recipeSchema.extend({
   hashes: z.record(z.string(), z.string()).optional(),
   /** Filled in by the training process, e.g. { node: "24.1.0", "onnxruntime-node": "1.30.0" }. */
   versions: z.record(z.string(), z.string()).optional(),
-  /** Filled in by the training process: what `device` came to. A resume may come to another. */
-  usedDevice: usedDeviceSchema.optional(),
-  /** Filled in by the training process: what `memory` came to. */
-  usedMemory: usedMemorySchema.optional(),
-});
+  ...ONNX_FOUND,
+};
 
-export type ResolvedRecipe = z.output<typeof resolvedRecipeSchema>;
+const resolvedKeysSchema = z.object(resolvedKeys);
+
+export type ResolvedRecipe = Omit<Recipe, keyof typeof resolvedKeys> &
+  z.output<typeof resolvedKeysSchema>;
+
+/** What a run really used, stored as `recipe.json` in its folder: absolute paths, no default left open. */
+export const resolvedRecipeSchema = byEngine<ResolvedRecipe, ResolvedRecipe>((engine) =>
+  recipeSchemaOf(engine).extend(resolvedKeys),
+);

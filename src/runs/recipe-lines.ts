@@ -13,6 +13,10 @@ export function lineFinder(root: Node, text: string): LineOf {
 /** The value of a key path, or the property of the nearest thing around it that the text has. */
 export function nearestNode(root: Node, keys: readonly PropertyKey[]): Node {
   const path = keys.filter((key) => typeof key !== "symbol");
+  const [key = ""] = path;
+  // An engine's options stand beside it or in it.
+  const isInside = findNodeAtLocation(root, ["engine", key]) && !findNodeAtLocation(root, [key]);
+  if (isInside) path.unshift("engine");
   for (let length = path.length; length > 0; length--) {
     const value = findNodeAtLocation(root, path.slice(0, length));
     if (value) return value.parent?.type === "property" ? value.parent : value;

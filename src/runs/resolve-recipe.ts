@@ -3,13 +3,23 @@ import { access, stat } from "node:fs/promises";
 import path from "node:path";
 import { getNodeValue } from "jsonc-parser";
 import type * as z from "zod";
+import type { Contradiction } from "../protocol/contradiction.ts";
 import { contradictionsIn } from "../protocol/contradictions.ts";
-import { type Recipe, type ResolvedRecipe, recipeSchema } from "../protocol/recipe.ts";
+import type { EngineFacts } from "../protocol/engine-facts.ts";
+import { engineOf } from "../protocol/engine-keys.ts";
+import { ENGINE_FACTS } from "../protocol/engines.ts";
+import {
+  type Recipe,
+  type ResolvedRecipe,
+  recipeSchema,
+  recipeSchemaOf,
+} from "../protocol/recipe.ts";
 import { virtualTokensOf } from "../protocol/methods.ts";
 import { InputError } from "../util/errors.ts";
 import { readJsonTextIfThere } from "../util/json.ts";
 import { parseJsonc } from "../util/jsonc.ts";
 import { defaultHeadRate, defaultLearningRate } from "./default-settings.ts";
+import { baseContradictions } from "./base-contradictions.ts";
 import { type LineOf, lineFinder } from "./recipe-lines.ts";
 import { RETUNE_VERSION } from "../util/version.ts";
 
@@ -47,6 +57,8 @@ export async function resolveRecipe(recipeFile: string): Promise<ResolvedRecipe>
     },
   };
   await checkPaths(resolved, file, lineOf);
+  const [contradiction] = await baseContradictions(resolved, resolved.base);
+  if (contradiction) throw contradicted(contradiction, file, lineOf);
   return resolved;
 }
 
@@ -63,27 +75,37 @@ function ratesOfParts({ method, objective, optimizer }: Recipe): Pick<Optimizer,
 function parseRecipe(text: string, file: string): { recipe: Recipe; lineOf: LineOf } {
   const root = parseJsonc(text, file);
   const lineOf = lineFinder(root, text);
-  const parsed = recipeSchema.safeParse(getNodeValue(root));
-  if (!parsed.success) throw describeIssue(parsed.error, file, lineOf);
-  const [contradiction] = contradictionsIn(parsed.data);
-  if (contradiction) {
-    throw new InputError(`${file}:${lineOf(contradiction.keys)}: ${contradiction.message}`);
+  const written: unknown = getNodeValue(root);
+  const parsed = recipeSchema.safeParse(written);
+  if (!parsed.success) {
+    const { place, message } = describeIssue(parsed.error, engineOf(written));
+    throw new InputError(`${file}:${lineOf(place)}: ${message}`);
   }
+  const [contradiction] = contradictionsIn(parsed.data);
+  if (contradiction) throw contradicted(contradiction, file, lineOf);
   return { recipe: parsed.data, lineOf };
 }
 
-function describeIssue(error: z.ZodError, file: string, lineOf: LineOf): InputError {
-  const issue = error.issues[0];
-  if (!issue) return new InputError(`${file}: not a recipe`);
-  if (issue.code === "unrecognized_keys") {
-    const [key = ""] = issue.keys;
-    const place = [...issue.path, key];
-    return new InputError(
-      `${file}:${lineOf(place)}: ${place.join(".")} is not a known key${suggest(key, issue.path)}`,
-    );
+function contradicted({ keys, message }: Contradiction, file: string, lineOf: LineOf): InputError {
+  return new InputError(`${file}:${lineOf(keys)}: ${message}`);
+}
+
+function describeIssue(
+  { issues: [issue] }: z.ZodError,
+  engine: EngineFacts,
+): { place: readonly PropertyKey[]; message: string } {
+  if (!issue) return { place: [], message: "not a recipe" };
+  if (issue.code !== "unrecognized_keys") {
+    const name = issue.path.join(".") || "the recipe";
+    return { place: issue.path, message: `${name}: ${lowerFirst(issue.message)}` };
   }
-  const name = issue.path.join(".") || "the recipe";
-  return new InputError(`${file}:${lineOf(issue.path)}: ${name}: ${lowerFirst(issue.message)}`);
+  const [key = ""] = issue.keys;
+  const place = [...issue.path, key];
+  const owner = ENGINE_FACTS.all.find((each) => place.length === 1 && key in each.options);
+  const remedy = owner
+    ? `: it is an option of engine ${owner.name}`
+    : suggest(key, issue.path, engine);
+  return { place, message: `${place.join(".")} is not a known key${remedy}` };
 }
 
 function lowerFirst(text: string): string {
@@ -91,8 +113,8 @@ function lowerFirst(text: string): string {
 }
 
 /** The known key nearest to a misspelt one. */
-function suggest(key: string, place: readonly PropertyKey[]): string {
-  const known = knownKeys(place);
+function suggest(key: string, place: readonly PropertyKey[], engine: EngineFacts): string {
+  const known = knownKeys(place, engine);
   const [best] = known
     .map((name) => ({ name, distance: editDistance(key.toLowerCase(), name.toLowerCase()) }))
     .filter(({ distance }) => distance <= 2)
@@ -102,8 +124,8 @@ function suggest(key: string, place: readonly PropertyKey[]): string {
 }
 
 /** Keys the schema knows at a place: plain objects are walked, unions and wrappers looked through. */
-function knownKeys(place: readonly PropertyKey[]): string[] {
-  let schemas: unknown[] = [recipeSchema];
+function knownKeys(place: readonly PropertyKey[], engine: EngineFacts): string[] {
+  let schemas: unknown[] = [recipeSchemaOf(engine)];
   for (const key of place)
     schemas = schemas.flatMap((each) => shapesOf(each).map((s) => s[key as string]));
   return [...new Set(schemas.flatMap((each) => shapesOf(each).flatMap(Object.keys)))];

@@ -11,6 +11,7 @@ import { type JsonObject, isJsonObject, issueText, parseJsonObject } from "../ut
 import { temporaryName } from "../util/temporary-name.ts";
 import { decodeUtf8 } from "../util/utf8.ts";
 import { DTYPE_BYTES, type DType, toFloat32 } from "./dtype.ts";
+import { elementCount } from "../util/element-count.ts";
 
 /** The crate's own limit. */
 const MAX_HEADER_BYTES = 100_000_000;
@@ -154,7 +155,7 @@ function parseEntry(
     throw new InputError(`${file}: tensor ${name} has the unsupported dtype ${dtype}`);
   }
   const [start, end] = data_offsets;
-  const needed = shape.reduce((bytes, size) => bytes * size, DTYPE_BYTES[dtype]);
+  const needed = DTYPE_BYTES[dtype] * elementCount(shape);
   if (
     needed === 0 &&
     !shape.every((size) => size * DTYPE_BYTES[dtype] <= Number.MAX_SAFE_INTEGER)
@@ -343,7 +344,7 @@ async function writeFully(handle: FileHandle, bytes: Uint8Array): Promise<void> 
 }
 
 export function bytesOf({ dtype, shape }: TensorShape): number {
-  return shape.reduce((count, dim) => count * dim, DTYPE_BYTES[dtype]);
+  return DTYPE_BYTES[dtype] * elementCount(shape);
 }
 
 export function totalBytes(tensors: readonly TensorShape[]): number {

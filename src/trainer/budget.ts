@@ -1,9 +1,10 @@
 /** What a recipe will take, told before it starts: parameters, memory by part, and a measured step. */
+import { onnxOptions } from "../protocol/engines/onnx.ts";
 import type { ResolvedRecipe } from "../protocol/recipe.ts";
 import { type BaseModel, resolveBase } from "../models/base-model.ts";
 import { countedTokens } from "../data/example.ts";
 import { type PlannedTraining, planEngine } from "../onnx-engine/onnx-engine.ts";
-import { withMostPositions } from "../onnx-engine/prompt-feeds.ts";
+import { TRAINING_METHODS } from "../methods/registry.ts";
 import { openRunBase, prepareTraining, readData } from "./prepare-run.ts";
 import { headedBase } from "../objectives/run-objective.ts";
 import { fits } from "../onnx-engine/budget-text.ts";
@@ -39,8 +40,10 @@ type Log = (line: string) => void;
 export async function budgetOf(recipe: ResolvedRecipe, log: Log): Promise<Budget> {
   const base = await baseOf(recipe, log);
   const baseDir = base.dir;
-  const { quantization, memory, seed } = recipe;
-  const method = withMostPositions(recipe.method);
+  const { quantization, memory } = onnxOptions(recipe);
+  const { seed } = recipe;
+  const computed = TRAINING_METHODS.get(recipe.method.type);
+  const method = (computed.withoutRows?.(recipe.method) ?? recipe.method) as typeof recipe.method;
   const { maxLength } = recipe.data;
   const options = { method, layers: recipe, quantization, memory, seed, maxLength, baseDir, base };
   return asBudget(await planEngine({ ...options, log }));

@@ -11,6 +11,7 @@ import { startTemplates } from "../data/templates/early-start.ts";
 import { loadTokenizer } from "../data/tokenizer.ts";
 import { type BaseModel, openBaseModel, resolveBase } from "../models/base-model.ts";
 import { refuseContradictions } from "../protocol/contradictions.ts";
+import { onnxOptions } from "../protocol/engines/onnx.ts";
 import { isFromScratch } from "../protocol/methods.ts";
 import { type ResolvedRecipe, layerChoice } from "../protocol/recipe.ts";
 import { additionalTemplates } from "../util/chat-template-file.ts";
@@ -20,8 +21,7 @@ import { headedBase, loadRows } from "../objectives/run-objective.ts";
 import { openDevice } from "../onnx-engine/device-check.ts";
 import { type OnnxTrainingEngine, openTrainingEngine } from "../onnx-engine/onnx-engine.ts";
 import { parameterRanges } from "../training/parameter-ranges.ts";
-import { checkPrompts, positionsFor } from "../onnx-engine/prompt-feeds.ts";
-import { parsePositions } from "../adapter-files/reft/positions.ts";
+import { TRAINING_METHODS } from "../methods/registry.ts";
 import type { TrainingRun } from "../training/training-loop.ts";
 import { type TrainingPlan, planTraining } from "../training/training-plan.ts";
 
@@ -98,9 +98,10 @@ async function prepareEngine(
   await phase("tokenising data");
   const { train, evaluation, plan, method } = await readData(recipe, base, log);
   await phase("compiling the training step");
-  const { quantization, memory, seed, threads } = recipe;
+  const { quantization, memory, threads, device: wished } = onnxOptions(recipe);
+  const { seed } = recipe;
   const { maxLength } = recipe.data;
-  const device = await openDevice(recipe.device, { purpose: "training", log });
+  const device = await openDevice(wished, { purpose: "training", log });
   const layers = layerChoice(recipe);
   const options = { method, layers, quantization, memory, seed, maxLength, threads, device, log };
   const engine = await openTrainingEngine({ ...options, baseDir: base.dir, base });
@@ -130,28 +131,18 @@ export async function readData(
 ): Promise<RunData> {
   const { train, evaluation } = await loadData(recipe, base, log);
   const plan = planTraining(train, recipe);
-  const method = withPositions(recipe.method, train, log);
-  if ("positions" in method) {
-    const isAuto = method !== recipe.method;
-    const positions = isAuto ? LEAST_POSITIONS : parsePositions(method.positions);
-    checkPrompts(positions, train, recipe.data.train);
-  }
+  const method = methodForRows(recipe, train, log);
   return { train, evaluation, plan, method };
 }
 
-/** A prompt of fewer than two tokens can't be edited at all. */
-const LEAST_POSITIONS = { first: 1, last: 1 };
-
-/** Positions that the data decide, decided. */
-function withPositions(
-  method: ResolvedRecipe["method"],
+/** What the rows decide, decided. */
+function methodForRows(
+  { method, data }: ResolvedRecipe,
   train: Examples,
   log: (line: string) => void,
 ): ResolvedRecipe["method"] {
-  if (!("positions" in method) || method.positions !== "auto") return method;
-  const positions = positionsFor(train);
-  log(`interventions at ${positions} of each prompt, or as many as it has room for`);
-  return { ...method, positions };
+  const computed = TRAINING_METHODS.get(method.type);
+  return (computed.forRows?.(method, train, { file: data.train, log }) ?? method) as typeof method;
 }
 
 /** Files whose change would change what the run does. */

@@ -1,7 +1,8 @@
 /** A run from its folder to its end: prepare or restore, train, write the result, say how it went. */
 import path from "node:path";
 import { env } from "onnxruntime-node";
-import type { ResolvedRecipe, UsedDevice } from "../protocol/recipe.ts";
+import type { UsedDevice } from "../protocol/engines/onnx.ts";
+import type { ResolvedRecipe } from "../protocol/recipe.ts";
 import { methodFacts, trainsBase } from "../protocol/methods.ts";
 import type { ClassifierEvaluation } from "../protocol/evaluation.ts";
 import { type Metric, RUN_FILES, type RunState } from "../protocol/run-folder.ts";

@@ -1,15 +1,20 @@
-/**
- * Comma-separated values (RFC 4180) with a header line; numbers with all their digits, what is
- * left out as an empty cell.
- */
+/** Comma-separated values (RFC 4180); numbers with all their digits, what is left out as an empty cell. */
+
+type Cell = string | number | undefined;
+
+/** With a header line. */
 export function toCsv<K extends string>(
   columns: readonly K[],
-  rows: readonly Partial<Record<K, string | number | undefined>>[],
+  rows: readonly Partial<Record<K, Cell>>[],
 ): string {
-  const lines = rows.map((row) => columns.map((column) => cell(String(row[column] ?? ""))));
-  return [columns, ...lines].map((cells) => `${cells.join(",")}\r\n`).join("");
+  return csvLines([columns, ...rows.map((row) => columns.map((column) => row[column]))]);
 }
 
-function cell(text: string): string {
+export function csvLines(rows: readonly (readonly Cell[])[]): string {
+  return rows.map((row) => `${row.map(csvCell).join(",")}\r\n`).join("");
+}
+
+function csvCell(value: Cell): string {
+  const text = String(value ?? "");
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -6,7 +6,7 @@
  * greedily: always the one that puts most of the tensors right that are still wrong. As the last
  * pattern that matches counts, a broad one may come first and its exceptions after it.
  */
-import { blockOf, type LayerChoice, trainedPredicate } from "./tensor-patterns.ts";
+import { type BlockOf, type LayerChoice, trainedPredicate } from "./tensor-patterns.ts";
 
 interface Candidate {
   /** Without the leading "!". For a candidate over blocks: what stands between `stem` and `tail`. */
@@ -27,15 +27,20 @@ interface Step {
  * @param trained those that are; others in it are ignored
  * @returns the choice for which `trainedPredicate` is true for exactly `trained`; `{}` for all
  */
-export function layerChoiceOf(names: readonly string[], trained: ReadonlySet<string>): LayerChoice {
+export function layerChoiceOf(
+  names: readonly string[],
+  trained: ReadonlySet<string>,
+  blockOf: BlockOf,
+): LayerChoice {
   const target = names.map((name) => trained.has(name));
   if (target.every(Boolean)) return {};
   if (!target.some(Boolean)) return { freeze: ["*"] };
-  const candidates = candidatesOf(names);
-  const choices = startsOf(names, target)
-    .map((start) => complete({ start, names, target, candidates }))
+  const model = { names, blockOf };
+  const candidates = candidatesOf(model);
+  const choices = startsOf(model, target)
+    .map((start) => complete({ start, model, target, candidates }))
     .filter((choice) => choice !== undefined)
-    .filter((choice) => isExactly(choice, names, target));
+    .filter((choice) => isExactly(choice, model, target));
   return (
     choices.toSorted(
       (a, b) => length(a) - length(b) || JSON.stringify(a).length - JSON.stringify(b).length,
@@ -48,16 +53,26 @@ function length({ freeze = [], trainFirst, trainLast }: LayerChoice): number {
   return freeze.length + [trainFirst, trainLast].filter((count) => count !== undefined).length;
 }
 
-function isExactly(choice: LayerChoice, names: readonly string[], target: readonly boolean[]) {
-  const isTrained = trainedPredicate(choice, names, "the model");
+interface Model {
+  names: readonly string[];
+  blockOf: BlockOf;
+}
+
+function predicateOf(choice: LayerChoice, { names, blockOf }: Model): (name: string) => boolean {
+  return trainedPredicate(choice, names, { what: "the model", blockOf });
+}
+
+function isExactly(choice: LayerChoice, model: Model, target: readonly boolean[]): boolean {
+  const { names } = model;
+  const isTrained = predicateOf(choice, model);
   return names.every((name, index) => isTrained(name) === target[index]);
 }
 
 /** All, and blocks at either end: as many as are trained whole, and as many as are trained at all. */
-function startsOf(names: readonly string[], target: readonly boolean[]): LayerChoice[] {
+function startsOf({ names, blockOf }: Model, target: readonly boolean[]): LayerChoice[] {
   const blocks: boolean[][] = [];
   for (const [index, name] of names.entries()) {
-    const block = blockOf(name);
+    const block = blockOf(name)?.index;
     if (block !== undefined) (blocks[block] ??= []).push(target[index] === true);
   }
   const whole = Array.from(blocks, (block) => block?.every(Boolean) ?? true);
@@ -79,12 +94,12 @@ function startsOf(names: readonly string[], target: readonly boolean[]): LayerCh
 /** Undefined where no candidate helps any more. */
 function complete(options: {
   start: LayerChoice;
-  names: readonly string[];
+  model: Model;
   target: readonly boolean[];
   candidates: readonly Candidate[];
 }): LayerChoice | undefined {
-  const { start, names, target, candidates } = options;
-  const now = names.map(trainedPredicate(start, names, "the model"));
+  const { start, model, target, candidates } = options;
+  const now = model.names.map(predicateOf(start, model));
   const freeze: string[] = [];
   while (now.some((isTrained, index) => isTrained !== target[index])) {
     const best = bestStep(candidates, now, target);
@@ -131,17 +146,16 @@ function bestRange(gains: readonly number[]): { first: number; last: number; gai
   return best;
 }
 
-const BLOCK_PREFIX = /^((?:.*\.)?(?:layers|layer|h|blocks)\.)(\d+)\.(.+)$/u;
-
 /** Names of modules and of kinds of tensors, over the whole model and over ranges of blocks. */
-function candidatesOf(names: readonly string[]): Candidate[] {
+function candidatesOf({ names, blockOf }: Model): Candidate[] {
   const everywhere = new Set(["*"]);
   const inBlocks = new Map<string, Map<string, number[][]>>();
   for (const [index, name] of names.entries()) {
-    const [, stem, number, rest] = BLOCK_PREFIX.exec(name) ?? [];
-    const parts = partsOf(rest ?? name);
-    for (const part of parts) if (rest !== undefined || part.isTensor) everywhere.add(part.text);
-    if (stem === undefined || number === undefined) continue;
+    const block = blockOf(name);
+    const parts = partsOf(block?.inner ?? name);
+    for (const part of parts) if (block || part.isTensor) everywhere.add(part.text);
+    if (!block) continue;
+    const { stem } = block;
     const tails = inBlocks.get(stem) ?? new Map<string, number[][]>();
     inBlocks.set(stem, tails);
     for (const tail of [
@@ -150,7 +164,7 @@ function candidatesOf(names: readonly string[]): Candidate[] {
     ]) {
       const blocks = tails.get(tail) ?? [];
       tails.set(tail, blocks);
-      (blocks[Number(number)] ??= []).push(index);
+      (blocks[block.index] ??= []).push(index);
     }
   }
   const overAll = [...everywhere].map((text): Candidate => {

@@ -13,12 +13,22 @@ export interface LayerChoice {
   trainLast?: number | undefined;
 }
 
-const BLOCK = /(?:^|\.)(?:layers|layer|h|blocks)\.(\d+)(?:\.|$)/u;
+/** Where in which block a tensor or module is: `stem` + `index` + "." + `inner` is its name. */
+export interface BlockPlace {
+  /** "model.layers." */
+  stem: string;
+  /** 0-based. */
+  index: number;
+  /** "self_attn.q_proj.weight" */
+  inner: string;
+}
 
-/** The block that a tensor or module belongs to, 0-based; undefined for embeddings, last norm and head. */
-export function blockOf(name: string): number | undefined {
-  const found = BLOCK.exec(name)?.[1];
-  return found === undefined ? undefined : Number(found);
+/** A model's own knowledge; undefined for embeddings, last norm and head. */
+export type BlockOf = (name: string) => BlockPlace | undefined;
+
+/** A tensor's module: its name without the last part. */
+export function moduleOf(tensor: string): string {
+  return tensor.slice(0, Math.max(tensor.lastIndexOf("."), 0));
 }
 
 type Part = { text: string } | { from: number; to: number } | "*";
@@ -148,17 +158,18 @@ function numberLengths(
 /**
  * Whether a tensor or module of this name is trained.
  * @param names every tensor of the model
- * @param what the model, for messages
+ * @param model.what what it is called in messages
  * @throws InputError for a pattern that matches nothing, or more blocks than there are
  */
 export function trainedPredicate(
   { freeze = [], trainFirst, trainLast }: LayerChoice,
   names: readonly string[],
-  what: string,
+  model: { what: string; blockOf: BlockOf },
 ): (name: string) => boolean {
+  const { what, blockOf } = model;
   const blocks =
     largest(
-      names.map((name) => blockOf(name) ?? -1),
+      names.map((name) => blockOf(name)?.index ?? -1),
       -1,
     ) + 1;
   for (const [key, count] of Object.entries({ trainFirst, trainLast })) {
@@ -178,7 +189,7 @@ export function trainedPredicate(
   });
   const isLimited = trainFirst !== undefined || trainLast !== undefined;
   return (name) => {
-    const block = blockOf(name);
+    const block = blockOf(name)?.index;
     const isChosen =
       block !== undefined && (block < (trainFirst ?? 0) || block >= blocks - (trainLast ?? 0));
     const last = rules.findLast(({ pattern }) => pattern.test(name));
@@ -186,12 +197,14 @@ export function trainedPredicate(
   };
 }
 
-/** "model.embed_tokens, model.layers.0 to model.layers.29, model.norm" */
+const NUMBERED = /(?:^|\.)(\d+)(?:\.|$)/u;
+
+/** "model.embed_tokens, model.layers.0 to model.layers.29, model.norm": names that differ from a number on are one. */
 export function outline(names: readonly string[]): string {
   const blocks = new Map<string, number>();
   const parts: string[] = [];
   for (const name of names) {
-    const block = BLOCK.exec(name);
+    const block = NUMBERED.exec(name);
     if (!block) {
       parts.push(name.replace(/\.(weight|bias)$/u, ""));
       continue;

@@ -1,3 +1,2 @@
-import manifest from "../../package.json" with { type: "json" };
-
-export const RETUNE_VERSION: string = manifest.version;
+/** What package.json says, too; a test compares them. A bundle needs no more of it. */
+export const RETUNE_VERSION = "0.1.0";

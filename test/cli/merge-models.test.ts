@@ -22,6 +22,7 @@ import {
 } from "../../src/tensors/safetensors.ts";
 import { mergeFolder } from "../support/merge-folder.ts";
 import { retune, startRetune } from "../support/retune.ts";
+import { elementCount } from "../../src/util/element-count.ts";
 
 // How the command line itself answers an InputError is seen below.
 const { at, yaml, fresh, refused } = mergeFolder(["base", "a", "b", "c", "deep"]);
@@ -162,7 +163,7 @@ async function variant(
   if (!tensor) return folder;
   const tensors = [];
   for (const info of (await readModelWeights(folder)).values()) {
-    const size = tensor.shape.reduce((all, one) => all * one, 1);
+    const size = elementCount(tensor.shape);
     const data = fromFloat32(new Float32Array(size).fill(tensor.value), "F32");
     const isIt = info.name === tensor.name;
     const { shape } = isIt ? tensor : info;

@@ -1,5 +1,6 @@
 /** Writes small .gguf files, broken ones too, from plain data. */
 import { writeFile } from "node:fs/promises";
+import { elementCount } from "../../src/util/element-count.ts";
 
 export type Value = number | boolean | string | readonly number[] | readonly string[];
 
@@ -64,7 +65,7 @@ export async function writeGguf(
   let end = 0;
   const entries = tensors.map(({ name, shape, type = 0, offset, value = 1 }) => {
     const start = offset ?? end;
-    const bytes = 4 * shape.reduce((count, dimension) => count * dimension, 1);
+    const bytes = 4 * elementCount(shape);
     if (offset === undefined) end = Math.ceil((end + bytes) / ALIGNMENT) * ALIGNMENT;
     const data = new Float32Array(bytes / 4).fill(value);
     contents.push([start, data]);

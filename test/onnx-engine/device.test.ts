@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
-import { type DeviceWish, resolvedRecipeSchema } from "../../src/protocol/recipe.ts";
+import type { DeviceWish } from "../../src/protocol/engines/onnx.ts";
+import { resolvedRecipeSchema } from "../../src/protocol/recipe.ts";
 import { openDevice } from "../../src/onnx-engine/device-check.ts";
 import {
   type Device,

@@ -15,7 +15,7 @@ import path from "node:path";
 import { after, suite, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { Example } from "../../src/data/example.ts";
-import type { Quantization } from "../../src/protocol/recipe.ts";
+import type { Quantization } from "../../src/protocol/engines/onnx.ts";
 import type { Method } from "../../src/protocol/methods.ts";
 import { openTrainingEngine } from "../../src/onnx-engine/onnx-engine.ts";
 import {

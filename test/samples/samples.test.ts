@@ -11,10 +11,10 @@ import { loadDataset } from "../../src/data/dataset.ts";
 import { detectFormat, readConversation } from "../../src/data/formats.ts";
 import { readJsonLines } from "../../src/data/rows/json-lines.ts";
 import { loadTokenizer } from "../../src/data/tokenizer.ts";
-import { elementCount } from "../../src/graph/dim.ts";
 import { openBaseModel } from "../../src/models/base-model.ts";
 import { recipeSchema } from "../../src/protocol/recipe.ts";
 import { resolveRecipe } from "../../src/runs/resolve-recipe.ts";
+import { elementCount } from "../../src/util/element-count.ts";
 
 const sample = (name: string): string =>
   fileURLToPath(new URL(`../../samples/${name}`, import.meta.url));

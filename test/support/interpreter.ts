@@ -6,6 +6,7 @@
 import { type Dim, evaluateDim } from "../../src/graph/dim.ts";
 import type { Graph, NodeOf, Value } from "../../src/graph/graph.ts";
 import type { OpType } from "../../src/graph/ops.ts";
+import { elementCount } from "../../src/util/element-count.ts";
 
 export interface Tensor64 {
   shape: readonly number[];
@@ -18,7 +19,7 @@ type Evaluate<T extends OpType> = (
   size: (value: Value) => readonly number[],
 ) => readonly Tensor64[];
 
-const count = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
+const count = elementCount;
 
 export function tensor(shape: readonly number[], data?: ArrayLike<number>): Tensor64 {
   return { shape, data: data ? Float64Array.from(data) : new Float64Array(count(shape)) };

@@ -3,6 +3,7 @@ import { addGradients } from "../../src/graph/gradient.ts";
 import type { Graph, Value } from "../../src/graph/graph.ts";
 import type { OpCase } from "./op-cases.ts";
 import { type Tensor64, tensor } from "./interpreter.ts";
+import { elementCount } from "../../src/util/element-count.ts";
 
 /** Values that Python and TypeScript write alike: element i of input n is sin(1 + 0.7 i + 1.3 n). */
 function formulaValues(length: number, input: number): Float32Array {
@@ -21,7 +22,7 @@ export function buildOpGraph(op: OpCase): OpGraph {
   const feeds: Record<string, Tensor64> = {};
   Object.entries(op.shapes).forEach(([name, shape], index) => {
     values[name] = b.input(name, "float32", shape);
-    const length = shape.reduce((a, c) => a * c, 1);
+    const length = elementCount(shape);
     feeds[name] = tensor(shape, formulaValues(length, index));
   });
   for (const [name, { shape, data }] of Object.entries(op.ints ?? {})) {
@@ -31,13 +32,7 @@ export function buildOpGraph(op: OpCase): OpGraph {
   const result = op.apply(b, values);
   const shape = result.shape as readonly number[];
   const probe = b.input("probe", "float32", shape);
-  feeds["probe"] = tensor(
-    shape,
-    formulaValues(
-      shape.reduce((a, c) => a * c, 1),
-      9,
-    ),
-  );
+  feeds["probe"] = tensor(shape, formulaValues(elementCount(shape), 9));
   const flat = b.flatten(b.mul(result, probe));
   const loss = b.reduceSum(flat, [0]);
   const gradients = addGradients(

@@ -3,6 +3,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { xorshift128plus } from "pure-rand/generator/xorshift128plus";
+import { elementCount } from "../../src/util/element-count.ts";
 
 const HIDDEN = 32;
 const INTERMEDIATE = 64;
@@ -42,7 +43,7 @@ function writeWeights(file: string, shapes: ReadonlyMap<string, number[]>): void
   const parts: Buffer[] = [];
   let offset = 0;
   for (const [name, shape] of shapes) {
-    const count = shape.reduce((product, size) => product * size, 1);
+    const count = elementCount(shape);
     // Uniform in ±0.08; norms are ones.
     const values = Float32Array.from({ length: count }, () =>
       shape.length === 1 ? 1 : (random.next() / 2 ** 31) * 0.08,

@@ -20,7 +20,7 @@ export class Workbench {
   /** Opens the window and shows Retune in its side bar. */
   async open(url: string): Promise<void> {
     await this.page.goto(url);
-    await this.ready();
+    await this.#ready();
   }
 
   /** Reloads as a person does, so that VS Code keeps what it has to: it writes its storage late. */
@@ -28,12 +28,12 @@ export class Workbench {
     const loaded = this.page.waitForEvent("load");
     await this.command("Developer: Reload Window");
     await loaded;
-    await this.ready();
+    await this.#ready();
   }
 
-  private async ready(): Promise<void> {
+  async #ready(): Promise<void> {
     await this.container().waitFor({ timeout: WORKBENCH_LIMIT_MS });
-    await this.showContainer();
+    await this.#showContainer();
   }
 
   /** Retune's icon in the activity bar. */
@@ -45,7 +45,7 @@ export class Workbench {
    * Clicks the icon until the views are there. A click on the icon of a side bar that is just opening shuts it, and
    * the icon says too late that it is selected: so what counts is what is seen, and that it stays.
    */
-  private async showContainer(): Promise<void> {
+  async #showContainer(): Promise<void> {
     const header = this.view("Runs").locator(".pane-header");
     const isShown = async (limitMs: number): Promise<boolean> =>
       header.waitFor({ timeout: limitMs }).then(

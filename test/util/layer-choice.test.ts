@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { layerChoiceOf } from "../../src/util/layer-choice.ts";
+import { llamaFamily } from "../../src/families/llama.ts";
 import { trainedPredicate } from "../../src/util/tensor-patterns.ts";
 
+const { blockOf } = llamaFamily;
 const IN_BLOCK = [
   "input_layernorm.weight",
   "post_attention_layernorm.weight",
@@ -24,8 +26,8 @@ function llama(blocks: number): string[] {
 }
 
 function assertFaithful(names: readonly string[], trained: ReadonlySet<string>): void {
-  const choice = layerChoiceOf(names, trained);
-  const isTrained = trainedPredicate(choice, names, "the model");
+  const choice = layerChoiceOf(names, trained, blockOf);
+  const isTrained = trainedPredicate(choice, names, { what: "the model", blockOf });
   assert.deepEqual(
     names.filter(isTrained),
     names.filter((name) => trained.has(name)),
@@ -56,7 +58,7 @@ test("sets made of whole modules and blocks come back exactly, and shorter than 
         }),
       );
       assertFaithful(names, new Set(trained));
-      const { freeze = [] } = layerChoiceOf(names, new Set(trained));
+      const { freeze = [] } = layerChoiceOf(names, new Set(trained), blockOf);
       assert.ok(freeze.length <= 16, JSON.stringify(freeze));
     }),
     { numRuns: 300 },
@@ -82,7 +84,7 @@ test("names that stand inside one another are kept apart", () => {
 test("says it as a person would", () => {
   const names = llama(30);
   const choice = (isTrained: (name: string) => boolean) =>
-    layerChoiceOf(names, new Set(names.filter(isTrained)));
+    layerChoiceOf(names, new Set(names.filter(isTrained)), blockOf);
   const block = (name: string) => Number(/\.(\d+)\./.exec(name)?.[1] ?? -1);
   assert.deepEqual(
     choice(() => true),

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { outline, tensorPattern, trainedPredicate } from "../../src/util/tensor-patterns.ts";
+import { llamaFamily } from "../../src/families/llama.ts";
 import { InputError } from "../../src/util/errors.ts";
 
 const block = (layer: number): string[] =>
@@ -15,7 +16,9 @@ const NAMES = [
 ];
 
 function trained(choice: Parameters<typeof trainedPredicate>[0]): string[] {
-  return NAMES.filter(trainedPredicate(choice, NAMES, "the model"));
+  return NAMES.filter(
+    trainedPredicate(choice, NAMES, { what: "the model", blockOf: llamaFamily.blockOf }),
+  );
 }
 
 test("without a choice all is trained", () => {

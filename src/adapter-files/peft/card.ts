@@ -1,6 +1,6 @@
 /** README.md of an adapter folder: the front matter that the Hugging Face Hub reads, then the facts. */
 import { RETUNE_VERSION } from "../../util/version.ts";
-import type { PeftConfig } from "./folder.ts";
+import type { PeftConfig } from "./any-config.ts";
 
 export function peftModelCard(config: PeftConfig): string {
   const base = config.base_model_name_or_path ?? "";

@@ -5,9 +5,9 @@
 import { InputError } from "../../util/errors.ts";
 import { isJsonObject } from "../../util/json.ts";
 import { isFloatDType } from "../../tensors/dtype.ts";
-import type { PeftConfig } from "./folder.ts";
+import type { PeftConfig } from "./any-config.ts";
 import type { TensorInfo } from "../../tensors/safetensors.ts";
-import { isHeadOrEmbedding } from "../../tensors/vocabulary-names.ts";
+import { mayBeVocabularyTable } from "../../families/registry.ts";
 
 export const PREFIX = "base_model.model.";
 const TOKENS = ".token_adapter.trainable_tokens_delta";
@@ -67,7 +67,7 @@ export function sortExtras(rest: ReadonlyMap<string, TensorInfo>, config: PeftCo
     else if (own.endsWith(".bias") && trainsBias) whole.set(own, info);
     else if (isNamed(inner, config["modules_to_save"]) || isTiedTo(inner, config))
       whole.set(inner, info);
-    else if (isHeadOrEmbedding(own) || (own !== name && own.endsWith(".weight"))) {
+    else if (mayBeVocabularyTable(own) || (own !== name && own.endsWith(".weight"))) {
       copies.push({ name: own, copy: info });
     } else throw noPart(info, config);
   }
@@ -93,7 +93,7 @@ function isNamed(tensor: string, modules: unknown): boolean {
 function isTiedTo(tensor: string, config: PeftConfig): boolean {
   const { ensure_weight_tying: ensures, modules_to_save: modules } = config;
   if (ensures !== true || !Array.isArray(modules) || modules.length === 0) return false;
-  return !WRAPPED.test(tensor) && isHeadOrEmbedding(tensor);
+  return !WRAPPED.test(tensor) && mayBeVocabularyTable(tensor);
 }
 
 /** @throws InputError where config and tensor do not name as many tokens */

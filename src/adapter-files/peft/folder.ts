@@ -5,6 +5,7 @@ import { InputError } from "../../util/errors.ts";
 import { pathExists } from "../../util/path-exists.ts";
 import { readJsonObject } from "../../util/json.ts";
 import { GGUF_ADAPTER_WAY_OUT } from "../../gguf/adapter.ts";
+import type { PeftConfig } from "./any-config.ts";
 import { peftModelCard } from "./card.ts";
 import { withPlainNames } from "./names.ts";
 import { replaceFolder } from "../../util/replace-folder.ts";
@@ -17,14 +18,6 @@ import {
 
 const CONFIG_FILE = "adapter_config.json";
 const WEIGHTS_FILE = "adapter_model.safetensors";
-
-/** Every adapter's config; what else it holds is its method's business. */
-export interface PeftConfig {
-  peft_type: string;
-  task_type?: string | null | undefined;
-  base_model_name_or_path?: string | null | undefined;
-  [key: string]: unknown;
-}
 
 export interface PeftFolder {
   dir: string;

@@ -6,9 +6,7 @@ import { InputError } from "../../util/errors.ts";
 import { DTYPE_BYTES, fromFloat32, isFloatDType, toFloat32 } from "../../tensors/dtype.ts";
 import type { PeftExtras, TokenRows } from "./extras.ts";
 import { type TensorInfo, readTensorChunks } from "../../tensors/safetensors.ts";
-import { isEmbedding } from "../../tensors/vocabulary-names.ts";
-
-export const HEAD = "lm_head.weight";
+import { familyOf } from "../../families/registry.ts";
 
 /** 16 MB of float32. */
 const COMPARED_VALUES = 2 ** 22;
@@ -31,15 +29,32 @@ export interface FittedBase<B extends VocabularyBase> {
   rows: ReadonlyMap<string, TokenRows>;
 }
 
+/** The name of the language head's tensor, whether the base has one or not. */
+export function headOf({ config }: Pick<VocabularyBase, "config">): string {
+  return familyOf(config).head;
+}
+
 /** Whether the head is the embedding; a classifier has no language head. */
 function isTied({ config, weights }: Omit<VocabularyBase, "dir">): boolean {
-  return !weights.has(HEAD) && config["tie_word_embeddings"] !== false;
+  return !weights.has(headOf({ config })) && config["tie_word_embeddings"] !== false;
+}
+
+function embeddingTest({ config }: Pick<VocabularyBase, "config">): (name: string) => boolean {
+  const family = familyOf(config);
+  return (name) => family.facts(name).role === "embedding";
+}
+
+/** Which of the two tables a tensor is, if any. */
+function tableTest({ config }: Pick<VocabularyBase, "config">): (name: string) => boolean {
+  const family = familyOf(config);
+  return (name) => name === family.head || family.facts(name).role === "embedding";
 }
 
 /** A tensor of the base: of a tied head the embedding's. */
 export function sourceOf(base: VocabularyBase, name: string): TensorInfo | undefined {
   const own = base.weights.get(name);
-  if (own ?? (name !== HEAD || !isTied(base))) return own;
+  if (own ?? (name !== headOf(base) || !isTied(base))) return own;
+  const isEmbedding = embeddingTest(base);
   return [...base.weights.values()].find((info) => isEmbedding(info.name));
 }
 
@@ -56,11 +71,12 @@ export async function fitBase<B extends VocabularyBase>(
   factors: readonly string[] = [],
 ): Promise<FittedBase<B>> {
   await checkTwins(extras);
+  const head = headOf(given);
   const base = withOneTable(given, extras, factors);
   const weights = new Map(base.weights);
   const wasTied = isTied(base);
   const whole = await withoutTiedHead(base, extras);
-  const rows = await rowsWithoutTiedHead(wasTied, extras);
+  const rows = wasTied ? await rowsWithoutTiedHead(base, extras) : extras.rows;
   const grown = await grownTables(base, extras.copies, whole);
   for (const [name, info] of whole) {
     const own = sourceOf(base, name);
@@ -70,13 +86,14 @@ export async function fitBase<B extends VocabularyBase>(
     if (own && rowCount !== own.shape[0] && !grown.has(name)) grown.set(name, info);
   }
   const changed = [...factors, ...whole.keys(), ...rows.keys()];
-  const untiesHead = wasTied && (changed.includes(HEAD) || splits(factors, whole, extras));
+  const untiesHead =
+    wasTied && (changed.includes(head) || splits(base, { factors, whole, extras }));
   if (untiesHead) {
-    const source = sourceOf(base, HEAD);
-    if (source) weights.set(HEAD, { ...source, name: HEAD });
+    const source = sourceOf(base, head);
+    if (source) weights.set(head, { ...source, name: head });
   }
   for (const [name, info] of grown) {
-    if (name === HEAD && wasTied && !untiesHead) continue;
+    if (name === head && wasTied && !untiesHead) continue;
     weights.set(name, { ...info, name });
   }
   checkRows(base, weights, grown);
@@ -90,9 +107,9 @@ function withOneTable<B extends VocabularyBase>(
   factors: readonly string[],
 ): B {
   const names = [...factors, ...whole.keys(), ...rows.keys(), ...copies.map(({ name }) => name)];
-  const isChanged = names.some((name) => name === HEAD || isEmbedding(name));
+  const isChanged = names.some(tableTest(base));
   if (!isChanged || base.config["tie_word_embeddings"] !== true) return base;
-  return { ...base, weights: new Map([...base.weights].filter(([name]) => name !== HEAD)) };
+  return { ...base, weights: new Map([...base.weights].filter(([name]) => name !== headOf(base))) };
 }
 
 /** Tables that PEFT saved with more rows, or fewer, than the base's; of a tied pair both by either. */
@@ -102,22 +119,31 @@ async function grownTables(
   whole: ReadonlyMap<string, TensorInfo>,
 ): Promise<Map<string, TensorInfo>> {
   const grown = new Map<string, TensorInfo>();
+  const [head, isEmbedding] = [headOf(base), embeddingTest(base)];
   for (const { name, copy } of copies) {
     // Of a module that was trained whole only the wrapper's own copy is the base's.
     if (whole.has(name) && !copy.name.includes(".original_module.")) continue;
     if (!(await bringsTokens(base, name, copy))) continue;
     grown.set(name, copy);
-    if (isEmbedding(name) && isTied(base) && !grown.has(HEAD)) grown.set(HEAD, copy);
+    if (isEmbedding(name) && isTied(base) && !grown.has(head)) grown.set(head, copy);
   }
   return grown;
 }
 
 /** Whether the embedding is changed in a way that PEFT does not carry over to a tied head. */
 function splits(
-  factors: readonly string[],
-  whole: ReadonlyMap<string, TensorInfo>,
-  { ensuresTie }: PeftExtras,
+  base: VocabularyBase,
+  {
+    factors,
+    whole,
+    extras: { ensuresTie },
+  }: {
+    factors: readonly string[];
+    whole: ReadonlyMap<string, TensorInfo>;
+    extras: PeftExtras;
+  },
 ): boolean {
+  const isEmbedding = embeddingTest(base);
   return factors.some(isEmbedding) || (!ensuresTie && [...whole.keys()].some(isEmbedding));
 }
 
@@ -126,21 +152,23 @@ async function withoutTiedHead(
   base: VocabularyBase,
   { whole, ensuresTie }: PeftExtras,
 ): Promise<ReadonlyMap<string, TensorInfo>> {
-  const head = whole.get(HEAD);
+  const [headName, isEmbedding] = [headOf(base), embeddingTest(base)];
+  const head = whole.get(headName);
   const embedding = [...whole].find(([name]) => isEmbedding(name))?.[1];
   if (!ensuresTie || !isTied(base) || !head || !embedding) return whole;
   await checkEqual(head, embedding, "ensure_weight_tying is true");
-  return new Map([...whole].filter(([name]) => name !== HEAD));
+  return new Map([...whole].filter(([name]) => name !== headName));
 }
 
 /** Of a tied base PEFT saves one set of rows, or the same twice. */
 async function rowsWithoutTiedHead(
-  wasTied: boolean,
+  base: VocabularyBase,
   { rows }: PeftExtras,
 ): Promise<ReadonlyMap<string, TokenRows>> {
-  const head = rows.get(HEAD);
+  const [headName, isEmbedding] = [headOf(base), embeddingTest(base)];
+  const head = rows.get(headName);
   const embedding = [...rows].find(([name]) => isEmbedding(name))?.[1];
-  if (!wasTied || !head || !embedding) return rows;
+  if (!head || !embedding) return rows;
   const isAlike =
     head.tokens.join() === embedding.tokens.join() && (await isSame(head.values, embedding.values));
   if (!isAlike) {
@@ -148,7 +176,7 @@ async function rowsWithoutTiedHead(
       `${head.values.file}: tensors ${head.values.name} and ${embedding.values.name} differ, but the base holds head and embedding as one, which PEFT trains as one`,
     );
   }
-  return new Map([...rows].filter(([name]) => name !== HEAD));
+  return new Map([...rows].filter(([name]) => name !== headName));
 }
 
 async function checkTwins({ twins }: PeftExtras): Promise<void> {
@@ -161,10 +189,11 @@ async function checkEqual(one: TensorInfo, other: TensorInfo, why: string): Prom
 }
 
 function checkPlace(
-  { dir }: VocabularyBase,
+  base: VocabularyBase,
   { name, info, own }: { name: string; info: TensorInfo; own: TensorInfo | undefined },
 ): void {
-  const isTable = name === HEAD || isEmbedding(name);
+  const { dir } = base;
+  const isTable = tableTest(base)(name);
   const [, ...columns] = info.shape;
   const [, ...ownColumns] = own?.shape ?? [];
   const isFitting = isTable
@@ -198,15 +227,17 @@ async function bringsTokens(
 
 /** @throws InputError where one table has tokens that the other has not */
 function checkRows(
-  { dir }: VocabularyBase,
+  base: VocabularyBase,
   weights: ReadonlyMap<string, TensorInfo>,
   grown: ReadonlyMap<string, TensorInfo>,
 ): void {
   const [first] = grown.values();
   if (!first) return;
+  const { dir } = base;
   const [rows] = first.shape;
+  const isTable = tableTest(base);
   for (const [name, info] of weights) {
-    if ((name !== HEAD && !isEmbedding(name)) || info.shape[0] === rows) continue;
+    if (!isTable(name) || info.shape[0] === rows) continue;
     throw new InputError(
       `${first.file}: tensor ${first.name} is for a vocabulary of ${rows}, but ${name} of ${dir} has ${info.shape[0]} rows and the adapter brings no other: tokens were added, or the adapter was made for another base; save it with PEFT's save_embedding_layers=True`,
     );

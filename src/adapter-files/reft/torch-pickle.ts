@@ -10,6 +10,7 @@ import { type UnzipFileInfo, unzipSync } from "fflate";
 import { InputError, errorMessage, hasCode } from "../../util/errors.ts";
 import { DTYPE_BYTES, type DType } from "../../tensors/dtype.ts";
 import { type PickleGlobal, isPickleGlobal, readPickle, shownName } from "./pickle.ts";
+import { elementCount } from "../../util/element-count.ts";
 
 /** The file is held in memory, twice. DiReFT at width 16384 (Llama 405B) keeps a square of 1 GiB. */
 const MAX_FILE_BYTES = 1.25 * 2 ** 30;
@@ -195,7 +196,7 @@ function rebuildTensor(
   const { dtype } = storage;
   const size = DTYPE_BYTES[dtype];
   const available = storage.bytes.length / size;
-  const count = shape.reduce((product, dim) => product * dim, 1);
+  const count = elementCount(shape);
   const last = shape.reduce((at, dim, axis) => at + (dim - 1) * (strides[axis] ?? 0), offset);
   if (count > available || (count > 0 && last >= available)) {
     throw new InputError(

@@ -6,6 +6,7 @@ import { zipSync } from "fflate";
 import { InternalError } from "../../util/errors.ts";
 import { DTYPE_BYTES } from "../../tensors/dtype.ts";
 import type { TorchTensor } from "./torch-pickle.ts";
+import { elementCount } from "../../util/element-count.ts";
 
 /** What PyTorch's own files are dated, so that the same tensors give the same bytes. */
 const ZIP_DATE = "1980-01-01T00:00:00";
@@ -50,11 +51,11 @@ function pickleTensor({ dtype, shape, bytes }: TorchTensor, storageKey: number):
   const storage = Object.hasOwn(STORAGES, dtype)
     ? STORAGES[dtype as keyof typeof STORAGES]
     : undefined;
-  const count = shape.reduce((product, dim) => product * dim, 1);
+  const count = elementCount(shape);
   if (!storage || bytes.length !== count * DTYPE_BYTES[dtype]) {
     throw new InternalError(`${bytes.length} bytes of ${dtype} [${shape.join(", ")}] for a .bin`);
   }
-  const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((all, dim) => all * dim, 1));
+  const strides = shape.map((_, axis) => elementCount(shape.slice(axis + 1)));
   return [
     ascii("ctorch._utils\n_rebuild_tensor_v2\n(("),
     unicode("storage"),

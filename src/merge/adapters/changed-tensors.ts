@@ -2,13 +2,8 @@
 import { InputError } from "../../util/errors.ts";
 import { type DType, isFloatDType } from "../../tensors/dtype.ts";
 import { type TensorInfo, readTensor } from "../../tensors/safetensors.ts";
-import { isEmbedding } from "../../tensors/vocabulary-names.ts";
-import {
-  HEAD,
-  type VocabularyBase,
-  checkTokens,
-  sourceOf,
-} from "../../adapter-files/peft/vocabulary.ts";
+import { familyOf } from "../../families/registry.ts";
+import { type VocabularyBase, checkTokens, sourceOf } from "../../adapter-files/peft/vocabulary.ts";
 import type { Change, MergeAdapter, NamedChange } from "./changes.ts";
 import type { FittedMerge } from "./fit-to-base.ts";
 
@@ -92,7 +87,7 @@ function problemOf(
   }
   const expected = shapeFor(change, source.shape);
   const [rows, ownRows] = [expected[0], source.shape[0]];
-  if (rows !== ownRows && (name === HEAD || isEmbedding(name))) {
+  if (rows !== ownRows && familyOf(base.config).isVocabularyTable(name)) {
     return `${info.file}: the adapter's ${source.name} is for a vocabulary of ${rows}, but in ${source.file} it is of ${ownRows}: tokens were added, or the adapter was made for another base`;
   }
   if (expected.join() !== source.shape.join()) {

@@ -6,13 +6,15 @@
 import path from "node:path";
 import { InputError } from "../../util/errors.ts";
 import { fromFloat32 } from "../../tensors/dtype.ts";
-import { type PeftConfig, writePeftFolder } from "../../adapter-files/peft/folder.ts";
+import type { PeftConfig } from "../../adapter-files/peft/any-config.ts";
+import { writePeftFolder } from "../../adapter-files/peft/folder.ts";
+import { elementCount } from "../../util/element-count.ts";
 import { type TensorInfo, type TensorToWrite, readTensor } from "../../tensors/safetensors.ts";
 import { classifierFiles, readClassifierFile } from "../../adapter-files/classifier-head.ts";
 import { readModelWeights } from "../../tensors/model-weights.ts";
 import { readJsonObject } from "../../util/json.ts";
 import { sourceOf } from "../../adapter-files/peft/vocabulary.ts";
-import { withTrueTie } from "../../tensors/tied-head.ts";
+import { withTrueTie } from "../../families/tied-head.ts";
 import { type FittedMerge, fitAdapters } from "./fit-to-base.ts";
 import { type Change, type MergeAdapter, readMergeAdapter } from "./changes.ts";
 import { moved } from "./apply-changes.ts";
@@ -144,7 +146,7 @@ async function multiplied(module: string, changes: readonly Scale[]): Promise<Te
   const [first] = changes;
   if (!first) throw new Error("internal: no change");
   const { shape } = first.scales;
-  const product = new Float32Array(shape.reduce((count, size) => count * size, 1)).fill(1);
+  const product = new Float32Array(elementCount(shape)).fill(1);
   for (const { scales, weight } of changes) {
     const values = await readTensor(scales);
     values.forEach((scale, i) => (product[i] = (product[i] ?? 1) * (1 + weight * (scale - 1))));

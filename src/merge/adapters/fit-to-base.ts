@@ -2,7 +2,7 @@
 import { InputError } from "../../util/errors.ts";
 import { SCORE } from "../../adapter-files/classifier-head.ts";
 import type { TensorInfo } from "../../tensors/safetensors.ts";
-import { HEAD, type VocabularyBase, fitBase } from "../../adapter-files/peft/vocabulary.ts";
+import { type VocabularyBase, fitBase, headOf } from "../../adapter-files/peft/vocabulary.ts";
 import type { Change, MergeAdapter, NamedChange } from "./changes.ts";
 
 export interface FittedMerge {
@@ -40,9 +40,10 @@ export async function fitAdapters(
     }
     fitted.push({ ...adapter, changes: [...changes, ...added] });
   }
+  const head = headOf(onDisk);
   const isTied = onDisk.config["tie_word_embeddings"] === true;
-  const isRepeated = isTied && (untiesHead || !base.weights.has(HEAD));
-  const weights = [...onDisk.weights].filter(([name]) => name !== HEAD || !isRepeated);
+  const isRepeated = isTied && (untiesHead || !base.weights.has(head));
+  const weights = [...onDisk.weights].filter(([name]) => name !== head || !isRepeated);
   const original = { ...onDisk, weights: new Map(weights) };
   return { base, original, adapters: fitted, untiesHead };
 }

@@ -9,12 +9,12 @@ import { pathExists } from "../../util/path-exists.ts";
 import { readJsonObject } from "../../util/json.ts";
 import { refuseForeignQuantisation } from "../../tensors/foreign-quantisation.ts";
 import { CONFIG_FILE, writeChangedConfig } from "../../tensors/side-config.ts";
-import { withTrueTie } from "../../tensors/tied-head.ts";
+import { withTrueTie } from "../../families/tied-head.ts";
 import { INDEX_FILE, indexedNames, readModelWeights } from "../../tensors/model-weights.ts";
 import { replaceFolder } from "../../util/replace-folder.ts";
 import type { DType } from "../../tensors/dtype.ts";
 import { adapterFolder } from "../../adapter-files/peft/folder.ts";
-import { HEAD } from "../../adapter-files/peft/vocabulary.ts";
+import { headOf } from "../../adapter-files/peft/vocabulary.ts";
 import {
   type TokenizerPlace,
   copyTokenizer,
@@ -201,7 +201,7 @@ interface OutputTensor {
 
 /** The base's files with their tensors in order; an untied head comes last. */
 function planShards(
-  { weights }: MergeBase,
+  base: MergeBase,
   plan: MergePlan,
   newHead: TensorInfo | undefined,
 ): ReadonlyMap<string, OutputTensor[]> {
@@ -210,14 +210,15 @@ function planShards(
     const { dtype, source } = plan.merged.get(name) ?? { ...from, source: from };
     return { name, from, dtype, shape: source.shape };
   };
-  for (const from of weights.values()) {
+  for (const from of base.weights.values()) {
     const tensors = shards.get(from.file) ?? [];
     tensors.push(output(from.name, from));
     shards.set(from.file, tensors);
   }
-  const head = plan.merged.get(HEAD);
+  const name = headOf(base);
+  const head = plan.merged.get(name);
   const last = [...shards.values()].at(-1);
-  if (head && last && !weights.has(HEAD)) last.push(output(HEAD, head.source));
+  if (head && last && !base.weights.has(name)) last.push(output(name, head.source));
   if (newHead && last) last.push(output(newHead.name, newHead));
   return shards;
 }

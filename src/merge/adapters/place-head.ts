@@ -14,7 +14,7 @@ import {
 } from "../../adapter-files/classifier-head.ts";
 import type { TensorInfo } from "../../tensors/safetensors.ts";
 import type { MergeAdapter } from "./changes.ts";
-import { HEAD } from "../../adapter-files/peft/vocabulary.ts";
+import { headOf } from "../../adapter-files/peft/vocabulary.ts";
 import type { MergeBase } from "./changed-tensors.ts";
 
 export interface HeadedMerge {
@@ -58,7 +58,7 @@ export async function placeHead(
     );
   }
   const weights = new Map(asClassifier.weights);
-  for (const name of [HEAD, SCORE]) weights.delete(name);
+  for (const name of [headOf(base), SCORE]) weights.delete(name);
   return {
     base: { ...asClassifier, weights },
     adapters: adapters.map((adapter) => ({

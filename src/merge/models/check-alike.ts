@@ -8,7 +8,8 @@ import { isFloatDType } from "../../tensors/dtype.ts";
 import { readJsonObject } from "../../util/json.ts";
 import { refuseForeignQuantisation } from "../../tensors/foreign-quantisation.ts";
 import { ropeValues } from "../../tensors/rope-values.ts";
-import { withTrueTie } from "../../tensors/tied-head.ts";
+import { isComputed } from "../../families/computed.ts";
+import { withTrueTie } from "../../families/tied-head.ts";
 import { readModelWeights } from "../../tensors/model-weights.ts";
 import type { TensorInfo } from "../../tensors/safetensors.ts";
 
@@ -18,14 +19,12 @@ export interface OpenedModel {
   tensors: ReadonlyMap<string, TensorInfo>;
 }
 
-/** What some versions stored though it is computed: mergekit leaves it out too. */
-const COMPUTED = /(?:^|\.)(?:rotary_emb\.inv_freq|masked_bias)$/u;
-
 export async function openModel(dir: string): Promise<OpenedModel> {
   const config = await readJsonObject(path.join(dir, "config.json"));
   await refuseForeignQuantisation(dir, config);
   const all = await readModelWeights(dir);
-  const tensors = new Map([...all].filter(([name]) => !COMPUTED.test(name)));
+  // mergekit leaves out what is computed, too.
+  const tensors = new Map([...all].filter(([name]) => !isComputed(name)));
   return { dir, config: await withTrueTie(config, tensors), tensors };
 }
 

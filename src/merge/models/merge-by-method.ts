@@ -16,7 +16,7 @@ import { chosenTemplate } from "./chat-template.ts";
 import { baseName } from "../base-name.ts";
 import { methodMergeCard } from "./model-card.ts";
 import { writeMergedFolder } from "./write-model.ts";
-import { HEAD } from "../../adapter-files/peft/vocabulary.ts";
+import { familyOf } from "../../families/registry.ts";
 import { type MergeRequest, mapModels, modelsOf } from "./request.ts";
 import { type MethodPlan, planMethodMerge } from "./planned-tensors.ts";
 import { checkOutput } from "../output-folder.ts";
@@ -82,8 +82,9 @@ async function checkAlike(
   const notes: string[] = [];
   const first = models.get(config.base_model ?? "") ?? [...models.values()][0];
   if (!first) return notes;
+  const family = familyOf(first.config);
   const isFree = (name: string): boolean =>
-    name === HEAD || (vocabulary !== undefined && isVocabularyTensor(name));
+    name === family.head || (vocabulary !== undefined && isVocabularyTensor(family, name));
   for (const other of models.values()) {
     if (other === first) continue;
     const rope = ropeProblem(first, other);
@@ -115,8 +116,9 @@ function changedConfig(
     changes["vocab_size"] = vocabulary.size;
   }
   // A head of its own that the config calls the embedding is one that older versions of transformers drop.
-  const hasHead = tensors.some(({ name }) => name === HEAD);
-  if (hasHead && !reference.tensors.has(HEAD)) changes["tie_word_embeddings"] = false;
+  const { head } = familyOf(reference.config);
+  const hasHead = tensors.some(({ name }) => name === head);
+  if (hasHead && !reference.tensors.has(head)) changes["tie_word_embeddings"] = false;
   if (!layers) return changes;
   changes["num_hidden_layers"] = layers.length;
   const types: unknown = reference.config["layer_types"];

@@ -1,16 +1,17 @@
 /** From a configuration to the tensors of the merged model: where each comes from, and with which numbers. */
 import type { MethodName } from "../../protocol/merge-methods.ts";
 import { InputError } from "../../util/errors.ts";
-import { blockOf } from "../../util/tensor-patterns.ts";
+import type { Family } from "../../families/family.ts";
+import { familyOf } from "../../families/registry.ts";
 import { type FloatDType, isFloatDType } from "../../tensors/dtype.ts";
 import type { TensorInfo } from "../../tensors/safetensors.ts";
 import { type OpenedModel, refuseProblems, tensorProblem } from "./check-alike.ts";
-import { HEAD } from "../../adapter-files/peft/vocabulary.ts";
 import { type Planning, type Slice, type Source, slicesOf } from "./slices.ts";
 import { alignedRows } from "./vocabulary-alignment.ts";
 import { type ParameterScopes, parameterNotes, tensorParameters } from "./tensor-parameters.ts";
 import type { TensorJob } from "./tensor-job.ts";
 import type { FloatSource, TensorSource } from "./tensor-reader.ts";
+import { elementCount } from "../../util/element-count.ts";
 
 export interface PlannedTensor {
   name: string;
@@ -33,15 +34,6 @@ export interface MethodPlan {
 }
 
 const DTYPES = { float32: "F32", float16: "F16", bfloat16: "BF16" } as const;
-const LAYER = /((?:^|\.)(?:layers|layer|h|blocks)\.)\d+(?=\.|$)/u;
-/** What a head that is tied to the embedding is stored as. */
-const EMBEDDINGS = [
-  "model.embed_tokens.weight",
-  "transformer.wte.weight",
-  "gpt_neox.embed_in.weight",
-];
-/** What stands before the layers; last norm and head stand behind them. */
-const BEFORE_LAYERS = /embed|wte|wpe/u;
 
 /**
  * @param planning its models are every one of the configuration, by its folder
@@ -68,9 +60,14 @@ export function planMethodMerge(planning: Planning): MethodPlan {
   if (!first || !reference) throw new InputError(`${where([])}: no model is given`);
   const planned = { method: config.merge_method, reference, notes: [...new Set(notes)] };
   if (config.models) {
+    const { blockOf } = familyOf(reference.config);
     const names = new Set([...reference.tensors.keys(), ...headOf(first)]);
     const tensors = [...names].map((from) =>
-      plan(planning, first, { from, layer: blockOf(from), own: reference.tensors.get(from) }),
+      plan(planning, first, {
+        from,
+        layer: blockOf(from)?.index,
+        own: reference.tensors.get(from),
+      }),
     );
     return { ...planned, tensors: withFiles(tensors), layers: undefined };
   }
@@ -83,10 +80,16 @@ export function planMethodMerge(planning: Planning): MethodPlan {
   };
 }
 
+/** Its tensors' names are those that the others' are found by. */
+function firstOf({ base, models }: Slice): Source {
+  return (base ?? models[0])!;
+}
+
 /** The head, where one of the models has one of its own: the embedding stands for the others'. */
 function headOf({ base, models }: Slice): string[] {
   const all = [...(base ? [base] : []), ...models];
-  return all.some(({ model }) => model.tensors.has(HEAD)) ? [HEAD] : [];
+  const heads = all.map(({ model }) => [model, familyOf(model.config).head] as const);
+  return [...new Set(heads.flatMap(([model, head]) => (model.tensors.has(head) ? [head] : [])))];
 }
 
 /** A tensor that the reference does not have goes into its last file. */
@@ -98,19 +101,26 @@ function withFiles(tensors: readonly PlannedTensor[]): PlannedTensor[] {
 /** The tensors of a model whose layers come from the slices, in the order in which they are used. */
 function rearranged(planning: Planning, slices: readonly Slice[]): PlannedTensor[] {
   const namesOf = (slice: Slice): string[] => [
-    ...new Set([...(slice.base ?? slice.models[0])!.model.tensors.keys(), ...headOf(slice)]),
+    ...new Set([...firstOf(slice).model.tensors.keys(), ...headOf(slice)]),
   ];
+  const factsOf = (slice: Slice) => {
+    const family = familyOf(firstOf(slice).model.config);
+    return (name: string) => family.facts(name);
+  };
   const outside = (slice: Slice, isBefore: boolean): PlannedTensor[] =>
     namesOf(slice)
-      .filter((from) => blockOf(from) === undefined && BEFORE_LAYERS.test(from) === isBefore)
+      .filter((from) => {
+        const { block, isBeforeBlocks } = factsOf(slice)(from);
+        return !block && isBeforeBlocks === isBefore;
+      })
       .map((from) => plan(planning, slice, { from, layer: undefined }));
   const tensors = outside(slices[0]!, true);
   let to = 0;
   for (const slice of slices) {
-    const { firstLayer } = (slice.base ?? slice.models[0])!;
+    const { firstLayer } = firstOf(slice);
     for (let i = 0; i < slice.layers; i++, to++) {
       for (const from of namesOf(slice)) {
-        if (blockOf(from) !== firstLayer + i) continue;
+        if (factsOf(slice)(from).block?.index !== firstLayer + i) continue;
         tensors.push(plan(planning, slice, { from, layer: i, to }));
       }
     }
@@ -129,14 +139,20 @@ interface Place {
   to?: number;
 }
 
-function renamed(from: string, layer: number | undefined): string {
-  return layer === undefined ? from : from.replace(LAYER, `$1${layer}`);
+/** The same tensor of another layer. */
+function renamed({ blockOf }: Family, from: string, layer: number | undefined): string {
+  const block = layer === undefined ? undefined : blockOf(from);
+  if (!block) return from;
+  return `${block.stem}${layer}${block.inner === "" ? "" : `.${block.inner}`}`;
 }
 
 /** @throws InputError where a model has no such tensor */
 function infoOf({ model, firstLayer }: Source, { from, layer }: Place): TensorInfo {
-  const name = renamed(from, layer === undefined ? undefined : firstLayer + layer);
-  const tied = name === HEAD ? EMBEDDINGS.find((each) => model.tensors.has(each)) : undefined;
+  const family = familyOf(model.config);
+  const name = renamed(family, from, layer === undefined ? undefined : firstLayer + layer);
+  // A head that is tied to the embedding is stored as that.
+  const isEmbedding = (each: string): boolean => family.facts(each).role === "embedding";
+  const tied = name === family.head ? [...model.tensors.keys()].find(isEmbedding) : undefined;
   const info = model.tensors.get(name) ?? model.tensors.get(tied ?? "");
   if (info) return info;
   throw new InputError(`${model.dir} has no tensor ${name}, which the others have`);
@@ -157,10 +173,10 @@ function plan(planning: Planning, slice: Slice, place: Place): PlannedTensor {
   if (!isFloatDType(dtype)) {
     throw new InputError(`${first.file}: tensor ${from} is ${dtype}, expected F32, F16 or BF16`);
   }
-  const name = renamed(from, to ?? layer);
+  const name = renamed(familyOf(firstOf(slice).model.config), from, to ?? layer);
   const depth = layer === undefined ? 0 : slice.layers < 2 ? 1 : layer / (slice.layers - 1);
   const scopes = scopesOf(planning, slice, place);
-  const elements = shape.reduce((count, size) => count * size, 1);
+  const elements = elementCount(shape);
   const tensor = { elements, shape, parameters: tensorParameters(scopes, { name, depth }) };
   const [base, models] = slice.base ? [sources[0], sources.slice(1)] : [undefined, sources];
   const job = { method: config.merge_method, tensor, base, models };
@@ -181,7 +197,8 @@ function inputsOf({ where, vocabulary }: Planning, slice: Slice, place: Place): 
   const infos = all.map((source) => infoOf(source, place));
   const [first] = infos;
   if (!first) throw new InputError(`${where([])}: no model is given`);
-  const aligned = alignedRows(infos, { dirs, vocabulary });
+  const family = familyOf(firstOf(slice).model.config);
+  const aligned = alignedRows(infos, { family, dirs, vocabulary });
   if (aligned) return { ...aligned, first };
   for (const [index, info] of infos.entries()) {
     const problem = tensorProblem(first, info);
@@ -199,7 +216,11 @@ function scopesOf(
     method: config.merge_method,
     models: models.map(({ model, firstLayer, scope }) => ({
       dir: model.dir,
-      tensor: renamed(from, layer === undefined ? undefined : firstLayer + layer),
+      tensor: renamed(
+        familyOf(model.config),
+        from,
+        layer === undefined ? undefined : firstLayer + layer,
+      ),
       scopes: [scope, ...shared],
     })),
     shared,

@@ -3,7 +3,7 @@ import type { MergeConfig } from "../../protocol/merge-config.ts";
 import { methodWords } from "../../protocol/merge-methods.ts";
 import { largest } from "../../util/largest.ts";
 import { InputError } from "../../util/errors.ts";
-import { blockOf } from "../../util/tensor-patterns.ts";
+import { familyOf } from "../../families/registry.ts";
 import type { OpenedModel } from "./check-alike.ts";
 import type { Keys, MergeRequest, Where } from "./request.ts";
 import type { Scope } from "./tensor-parameters.ts";
@@ -75,10 +75,11 @@ export function slicesOf(planning: Planning): Slice[] {
   });
 }
 
-function layerCount({ tensors }: OpenedModel): number {
+function layerCount({ config, tensors }: OpenedModel): number {
+  const { blockOf } = familyOf(config);
   return (
     largest(
-      [...tensors.keys()].map((name) => blockOf(name) ?? -1),
+      [...tensors.keys()].map((name) => blockOf(name)?.index ?? -1),
       -1,
     ) + 1
   );

@@ -5,13 +5,14 @@
 import { InputError } from "../../util/errors.ts";
 import { isFloatDType } from "../../tensors/dtype.ts";
 import type { TensorInfo } from "../../tensors/safetensors.ts";
-import { isHeadOrEmbedding } from "../../tensors/vocabulary-names.ts";
+import type { Family } from "../../families/family.ts";
 import type { AlignedRows, FloatSource, RowRun } from "./tensor-reader.ts";
 import type { MergedVocabulary } from "./vocabulary.ts";
+import { elementCount } from "../../util/element-count.ts";
 
 /** What has a row for each token: also the bias of a head. */
-export function isVocabularyTensor(name: string): boolean {
-  return isHeadOrEmbedding(name.replace(/\.bias$/u, ".weight"));
+export function isVocabularyTensor(family: Family, name: string): boolean {
+  return family.isVocabularyTable(name.replace(/\.bias$/u, ".weight"));
 }
 
 export interface Aligned {
@@ -26,10 +27,18 @@ export interface Aligned {
  */
 export function alignedRows(
   infos: readonly TensorInfo[],
-  { dirs, vocabulary }: { dirs: readonly string[]; vocabulary: MergedVocabulary | undefined },
+  {
+    family,
+    dirs,
+    vocabulary,
+  }: {
+    family: Family;
+    dirs: readonly string[];
+    vocabulary: MergedVocabulary | undefined;
+  },
 ): Aligned | undefined {
   const [first] = infos;
-  if (!vocabulary || !first || !isVocabularyTensor(first.name)) return undefined;
+  if (!vocabulary || !first || !isVocabularyTensor(family, first.name)) return undefined;
   const runs = runsOf(infos, dirs, vocabulary);
   const { size, padding } = vocabulary;
   const isAsItIs = runs.every(
@@ -42,7 +51,7 @@ export function alignedRows(
   );
   if (isAsItIs) return undefined;
   const [, ...rest] = first.shape;
-  const columns = rest.reduce((count, one) => count * one, 1);
+  const columns = elementCount(rest);
   for (const info of infos) {
     if (isFloatDType(info.dtype) && info.shape.slice(1).join() === rest.join()) continue;
     throw new InputError(

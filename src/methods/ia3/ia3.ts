@@ -22,10 +22,7 @@ export function ia3Tensors(sites: readonly Ia3Site[]): NamedShape[] {
   }));
 }
 
-export function ia3Hook(
-  sites: readonly Ia3Site[],
-  tensor: (name: string) => Value,
-): LinearHook {
+export function ia3Hook(sites: readonly Ia3Site[], tensor: (name: string) => Value): LinearHook {
   const byPath = new Map(sites.map((site) => [site.layer.path, site]));
   return (b, x, layers) =>
     layers.map(({ path, base, bias, product }) => {

@@ -1,6 +1,11 @@
 /** LoRA between the engine's parameters and PEFT's folder. */
-import { type LoraModule, type PeftAdapter, loraAdapterOf } from "../../adapter-files/peft/adapter.ts";
-import type { PeftConfig, PeftFolder } from "../../adapter-files/peft/folder.ts";
+import {
+  type LoraModule,
+  type PeftAdapter,
+  loraAdapterOf,
+} from "../../adapter-files/peft/adapter.ts";
+import type { PeftConfig } from "../../adapter-files/peft/any-config.ts";
+import type { PeftFolder } from "../../adapter-files/peft/folder.ts";
 import { type CausalLm, embeddingTensor } from "../../graph/causal-lm.ts";
 import type { BaseModel } from "../../models/base-model.ts";
 import { InputError } from "../../util/errors.ts";
@@ -71,11 +76,7 @@ export function filedSettings(folder: PeftFolder, base: BaseModel): LoraSettings
  * @param name the adapter's folder, for messages
  * @throws InputError naming the tensor that the base has no place for or whose shape does not fit
  */
-function sitesOf(
-  { modules }: PeftAdapter,
-  { linearLayers }: CausalLm,
-  name: string,
-): LoraSite[] {
+function sitesOf({ modules }: PeftAdapter, { linearLayers }: CausalLm, name: string): LoraSite[] {
   return modules.map(({ path, a, b, scale, magnitude }): LoraSite => {
     const layer = placeOf(path, a, { linearLayers, name });
     const rank = a.shape[0] ?? 0;

@@ -32,9 +32,7 @@ export function loraAdapter(settings: LoraSettings): Adapter {
       ...(embedding ? { embedded: loraEmbedded(embedding, { ...settings, b, tensor }) } : {}),
     }),
     dropout:
-      dropout === 0
-        ? undefined
-        : { rate: dropout, sites: sites.length, width: largest(widths, 0) },
+      dropout === 0 ? undefined : { rate: dropout, sites: sites.length, width: largest(widths, 0) },
     adaptsHead: sites.some(({ layer }) => layer.isHead),
     feedsStart: fromPrincipal,
     save: (dir, trained) => saveLora(dir, settings, trained),

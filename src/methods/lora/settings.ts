@@ -97,4 +97,3 @@ function checkRank(
     `${key} ${rank} is above ${limit}, the smaller side of ${path} [${outFeatures}, ${inFeatures}]; choose ${limit} or less`,
   );
 }
-

@@ -9,7 +9,12 @@ import type { PrefixTuningMethod } from "../../protocol/methods/prefix-tuning.ts
 import type { Adapter, AdapterContext, AdapterHooks, TrainingMethod } from "../method.ts";
 import { savePeft } from "../peft.ts";
 import { initialValues } from "../random.ts";
-import { PROMPT_EMBEDDINGS, besideVirtual, virtualFeeds, virtualTokens } from "../virtual-tokens.ts";
+import {
+  PROMPT_EMBEDDINGS,
+  besideVirtual,
+  virtualFeeds,
+  virtualTokens,
+} from "../virtual-tokens.ts";
 
 export const prefixTuning: TrainingMethod<PrefixTuningMethod> = {
   name: "prefix-tuning",

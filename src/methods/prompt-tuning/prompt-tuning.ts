@@ -10,7 +10,12 @@ import type { Adapter, TrainingMethod } from "../method.ts";
 import { embeddingWidth } from "../modules.ts";
 import { savePeft } from "../peft.ts";
 import { normalSource, uniformSource } from "../random.ts";
-import { PROMPT_EMBEDDINGS, besideVirtual, virtualFeeds, virtualTokens } from "../virtual-tokens.ts";
+import {
+  PROMPT_EMBEDDINGS,
+  besideVirtual,
+  virtualFeeds,
+  virtualTokens,
+} from "../virtual-tokens.ts";
 
 export const promptTuning: TrainingMethod<PromptTuningMethod> = {
   name: "prompt-tuning",

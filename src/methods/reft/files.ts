@@ -10,12 +10,7 @@ import {
   readReftAdapter,
   writeReftAdapter,
 } from "../../adapter-files/reft/reft-adapter.ts";
-import {
-  CLASSIFIER_FILE,
-  type Classifier,
-  SCORE,
-  classifierFiles,
-} from "../../adapter-files/classifier-head.ts";
+import { CLASSIFIER_FILE, SCORE, classifierFiles } from "../../adapter-files/classifier-head.ts";
 import type { StoredTensor, TrainedAdapter } from "../method.ts";
 import { embeddingWidth } from "../modules.ts";
 import { largest } from "../../util/largest.ts";

@@ -1,6 +1,5 @@
 /** LoReFT and its kin: one schema, three methods. */
 import * as z from "zod";
-import { blockOf } from "../../util/tensor-patterns.ts";
 import type { MethodFacts } from "../method.ts";
 import { positiveInt } from "../recipe-limits.ts";
 
@@ -60,8 +59,8 @@ const shared = (word: string) =>
     layers: ({ layers }) => ({
       kind: "blocks",
       key: "layers",
-      has: ({ name }) => {
-        const block = blockOf(name);
+      has: ({ facts }) => {
+        const block = facts.block?.index;
         return block !== undefined && (layers === "all" || layers.includes(block));
       },
     }),

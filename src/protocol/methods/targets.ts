@@ -1,9 +1,9 @@
 /** Which linear layers a method attaches to, as PEFT names them. */
 import * as z from "zod";
 import { targetMatcher } from "../../util/module-pattern.ts";
-import { blockOf } from "../../util/tensor-patterns.ts";
 import { type Contradiction, contradictionOf } from "../contradiction.ts";
 import type { ChoosableLayers } from "../method.ts";
+import type { Role } from "../tensor-facts.ts";
 
 export const TARGETS_ALL_LINEAR = "all-linear";
 
@@ -13,16 +13,26 @@ export function targetsText(targets: string | readonly string[]): string {
   return typeof targets === "string" ? targets : targets.join(", ");
 }
 
-/** As PEFT matches target modules: the end of a path, or an expression over all of it. */
+/**
+ * The modules that `targets` names, as PEFT chooses them: a list matches a path's ending at a dot, a string is a
+ * regular expression over whole paths, "all-linear" is every linear layer but the head.
+ * @throws InputError when the expression is broken
+ */
+export function targetPredicate(
+  targets: readonly string[] | string,
+): (module: { path: string; role: Role }) => boolean {
+  if (targets === TARGETS_ALL_LINEAR) return ({ role }) => role === "linear";
+  const matches = targetMatcher(targets);
+  return ({ path }) => matches(path);
+}
+
 export function targetLayers(targets: readonly string[] | string): ChoosableLayers {
-  const fits =
-    targets === TARGETS_ALL_LINEAR
-      ? (path: string) => blockOf(path) !== undefined
-      : targetMatcher(targets);
+  const fits = targetPredicate(targets);
   return {
     kind: "sites",
     key: "targets",
-    has: ({ name, shape }) => shape.length === 2 && fits(name.replace(/\.weight$/u, "")),
+    has: ({ name, shape, facts: { role } }) =>
+      shape.length === 2 && fits({ path: name.replace(/\.weight$/u, ""), role }),
   };
 }
 

@@ -4,6 +4,7 @@ import type {
   InterpolationFigures,
   InterpolationPoint,
 } from "../../protocol/interpolation.ts";
+import { csvLines } from "../../util/csv.ts";
 import { summariseInterpolation } from "./summary.ts";
 
 /** One row for each alpha and data set (RFC 4180); a figure that a task has not is left empty. */
@@ -15,11 +16,10 @@ export function interpolationCsv(
   const rows = points.flatMap(({ alpha, results }) =>
     data.map(({ name, role }) => {
       const result: InterpolationFigures | undefined = results[name];
-      return [alpha, name, role, ...figures.map((figure) => result?.[figure])];
+      return [alpha, name, role, ...figures.map((figure) => cellOf(result?.[figure]))];
     }),
   );
-  const lines = [["alpha", "data", "role", ...figures], ...rows];
-  return lines.map((cells) => `${cells.map(csvCell).join(",")}\r\n`).join("");
+  return csvLines([["alpha", "data", "role", ...figures], ...rows]);
 }
 
 export function interpolationJson(
@@ -40,8 +40,7 @@ function figureNames(points: readonly InterpolationPoint[]): string[] {
   return [...new Set(names)];
 }
 
-function csvCell(value: unknown): string {
-  if (typeof value === "number") return String(value);
-  if (typeof value !== "string") return "";
-  return /[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
+/** A newer version's figure may be anything. */
+function cellOf(value: unknown): number | string | undefined {
+  return typeof value === "number" || typeof value === "string" ? value : undefined;
 }

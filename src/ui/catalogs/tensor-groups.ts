@@ -1,4 +1,6 @@
 /** A model's tensors as a tree: what stands alone (embedding, final norm, head), then its layers. */
+import type { BlockOf } from "../../util/tensor-patterns.ts";
+import { elementCount } from "../../util/element-count.ts";
 
 export interface TensorRow {
   /** The checkpoint's own name, verbatim. */
@@ -24,21 +26,20 @@ export interface TensorGroups {
 
 type Tensor = Omit<TensorRow, "label">;
 
-/** Hugging Face ("model.layers.3."), GPT-2 ("transformer.h.3."), BERT ("encoder.layer.3."), GGUF ("blk.3.") */
-const LAYER = /^((?:.*\.)?(?:layers|layer|blk|h|blocks)\.(\d+))\.(.+)$/;
-
-export function groupTensors(tensors: Iterable<Tensor>): TensorGroups {
+export function groupTensors(tensors: Iterable<Tensor>, blockOf: BlockOf): TensorGroups {
   const loose: TensorRow[] = [];
   const layers = new Map<string, { index: number; tensors: TensorRow[]; parameters: number }>();
   for (const { name, dtype, shape } of tensors) {
-    const [, prefix, index, label] = LAYER.exec(name) ?? [];
-    if (prefix === undefined || label === undefined) {
+    const block = blockOf(name);
+    if (!block || block.inner === "") {
       loose.push({ name, label: name, dtype, shape });
       continue;
     }
-    const layer = layers.get(prefix) ?? { index: Number(index), tensors: [], parameters: 0 };
+    const { index, inner: label } = block;
+    const prefix = `${block.stem}${index}`;
+    const layer = layers.get(prefix) ?? { index, tensors: [], parameters: 0 };
     layer.tensors.push({ name, label, dtype, shape });
-    layer.parameters += shape.reduce((product, size) => product * size, 1);
+    layer.parameters += elementCount(shape);
     layers.set(prefix, layer);
   }
   return {

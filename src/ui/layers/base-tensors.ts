@@ -1,21 +1,28 @@
 /** The tensors of a base model that training can change, by the names that recipes use. */
 import path from "node:path";
-import { checkpointName } from "../../gguf/llama-tensors.ts";
+import type { Family } from "../../families/family.ts";
+import type { TensorFacts } from "../../protocol/tensor-facts.ts";
+import { familyOf } from "../../families/registry.ts";
+import { InputError } from "../../util/errors.ts";
+import { isComputed } from "../../families/computed.ts";
 import { readJsonObject } from "../../util/json.ts";
 import { readModelWeights } from "../../tensors/model-weights.ts";
-import { withTrueTie } from "../../tensors/tied-head.ts";
+import { withTrueTie } from "../../families/tied-head.ts";
 import { summariseModel } from "../../cards/model-summary.ts";
+import { elementCount } from "../../util/element-count.ts";
 
 export interface BaseTensor {
   /** transformers' name, for a .gguf too. */
   readonly name: string;
   readonly shape: readonly number[];
   readonly parameters: number;
+  readonly facts: TensorFacts;
 }
 
-const HEAD = "lm_head.weight";
-/** Tables that old checkpoints store although they follow from config.json. */
-const COMPUTED = /\.rotary_emb\.inv_freq$/u;
+export function baseTensor(family: Family, name: string, shape: readonly number[]): BaseTensor {
+  const parameters = elementCount(shape);
+  return { name, shape, parameters, facts: family.facts(name, shape) };
+}
 
 /**
  * From the headers of its files alone.
@@ -23,14 +30,18 @@ const COMPUTED = /\.rotary_emb\.inv_freq$/u;
  * @throws InputError of one line for what cannot be read
  */
 export async function readBaseTensors(base: string): Promise<BaseTensor[]> {
-  const { tensors } = await summariseModel(base);
+  const { tensors, modelType } = await summariseModel(base);
+  const family = familyOf({ model_type: modelType });
   const isGguf = /\.gguf$/iu.test(base);
-  const hasHead = tensors.some(({ name }) => name === HEAD);
+  const hasHead = tensors.some(({ name }) => name === family.head);
   const isTied = !isGguf && hasHead && (await isTiedFolder(base));
+  if (isGguf && !family.checkpointName) {
+    throw new InputError(`${base}: general.architecture "${modelType}" is not supported`);
+  }
   return tensors.flatMap(({ name: stored, shape }) => {
-    const name = isGguf ? checkpointName(stored) : stored;
-    if (name === undefined || COMPUTED.test(name) || (isTied && name === HEAD)) return [];
-    return { name, shape, parameters: shape.reduce((product, size) => product * size, 1) };
+    const name = isGguf ? family.checkpointName?.(stored) : stored;
+    if (name === undefined || isComputed(name) || (isTied && name === family.head)) return [];
+    return baseTensor(family, name, shape);
   });
 }
 

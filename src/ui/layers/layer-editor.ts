@@ -11,7 +11,7 @@ import { RECIPE_SUFFIX } from "../recipes/recipe-text.ts";
 import { shortPaths } from "../short-paths.ts";
 import { type BaseTensor, readBaseTensors } from "./base-tensors.ts";
 import { choosableTensors } from "./choosable.ts";
-import { isHeadTensor, layerNodes, type LayerNode } from "./layer-nodes.ts";
+import { layerNodes, type LayerNode } from "./layer-nodes.ts";
 import { readRecipeLayers, trainedBy, withTrained } from "./recipe-layers.ts";
 
 export interface Layers {
@@ -152,7 +152,7 @@ export class LayerEditor implements vscode.Disposable {
       this.#base = { path: basePath, tensors: await readBaseTensors(basePath) };
     }
     // The new head takes the place of the base's own.
-    const all = this.#base.tensors.filter(({ name }) => !labelsRows || !isHeadTensor(name));
+    const all = this.#base.tensors.filter(({ facts }) => !labelsRows || facts.role !== "head");
     const isTrained = trainedBy(choice, all, basePath);
     const isHeadAlone = methodFacts(method).ofBase === "head";
     const isChosen = (name: string): boolean => !isHeadAlone && isTrained(name);

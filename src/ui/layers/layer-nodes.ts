@@ -1,4 +1,5 @@
 /** A base model's tensors as the tree that is ticked: embeddings, blocks with their parts, norm, head. */
+import type { BlockPart } from "../../protocol/tensor-facts.ts";
 import type { BaseTensor } from "./base-tensors.ts";
 
 export type NodeKind = "embeddings" | "block" | "part" | "norm" | "head" | "other" | "tensor";
@@ -14,13 +15,11 @@ export interface LayerNode {
   readonly children: readonly LayerNode[];
 }
 
-const BLOCK = /^((?:.*\.)?(?:layers|layer|h|blocks)\.(\d+))\.(.+)$/u;
-
-const PARTS: readonly [label: string, fits: RegExp][] = [
-  ["Norms", /^[^.]*(?:norm|ln)[^.]*(?:\.(?:weight|bias))?$/iu],
-  ["Attention", /attn|attention/iu],
-  ["MLP", /mlp|ffn|feed_forward|moe/iu],
-];
+const PARTS: Readonly<Record<BlockPart, string>> = {
+  norms: "Norms",
+  attention: "Attention",
+  "feed-forward": "MLP",
+};
 /** Forward order, as a person thinks of a block. */
 const PART_ORDER = ["Attention", "MLP", "Norms", "Other"];
 
@@ -30,9 +29,11 @@ export function layerNodes(tensors: readonly BaseTensor[], isFlat = false): Laye
   const before: LayerNode[] = [];
   const after: LayerNode[] = [];
   for (const tensor of tensors) {
-    const [, prefix, index] = BLOCK.exec(tensor.name) ?? [];
-    if (prefix !== undefined) {
-      const block = blocks.get(prefix) ?? { index: Number(index), tensors: [] };
+    const place = tensor.facts.block;
+    if (place && place.inner !== "") {
+      const { stem, index } = place;
+      const prefix = `${stem}${index}`;
+      const block = blocks.get(prefix) ?? { index, tensors: [] };
       blocks.set(prefix, block);
       block.tensors.push(tensor);
       continue;
@@ -51,21 +52,17 @@ export function layerNodes(tensors: readonly BaseTensor[], isFlat = false): Laye
   ];
 }
 
-/** For tokens, or for labels. */
-export function isHeadTensor(name: string): boolean {
-  return /lm_head|score|classifier/u.test(name);
-}
-
 /** What stands outside the blocks is one tensor each: a row that needs no opening. */
 function looseNode(tensor: BaseTensor): LayerNode {
-  const { name } = tensor;
-  const [label, kind] = isHeadTensor(name)
-    ? (["Head", "head"] as const)
-    : /embed|wte|wpe/iu.test(name)
-      ? (["Embeddings", "embeddings"] as const)
-      : /norm|ln_f/iu.test(name)
-        ? (["Last norm", "norm"] as const)
-        : ([name, "other"] as const);
+  const { name, facts } = tensor;
+  const [label, kind] =
+    facts.role === "head"
+      ? (["Head", "head"] as const)
+      : facts.isBeforeBlocks
+        ? (["Embeddings", "embeddings"] as const)
+        : facts.part === "norms"
+          ? (["Last norm", "norm"] as const)
+          : ([name, "other"] as const);
   return { ...sum([tensor]), id: name, label, kind, children: [] };
 }
 
@@ -76,8 +73,7 @@ function blockNode(
 ): LayerNode {
   const parts = new Map<string, BaseTensor[]>();
   for (const tensor of tensors) {
-    const inner = tensor.name.slice(prefix.length + 1);
-    const part = PARTS.find(([, fits]) => fits.test(inner))?.[0] ?? "Other";
+    const part = tensor.facts.part === undefined ? "Other" : PARTS[tensor.facts.part];
     parts.set(part, [...(parts.get(part) ?? []), tensor]);
   }
   const children = [...parts]
@@ -92,7 +88,7 @@ function blockNode(
 }
 
 function tensorNode(tensor: BaseTensor): LayerNode {
-  const inner = BLOCK.exec(tensor.name)?.[3] ?? tensor.name;
+  const inner = tensor.facts.block?.inner ?? tensor.name;
   const parts = inner.replace(/\.weight$/u, "").split(".");
   // "self_attn.q_proj" stands below Attention already.
   const label = parts.length > 1 ? parts.slice(1).join(".") : (parts[0] ?? inner);

@@ -107,6 +107,6 @@ export function presetTensors(
   }
 }
 
-function isNormOrBias({ name, shape }: BaseTensor): boolean {
-  return shape.length === 1 && /norm|(?:^|\.)ln_?\w*\.|\.bias$/iu.test(name);
+function isNormOrBias({ shape, facts: { role } }: BaseTensor): boolean {
+  return shape.length === 1 && (role === "norm" || role === "bias");
 }

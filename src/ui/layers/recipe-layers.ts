@@ -1,17 +1,17 @@
 /** What a recipe's text says about layers, and the same text with another choice written into it. */
 import { getNodeValue, type JSONPath } from "jsonc-parser";
 import * as z from "zod";
-import { recipeSchema } from "../../protocol/recipe.ts";
+import { sharedSchema } from "../../protocol/recipe.ts";
 import { type Method, methodOfBase, trainsBase } from "../../protocol/methods.ts";
 import { InputError } from "../../util/errors.ts";
 import { parseJsonc } from "../../util/jsonc.ts";
 import { layerChoiceOf } from "../../util/layer-choice.ts";
-import { type LayerChoice, trainedPredicate } from "../../util/tensor-patterns.ts";
+import { type BlockOf, type LayerChoice, trainedPredicate } from "../../util/tensor-patterns.ts";
 import type { BaseTensor } from "./base-tensors.ts";
 import { withValue } from "./recipe-edit.ts";
 
 /** Only the keys read here: a mistake elsewhere in the recipe is marked there, and no obstacle. */
-const { base, method, freeze, trainFirst, trainLast } = recipeSchema.shape;
+const { base, method, freeze, trainFirst, trainLast } = sharedSchema.shape;
 const objective = z
   .object({ type: z.literal("classification"), probe: z.unknown().optional() })
   .optional()
@@ -60,8 +60,13 @@ export function trainedBy(
   return trainedPredicate(
     choice,
     tensors.map(({ name }) => name),
-    what,
+    { what, blockOf: blockOfTensor(tensors) },
   );
+}
+
+function blockOfTensor(tensors: readonly BaseTensor[]): BlockOf {
+  const blocks = new Map(tensors.map(({ name, facts }) => [name, facts.block]));
+  return (name) => blocks.get(name);
 }
 
 /**
@@ -79,7 +84,7 @@ export function withTrained(
   const names = tensors.map(({ name }) => name);
   const isHeadAlone = labelsRows && !probesHead && !names.some((name) => trained.has(name));
   const isProbe = isHeadAlone && trainsBase(how);
-  const choice = isProbe ? {} : layerChoiceOf(names, trained);
+  const choice = isProbe ? {} : layerChoiceOf(names, trained, blockOfTensor(tensors));
   const all = names.every((name) => trained.has(name));
   const type = methodOfBase(isProbe ? "head" : all ? "all" : "part").name;
   const changes: [JSONPath, unknown][] = [];

@@ -4,6 +4,7 @@ import path from "node:path";
 import { findNodeAtLocation, getNodeValue, type Node } from "jsonc-parser";
 import { contradictionsIn } from "../../protocol/contradictions.ts";
 import { recipeSchema } from "../../protocol/recipe.ts";
+import { baseContradictions } from "../../runs/base-contradictions.ts";
 import { nearestNode } from "../../runs/recipe-lines.ts";
 import { jsoncTree } from "../../util/jsonc.ts";
 
@@ -24,7 +25,10 @@ export async function checkRecipe(text: string, folder: string): Promise<Finding
     checkData(findNodeAtLocation(root, ["data", "train"]), folder),
     checkData(findNodeAtLocation(root, ["data", "eval"]), folder),
   ]);
-  return [...findings.filter((finding) => finding !== undefined), ...contradictions(root)];
+  return [
+    ...findings.filter((finding) => finding !== undefined),
+    ...(await contradictions(root, folder)),
+  ];
 }
 
 function startsFromScratch(root: Node): boolean {
@@ -70,10 +74,11 @@ async function checkData(node: Node | undefined, folder: string): Promise<Findin
 }
 
 /** What one key says against another. A recipe that is not whole yet is the schema's to mark. */
-function contradictions(root: Node): Finding[] {
+async function contradictions(root: Node, folder: string): Promise<Finding[]> {
   const parsed = recipeSchema.safeParse(getNodeValue(root));
   if (!parsed.success) return [];
-  return contradictionsIn(parsed.data).map(({ keys, message }) =>
+  const ofBase = await baseContradictions(parsed.data, path.resolve(folder, parsed.data.base));
+  return [...contradictionsIn(parsed.data), ...ofBase].map(({ keys, message }) =>
     error(nearestNode(root, keys), message),
   );
 }

@@ -3,10 +3,12 @@ import * as vscode from "vscode";
 import { answeringOf } from "../answering.ts";
 import { formatBytes, formatCount, formatShape } from "../../util/format.ts";
 import type { ModelCatalog, ModelEntry } from "../catalogs/model-catalog.ts";
+import { storedBlockOf } from "../../families/stored-blocks.ts";
 import { groupTensors } from "../catalogs/tensor-groups.ts";
 import { shortPaths } from "../short-paths.ts";
 import { factsTooltip } from "./markdown.ts";
 import type { LayerRow, ModelRow, TensorLeaf } from "./rows.ts";
+import { elementCount } from "../../util/element-count.ts";
 
 type Row = ModelRow | LayerRow | TensorLeaf;
 
@@ -29,7 +31,10 @@ export class ModelsTree implements vscode.TreeDataProvider<Row> {
     const leaf = (tensor: TensorLeaf["tensor"]): TensorLeaf => ({ kind: "tensor", model, tensor });
     if (row.kind === "layer") return row.group.tensors.map(leaf);
     if (row.kind === "tensor") return [];
-    const { loose, layers } = groupTensors(model.summary?.tensors ?? []);
+    const { loose, layers } = groupTensors(
+      model.summary?.tensors ?? [],
+      storedBlockOf(model.summary?.modelType),
+    );
     return [...loose.map(leaf), ...layers.map((group): Row => ({ kind: "layer", model, group }))];
   }
 
@@ -108,7 +113,7 @@ function layerItem({ model, group }: LayerRow): vscode.TreeItem {
 
 function tensorItem({ model, tensor }: TensorLeaf): vscode.TreeItem {
   const item = new vscode.TreeItem(tensor.label);
-  const count = tensor.shape.reduce((product, size) => product * size, 1);
+  const count = elementCount(tensor.shape);
   item.id = `${model.path}${path.delimiter}${tensor.name}`;
   // Nearly all tensors have the model's own number format: only another one is worth the room.
   const isUsual = tensor.dtype === model.summary?.dtype;

@@ -12,6 +12,7 @@ import {
 } from "../../../src/tensors/safetensors.ts";
 import { assertClose } from "../../support/assert-close.ts";
 import { refuses } from "../../support/refuses.ts";
+import { elementCount } from "../../../src/util/element-count.ts";
 
 const golden = path.join(import.meta.dirname, "../../golden/merge");
 const models = path.join(import.meta.dirname, "../../golden/models");
@@ -317,7 +318,7 @@ suite("a merge that must not happen", () => {
       const values = await readTensor(info);
       const rows = (info.shape[0] ?? 0) + (info === head ? 1 : 0);
       const shape = info === head ? [rows, info.shape[1] ?? 0] : info.shape;
-      const grown = new Float32Array(shape.reduce((product, size) => product * size, 1));
+      const grown = new Float32Array(elementCount(shape));
       grown.set(values);
       return { name: info.name, dtype: "F32" as const, shape, data: new Uint8Array(grown.buffer) };
     });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { storedBlockOf } from "../../../src/families/stored-blocks.ts";
 import { groupTensors } from "../../../src/ui/catalogs/tensor-groups.ts";
 
 const tensors = (...names: string[]) =>
@@ -14,6 +15,7 @@ test("tensors of a layer stand together, the others alone, layers in the order o
       "model.embed_tokens.weight",
       "lm_head.weight",
     ),
+    storedBlockOf("llama"),
   );
   assert.deepEqual(
     loose.map(({ label }) => label),
@@ -34,7 +36,7 @@ test("tensors of a layer stand together, the others alone, layers in the order o
 
 test("layers of GGUF, GPT-2 and BERT are known", () => {
   const names = ["blk.0.attn_q.weight", "transformer.h.1.ln.bias", "encoder.layer.2.output.weight"];
-  const { loose, layers } = groupTensors(tensors(...names));
+  const { loose, layers } = groupTensors(tensors(...names), storedBlockOf(undefined));
   assert.deepEqual(loose, []);
   assert.deepEqual(
     layers.map(({ prefix }) => prefix),

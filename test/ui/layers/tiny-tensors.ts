@@ -1,12 +1,10 @@
 /** A Llama of two blocks, as `readBaseTensors` gives it. */
-import type { BaseTensor } from "../../../src/ui/layers/base-tensors.ts";
+import { llamaFamily } from "../../../src/families/llama.ts";
+import { type BaseTensor, baseTensor } from "../../../src/ui/layers/base-tensors.ts";
 
 export function tinyTensors({ tied = true }: { tied?: boolean } = {}): BaseTensor[] {
-  const tensor = (name: string, ...shape: number[]): BaseTensor => ({
-    name,
-    shape,
-    parameters: shape.reduce((product, size) => product * size, 1),
-  });
+  const tensor = (name: string, ...shape: number[]): BaseTensor =>
+    baseTensor(llamaFamily, name, shape);
   const block = (at: string) => [
     tensor(`${at}.input_layernorm.weight`, 4),
     tensor(`${at}.post_attention_layernorm.weight`, 4),

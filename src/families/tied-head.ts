@@ -1,9 +1,10 @@
 /** Whether a causal language model's head is its embedding: as transformers 5 decides it, by config.json and by the weights. */
 import type { JsonObject } from "../util/json.ts";
-import { type TensorInfo, hasSameBytes } from "./safetensors.ts";
+import { type TensorInfo, hasSameBytes } from "../tensors/safetensors.ts";
+import { familyOf } from "./registry.ts";
 
-const EMBEDDING = "model.embed_tokens.weight";
-const HEAD = "lm_head.weight";
+/** The usual names, by which the type of model is told that no family describes. */
+const USUAL_EMBEDDING = "model.embed_tokens.weight";
 
 /**
  * config.json, or where its `tie_word_embeddings` is not what the weights make of it, with that changed. A
@@ -14,7 +15,11 @@ export async function withTrueTie(
   config: JsonObject,
   weights: ReadonlyMap<string, TensorInfo>,
 ): Promise<JsonObject> {
-  const [embedding, head] = [weights.get(EMBEDDING), weights.get(HEAD)];
+  const family = familyOf(config);
+  const name = family.isKnown
+    ? [...weights.keys()].find((one) => family.facts(one).role === "embedding")
+    : USUAL_EMBEDDING;
+  const [embedding, head] = [weights.get(name ?? ""), weights.get(family.head)];
   if (!embedding || isClassifier(config)) return config;
   const stated = config["tie_word_embeddings"];
   if (!head) return stated === true ? config : { ...config, tie_word_embeddings: true };

@@ -1,0 +1,32 @@
+/** What a tensor of a checkpoint is, as `families/` says it of each. */
+import type { BlockPlace } from "../util/tensor-patterns.ts";
+
+export type Role =
+  | "embedding"
+  | "position"
+  | "head"
+  | "norm"
+  | "linear"
+  | "bias"
+  | "conv"
+  | "other";
+
+/** How a linear layer's weight is stored: y = x·Wᵀ, or y = x·W as in GPT-2's Conv1D. */
+export type Layout = "[out,in]" | "[in,out]";
+
+/** What a person looks for in a block. */
+export type BlockPart = "attention" | "feed-forward" | "norms";
+
+export interface TensorFacts {
+  role: Role;
+  /** Undefined outside of the blocks. */
+  block: BlockPlace | undefined;
+  /** Of what stands outside: whether the blocks come after it. */
+  isBeforeBlocks: boolean;
+  /** "model.layers.0.self_attn.q_proj" */
+  module: string;
+  /** Of linear layers; undefined where nobody knows. */
+  layout: Layout | undefined;
+  /** Norms have one outside of the blocks too. */
+  part: BlockPart | undefined;
+}

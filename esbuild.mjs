@@ -8,7 +8,7 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 
 /**
- * Of what decides about tokens and masks: src/data, the readers of files in src/util, and the versions of
+ * A hash of what decides about tokens and masks: src/data, the readers of files in src/util, and the versions of
  * the packages that they run on.
  */
 function hashOfDataCode() {

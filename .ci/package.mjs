@@ -32,7 +32,7 @@ function node(args) {
   throw new Error(`${args[0]} ended with code ${run.status}\n${run.stdout}${run.stderr}`);
 }
 
-/** Of the repository's files, those that run on `target` only. */
+/** The repository's files that run on `target` only. */
 function binariesFor(target) {
   const runtime = `${RUNTIME_BINARIES}/${target.replace("-", "/")}`;
   const builds = TOKENIZER_BUILDS[target] ?? [];

@@ -1,5 +1,6 @@
 /** Constructs, registers, returns. No file is searched for here: trees ask when they are shown. */
 import * as vscode from "vscode";
+import type { Programs } from "./engines/engine.ts";
 import { RunActions } from "./runs/run-actions.ts";
 import { RunStore } from "./runs/run-store.ts";
 import { StartQueue } from "./runs/start-queue.ts";
@@ -35,12 +36,12 @@ export type RetuneApi = Pick<
 
 export function activate(context: vscode.ExtensionContext): RetuneApi {
   const bundled = (name: string) => vscode.Uri.joinPath(context.extensionUri, "dist", name).fsPath;
-  const cliPath = bundled("cli.cjs");
   const log = vscode.window.createOutputChannel("Retune", { log: true });
   const memory = context.workspaceState;
   const store = new RunStore();
   const interpolations = new InterpolationStore();
-  const actions = runActions(bundled("trainer.cjs"), log, (runDir) => queue.release(runDir));
+  const programs: Programs = { trainer: bundled("trainer.cjs"), cli: bundled("cli.cjs") };
+  const actions = runActions(programs, log, (runDir) => queue.release(runDir));
   const queue = startQueue(store, actions);
   const layers = new LayerEditor();
   const app: App = {
@@ -52,7 +53,7 @@ export function activate(context: vscode.ExtensionContext): RetuneApi {
     roots: new RunRoots(store, interpolations),
     panels: runPanels(context, store),
     interpolations,
-    interpolationActions: new InterpolationActions({ cliPath, log }),
+    interpolationActions: new InterpolationActions({ cliPath: programs.cli, log }),
     labs: labPanels(context, interpolations),
     interpolationNotifications: new InterpolationNotifications(interpolations),
     notifications: new RunNotifications(store, memory),
@@ -62,8 +63,8 @@ export function activate(context: vscode.ExtensionContext): RetuneApi {
     evaluations: new EvaluationCatalog(),
     evaluationPanels: evaluationPanels(context),
     layers,
-    layerMeasure: new LayerMeasure(layers, cliPath),
-    cliPath,
+    layerMeasure: new LayerMeasure(layers, programs),
+    programs,
   };
   context.subscriptions.push(
     log,
@@ -103,12 +104,12 @@ function tidying({ store, interpolations, log }: App): vscode.Disposable[] {
 }
 
 function runActions(
-  trainerPath: string,
+  programs: Programs,
   log: vscode.LogOutputChannel,
   ended: (runDir: string) => void,
 ): RunActions {
   return new RunActions({
-    trainerPath,
+    programs,
     onExit: (runDir, { code, signal }) => {
       log.info(`training process of ${runDir} ended with ${signal ?? `code ${code}`}`);
       ended(runDir);

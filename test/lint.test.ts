@@ -8,6 +8,7 @@ import test from "node:test";
 import { fileURLToPath } from "node:url";
 import { build, type Metafile } from "esbuild";
 import { CONFIG, importConfig, readTable } from "../.ci/import-table.mjs";
+import { CONFIG as PLACES_CONFIG, PLACES, placesConfig } from "../.ci/one-place.mjs";
 import { lintPlanted } from "./support/planted-lint.ts";
 
 const root = path.resolve(fileURLToPath(import.meta.url), "../..");
@@ -137,6 +138,28 @@ test("JSON.parse is reported everywhere but in the one reader of JSON", () => {
   const { diagnostics } = lintPlanted(Object.fromEntries(files));
   const found = diagnostics.filter(({ code }) => code === "eslint(no-restricted-properties)");
   assert.deepEqual(found.map(({ filename }) => filename).toSorted(), planted.toSorted());
+});
+
+test("the linter's places are those of .ci/one-place.mjs, which writes them", () => {
+  const written: unknown = JSON.parse(readFileSync(path.join(root, PLACES_CONFIG), "utf8"));
+  assert.deepEqual(written, placesConfig());
+});
+
+test("what has one place in the editor is reported everywhere else, and in the place of another", () => {
+  const inEditor = PLACES.filter(({ files }) => files.includes("src/ui/**"));
+  const homes = inEditor.map(({ place: [home = ""] }) => home.replace("**", "planted.ts"));
+  const names = inEditor.map(({ calls }) => calls.map(({ property }) => property));
+  const lines = names.flat().map((name) => `export const ${name}Of = (api: any) => api.${name};\n`);
+  const files = [...homes, "src/ui/views/planted.ts", "src/extension.ts"];
+  const { diagnostics } = lintPlanted(
+    Object.fromEntries(files.map((file) => [file, lines.join("")])),
+  );
+  const found = diagnostics.filter(({ code }) => code === "eslint(no-restricted-properties)");
+  for (const file of files) {
+    const own = names[homes.indexOf(file)] ?? [];
+    const there = found.filter(({ filename }) => filename === file).length;
+    assert.equal(there, lines.length - own.length, file);
+  }
 });
 
 test("recipes are parsed by src/util/jsonc.ts alone, which knows how deep they may be", () => {

@@ -7,7 +7,7 @@ import { writeSafetensors } from "../../src/tensors/safetensors.ts";
 import { configOf } from "../train/model-folder.ts";
 import { SHAPES, type LlamaShape, parameterCount, tensorShapes } from "../train/shapes.ts";
 
-/** Of bfloat16 weights: 0.99 GB and 4.05 GB. */
+/** With bfloat16 weights they are 0.99 GB and 4.05 GB. */
 const SIZES = {
   "1": SHAPES["0.5B"],
   "4": {
@@ -33,7 +33,7 @@ const STANDARD_DEVIATION = 0.02;
 
 export interface ModelPair {
   dirs: readonly [string, string];
-  /** Of one model. */
+  /** The size of one model. */
   bytes: number;
   largestTensorBytes: number;
 }

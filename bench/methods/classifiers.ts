@@ -80,7 +80,7 @@ function elsewhere(name: string, { model, shifted }: { model: string; shifted: s
   return JSON.parse(retune(name, ["eval", ...tuned, ...data])) as Labelled;
 }
 
-/** Of the evaluation rows, as a share of the base features' norm. */
+/** How far the evaluation rows' features have moved, as a share of the base features' norm. */
 function readDistortion(): number | undefined {
   const text = readFileSync(path.join(RUN, "evaluation.json"), "utf8");
   return (JSON.parse(text) as Labelled).featureDistortion?.relative;

@@ -1,7 +1,7 @@
 /** The methods that are compared: each with the learning rate that `retune` gives it, or its usual own. */
 import type { RecipeInput } from "../../src/protocol/recipe.ts";
 
-/** Of objective classification. */
+/** Recipes with objective classification. */
 export const CLASSIFIERS: Readonly<Record<string, Partial<RecipeInput>>> = {
   head: { method: { type: "head" }, epochs: 20, objective: { type: "classification" } },
   "last 2 blocks": { method: { type: "freeze" }, trainLast: 2 },

@@ -41,7 +41,7 @@ export interface TrainData {
 export interface Ready {
   /** Milliseconds from the process's start to here. */
   ready: number;
-  /** Of those: reading the model, preparing it, creating the session. */
+  /** The part that reads the model, prepares it and creates the session. */
   openMs: number;
   /** Steps after which the data begins again. */
   stepsPerPass: number;

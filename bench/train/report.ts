@@ -20,7 +20,7 @@ export interface WorkerSummary {
   timeRatios: Record<string, Spread>;
   /** A peer: the peak memory of each worker of ours divided by this one's. */
   memoryRatios: Record<string, number>;
-  /** Of the work that the step needs (flops.ts), whatever else the worker computes. */
+  /** Counts the work that the step needs (flops.ts), whatever else the worker computes. */
   gflops: number;
   /** Left out where the matrix products' rate was not measured. */
   shareOfLimit?: number;

@@ -23,7 +23,7 @@ export interface WorkerRecord {
   firstLossMs: number;
   /** Reading the model, preparing it, creating the session. */
   openMs: number;
-  /** Of the first step. */
+  /** The first step's loss. */
   firstLoss: number;
   /** A round is one pass over the case's data: one step, or all batches of a data set. */
   rounds: RoundTotals[];

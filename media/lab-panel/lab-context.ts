@@ -6,7 +6,7 @@ export interface LabContext {
   points: readonly InterpolationPoint[];
   measures: readonly Measure[];
   metric: Metric;
-  /** Of the two-axis curve; undefined where there are not two kinds of data. */
+  /** The two-axis curve has these; undefined where there are not two kinds of data. */
   axes: { x: Measure; y: Measure } | undefined;
   /** The alpha that would be saved. */
   selected: number | undefined;

@@ -15,7 +15,7 @@ export interface Box {
 export interface Label {
   /** The point that is named, in pixels. */
   at: Place;
-  /** Of its text, in pixels. */
+  /** The width of its text, in pixels. */
   width: number;
   /** Shown where it disturbs least when there is no free place; others are left out. */
   isNeeded: boolean;

@@ -32,7 +32,7 @@ const HEIGHT = 300;
 const MARGIN = { top: 14, right: 18, bottom: 44, left: 64 };
 const TICK_DISTANCE_PX = { x: 64, y: 44 };
 const MIN_WIDTH = 220;
-/** Of the range, on each side. */
+/** The share of the range that stays free on each side. */
 const PADDING = 0.08;
 
 export class Plot {

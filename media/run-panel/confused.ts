@@ -9,7 +9,7 @@ export interface Confused {
   /** Column: what they were called. */
   given: number;
   count: number;
-  /** Of the label's rows. */
+  /** The share of the label's rows. */
   share: number;
 }
 

@@ -1,5 +1,6 @@
 import type { RunView } from "../../src/protocol/panel-messages.ts";
 import { element, setHidden } from "../shared/dom.ts";
+import { foreignGroup } from "./foreign-settings.ts";
 import { settingGroups } from "./settings.ts";
 import type { Figure } from "./summary.ts";
 
@@ -43,7 +44,10 @@ export class Settings {
   }
 
   show(run: RunView): void {
-    const groups = run.recipe === undefined ? [] : settingGroups(run.recipe, run.method);
+    const groups = [
+      ...(run.recipe === undefined ? [] : settingGroups(run.recipe, run.method)),
+      ...(run.foreign === undefined ? [] : [foreignGroup(run.foreign, run.recipe)]),
+    ];
     const key = JSON.stringify(groups);
     if (key === this.#shown) return;
     this.#shown = key;

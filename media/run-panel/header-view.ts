@@ -5,13 +5,15 @@ import { actionButtons, bannerOf } from "./status.ts";
 
 /** What the header says of a run. */
 export function headerView(run: RunView): HeaderView<PanelAction> {
-  const { name, status, recipe, method, runDir } = run;
-  const subtitle =
-    recipe === undefined
-      ? { text: baseName(runDir), title: runDir }
-      : {
-          text: `${method?.title ?? recipe.method.type} · ${baseName(recipe.base)}`,
-          title: `${recipe.base}\n${runDir}`,
-        };
+  const { name, status, recipe, foreign, runDir } = run;
+  const method = recipe
+    ? (run.method?.title ?? recipe.method.type)
+    : (foreign?.method ?? foreign?.engine);
+  const base = (recipe ?? foreign)?.base;
+  const parts = [method, base && baseName(base)].filter((part) => part !== undefined);
+  const subtitle = {
+    text: parts.join(" · ") || baseName(runDir),
+    title: base === undefined ? runDir : `${base}\n${runDir}`,
+  };
   return { name, status, subtitle, buttons: actionButtons(run), banner: bannerOf(run) };
 }

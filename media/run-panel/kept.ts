@@ -7,11 +7,11 @@ export interface KeptMark {
   label: "kept" | "best so far";
 }
 
-type Told = Pick<RunView, "state" | "recipe">;
+type Told = Pick<RunView, "state" | "recipe" | "foreign">;
 
 /** Undefined where nothing was chosen: nothing was evaluated yet, or the last weights are kept anyway. */
-export function keptMark({ state, recipe }: Told): KeptMark | undefined {
-  if (recipe?.keepBest !== true || state?.bestStep === undefined) return undefined;
+export function keptMark({ state, recipe, foreign }: Told): KeptMark | undefined {
+  if ((recipe ?? foreign)?.keepBest !== true || state?.bestStep === undefined) return undefined;
   const hasEnded = state.status === "finished" || state.status === "stopped";
   return { step: state.bestStep, label: hasEnded ? "kept" : "best so far" };
 }

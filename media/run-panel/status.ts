@@ -17,7 +17,7 @@ export function actionButtons(run: RunView): HeaderButton<PanelAction>[] {
   if (isLive(status)) {
     const stopping = status === "stopping";
     buttons.push(button("stop", stopping ? "Stopping…" : "Stop", { disabled: stopping }));
-  } else if (status !== "finished") {
+  } else if (status !== "finished" && run.foreign === undefined) {
     buttons.push(button("resume", run.hasCheckpoint ? "Resume" : "Try Again", { primary: true }));
   }
   if (run.hasOutput) {
@@ -27,7 +27,8 @@ export function actionButtons(run: RunView): HeaderButton<PanelAction>[] {
       run.recipe?.objective.type === "classification"
         ? button("classify", "Classify Text…", options)
         : button("generate", "Generate…", options);
-    buttons.push(use, button("openOutput", outputLabel(run)));
+    const isUsable = run.recipe !== undefined || run.foreign === undefined;
+    buttons.push(...(isUsable ? [use] : []), button("openOutput", outputLabel(run)));
   }
   buttons.push(button("showRecipe", "Show Recipe"), button("showLog", "Show Log"));
   return buttons;
@@ -46,9 +47,11 @@ export function bannerOf(run: RunView): Banner<PanelAction> | undefined {
       hint: "The rest of the run is shown as far as it can be read.",
     };
   }
-  const hint = run.hasCheckpoint
-    ? "Resume continues from the newest checkpoint."
-    : "No checkpoint was written: Try Again starts from the first step.";
+  const hint = run.foreign
+    ? `It can be shown, but not resumed here: ${run.foreign.reason}.`
+    : run.hasCheckpoint
+      ? "Resume continues from the newest checkpoint."
+      : "No checkpoint was written: Try Again starts from the first step.";
   const step = formatCount(run.state?.step ?? 0);
   const reason = run.state?.message;
   if (run.status === "failed") {
@@ -131,7 +134,7 @@ function stepText({ run, step }: ProgressFacts): string {
 
 function epochText({ run, epoch }: ProgressFacts): string | undefined {
   if (epoch === undefined || epoch === 0) return undefined;
-  const total = run.recipe?.epochs;
+  const total = (run.recipe ?? run.foreign)?.epochs;
   return `epoch ${formatEpoch(epoch)}${total === undefined || run.recipe?.maxSteps !== undefined ? "" : ` of ${total}`}`;
 }
 

@@ -18,7 +18,10 @@ export interface Figure {
  * The figures of a run: of the weights that it kept once it has ended, of the newest ones until then.
  * What is not known yet has its place from the start, so that nothing below it moves.
  */
-export function summarise(store: MetricStore, run: Pick<RunView, "state" | "recipe">): Figure[] {
+export function summarise(
+  store: MetricStore,
+  run: Pick<RunView, "state" | "recipe" | "foreign">,
+): Figure[] {
   const { state, recipe } = run;
   const rows = store.rowsWith("evalLoss");
   const evaluates = recipe?.data.eval !== undefined || recipe?.data.evalSplit !== undefined;

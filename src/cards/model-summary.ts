@@ -5,6 +5,7 @@
 import { stat } from "node:fs/promises";
 import path from "node:path";
 import { InputError } from "../util/errors.ts";
+import { isGgufName } from "../gguf/file-name.ts";
 import { checkIsNoAdapter, readGgufAdapter } from "../gguf/adapter.ts";
 import { readGgufHeader } from "../gguf/header.ts";
 import { readJsonObject } from "../util/json.ts";
@@ -40,7 +41,7 @@ export interface ModelSummary {
   /** Size of the weight files. */
   readonly bytes: number;
   readonly tensors: readonly TensorSummary[];
-  /** Of a classifier, how many labels it tells apart: it writes no text. */
+  /** How many labels a classifier tells apart: it writes no text. */
   readonly labels?: number;
   /** Why it can't be trained or merged: another tool stored it quantised. */
   readonly quantised?: string;
@@ -49,14 +50,14 @@ export interface ModelSummary {
 export interface AdapterSummary {
   /** "LoRA", "rsLoRA", "DoRA", "(IA)³", "Prompt tuning", "Prefix tuning" */
   readonly method: string;
-  /** Of LoRA's family. */
+  /** LoRA's family has a rank and alpha. */
   readonly rank?: number;
   readonly alpha?: number;
-  /** Of interventions: which tokens of the prompt they edit, "f7+l7, tied". */
+  /** Which tokens of the prompt interventions edit: "f7+l7, tied". */
   readonly positions?: string;
-  /** Of prompt and prefix tuning. */
+  /** Prompt and prefix tuning have these. */
   readonly virtualTokens?: number;
-  /** Of one that brings a classifier's head along, how many labels it tells apart. */
+  /** How many labels it tells apart, where it brings a classifier's head along. */
   readonly labels?: number;
   readonly parameters: number;
   /** Size of the weight file. */
@@ -72,9 +73,7 @@ export interface AdapterSummary {
  * @throws InputError of one line for what cannot be read; a folder without weights is such
  */
 export async function summariseModel(model: string): Promise<ModelSummary> {
-  if (/\.gguf$/i.test(model)) {
-    return summariseGguf(model);
-  }
+  if (isGgufName(model)) return summariseGguf(model);
   const file = path.join(model, "config.json");
   const config = await readJsonObject(file);
   const { model_type: modelType } = config;
@@ -83,7 +82,7 @@ export async function summariseModel(model: string): Promise<ModelSummary> {
   }
   const quantised = await foreignQuantisation(model, config);
   const weights = await readModelWeights(model).catch((error: unknown) => {
-    // Of packed types the header alone can't be read.
+    // The header of packed types can't be read.
     throw quantised === undefined ? error : new InputError(quantised, { cause: error });
   });
   const tensors = [...weights.values()].map(({ name, dtype, shape }) => ({ name, dtype, shape }));
@@ -127,7 +126,7 @@ async function summariseGguf(file: string): Promise<ModelSummary> {
  * @throws InputError of one line for what is no adapter that Retune knows, or is broken
  */
 export async function summariseAdapter(dir: string): Promise<AdapterSummary> {
-  if (/\.gguf$/iu.test(dir)) return summariseGgufAdapter(dir);
+  if (isGgufName(dir)) return summariseGgufAdapter(dir);
   if (await isReftAdapter(dir)) return summariseReft(dir);
   const folder = await readPeftFolder(dir);
   const { tensors, paths, ...facts } = describeAdapter(folder);
@@ -143,7 +142,7 @@ export async function summariseAdapter(dir: string): Promise<AdapterSummary> {
   };
 }
 
-/** Of llama.cpp's: what it is can be told, though Retune does not compute it. */
+/** Tells what an adapter of llama.cpp is, though Retune does not compute it. */
 async function summariseGgufAdapter(file: string): Promise<AdapterSummary> {
   const { rank, alpha, base, ...facts } = await readGgufAdapter(file);
   return {

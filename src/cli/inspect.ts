@@ -3,11 +3,13 @@ import path from "node:path";
 import { type Format, detectFormat, readConversation } from "../data/formats.ts";
 import { isDataFile } from "../protocol/data-files.ts";
 import { readRows } from "../data/rows/read-rows.ts";
-import { readRun } from "../run-folder/run.ts";
+import type { ForeignRecipe } from "../protocol/foreign-recipe.ts";
+import { readEngineRun } from "../runs/engine-status.ts";
 import { InputError } from "../util/errors.ts";
 import { formatBytes, formatCount, formatLoss, formatShape } from "../util/format.ts";
 import { pathExists } from "../util/path-exists.ts";
 import { summariseAdapter, summariseModel } from "../cards/model-summary.ts";
+import { isGgufName } from "../gguf/file-name.ts";
 import { isGgufAdapter } from "../gguf/adapter.ts";
 import { readGgufHeader } from "../gguf/header.ts";
 import { adapterFolder } from "../adapter-files/peft/folder.ts";
@@ -82,9 +84,9 @@ async function inspectDataset(file: string): Promise<Inspection> {
 }
 
 async function inspectRun(dir: string): Promise<Inspection | undefined> {
-  const run = await readRun(dir);
+  const run = await readEngineRun(dir);
   if (run === undefined) return undefined;
-  const { name, status, state, recipe, problem } = run;
+  const { name, status, state, recipe, foreign, problem } = run;
   const evalLoss = state?.bestEvalLoss ?? state?.evalLoss;
   return {
     kind: "run",
@@ -97,8 +99,18 @@ async function inspectRun(dir: string): Promise<Inspection | undefined> {
       ...(state?.loss === undefined ? [] : [`loss ${formatLoss(state.loss)}`]),
       ...(evalLoss === undefined ? [] : [`eval loss ${formatLoss(evalLoss)}`]),
       ...(recipe ? [`base ${recipe.base}`, `method ${recipe.method.type}`] : []),
+      ...(foreign ? foreignLines(foreign, recipe !== undefined) : []),
     ],
   };
+}
+
+function foreignLines(foreign: ForeignRecipe, isRestKnown: boolean): string[] {
+  const facts = isRestKnown
+    ? []
+    : (["base", "engine", "method", "objective"] as const).flatMap((key) =>
+        foreign[key] === undefined ? [] : [`${key} ${foreign[key]}`],
+      );
+  return [...facts, `shown, not resumed here: ${foreign.reason}`];
 }
 
 async function inspect(target: string): Promise<Inspection> {
@@ -106,7 +118,7 @@ async function inspect(target: string): Promise<Inspection> {
   if (!found) throw new InputError(`${target} does not exist`);
   const has = (name: string): Promise<boolean> => pathExists(path.join(target, name));
   if (found.isFile()) {
-    if (/\.gguf$/iu.test(target)) {
+    if (isGgufName(target)) {
       const isAdapter = isGgufAdapter(await readGgufHeader(target));
       return isAdapter ? inspectAdapter(target) : inspectModel(target);
     }

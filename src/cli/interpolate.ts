@@ -2,7 +2,7 @@ import { rm } from "node:fs/promises";
 import path from "node:path";
 import { mergeAdapters } from "../merge/adapters/merge-adapters.ts";
 import { mergeModels } from "../merge/models/weighted-sum.ts";
-import { resolveBase } from "../models/base-model.ts";
+import { resolveBase } from "../bases/references.ts";
 import {
   type DataRole,
   INTERPOLATIONS_FOLDER,

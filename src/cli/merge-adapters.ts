@@ -1,7 +1,7 @@
 /** Merges adapters into their base, or takes them out of it again. */
 import path from "node:path";
 import { mergeAdapters } from "../merge/adapters/merge-adapters.ts";
-import { resolveBase } from "../models/base-model.ts";
+import { baseKindAt, resolveBase } from "../bases/references.ts";
 import { stopOnSignals } from "../run-folder/stop-request.ts";
 import { InputError } from "../util/errors.ts";
 import { numberOption } from "./command.ts";
@@ -29,10 +29,9 @@ export async function mergeAdaptersCommand(base: string, options: AdapterOptions
   }
   if (out === undefined) throw new InputError("--out DIR is missing");
   const baseDir = await resolveBase(path.resolve(base), printError);
-  if (/\.gguf$/iu.test(base)) {
-    printError(
-      `${base} is a .gguf: what is written is a Hugging Face folder of its dequantised weights`,
-    );
+  const { name, loadedAs } = baseKindAt(base);
+  if (loadedAs !== undefined) {
+    printError(`${base} is a .${name}: what is written is a Hugging Face folder of ${loadedAs}`);
   }
   const outDir = path.resolve(out);
   const { stop: signal } = stopOnSignals();

@@ -5,7 +5,7 @@
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { type FromTrainer, SUPERVISED, type ToTrainer } from "../protocol/supervision.ts";
-import { STOP_LIMITS, type StopLimits, endProcess } from "../runs/end-process.ts";
+import { STOP_LIMITS, type StopLimits, endProcess } from "../run-folder/end-process.ts";
 import { errorMessage } from "../util/errors.ts";
 import { processIdentity } from "../util/process-identity.ts";
 import type { Run } from "../run-folder/run.ts";
@@ -35,7 +35,7 @@ async function readItem(dir: string): Promise<Run | Interpolation | undefined> {
 }
 
 interface SuperviseOptions {
-  /** Of `retune`. */
+  /** The bundle of `retune`. */
   script?: string;
   limits?: StopLimits;
 }

@@ -15,7 +15,7 @@ import { type Tokenizer, checkInVocabulary } from "./tokenizer.ts";
 
 export interface DatasetOptions {
   tokenizer: Tokenizer;
-  /** Of the model's embeddings. */
+  /** The number of rows of the model's embeddings. */
   vocabSize: number;
   format: Format | "auto";
   lossOn: "auto" | "all";

@@ -10,9 +10,9 @@ export interface Segment {
   ids: Int32Array;
   /** A flag for each token: the weight that the data give it, 1 or 0. */
   counted: Uint8Array;
-  /** Of each row, the place behind its last token. */
+  /** The place behind each row's last token. */
   ends: Int32Array;
-  /** Of each row, its line in the file. */
+  /** Each row's line in the file. */
   lines: Int32Array;
 }
 
@@ -21,7 +21,7 @@ const SEGMENT_TOKENS = 2 ** 18;
 
 export class ExampleStore implements Examples {
   readonly segments: readonly Segment[];
-  /** Of each segment, the number of its first row. */
+  /** The number of each segment's first row. */
   readonly #starts: readonly number[];
   readonly length: number;
 

@@ -38,7 +38,7 @@ export async function readLabels(file: string, problem: Problem): Promise<string
 
 export interface LabelledOptions {
   tokenizer: Tokenizer;
-  /** Of the model's embeddings. */
+  /** The number of rows of the model's embeddings. */
   vocabSize: number;
   problem: Problem;
   labels: readonly string[];

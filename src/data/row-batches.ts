@@ -4,7 +4,7 @@ import type { DataRow } from "./rows/row.ts";
 
 /** Rows that are rendered and tokenised together: enough for all cores, a few megabytes at most. */
 const BATCH_ROWS = 256;
-/** Of JSON, for rows that are long. */
+/** The most JSON in a batch, for rows that are long. */
 const BATCH_CHARACTERS = 2 ** 20;
 /** Batches under way. */
 const AHEAD = 2;

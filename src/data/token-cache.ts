@@ -61,7 +61,7 @@ export async function keepsTokens(data: string): Promise<boolean> {
   return (await keptStats(data)) !== undefined;
 }
 
-/** Of a data file whose tokens are kept. */
+/** The stamp of a data file whose tokens are kept. */
 async function keptStats(data: string): Promise<Stats | undefined> {
   // Sources change from one minute to the next: their tokens are kept only where that is asked for.
   if (CODE === undefined && process.env["RETUNE_CACHE"] === undefined) return undefined;

@@ -3,7 +3,7 @@ import { unlabelledExamples } from "../data/labelled-rows.ts";
 import { openBaseModel } from "../models/base-model.ts";
 import { evaluateExamples } from "../training/evaluate.ts";
 import { adaptedBase } from "../onnx-engine/load-adapter.ts";
-import { givenLabels, labelValues } from "../objectives/classification.ts";
+import { givenLabels, labelValues } from "../objectives/classification/head.ts";
 import { InputError } from "../util/errors.ts";
 import type { Classifier } from "../adapter-files/classifier-head.ts";
 import { openEvaluated } from "./evaluate-file.ts";

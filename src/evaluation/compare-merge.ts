@@ -104,7 +104,7 @@ async function tokenLogits(model: Model, tokenizer: Tokenizer): Promise<Logits> 
   }
 }
 
-/** Of each text, [texts, labels]; what its label is does not matter. */
+/** The logits of each text, [texts, labels]; what its label is does not matter. */
 async function labelLogits(model: Model, tokenizer: Tokenizer): Promise<Logits> {
   const engine = await openEvaluationEngine({ ...model, maxLength: MAX_TOKENS });
   try {

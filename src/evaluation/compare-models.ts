@@ -1,5 +1,6 @@
 /** Several models on several data files, side by side. */
-import { openBaseModel, resolveBase } from "../models/base-model.ts";
+import { baseLabel, resolveBase } from "../bases/references.ts";
+import { openBaseModel } from "../models/base-model.ts";
 import type { EvaluationResult } from "../protocol/evaluation.ts";
 import { adaptedBase } from "../onnx-engine/load-adapter.ts";
 import { type EvaluatorOptions, openEvaluator } from "./evaluate-file.ts";
@@ -31,7 +32,7 @@ export async function comparedModels(
   for (const { name, path: base } of models) {
     const baseDir = await resolveBase(base, log);
     await openBaseModel(baseDir);
-    compared.push({ name: name.replace(/\.gguf$/iu, ""), base, baseDir });
+    compared.push({ name: baseLabel(name), base, baseDir });
   }
   const [only] = compared;
   if (!only || adapters.length === 0) return compared;

@@ -2,14 +2,15 @@
 import { loadLabelledRows } from "../data/labelled-rows.ts";
 import type { Tokenizer } from "../data/tokenizer.ts";
 import type { Classifier } from "../adapter-files/classifier-head.ts";
-import { openBaseModel, resolveBase } from "../models/base-model.ts";
+import { resolveBase } from "../bases/references.ts";
+import { openBaseModel } from "../models/base-model.ts";
 import type { ClassifierEvaluation } from "../protocol/evaluation.ts";
 import { type Evaluation, evaluateExamples } from "../training/evaluate.ts";
 import {
   classifierEvaluation,
   featureDistortion,
   featuresByRow,
-} from "../objectives/classifier-evaluation.ts";
+} from "../objectives/classification/evaluation.ts";
 import { openEvaluationEngine } from "../onnx-engine/onnx-engine.ts";
 import type { Device } from "../onnx-engine/device.ts";
 
@@ -17,7 +18,7 @@ type Engine = Awaited<ReturnType<typeof openEvaluationEngine>>;
 
 interface ClassifierOptions {
   engine: Engine;
-  /** Of the engine. */
+  /** What the engine runs on. */
   device: Device;
   /** Longest row in tokens. */
   maxLength: number;

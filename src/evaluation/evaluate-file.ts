@@ -28,7 +28,7 @@ export interface EvaluatorOptions {
   maxLength?: number | undefined;
   batchSize?: number | undefined;
   lossOn: "auto" | "all";
-  /** Of a classifier: a base to tell how far the features have moved from. */
+  /** A base to tell how far a classifier's features have moved from. */
   featuresFrom?: string | undefined;
   device: DeviceWish;
   log: (line: string) => void;
@@ -36,7 +36,7 @@ export interface EvaluatorOptions {
 
 export interface FileEvaluation {
   figures: EvaluationFigures;
-  /** Of a classifier, all there is to tell. */
+  /** All there is to tell of a classifier. */
   classifier?: ClassifierEvaluation;
 }
 

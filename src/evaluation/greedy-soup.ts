@@ -11,7 +11,7 @@ import { evaluateFile } from "./evaluate-file.ts";
 
 interface Result {
   loss: number;
-  /** Of a classifier's labels. */
+  /** The accuracy of a classifier's labels. */
   accuracy: number | undefined;
 }
 

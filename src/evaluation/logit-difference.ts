@@ -1,5 +1,5 @@
 export interface LogitDifference {
-  /** Of |merged − expected|, over all logits. */
+  /** The largest and the mean of |merged − expected|, over all logits. */
   largest: number;
   mean: number;
   /** Share of rows whose arg-max is the same. */

@@ -40,7 +40,7 @@ export interface GgufHeader {
   mtimeMs: number;
   metadata: ReadonlyMap<string, MetadataValue>;
   tensors: ReadonlyMap<string, GgufTensor>;
-  /** Of all bytes before the tensors' data, in hex. */
+  /** The hash of all bytes before the tensors' data, in hex. */
   headerSha256: string;
 }
 

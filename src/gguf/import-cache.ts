@@ -24,7 +24,7 @@ const originSchema = z.object({
   fileType: z.number().nullable(),
   importVersion: z.literal(IMPORT_VERSION),
   sourceFile: stampedFileSchema,
-  /** Of the import, by name. */
+  /** The import's files, by name. */
   files: z.record(z.string(), stampedFileSchema),
 });
 

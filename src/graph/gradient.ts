@@ -13,7 +13,7 @@ interface Context<T extends OpType> {
   node: NodeOf<T>;
   /** node.inputs[index], which the shape rule has already checked. */
   readonly input: (index: number) => Value;
-  /** Of each result; undefined where the loss does not depend on it. */
+  /** One for each result; undefined where the loss does not depend on it. */
   readonly cotangents: readonly (Value | undefined)[];
   /** Whether anybody wants the gradient of input `index`. */
   readonly needs: (index: number) => boolean;
@@ -225,6 +225,7 @@ export const GRADIENTS: { readonly [T in OpType]: GradientRule<T> } = {
   AttentionProbabilities: notDifferentiable,
   After: notDifferentiable,
   ArgMaxHit: notDifferentiable,
+  TokenLosses: notDifferentiable,
   DropoutMask: notDifferentiable,
 };
 

@@ -91,7 +91,7 @@ export interface OpAttributes {
    * part's logits, or in one part through `vocabularyChunks` slices of the head with an online
    * softmax (arXiv 1805.02867), which computes the logits twice but reads each slice of the head once.
    * (x [R,C], weight [V,C], labels [R] int64, coefficients [R])
-   * → evaluation: (loss [1], hits [R]); training: (loss [1], ∂loss/∂x [R,C]); with
+   * → evaluation: (loss [1], hits [R], the rows' own losses, unweighted [R]); training: (loss [1], ∂loss/∂x [R,C]); with
    * `weightGradient` also ∂loss/∂weight [V,C]. hits are ArgMaxHit's.
    */
   LinearCrossEntropy: {
@@ -103,6 +103,8 @@ export interface OpAttributes {
   SoftmaxCrossEntropyGradient: Record<string, never>;
   /** 1 for each row whose label has the highest probability, else 0. (probabilities [R,V], labels [R]) → [R]. */
   ArgMaxHit: Record<string, never>;
+  /** logsumexp(logits[r]) − logits[r, label[r]]. (logits [R,V], labels [R] int64) → [R]. */
+  TokenLosses: Record<string, never>;
   /**
    * Inverted-dropout mask of `like`'s shape: elements offsets[site]… of a pool of zeros and
    * 1/(1−rate) that is drawn afresh for each step from the run's seed. A slice of a shared pool

@@ -257,12 +257,15 @@ export const SHAPES: { readonly [T in OpType]: ShapeRule<T> } = {
       0, `${rows} rows do not make ${rowChunks} equal parts`);
     require(labels?.type === "int64" && labels.shape[0] === rows, "a label for each row");
     require(coefficients?.shape[0] === rows, "a coefficient for each row");
-    if (results === "evaluation") return [float([1]), float([rows])];
+    if (results === "evaluation") return [float([1]), float([rows]), float([rows])];
     const both = [float([1]), float(x.shape)];
     return results === "training" ? both : [...both, float(weight.shape)];
   },
   SoftmaxCrossEntropyGradient: unary,
   ArgMaxHit(inputs) {
+    return [float([dimAt(at(inputs, 0).shape, 0)])];
+  },
+  TokenLosses(inputs) {
     return [float([dimAt(at(inputs, 0).shape, 0)])];
   },
   DropoutMask(inputs, { site }) {

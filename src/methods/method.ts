@@ -36,7 +36,7 @@ export interface AdapterHooks {
 }
 
 /** Where one row's tokens stand in the flat sequence. */
-export interface FedRow {
+export interface RowPlace {
   start: number;
   /** Virtual ones included. */
   length: number;
@@ -68,7 +68,7 @@ export interface Adapter {
   /** Sizes of its own inputs, none above the number of tokens. */
   readonly symbols?: readonly string[];
   /** Of the inputs that its hooks added to the graph. */
-  feeds?(rows: readonly FedRow[]): AdapterFeeds;
+  feeds?(rows: readonly RowPlace[]): AdapterFeeds;
   /** Puts a tensor back, in place, to where it must lie, after each update. */
   constrain?(tensor: NamedShape, values: Float32Array): void;
   /**

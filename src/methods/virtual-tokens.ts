@@ -2,7 +2,7 @@
 import type { PeftConfig } from "../adapter-files/peft/any-config.ts";
 import type { GraphBuilder } from "../graph/builder.ts";
 import type { Value } from "../graph/graph.ts";
-import type { AdapterContext, AdapterFeeds, FedRow, TrainedAdapter } from "./method.ts";
+import type { AdapterContext, AdapterFeeds, RowPlace, TrainedAdapter } from "./method.ts";
 import { modulesToSave } from "./peft.ts";
 
 /** PEFT's name of the one tensor of prompt and prefix tuning. */
@@ -36,7 +36,7 @@ function replaced(
 }
 
 /** 1 for a virtual token and 0 for one of the row's own, the other way round, and which of the virtual ones it is. */
-export function virtualFeeds(rows: readonly FedRow[]): AdapterFeeds {
+export function virtualFeeds(rows: readonly RowPlace[]): AdapterFeeds {
   const places = rows.flatMap(({ length, lead }) =>
     Array.from({ length }, (_, t) => (t < lead ? t : -1)),
   );

@@ -1,13 +1,12 @@
 /** A base model on disk: its architecture, and where each of its tensors is. */
-import { realpath, stat } from "node:fs/promises";
+import { realpath } from "node:fs/promises";
 import path from "node:path";
 import type { CausalLm } from "../graph/causal-lm.ts";
 import type { ElementType } from "../graph/ops.ts";
 import type { ExternalLocation } from "../onnx/model-writer.ts";
-import { InputError, hasCode } from "../util/errors.ts";
+import { InputError } from "../util/errors.ts";
 import { type JsonObject, readJsonObjectIfThere } from "../util/json.ts";
 import type { DType } from "../tensors/dtype.ts";
-import { importGguf } from "../gguf/import.ts";
 import { refuseForeignQuantisation } from "../tensors/foreign-quantisation.ts";
 import { withTrueTie } from "../families/tied-head.ts";
 import { readModelWeights } from "../tensors/model-weights.ts";
@@ -41,28 +40,6 @@ const ELEMENT_TYPES: Partial<Record<DType, ElementType>> = {
 };
 /** How `quantiseBase` stores codes: two of four bits in each byte. */
 const CODE_TYPES: Partial<Record<DType, ElementType>> = { I8: "int8", U8: "int4" };
-
-/**
- * The Hugging Face folder to load a base model from: the folder itself, or for a `.gguf` file its
- * dequantised copy in the cache, made on first use.
- * @throws InputError when there is nothing to load at the path
- */
-export async function resolveBase(
-  base: string,
-  log: (line: string) => void = () => {},
-): Promise<string> {
-  const found = await stat(base).catch((error: unknown) => {
-    if (hasCode(error, "ENOENT")) {
-      throw new InputError(
-        `base model ${base} does not exist; give a Hugging Face folder or a .gguf`,
-      );
-    }
-    throw error;
-  });
-  if (found.isDirectory()) return base;
-  if (path.extname(base).toLowerCase() === ".gguf") return importGguf(base, { log });
-  throw new InputError(`base model ${base} is neither a Hugging Face folder nor a .gguf file`);
-}
 
 async function readConfig(dir: string): Promise<{ file: string; config: JsonObject }> {
   const file = path.join(dir, "config.json");
@@ -156,6 +133,11 @@ function checkWeights(
       );
     }
   }
+}
+
+/** Whether the checkpoint has the tensor, whole or in blocks. */
+export function isStored(weights: ReadonlyMap<string, TensorInfo>, name: string): boolean {
+  return weights.has(name) || weights.has(codesName(name));
 }
 
 /** The graph's type of a checkpoint tensor, that of its codes where it is stored in blocks. */

@@ -1,11 +1,11 @@
 /** What a head would read of rows in the base as it is, before anything is tuned or added. */
 import type { Examples } from "../data/example.ts";
-import { resolveBase } from "../models/base-model.ts";
+import { resolveBase } from "../bases/references.ts";
 import type { ResolvedRecipe } from "../protocol/recipe.ts";
 import { methodFacts } from "../protocol/methods.ts";
 import { evaluateExamples } from "../training/evaluate.ts";
 import { type OnnxTrainingEngine, openEvaluationEngine } from "../onnx-engine/onnx-engine.ts";
-import { type BaseFeatures, featuresByRow } from "./classifier-evaluation.ts";
+import { type BaseFeatures, featuresByRow } from "./classification/evaluation.ts";
 
 /**
  * Opens the base a second time where the method has changed it already.

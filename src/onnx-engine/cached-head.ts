@@ -7,27 +7,35 @@ import type { Example } from "../data/example.ts";
 import type { Classifier } from "../adapter-files/classifier-head.ts";
 import { formatBytes } from "../util/format.ts";
 import type { Device } from "./device.ts";
-import type { EvaluationSums, LossSums, SavedResult, Trainable } from "../training/engine.ts";
+import type {
+  EvaluationSums,
+  GenerationOptions,
+  LossSums,
+  PassOptions,
+  RowAnswer,
+  SavedResult,
+  Trainable,
+} from "../objectives/engine.ts";
+import type { RowHead } from "../objectives/row-head.ts";
 import type { OnnxTrainingEngine } from "./onnx-engine.ts";
 import type { PlannedMemory } from "./step-form.ts";
-import { type Answer, isRight } from "../objectives/classification.ts";
-import { addHeadGradient, headLogits, rowLoss } from "../objectives/linear-head.ts";
+import { addHeadGradient, headLogits } from "../objectives/linear-head.ts";
 
 /** Rows beyond this pass through the body each time. */
 const MAX_CACHED_BYTES = 2 ** 30;
 
 export class CachedHead implements OnnxTrainingEngine {
   readonly #engine: OnnxTrainingEngine;
-  readonly #classifier: Classifier;
+  readonly #head: RowHead;
   readonly #log: (line: string) => void;
   readonly #features = new Map<Example, Float32Array>();
   #cachedBytes = 0;
 
-  /** @param engine of a classifier whose head alone is trained */
-  constructor(engine: OnnxTrainingEngine, log: (line: string) => void) {
-    if (!engine.classifier) throw new Error("internal: no classification head");
+  /** @param engine of a model whose head over rows alone is trained */
+  constructor(engine: OnnxTrainingEngine, head: RowHead | undefined, log: (line: string) => void) {
+    if (!head) throw new Error("internal: no head over rows");
     this.#engine = engine;
-    this.#classifier = engine.classifier;
+    this.#head = head;
     this.#log = log;
   }
 
@@ -55,49 +63,51 @@ export class CachedHead implements OnnxTrainingEngine {
     return this.#engine.memory;
   }
 
-  get classifier(): Classifier {
-    return this.#classifier;
+  get classifier(): Classifier | undefined {
+    return this.#engine.classifier;
   }
 
   async accumulateGradients(
     batch: readonly Example[],
     { scale, into }: { scale: number; dropoutSeed: number; into: Float32Array },
   ): Promise<LossSums> {
-    const { problem } = this.#classifier;
     let lossSum = 0;
     for (const { example, logits, features } of await this.#answers(batch)) {
-      const { loss, gradient } = rowLoss(logits, example.label ?? 0, problem);
-      lossSum += loss;
-      addHeadGradient(into, gradient, features, scale);
+      const { loss, gradient } = this.#head.rowLoss(logits, example);
+      const weight = weightOf(example);
+      lossSum += weight * loss;
+      addHeadGradient(into, gradient, features, scale * weight);
     }
     return { lossSum, counted: batch.length };
   }
 
   afterUpdate(): void {}
 
-  async evaluate(batch: readonly Example[]): Promise<EvaluationSums> {
-    const { problem } = this.#classifier;
+  async evaluate(batch: readonly Example[], options: PassOptions = {}): Promise<EvaluationSums> {
+    if (options.reference) return this.#engine.evaluate(batch, options);
     const answers = await this.#answers(batch);
     const lossSum = answers.reduce(
-      (sum, { example, logits }) => sum + rowLoss(logits, example.label ?? 0, problem).loss,
+      (sum, { example, logits }) =>
+        sum + weightOf(example) * this.#head.rowLoss(logits, example).loss,
       0,
     );
-    const correct = answers.filter((answer) => isRight(answer, problem)).length;
+    const correct = answers.filter((answer) => this.#head.isRight(answer)).length;
     const rows = batch.length;
     return { lossSum, counted: rows, rows, correct, exact: correct, answers };
   }
 
-  async #answers(batch: readonly Example[]): Promise<readonly Answer[]> {
+  async #answers(batch: readonly Example[]): Promise<readonly RowAnswer[]> {
     const unknown = batch.filter((example) => !this.#features.has(example));
     const fresh =
       unknown.length === 0 ? [] : ((await this.#engine.evaluate(unknown)).answers ?? []);
     for (const { example, features } of fresh) this.#keep(example, features);
     const passed = new Map(fresh.map(({ example, features }) => [example, features]));
-    const { labels } = this.#classifier;
+    const [head] = this.trainables;
+    const outputs = head?.shape[0] ?? 0;
     return batch.map((example) => {
       const features = this.#features.get(example) ?? passed.get(example);
       if (!features) throw new Error(`internal: no features of row ${example.line}`);
-      return { example, features, logits: headLogits(this.parameters, features, labels.length) };
+      return { example, features, logits: headLogits(this.parameters, features, outputs) };
     });
   }
 
@@ -112,6 +122,21 @@ export class CachedHead implements OnnxTrainingEngine {
     );
   }
 
+  logProbs(batch: readonly Example[], options?: PassOptions): Promise<readonly Float32Array[]> {
+    return this.#engine.logProbs(batch, options);
+  }
+
+  hiddenStates(batch: readonly Example[], options?: PassOptions): Promise<readonly Float32Array[]> {
+    return this.#engine.hiddenStates(batch, options);
+  }
+
+  generate(
+    prompts: readonly (readonly number[])[],
+    options: GenerationOptions,
+  ): Promise<readonly (readonly number[])[]> {
+    return this.#engine.generate(prompts, options);
+  }
+
   saveResult(
     dir: string,
     parameters: Float32Array,
@@ -123,4 +148,9 @@ export class CachedHead implements OnnxTrainingEngine {
   dispose(): Promise<void> {
     return this.#engine.dispose();
   }
+}
+
+/** A row weighs what its last token does. */
+function weightOf({ weights }: Example): number {
+  return weights.at(-1) ?? 0;
 }

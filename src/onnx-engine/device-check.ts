@@ -5,7 +5,7 @@
  */
 import type { Example } from "../data/example.ts";
 import type { Graph } from "../graph/graph.ts";
-import { causalLmOf } from "../models/registry.ts";
+import { PROBE } from "../models/probe.ts";
 import type { DeviceWish } from "../protocol/engines/onnx.ts";
 import {
   CPU,
@@ -18,28 +18,12 @@ import {
 } from "./device.ts";
 import { initialValues } from "../methods/random.ts";
 import { runFeeds, trimRows } from "./ort-feeds.ts";
-import {
-  type GraphOptions,
-  type StepForm,
-  buildEvaluationGraph,
-  buildTrainingGraph,
-} from "./ort-graphs.ts";
+import { buildEvaluationGraph } from "./evaluation-graphs.ts";
+import { type GraphOptions, type StepForm, buildTrainingGraph } from "./ort-graphs.ts";
 import { type Feed, OrtSession } from "./ort-session.ts";
 
 /** What a session is for: training reads the backward pass too. */
 export type Purpose = "training" | "inference";
-
-/** Every operation of a layer, grouped queries included. */
-const CONFIG = {
-  model_type: "llama",
-  vocab_size: 32,
-  hidden_size: 16,
-  intermediate_size: 24,
-  num_hidden_layers: 2,
-  num_attention_heads: 4,
-  num_key_value_heads: 2,
-  max_position_embeddings: 16,
-};
 
 /** Far from zero, so that no part of the model hides behind another. */
 const INITIALIZER_RANGE = 0.4;
@@ -87,15 +71,13 @@ interface Trial {
   output: string;
 }
 
-const ARCHITECTURE = causalLmOf(CONFIG, "the device check");
-
 const OPTIONS: GraphOptions = {
-  architecture: ARCHITECTURE,
+  architecture: PROBE,
   tuning: {
-    trained: new Set(ARCHITECTURE.tensors.map(({ name }) => name)),
+    trained: new Set(PROBE.tensors.map(({ name }) => name)),
     adapter: undefined,
   },
-  maxPositions: CONFIG.max_position_embeddings,
+  maxPositions: PROBE.maxPositions,
   typeOf: (name) => {
     throw new Error(`internal: ${name} is fed`);
   },
@@ -141,7 +123,7 @@ async function runTrial({ graph, output }: Trial, { providers }: Device): Promis
 
 /** Two rows of unlike length; every token after the first counts. */
 const BATCH = [7, 4].map((length, row): Example => ({
-  ids: Int32Array.from({ length }, (_, i) => (5 * row + 3 * i + 1) % CONFIG.vocab_size),
+  ids: Int32Array.from({ length }, (_, i) => (5 * row + 3 * i + 1) % PROBE.vocabSize),
   weights: new Float32Array(length).fill(1),
   line: row + 1,
 }));

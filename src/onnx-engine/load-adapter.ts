@@ -18,7 +18,7 @@ import {
 import { adapterReaders } from "../methods/registry.ts";
 import { type BaseModel, asClassifier, withConfig } from "../models/base-model.ts";
 import { type TensorInfo, readTensor } from "../tensors/safetensors.ts";
-import type { Trainable } from "../training/engine.ts";
+import type { Trainable } from "../objectives/engine.ts";
 import { InputError } from "../util/errors.ts";
 import { layOut } from "./tuned-base.ts";
 

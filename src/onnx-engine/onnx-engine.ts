@@ -1,9 +1,9 @@
 /** The built-in engine: compiles a training step for ONNX Runtime and executes it. */
-import type { Adapter } from "../methods/method.ts";
+import type { Adapter, Tuning } from "../methods/method.ts";
 import { tuningOf } from "../methods/tuning.ts";
 import type { Example } from "../data/example.ts";
 import type { NamedShape } from "../graph/causal-lm.ts";
-import { type BaseModel, asClassifier, openBaseModel } from "../models/base-model.ts";
+import { type BaseModel, asClassifier, isStored, openBaseModel } from "../models/base-model.ts";
 import { type Classifier, SCORE } from "../adapter-files/classifier-head.ts";
 import { quantiseBase } from "../models/quantised-base.ts";
 import type { MemoryWish, Quantization } from "../protocol/engines/onnx.ts";
@@ -12,33 +12,25 @@ import type { LayerChoice } from "../util/tensor-patterns.ts";
 import { CPU, type Device, createOnDevice } from "./device.ts";
 import type {
   EvaluationSums,
+  GenerationOptions,
   LossSums,
+  PassOptions,
   SavedResult,
   SavingEngine,
   Trainable,
-} from "../training/engine.ts";
-import { type Answer, answersOf, isRight } from "../objectives/classification.ts";
+} from "../objectives/engine.ts";
+import type { FedRow } from "../objectives/row-head.ts";
+import { InputError } from "../util/errors.ts";
+import { ForwardPasses } from "./forward-passes.ts";
+import { type TextGenerator, generatorOf } from "./text-generator.ts";
 import { startOfBase } from "./starting-values.ts";
-import {
-  type FeedForm,
-  type TrimmedRow,
-  dropoutFeeds,
-  planRuns,
-  runFeeds,
-  trimRows,
-} from "./ort-feeds.ts";
-import {
-  type EvaluationGraph,
-  type GraphOptions,
-  type TrainingGraph,
-  buildEvaluationGraph,
-  buildTrainingGraph,
-} from "./ort-graphs.ts";
+import { dropoutFeeds, feedFormOf, planRuns, runFeeds, trimRows } from "./ort-feeds.ts";
+import { type GraphOptions, type TrainingGraph, buildTrainingGraph } from "./ort-graphs.ts";
 import { CachedHead } from "./cached-head.ts";
 import { type LoadedAdapter, adaptedBase, loadAdapter } from "./load-adapter.ts";
 import { type Feed, OrtSession, type OrtSessionOptions } from "./ort-session.ts";
 import { saveResult } from "./save-result.ts";
-import { tokenHits } from "./token-hits.ts";
+import { floats } from "./token-hits.ts";
 import { type PlannedMemory, type StepPlan, compileStep, planStep } from "./step-form.ts";
 import {
   checkLength,
@@ -78,6 +70,8 @@ export interface EngineOptions {
 
 /** What is known of the built-in engine beyond what training asks of any. */
 export interface OnnxTrainingEngine extends SavingEngine {
+  /** What the head labels, where it is a classification head. */
+  readonly classifier: Classifier | undefined;
   /** Where the training step really runs. */
   readonly device: Device;
   /** What the method adds to the base. */
@@ -101,7 +95,9 @@ class OnnxEngine implements OnnxTrainingEngine {
   readonly #parameterFeeds: Record<string, Feed>;
   readonly #starts: Record<string, Float32Array>;
   readonly #training: { graph: TrainingGraph; session: OrtSession } | undefined;
-  #evaluation: { graph: EvaluationGraph; session: OrtSession } | undefined;
+  /** By whether they are the reference's. */
+  readonly #passes = new Map<boolean, ForwardPasses>();
+  #generator: TextGenerator | undefined;
 
   constructor(state: {
     base: BaseModel;
@@ -146,10 +142,11 @@ class OnnxEngine implements OnnxTrainingEngine {
   ): Promise<LossSums> {
     if (!this.#training) throw new Error("internal: opened for evaluation only");
     const { graph, session } = this.#training;
+    const form = feedFormOf(this.#graphOptions, this.#plan.form);
     const size = into.length;
     const sums = { lossSum: 0, counted: 0 };
     for (const [index, rows] of this.#runs(batch).entries()) {
-      const { feeds, sizes, counted } = runFeeds(rows, scale, this.#feedForm);
+      const { feeds, sizes, counted } = runFeeds(rows, scale, form);
       const dropout = this.#dropout(sizes.N, dropoutSeed ^ Math.imul(index, 0x9e3779b1));
       const outputs = await session.run(
         { ...feeds, ...this.#parameterFeeds, ...dropout.feeds },
@@ -163,18 +160,8 @@ class OnnxEngine implements OnnxTrainingEngine {
     return sums;
   }
 
-  #runs(batch: readonly Example[]): readonly (readonly TrimmedRow[])[] {
+  #runs(batch: readonly Example[]): readonly (readonly FedRow[])[] {
     return planRuns(trimRows(batch), this.#plan.maxTokens);
-  }
-
-  get #feedForm(): FeedForm {
-    const { adapter } = this.#graphOptions.tuning;
-    return {
-      ...this.#plan.form,
-      ...this.#base.architecture,
-      adapter,
-      classifier: this.classifier,
-    };
   }
 
   get classifier(): Classifier | undefined {
@@ -202,42 +189,55 @@ class OnnxEngine implements OnnxTrainingEngine {
     return this.#graphOptions.tuning.adapter;
   }
 
-  async evaluate(batch: readonly Example[]): Promise<EvaluationSums> {
-    this.#evaluation ??= await this.#openEvaluation();
-    const { graph, session } = this.#evaluation;
-    const sums = { lossSum: 0, counted: 0, rows: 0, correct: 0, exact: 0 };
-    const answers: Answer[] = [];
-    const { classifier } = this;
-    for (const rows of this.#runs(batch)) {
-      const { feeds, sizes, counted } = runFeeds(rows, 1, this.#feedForm);
-      const outputs = await session.run({ ...feeds, ...this.#parameterFeeds }, sizes);
-      sums.lossSum += floats(outputs[graph.loss]?.data)[0] ?? Number.NaN;
-      sums.counted += counted;
-      sums.rows += rows.length;
-      const found = floats(outputs[graph.answers]?.data);
-      if (graph.features !== undefined) {
-        const features = floats(outputs[graph.features]?.data);
-        for (const answer of answersOf(rows, { logits: found, features })) answers.push(answer);
-      } else {
-        const { correct, exact } = tokenHits(rows, found);
-        sums.correct += correct;
-        sums.exact += exact;
-      }
-    }
-    if (!classifier) return sums;
-    const correct = answers.filter((answer) => isRight(answer, classifier.problem)).length;
-    return { ...sums, correct, exact: correct, answers };
+  evaluate(batch: readonly Example[], options?: PassOptions): Promise<EvaluationSums> {
+    return this.#passesOf(options).evaluate(batch);
   }
 
-  async #openEvaluation(): Promise<{ graph: EvaluationGraph; session: OrtSession }> {
-    const graph = buildEvaluationGraph(this.#graphOptions, this.#plan.form);
-    // The weights stay in the file: packing takes longer than one evaluation gains by it.
-    const options = { ...this.#sessionOptions, prepack: false };
-    const { created: session, device } = await createOnDevice(this.device, (providers) =>
-      OrtSession.create(graph.graph, { ...options, providers }),
-    );
-    if (device !== this.device) this.#log(`evaluation: ${device.note}`);
-    return { graph, session };
+  logProbs(batch: readonly Example[], options?: PassOptions): Promise<readonly Float32Array[]> {
+    return this.#passesOf(options).logProbs(batch);
+  }
+
+  hiddenStates(batch: readonly Example[], options?: PassOptions): Promise<readonly Float32Array[]> {
+    return this.#passesOf(options).hiddenStates(batch);
+  }
+
+  #passesOf({ reference = false }: PassOptions = {}): ForwardPasses {
+    const known = this.#passes.get(reference);
+    if (known) return known;
+    const { tuning } = this.#graphOptions;
+    const graphOptions = reference
+      ? { ...this.#graphOptions, tuning: untuned(tuning, this.#base) }
+      : this.#graphOptions;
+    const passes = new ForwardPasses({
+      graphOptions,
+      sessionOptions: this.#sessionOptions,
+      plan: this.#plan,
+      parameterFeeds: this.#parameterFeeds,
+      device: this.device,
+      log: this.#log,
+    });
+    this.#passes.set(reference, passes);
+    return passes;
+  }
+
+  async generate(
+    prompts: readonly (readonly number[])[],
+    options: GenerationOptions,
+  ): Promise<readonly (readonly number[])[]> {
+    this.#generator ??= await generatorOf({
+      baseDir: this.#base.dir,
+      graphOptions: this.#graphOptions,
+      sessionOptions: this.#sessionOptions,
+      feeds: this.#parameterFeeds,
+      device: this.device,
+      log: this.#log,
+    });
+    const answers: (readonly number[])[] = [];
+    for (const [index, prompt] of prompts.entries()) {
+      const seed = options.seed + index;
+      answers.push(await this.#generator.generate(prompt, { ...options, seed }));
+    }
+    return answers;
   }
 
   async saveResult(
@@ -261,13 +261,16 @@ class OnnxEngine implements OnnxTrainingEngine {
 
   async dispose(): Promise<void> {
     await this.#training?.session.dispose();
-    await this.#evaluation?.session.dispose();
+    for (const passes of this.#passes.values()) await passes.dispose();
+    await this.#generator?.dispose();
   }
 }
 
-function floats(data: unknown): Float32Array {
-  if (!(data instanceof Float32Array)) throw new Error("internal: the engine returned no floats");
-  return data;
+/** The base as it is on disk; what is not there, a head that was drawn, stays what it is. */
+function untuned({ trained }: Tuning, { dir, weights }: BaseModel): Tuning {
+  const drawn = new Set([...trained].filter((name) => !isStored(weights, name)));
+  if (weights.size === 0) throw new InputError(`${dir} has no weights to be the reference`);
+  return { trained: drawn, adapter: undefined };
 }
 
 /** Everything about a training step that is known before it is compiled. */
@@ -337,7 +340,8 @@ export async function openTrainingEngine(options: PlanOptions): Promise<OnnxTrai
   const sessionOptions = await sessionOptionsOf(base, { threads, prepack: plan.prepack });
   const state = { base, graphOptions, sessionOptions, plan, trainables, parameters, memory, log };
   if (methodFacts(method).ofBase === "head") {
-    return new CachedHead(new OnnxEngine({ ...state, training: undefined, device: wished }), log);
+    const engine = new OnnxEngine({ ...state, training: undefined, device: wished });
+    return new CachedHead(engine, graphOptions.rowHead, log);
   }
   const started = performance.now();
   const { created: session, device } = await createOnDevice(wished, (providers) =>
@@ -361,7 +365,7 @@ export async function openEvaluationEngine(options: {
   threads?: number | undefined;
   device?: Device | undefined;
   log?: (line: string) => void;
-}): Promise<Pick<SavingEngine, "evaluate" | "dispose" | "classifier">> {
+}): Promise<Pick<OnnxTrainingEngine, "evaluate" | "dispose" | "classifier">> {
   const { baseDir, adapterDir, emptyHead, maxLength } = options;
   const { threads = 0, device = CPU, log = () => {} } = options;
   const opened = await openBaseModel(baseDir);

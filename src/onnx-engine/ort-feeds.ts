@@ -2,12 +2,11 @@
 import { uniformFloat64 } from "pure-rand/distribution/uniformFloat64";
 import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
-import type { Adapter, AdapterFeeds, FedRow } from "../methods/method.ts";
+import type { Adapter, AdapterFeeds, RowPlace } from "../methods/method.ts";
 import { type Example, promptLength } from "../data/example.ts";
-import type { Classifier } from "../adapter-files/classifier-head.ts";
-import { classificationFeeds } from "../objectives/classification.ts";
+import type { FedRow, RowHead } from "../objectives/row-head.ts";
 import type { Feed } from "./ort-session.ts";
-import { FEEDS } from "./ort-graphs.ts";
+import { FEEDS, type GraphOptions, type StepForm } from "./ort-graphs.ts";
 import { largest } from "../util/largest.ts";
 
 /** Added to a score, makes its probability exactly 0 in float32. */
@@ -21,15 +20,8 @@ export function causalMask(tokens: number, past = 0): Float32Array {
   return mask;
 }
 
-/** A row's tokens up to the last that counts, weighs anything: what comes later, no counted token can see. */
-export interface TrimmedRow {
-  /** Fed tokens: the last counted token is only ever a label. */
-  length: number;
-  example: Example;
-}
-
-/** Rows with something to learn, trimmed, the longest first. */
-export function trimRows(batch: readonly Example[]): readonly TrimmedRow[] {
+/** Rows with something to learn, cut behind the last token that weighs anything, the longest first: what comes later, it can't see. */
+export function trimRows(batch: readonly Example[]): readonly FedRow[] {
   return batch
     .map((example) => ({ example, length: fedLength(example) }))
     .filter(({ length }) => length > 0)
@@ -46,13 +38,13 @@ function fedLength({ ids, weights, label }: Example): number {
  * over runs is the sum over the batch, to rounding: runs bound memory, and keep it in the caches.
  */
 export function planRuns(
-  rows: readonly TrimmedRow[],
+  rows: readonly FedRow[],
   maxTokens: number,
-): readonly (readonly TrimmedRow[])[] {
+): readonly (readonly FedRow[])[] {
   const total = rows.reduce((sum, { length }) => sum + length, 0);
   const target = total / Math.max(Math.ceil(total / maxTokens), 1);
-  const runs: TrimmedRow[][] = [];
-  let run: TrimmedRow[] = [];
+  const runs: FedRow[][] = [];
+  let run: FedRow[] = [];
   let filled = Infinity;
   for (const row of rows) {
     // Attention sees each row as long as the run's first, which is its longest.
@@ -77,13 +69,27 @@ export interface FeedForm {
   /** Some need to know where its tokens stand. */
   adapter: Adapter | undefined;
   /** Left out where tokens are predicted. */
-  classifier?: Classifier | undefined;
+  rowHead?: RowHead | undefined;
+}
+
+export function feedFormOf(
+  { architecture, tuning: { adapter }, rowHead }: GraphOptions,
+  form: StepForm,
+): FeedForm {
+  return { ...form, ...architecture, adapter, rowHead };
+}
+
+/** And of the adapter's own symbols. */
+interface BodySizes {
+  N: number;
+  B: number;
+  L: number;
+  [symbol: string]: number;
 }
 
 export interface RunFeeds {
   feeds: Record<string, Feed>;
-  /** And of the adapter's own symbols. */
-  sizes: { N: number; B: number; L: number; R: number; [symbol: string]: number };
+  sizes: BodySizes & { R: number };
   counted: number;
 }
 
@@ -93,63 +99,92 @@ export interface RunFeeds {
  * counted token reach the head.
  * @param scale of the loss; a token's weight comes on top
  */
-export function runFeeds(rows: readonly TrimmedRow[], scale: number, form: FeedForm): RunFeeds {
-  const { adapter, classifier } = form;
+export function runFeeds(rows: readonly FedRow[], scale: number, form: FeedForm): RunFeeds {
+  const { rowHead } = form;
+  const lead = form.adapter?.virtualTokens ?? 0;
+  const body = bodyFeeds(rows, form);
+  const head = rowHead
+    ? { ...rowHead.feeds(rows, { scale, lead }), counted: rows.length }
+    : tokenFeeds(rows, { scale, lead }, form);
+  return {
+    feeds: { ...body.feeds, ...head.feeds },
+    sizes: { ...body.sizes, R: head.R },
+    counted: head.counted,
+  };
+}
+
+/** One run of which every own token's hidden state is wanted. */
+export function hiddenFeeds(rows: readonly FedRow[], form: FeedForm): Omit<RunFeeds, "counted"> {
+  const lead = form.adapter?.virtualTokens ?? 0;
+  const { feeds, sizes } = bodyFeeds(rows, form);
+  const chosen: bigint[] = [];
+  let end = 0;
+  for (const { length } of rows) {
+    for (let t = 0; t < length; t++) chosen.push(BigInt(end + lead + t));
+    end += lead + length;
+  }
+  return {
+    feeds: { ...feeds, [FEEDS.rows]: BigInt64Array.from(chosen) },
+    sizes: { ...sizes, R: chosen.length },
+  };
+}
+
+/** All that the model itself is fed. */
+function bodyFeeds(
+  rows: readonly FedRow[],
+  form: FeedForm,
+): { feeds: Record<string, Feed>; sizes: BodySizes } {
+  const { adapter } = form;
   const lead = adapter?.virtualTokens ?? 0;
   const lengths = rows.map(({ length }) => lead + length);
   const N = lengths.reduce((sum, length) => sum + length, 0);
   const ids = new BigInt64Array(N);
   const positions = new BigInt64Array(N);
-  const places: FedRow[] = [];
-  const chosen: bigint[] = [];
-  const labels: bigint[] = [];
-  const coefficients: number[] = [];
+  const places: RowPlace[] = [];
   let at = 0;
   for (const { example, length } of rows) {
-    const { weights } = example;
     places.push({ start: at, length: lead + length, lead, prompt: promptLength(example) });
     for (let t = 0; t < lead; t++, at++) positions[at] = BigInt(t);
     for (let t = 0; t < length; t++, at++) {
       ids[at] = BigInt(example.ids[t] ?? 0);
       positions[at] = BigInt(lead + t);
-      const weight = classifier ? 0 : (weights[t + 1] ?? 0);
-      if (weight === 0) continue;
-      chosen.push(BigInt(at));
-      coefficients.push(scale * weight);
-      labels.push(BigInt(example.ids[t + 1] ?? 0));
     }
   }
-  const head = classifier
-    ? classificationFeeds(rows, { scale, lead }, classifier)
-    : tokenFeeds({ chosen, labels, coefficients }, form);
   const { feeds, L } = attentionFeeds(lengths, N, form);
-  const ofAdapter = adapterFeeds(adapter, places);
+  const ofAdapter: AdapterFeeds = adapter?.feeds?.(places) ?? { feeds: {}, sizes: {} };
   return {
     feeds: {
       ...feeds,
       ...ofAdapter.feeds,
       [FEEDS.ids]: ids,
       [FEEDS.positions]: positions,
-      ...head.feeds,
     },
-    sizes: { N, B: rows.length, L, R: head.R, ...ofAdapter.sizes },
-    counted: classifier ? rows.length : chosen.length,
+    sizes: { N, B: rows.length, L, ...ofAdapter.sizes },
   };
 }
 
-function adapterFeeds(adapter: Adapter | undefined, rows: readonly FedRow[]): AdapterFeeds {
-  return adapter?.feeds?.(rows) ?? { feeds: {}, sizes: {} };
-}
-
-/** Filled up with rows that carry no weight. */
+/** Where weighted tokens are predicted, what they are and weigh; filled up with rows that carry no weight. */
 function tokenFeeds(
-  {
-    chosen,
-    labels,
-    coefficients,
-  }: { chosen: readonly bigint[]; labels: readonly bigint[]; coefficients: readonly number[] },
+  rows: readonly FedRow[],
+  { scale, lead }: { scale: number; lead: number },
   { rowChunks }: FeedForm,
-): { feeds: Record<string, Feed>; R: number } {
+): { feeds: Record<string, Feed>; R: number; counted: number } {
+  const chosen: bigint[] = [];
+  const labels: bigint[] = [];
+  const coefficients: number[] = [];
+  let start = 0;
+  for (const { example, length } of rows) {
+    const { ids, weights } = example;
+    start += lead;
+    for (let t = 0; t < length; t++) {
+      const weight = weights[t + 1] ?? 0;
+      if (weight === 0) continue;
+      chosen.push(BigInt(start + t));
+      labels.push(BigInt(ids[t + 1] ?? 0));
+      coefficients.push(scale * weight);
+    }
+    start += length;
+  }
   const R = Math.ceil(chosen.length / rowChunks);
   const weighed = new Float32Array(R * rowChunks);
   weighed.set(coefficients);
@@ -158,7 +193,7 @@ function tokenFeeds(
     [FEEDS.labels]: filled(labels, weighed.length),
     [FEEDS.coefficients]: weighed,
   };
-  return { feeds, R };
+  return { feeds, R, counted: chosen.length };
 }
 
 function filled(values: readonly bigint[], length: number): BigInt64Array {

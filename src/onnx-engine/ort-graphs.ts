@@ -15,8 +15,7 @@ import type { ElementType } from "../graph/ops.ts";
 import { type Kept, recompute } from "../graph/passes/recompute.ts";
 import { repeatCasts } from "../graph/passes/repeat-casts.ts";
 import { verifyGraph } from "../graph/verify.ts";
-import type { Classifier } from "../adapter-files/classifier-head.ts";
-import { chosenStates, classificationLoss } from "../objectives/classification.ts";
+import type { RowHead } from "../objectives/row-head.ts";
 import { storedWeight } from "./stored-weight.ts";
 import type { Adapter, AdapterHooks, Tuning } from "../methods/method.ts";
 import { elementCount } from "../util/element-count.ts";
@@ -29,7 +28,7 @@ export interface GraphOptions {
   /** Stored type of a checkpoint tensor. */
   typeOf: (name: string) => ElementType;
   /** Left out where tokens are predicted. */
-  classifier?: Classifier | undefined;
+  rowHead?: RowHead | undefined;
 }
 
 export interface TrainingGraph {
@@ -79,7 +78,7 @@ interface Forward {
   outputs: CausalLmOutputs;
 }
 
-function buildForward(
+export function buildForward(
   { architecture, tuning, maxPositions, typeOf }: GraphOptions,
   {
     b,
@@ -156,7 +155,7 @@ function dropoutMasks(
   return (site, like) => b.apply("DropoutMask", [like, pool, offsets], { site });
 }
 
-function tokenInputs(
+export function tokenInputs(
   b: GraphBuilder,
   { tokens, rows }: { tokens: Dim; rows: Dim },
 ): CausalLmInputs {
@@ -167,7 +166,11 @@ function tokenInputs(
   };
 }
 
-function rowInputs(b: GraphBuilder, architecture: CausalLm, { blocks }: StepForm): RowInputs {
+export function rowInputs(
+  b: GraphBuilder,
+  architecture: CausalLm,
+  { blocks }: StepForm,
+): RowInputs {
   const { heads, keyValueHeads } = architecture;
   const places = product([blocks, "B", heads, "L"]);
   const length = product([blocks, "L"]);
@@ -181,33 +184,35 @@ function rowInputs(b: GraphBuilder, architecture: CausalLm, { blocks }: StepForm
   };
 }
 
-function finish(graph: Graph): Graph {
+export function finish(graph: Graph): Graph {
   const finished = repeatCasts(graph);
   verifyGraph(finished);
   return finished;
 }
 
 /** Forward and loss of rows that stand in one flat sequence. */
-function buildLoss(
+export function buildLoss(
   options: GraphOptions,
   { b, form, training }: { b: GraphBuilder; form: StepForm; training: boolean },
 ): {
   parameters: Map<string, Value>;
   loss: Value;
   hits?: Value | undefined;
+  /** Of each weighted token, unweighted. */
+  losses?: Value | undefined;
   logits?: Value;
   features?: Value;
 } {
-  const { architecture, tuning, classifier } = options;
-  const rows = classifier ? chosenStates(classifier) : product([form.rowChunks, "R"]);
+  const { architecture, tuning, rowHead } = options;
+  const rows = rowHead ? rowHead.states : product([form.rowChunks, "R"]);
   const inputs = tokenInputs(b, { tokens: "N", rows });
   const attend = rowAttention(b, rowInputs(b, architecture, form), {
     ...architecture,
     blocks: form.blocks,
   });
-  if (classifier) {
+  if (rowHead) {
     const { parameters, outputs } = buildForward(options, { b, inputs, attend, training });
-    return { parameters, ...classificationLoss(b, outputs, classifier) };
+    return { parameters, ...rowHead.loss(b, outputs) };
   }
   const labels = b.input(FEEDS.labels, "int64", [rows]);
   const coefficients = b.input(FEEDS.coefficients, "float32", [rows]);
@@ -215,20 +220,26 @@ function buildLoss(
   const { hidden, headWeight, logits } = outputs;
   const isHeadAdapted = tuning.adapter?.adaptsHead ?? false;
   if (isHeadAdapted) {
-    const operands = [logits(), labels, coefficients];
+    const all = logits();
+    const operands = [all, labels, coefficients];
     const [loss, probabilities] = b.emit("SoftmaxCrossEntropy", operands, {});
     if (!loss || !probabilities) throw new Error("internal: no loss");
-    const hits = training ? undefined : b.apply("ArgMaxHit", [probabilities, labels], {});
-    return { parameters, loss, hits };
+    if (training) return { parameters, loss };
+    const hits = b.apply("ArgMaxHit", [probabilities, labels], {});
+    return { parameters, loss, hits, losses: b.apply("TokenLosses", [all, labels], {}) };
   }
   const trained = tuning.trained.has(headWeight.name) ? "weightGradient" : "training";
-  const [loss, second] = b.emit("LinearCrossEntropy", [hidden, headWeight, labels, coefficients], {
-    rowChunks: form.rowChunks,
-    vocabularyChunks: form.vocabularyChunks,
-    results: training ? trained : "evaluation",
-  });
+  const [loss, second, losses] = b.emit(
+    "LinearCrossEntropy",
+    [hidden, headWeight, labels, coefficients],
+    {
+      rowChunks: form.rowChunks,
+      vocabularyChunks: form.vocabularyChunks,
+      results: training ? trained : "evaluation",
+    },
+  );
   if (!loss) throw new Error("internal: no loss");
-  return { parameters, loss, hits: training ? undefined : second };
+  return training ? { parameters, loss } : { parameters, loss, hits: second, losses };
 }
 
 /** Forward, loss and backward of one micro-batch. */
@@ -255,25 +266,6 @@ export function buildTrainingGraph(options: GraphOptions, form: StepForm): Train
     parameters: names.map((name, index) => ({ name, shape: shapes[index] ?? [] })),
     result: result.name,
   };
-}
-
-export interface EvaluationGraph {
-  graph: Graph;
-  /** [1], Σ coefficient · cross-entropy. */
-  loss: string;
-  /** One per row of the head, 1 where the arg-max is the label; of a classifier its logits [B, labels]. */
-  answers: string;
-  /** Of a classifier what its head reads, [B,C]. */
-  features: string | undefined;
-}
-
-export function buildEvaluationGraph(options: GraphOptions, form: StepForm): EvaluationGraph {
-  const b = new GraphBuilder();
-  const { loss, hits, logits, features } = buildLoss(options, { b, form, training: false });
-  const answers = logits ?? hits;
-  if (!answers) throw new Error("internal: no answers");
-  const graph = finish(b.build([loss, answers, ...(features ? [features] : [])]));
-  return { graph, loss: loss.name, answers: answers.name, features: features?.name };
 }
 
 export interface DecodingGraph {

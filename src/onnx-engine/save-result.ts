@@ -8,7 +8,7 @@ import { replaceFolder } from "../util/replace-folder.ts";
 import { type TensorToWrite, readTensorChunks, writeSafetensors } from "../tensors/safetensors.ts";
 import { writeChangedConfig } from "../tensors/side-config.ts";
 import { copySideFiles, sideFiles } from "../tensors/side-files.ts";
-import type { SavedResult } from "../training/engine.ts";
+import type { SavedResult } from "../objectives/engine.ts";
 import type { Tuning } from "../methods/method.ts";
 import { startName } from "./ort-graphs.ts";
 

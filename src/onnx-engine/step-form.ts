@@ -59,10 +59,10 @@ export function planStep(
  * twice, but a half-precision head is never widened whole: 545 MB for 152k words of 896.
  */
 function planHead(
-  { architecture, tuning, typeOf, classifier }: GraphOptions,
+  { architecture, tuning, typeOf, rowHead }: GraphOptions,
   { rows, logitsBytes, mode }: { rows: number; logitsBytes: number; mode: MemoryMode },
 ): Pick<StepForm, "rowChunks" | "vocabularyChunks"> {
-  if (classifier) return { rowChunks: 1, vocabularyChunks: 1 };
+  if (rowHead) return { rowChunks: 1, vocabularyChunks: 1 };
   const { vocabSize } = architecture;
   const logits = rows * vocabSize * 4;
   // The head, or the embeddings that are tied to it.

@@ -3,29 +3,19 @@ import { uniformFloat64 } from "pure-rand/distribution/uniformFloat64";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import { Tensor } from "onnxruntime-node";
 import { openBaseModel } from "../models/base-model.ts";
+import type { GenerationOptions } from "../objectives/engine.ts";
 import { InputError } from "../util/errors.ts";
 import { CPU, type Device, createOnDevice } from "./device.ts";
 import type { Adapter } from "../methods/method.ts";
 import { adaptedBase, loadAdapter } from "./load-adapter.ts";
 import { graphOptionsOf, parameterFeeds, sessionOptionsOf } from "./tuned-base.ts";
 import { causalMask } from "./ort-feeds.ts";
-import { type DecodingGraph, FEEDS, buildDecodingGraph } from "./ort-graphs.ts";
-import { type Feed, OrtSession, hasHalfWeights } from "./ort-session.ts";
+import { type DecodingGraph, FEEDS, type GraphOptions, buildDecodingGraph } from "./ort-graphs.ts";
+import { type Feed, OrtSession, type OrtSessionOptions, hasHalfWeights } from "./ort-session.ts";
 import { sampleToken } from "./sample-token.ts";
 
 /** Each has a row in the tables of rotary positions: a config that names millions would fill the memory with them. */
 const MAX_POSITIONS = 2 ** 18;
-
-export interface GenerateOptions {
-  maxTokens: number;
-  /** 0 always takes the most likely token. */
-  temperature: number;
-  /** Nucleus sampling (arXiv 1904.09751): the smallest set of tokens of at least this probability. */
-  topP?: number | undefined;
-  seed: number;
-  /** Generation ends before any of these. */
-  stopIds: readonly number[];
-}
 
 export interface TextGenerator {
   /**
@@ -35,7 +25,7 @@ export interface TextGenerator {
    */
   generate(
     promptIds: readonly number[],
-    options: GenerateOptions,
+    options: GenerationOptions,
     onToken?: (id: number) => void,
   ): Promise<number[]>;
   /**
@@ -61,22 +51,44 @@ export async function openTextGenerator(options: {
       `${adapterDir ?? baseDir} labels text and has no head to write it with; "retune eval" shows how it labels a file`,
     );
   }
-  const { architecture } = base;
-  const maxPositions = Math.min(architecture.maxPositions, MAX_POSITIONS);
+  const maxPositions = Math.min(base.architecture.maxPositions, MAX_POSITIONS);
   const { tuning, trainables, parameters } = await loadAdapter(base, adapterDir);
-  const graph = buildDecodingGraph(graphOptionsOf(base, tuning, maxPositions));
+  return generatorOf({
+    baseDir,
+    graphOptions: graphOptionsOf(base, tuning, maxPositions),
+    sessionOptions: await sessionOptionsOf(base, { threads, prepack: false }),
+    feeds: parameterFeeds(trainables, parameters),
+    device: wished,
+    log,
+  });
+}
+
+/** Of a model that is at hand. */
+export async function generatorOf(options: {
+  /** For messages. */
+  baseDir: string;
+  /** Its positions are how long prompt and answer may become together. */
+  graphOptions: GraphOptions;
+  sessionOptions: OrtSessionOptions;
+  /** What is trained, live. */
+  feeds: Readonly<Record<string, Feed>>;
+  device: Device;
+  log: (line: string) => void;
+}): Promise<TextGenerator> {
+  const { baseDir, graphOptions, sessionOptions, feeds, device: wished, log } = options;
+  const { architecture, tuning } = graphOptions;
+  const lead = tuning.adapter?.virtualTokens ?? 0;
+  const maxPositions = graphOptions.maxPositions - lead;
+  const graph = buildDecodingGraph(graphOptions);
   // One answer of a float32 model ends before packed weights, 10 % faster a token, make up for the
   // time to pack them. Half-precision weights would be widened anew for every token: 123 ms against
   // 46 ms (360M, two cores), which pays after 40 tokens, and takes less memory too.
   const prepack = hasHalfWeights(graph.graph);
-  const sessionOptions = await sessionOptionsOf(base, { threads, prepack });
   const { created: session, device } = await createOnDevice(wished, (providers) =>
-    OrtSession.create(graph.graph, { ...sessionOptions, providers }),
+    OrtSession.create(graph.graph, { ...sessionOptions, prepack, providers }),
   );
   if (device !== wished && device.note !== undefined) log(device.note);
-  const feeds = parameterFeeds(trainables, parameters);
   const { vocabSize } = architecture;
-  const lead = tuning.adapter?.virtualTokens ?? 0;
   const decoderOf = (promptIds: readonly number[]): Decoder => {
     const outside = promptIds.find((id) => id < 0 || id >= vocabSize);
     if (outside !== undefined) {
@@ -107,7 +119,7 @@ export async function openTextGenerator(options: {
 async function generate(
   decoder: Decoder,
   promptIds: readonly number[],
-  { maxTokens, temperature, topP, seed, stopIds }: GenerateOptions,
+  { maxTokens, temperature, topP, seed, stopIds }: GenerationOptions,
   onToken: (id: number) => void,
 ): Promise<number[]> {
   const random = xoroshiro128plus(seed);

@@ -3,7 +3,8 @@ import type { Adapter, Tuning } from "../methods/method.ts";
 import type { NamedShape } from "../graph/causal-lm.ts";
 import { type BaseModel, locateWeights, storedTypeOf } from "../models/base-model.ts";
 import { InputError } from "../util/errors.ts";
-import type { Trainable } from "../training/engine.ts";
+import type { Trainable } from "../objectives/engine.ts";
+import { rowHeadOf } from "../objectives/registry.ts";
 import { type GraphOptions, startName } from "./ort-graphs.ts";
 import type { Feed, OrtSessionOptions } from "./ort-session.ts";
 import { elementCount } from "../util/element-count.ts";
@@ -72,7 +73,7 @@ export function graphOptionsOf(
     tuning,
     maxPositions: maxPositions + (tuning.adapter?.virtualTokens ?? 0),
     typeOf: (name) => storedTypeOf(base.weights, name),
-    classifier: base.classifier,
+    rowHead: rowHeadOf(base),
   };
 }
 

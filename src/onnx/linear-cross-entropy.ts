@@ -49,7 +49,7 @@ export function lowerLinearCrossEntropy(writer: ModelWriter, node: Head): void {
   const { vocabularyChunks, results } = node.attributes;
   const parts = vocabularyChunks > 1 ? [byVocabulary(writer, node)] : byRows(writer, node);
   const [x, weight, labels, coefficients] = node.inputs as [Value, Value, Value, Value];
-  const [loss, second, dweight] = node.outputs as [Value, Value, Value | undefined];
+  const [loss, second, third] = node.outputs as [Value, Value, Value | undefined];
   const weights = column(writer, coefficients.name);
   const losses = join(
     writer,
@@ -64,6 +64,8 @@ export function lowerLinearCrossEntropy(writer: ModelWriter, node: Head): void {
       attributes: { to: int(TensorProto_DataType.FLOAT) },
     });
     writer.node("Reshape", [float, writer.int64([-1])], { outputs: [second.name] });
+    const own = third ? [third.name] : [];
+    writer.node("Reshape", [losses, writer.int64([-1])], { outputs: own });
     return;
   }
   // dx = coefficient · (Σ_v p[v]·weight[v] − weight[label]): no pass over the probabilities.
@@ -71,7 +73,7 @@ export function lowerLinearCrossEntropy(writer: ModelWriter, node: Head): void {
   const expected = parts.map((part) => part.expected ?? "");
   const gap = writer.node("Sub", [join(writer, expected, 0), asFloat32(writer, rows, weight)]);
   writer.node("Mul", [gap, weights], { outputs: [second.name] });
-  if (!dweight) return;
+  if (!third) return;
   const scaled = writer.node("Neg", [writer.node("Mul", [x.name, weights])]);
   const width = dimAt(x.shape, 1);
   const places = writer.node("Expand", [
@@ -80,7 +82,7 @@ export function lowerLinearCrossEntropy(writer: ModelWriter, node: Head): void {
   ]);
   // Not ScatterND: its CPU kernel adds in parallel, so repeated rows race and lose updates.
   writer.node("ScatterElements", [parts.at(-1)?.dweight ?? "", places, scaled], {
-    outputs: [dweight.name],
+    outputs: [third.name],
     attributes: { axis: int(0), reduction: "add" },
   });
 }

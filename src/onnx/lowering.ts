@@ -206,6 +206,12 @@ const LOWERINGS: { readonly [T in OpType]: Lowering<T> } = {
     });
     writer.node("Reshape", [float, writer.int64([-1])], { outputs: names(outputs) });
   },
+  TokenLosses(writer, { inputs, outputs }) {
+    const [logits, labels] = [name(inputs, 0), name(inputs, 1)];
+    const total = writer.node("ReduceLogSumExp", [logits, writer.int64([1])]);
+    const losses = writer.node("Sub", [total, pickLabel(writer, logits, labels)]);
+    writer.node("Reshape", [losses, writer.int64([-1])], { outputs: names(outputs) });
+  },
   DropoutMask(writer, { inputs, outputs, attributes: { site } }) {
     const [like, pool, offsets] = names(inputs) as [string, string, string];
     const bounds = [writer.int64([site]), writer.int64([site + 1])];

@@ -10,7 +10,7 @@ export interface Contradiction {
 }
 
 export interface Contradicting {
-  /** Of a recipe that names this member, by the recipe alone: no file is read. */
+  /** What is wrong with a recipe that names this member, by the recipe alone: no file is read. */
   contradictions?(recipe: SharedRecipe): readonly Contradiction[];
 }
 

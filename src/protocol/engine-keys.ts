@@ -9,7 +9,7 @@ interface Placed {
 }
 
 /** The engine of a recipe that is not checked yet; where it names none that is known, the default's. */
-export function engineOf(value: unknown): EngineFacts {
+export function engineFactsOf(value: unknown): EngineFacts {
   const { engine } = Object(value) as { engine?: unknown };
   const name = typeof engine === "string" ? engine : (Object(engine) as { type?: unknown }).type;
   return (typeof name === "string" ? ENGINE_FACTS.find(name) : undefined) ?? DEFAULT_ENGINE;
@@ -29,7 +29,7 @@ export function engineKeys({ name, description, options, hasOptionsBeside }: Eng
 /** A recipe as a schema of `engineKeys` takes it: options that were written in the other place are moved. */
 export function withOptionsPlaced(value: unknown): Placed {
   const { engine, ...others } = Object(value) as Record<string, unknown>;
-  const { name, options, hasOptionsBeside } = engineOf(value);
+  const { name, options, hasOptionsBeside } = engineFactsOf(value);
   if (typeof engine === "string" || engine === undefined) {
     const isInside = hasOptionsBeside !== true && engine !== undefined;
     return { value: isInside ? { ...others, engine: { type: name } } : value, issues: [] };

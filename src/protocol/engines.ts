@@ -5,5 +5,5 @@ import { ONNX } from "./engines/onnx.ts";
 
 export const ENGINE_FACTS = new Registry<EngineFacts>("engine", [ONNX]);
 
-/** Of a recipe that names none. */
+/** The engine of a recipe that names none. */
 export const DEFAULT_ENGINE: EngineFacts = ONNX;

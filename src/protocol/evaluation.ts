@@ -9,7 +9,7 @@
  */
 import * as z from "zod";
 
-/** Of one label: of multi-label whether it applies, else whether it is the row's. */
+/** How one label does: in multi-label whether it applies, else whether it is the row's. */
 const labelScoreSchema = z.object({
   label: z.string(),
   /** 0 where the label was never given (precision) or never right (recall), as scikit-learn. */
@@ -41,7 +41,7 @@ const regressionSchema = z.object({
 
 const share = z.number().min(0).max(1);
 
-/** Of a model on one data file; a figure that the model's kind does not have is left out. */
+/** How a model does on one data file; a figure that the model's kind does not have is left out. */
 export const evaluationFiguresSchema = z.object({
   /** Mean per counted token, or labelled row: cross-entropy in nats; of regression the squared error. */
   loss: z.number(),

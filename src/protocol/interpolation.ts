@@ -76,7 +76,7 @@ const figuresSchema = z.looseObject({
   loss: z.number(),
   /** Share of counted tokens, or of rows, that are right. */
   accuracy: z.number().optional(),
-  /** Of classification: mean of the labels' F1. */
+  /** Classification's mean of the labels' F1. */
   macroF1: z.number().optional(),
   /** e^loss. */
   perplexity: z.number().optional(),

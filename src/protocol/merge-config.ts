@@ -33,7 +33,7 @@ export interface Condition {
   filter?: string | undefined;
   value: Gradient;
 }
-/** Of conditions the first one that fits. */
+/** The first condition that fits decides. */
 export type Setting = Gradient | Condition | Condition[];
 
 function settingOf(scalar: z.ZodType<Scalar>): z.ZodType<Setting> {
@@ -160,7 +160,7 @@ export const mergeConfigSchema = z.strictObject({
   merge_method: methodNameSchema,
   base_model: referenceSchema.optional(),
   ...inputs,
-  /** Of a language model there is one, "default": as if its keys stood in the file itself. */
+  /** A language model has one, "default": as if its keys stood in the file itself. */
   modules: z.strictObject({ default: moduleSchema.optional() }).optional(),
   parameters: parametersSchema.optional(),
   /** mergekit computes in it too; Retune computes in float32 or better and rounds once. */
@@ -172,7 +172,7 @@ export const mergeConfigSchema = z.strictObject({
   /** "auto", "chatml" or the template itself. */
   chat_template: z.string().min(1).optional(),
   name: z.unknown().optional(),
-  /** Of model-soup, Retune's own: a data file. Models are then added greedily, by their results on it. */
+  /** For model-soup, Retune's own key: a data file. Models are then added greedily, by their results on it. */
   evaluate_on: z.string().min(1).optional(),
 });
 export type MergeConfig = z.infer<typeof mergeConfigSchema>;

@@ -94,7 +94,7 @@ export interface MethodFacts<M extends AnyMethod = AnyMethod, I = AnyMethod> {
   isFromScratch?(method: M): boolean;
   /** Undefined where there is no layer to choose. */
   layers(method: M): ChoosableLayers | undefined;
-  /** Of a recipe that names this method, by the recipe alone: no file is read. */
+  /** What is wrong with a recipe that names this method, by the recipe alone: no file is read. */
   contradictions?(recipe: RecipeOf<M>): readonly Contradiction[];
 }
 

@@ -17,6 +17,7 @@
  */
 import * as z from "zod";
 import type { ClassifierEvaluation } from "./evaluation.ts";
+import type { ForeignRecipe } from "./foreign-recipe.ts";
 import type { MethodView } from "./method.ts";
 import type { ResolvedRecipe } from "./recipe.ts";
 import type { Metric, RunState, RunStatus } from "./run-folder.ts";
@@ -51,13 +52,15 @@ export interface RunView {
   /** Missing when state.json can't be read; `problem` then says why. */
   state?: RunState;
   recipe?: ResolvedRecipe;
+  /** Of a run that can be shown, and not gone on with. */
+  foreign?: ForeignRecipe;
   /** There where the recipe is. */
   method?: MethodView;
   problem?: string;
   /** `adapter/` or, for method `full`, `model/` is there. */
   hasOutput: boolean;
   hasCheckpoint: boolean;
-  /** Of a failed run whose message names a line of a file that is there. */
+  /** A failed run has one whose message names a line of a file that is there. */
   failedLine?: number;
 }
 

@@ -5,7 +5,7 @@
  * Descriptions below are what the editor shows while a person types: they are user documentation.
  */
 import * as z from "zod";
-import { engineKeys, engineOf, withOptionsPlaced } from "./engine-keys.ts";
+import { engineKeys, engineFactsOf, withOptionsPlaced } from "./engine-keys.ts";
 import type { EngineChoice, EngineFacts } from "./engine-facts.ts";
 import { ONNX_FOUND, type OnnxOptions, type OnnxOptionsInput } from "./engines/onnx.ts";
 import { DEFAULT_METHOD, methodSchema, ratesOfMethods } from "./methods.ts";
@@ -29,7 +29,7 @@ export const sharedSchema = z.strictObject({
   optimizer: ratedOptimizerSchema.prefault({}),
 });
 
-/** Of one engine, which may be none of ours: what its options mean only it knows. */
+/** The recipe of one engine, which may be none of ours: what its options mean only it knows. */
 export function recipeSchemaOf(engine: EngineFacts): z.ZodObject {
   const { shape } = sharedSchema;
   return z.strictObject({ ...IDENTITY_KEYS, ...engineKeys(engine), ...shape });
@@ -41,8 +41,9 @@ function byEngine<Output, Input>(
 ): z.ZodType<Output, Input> {
   const schema = z.unknown().transform((written, context) => {
     const { value, issues } = withOptionsPlaced(written);
-    const parsed = schemaOf(engineOf(value)).safeParse(value);
-    context.issues.push(...issues, ...(parsed.error?.issues ?? []).map((issue) => issue as never));
+    const parsed = schemaOf(engineFactsOf(value)).safeParse(value);
+    const all = [...issues, ...(parsed.error?.issues ?? [])];
+    for (const issue of all) context.issues.push(issue as never);
     return parsed.data;
   });
   return schema as unknown as z.ZodType<Output, Input>;

@@ -25,7 +25,7 @@ export const RUN_FILES = {
   adapter: "adapter",
   /** Method `full` writes a whole model here in place of an adapter. */
   model: "model",
-  /** Of classification: how the evaluation rows were labelled (evaluation.ts). */
+  /** Classification's, how the evaluation rows were labelled (evaluation.ts). */
   evaluation: "evaluation.json",
 } as const;
 
@@ -33,7 +33,7 @@ export const RUN_FILES = {
 export const RUNS_FOLDER = ".retune/runs";
 
 /** A process is a pid *and* its start time, so that a reused pid is never mistaken for it. */
-export const processIdentitySchema = z.object({
+const identitySchema = z.object({
   pid: z.int().min(1),
   /** Opaque string that is equal exactly when the process is the same (util/process-identity.ts). */
   startedAt: z.string(),
@@ -41,6 +41,10 @@ export const processIdentitySchema = z.object({
   /** Opaque string that is equal exactly where pids mean the same: a machine's, or a container's. */
   pidSpace: z.string().optional(),
 });
+
+export type ProcessIdentity = z.output<typeof identitySchema>;
+
+export const processIdentitySchema: z.ZodType<ProcessIdentity> = identitySchema.loose();
 
 export const RUN_STATUSES = [
   "queued",
@@ -58,7 +62,7 @@ export const LIVE_STATUSES: readonly RunStatus[] = ["starting", "running", "stop
 /** `interrupted` is never stored: it is a live status whose process is gone. */
 export type RunStatus = (typeof RUN_STATUSES)[number] | "interrupted";
 
-export const runStateSchema = z.object({
+const stateSchema = z.object({
   status: z.enum(RUN_STATUSES),
   process: processIdentitySchema.optional(),
   /** What the process is doing while `starting`, in a few words: "tokenising data". */
@@ -68,7 +72,7 @@ export const runStateSchema = z.object({
   epoch: z.number().min(0).optional(),
   loss: z.number().optional(),
   evalLoss: z.number().optional(),
-  /** Of classification: share of evaluation rows labelled right, the last time; at the end by what was kept. */
+  /** Classification's share of evaluation rows labelled right, the last time; at the end by what was kept. */
   evalAccuracy: z.number().optional(),
   bestEvalLoss: z.number().optional(),
   bestStep: z.int().optional(),
@@ -85,8 +89,10 @@ export const runStateSchema = z.object({
   message: z.string().optional(),
 });
 
-export type RunState = z.output<typeof runStateSchema>;
-export type ProcessIdentity = z.output<typeof processIdentitySchema>;
+export type RunState = z.output<typeof stateSchema>;
+
+/** What other engines and newer versions write beside it is kept, also when the state is written again. */
+export const runStateSchema: z.ZodType<RunState> = stateSchema.loose();
 
 export const HEARTBEAT_INTERVAL_MS = 5_000;
 
@@ -99,7 +105,7 @@ export const metricSchema = z.object({
   evalLoss: z.number().optional(),
   /** Share of counted tokens whose arg-max prediction is right, or of rows that are labelled right. */
   evalAccuracy: z.number().optional(),
-  /** Of classification: mean of the labels' F1. */
+  /** Classification's mean of the labels' F1. */
   evalMacroF1: z.number().optional(),
   learningRate: z.number().optional(),
   /** Global norm before clipping. */

@@ -4,8 +4,8 @@ import { createFolder, createFreeFolder } from "./new-folder.ts";
 import { freeRunName } from "./free-run-name.ts";
 
 export interface CreateRunOptions {
-  /** Of whatever engine; written as it is. */
-  recipe: { readonly name: string };
+  /** Any engine's; written as it is. */
+  recipe: { readonly name: string; readonly [key: string]: unknown };
   /** Folder that holds the runs; the run gets a folder of its own inside. */
   runsDir: string;
   /** A folder of the caller's choosing in place of one inside runsDir; it must not hold a run yet. */

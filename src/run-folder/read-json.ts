@@ -7,10 +7,18 @@ import { checkJson, readJsonIfThere } from "../util/json.ts";
 /** undefined: there is no such file. */
 export type Read<T> = { value: T } | { problem: string } | undefined;
 
-export async function readJson<T>(file: string, schema: z.ZodType<T>): Promise<Read<T>> {
+export function readJson<T>(file: string, schema: z.ZodType<T>): Promise<Read<T>> {
+  return readJsonAs(file, (json) => checkJson(json, schema, file));
+}
+
+/** @param parse throws InputError for what can't be used */
+export async function readJsonAs<T>(
+  file: string,
+  parse: (json: unknown, file: string) => T,
+): Promise<Read<T>> {
   try {
     const json = await readJsonIfThere(file);
-    return json && { value: checkJson(json.value, schema, file) };
+    return json && { value: parse(json.value, file) };
   } catch (error) {
     // The folder is known to whoever reads this.
     return { problem: errorMessage(error).replace(file, path.basename(file)) };

@@ -21,7 +21,6 @@ import path from "node:path";
 import * as z from "zod";
 import writeFileAtomic from "write-file-atomic";
 import type { ClassifierEvaluation } from "../protocol/evaluation.ts";
-import { type ResolvedRecipe, resolvedRecipeSchema } from "../protocol/recipe.ts";
 import { type Metric, RUN_FILES, type RunState, runStateSchema } from "../protocol/run-folder.ts";
 import { InputError, errorMessage } from "../util/errors.ts";
 import { readJsonObject } from "../util/json.ts";
@@ -37,11 +36,6 @@ import { appendMetric, cutMetrics } from "./metrics-file.ts";
 import { LogWriter, StateWriter, readChecked, takeFolder } from "./state-writer.ts";
 
 const WHAT = "a run folder";
-
-/** @throws InputError naming file and key */
-export function readRunRecipe(runDir: string): Promise<ResolvedRecipe> {
-  return readChecked(path.join(runDir, RUN_FILES.recipe), resolvedRecipeSchema, WHAT);
-}
 
 export class RunRecorder {
   readonly #dir: string;

@@ -1,7 +1,8 @@
 /** A run as its folder shows it. Reading never throws: what can't be read becomes `problem`. */
 import path from "node:path";
 import { type ClassifierEvaluation, evaluationSchema } from "../protocol/evaluation.ts";
-import { type ResolvedRecipe, resolvedRecipeSchema } from "../protocol/recipe.ts";
+import type { ForeignRecipe } from "../protocol/foreign-recipe.ts";
+import type { ResolvedRecipe } from "../protocol/recipe.ts";
 import {
   RUN_FILES,
   type RunState,
@@ -12,7 +13,8 @@ import { hasCheckpoint } from "./checkpoints.ts";
 import { type LivenessOptions, deriveStatus } from "./liveness.ts";
 import { pathExists } from "../util/path-exists.ts";
 import { mayBecomeWhole } from "./new-folder.ts";
-import { problemOf, readJson, valueOf } from "./read-json.ts";
+import { problemOf, readJson, readJsonAs, valueOf } from "./read-json.ts";
+import { parseRunRecipe } from "./run-recipe.ts";
 
 export interface Run {
   /** Absolute path of the folder; what identifies a run. */
@@ -24,7 +26,10 @@ export interface Run {
   readonly status: RunStatus;
   /** Missing when state.json can't be read; `problem` then says why. */
   readonly state?: RunState;
+  /** Missing when it can't be read, or when this version does not know a word of it. */
   readonly recipe?: ResolvedRecipe;
+  /** Of a run that can be shown, and not gone on with: of another engine or of a newer version. */
+  readonly foreign?: ForeignRecipe;
   /** One line: which file of the folder is broken, and how. */
   readonly problem?: string;
   readonly hasAdapter: boolean;
@@ -33,28 +38,40 @@ export interface Run {
   readonly hasCheckpoint: boolean;
 }
 
+export interface ReadRunOptions extends LivenessOptions {
+  /** What a stored status means now; left out: what the process that it names, or its heartbeat, says. */
+  statusOf?: (
+    state: RunState,
+    recipe: ResolvedRecipe | undefined,
+    options: LivenessOptions,
+  ) => Promise<RunStatus>;
+}
+
 /** The run in `dir`, or undefined when the folder is none (or not yet). */
 export async function readRun(
   dir: string,
-  options: LivenessOptions = {},
+  {
+    statusOf = (state, _, options) => deriveStatus(state, options),
+    ...options
+  }: ReadRunOptions = {},
 ): Promise<Run | undefined> {
   const [state, recipe] = await Promise.all([
     readJson(path.join(dir, RUN_FILES.state), runStateSchema),
-    readJson(path.join(dir, RUN_FILES.recipe), resolvedRecipeSchema),
+    readJsonAs(path.join(dir, RUN_FILES.recipe), parseRunRecipe),
   ]);
   if (state === undefined) {
     if (recipe === undefined || (await mayBecomeWhole(dir, options.now))) return undefined;
   }
   const problem = problemOf(RUN_FILES.state, state) ?? problemOf(RUN_FILES.recipe, recipe);
   const stateValue = valueOf(state);
-  const recipeValue = valueOf(recipe);
+  const written = valueOf(recipe) ?? {};
   return {
     dir,
     id: path.basename(dir),
-    name: recipeValue?.name ?? path.basename(dir),
-    status: stateValue ? await deriveStatus(stateValue, options) : "failed",
+    name: (written.recipe ?? written.foreign)?.name ?? path.basename(dir),
+    status: stateValue ? await statusOf(stateValue, written.recipe, options) : "failed",
     ...(stateValue ? { state: stateValue } : {}),
-    ...(recipeValue ? { recipe: recipeValue } : {}),
+    ...written,
     ...(problem === undefined ? {} : { problem }),
     hasAdapter: await pathExists(path.join(dir, RUN_FILES.adapter)),
     hasModel: await pathExists(path.join(dir, RUN_FILES.model)),

@@ -19,7 +19,7 @@ export function defaultLearningRate(method: AnyMethod, parameters = LARGE_PARAME
   return Number((large * (tiny / large) ** share).toPrecision(2));
 }
 
-/** Of a new head that is trained beside something slower, as where it is trained alone. */
+/** The rate of a new head that is trained beside something slower: as where it is trained alone. */
 export function defaultHeadRate(): number {
   return defaultLearningRate({ type: methodOfBase("head").name });
 }

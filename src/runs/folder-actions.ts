@@ -6,10 +6,10 @@ import { type ProcessIdentity, RUN_FILES, type RunStatus } from "../protocol/run
 import { writeControl } from "../run-folder/control.ts";
 import { withLock } from "../run-folder/lock.ts";
 import { InputError } from "../util/errors.ts";
-import { STOP_LIMITS, type StopLimits, endProcess } from "./end-process.ts";
+import { type End, STOP_LIMITS, type StopLimits, endProcess } from "../run-folder/end-process.ts";
 import type { FolderItem } from "./folder-store.ts";
 import { isActive, isLive } from "./run-status.ts";
-import type { DetachedProcess, ExitStatus } from "./spawn-detached.ts";
+import type { ExitStatus } from "../run-folder/spawn-detached.ts";
 import { tellKilled, writeState } from "../run-folder/tell-killed.ts";
 
 interface ActionItem extends FolderItem {
@@ -22,15 +22,21 @@ interface ActionItem extends FolderItem {
   readonly problem?: string;
 }
 
+type Ending = (hasAnswered: () => Promise<boolean>, limits: StopLimits) => Promise<End>;
+
 export interface FolderActionsOptions<Item extends ActionItem> {
   read: (dir: string) => Promise<Item | undefined>;
-  spawn: (dir: string) => DetachedProcess;
+  launch: (item: Item) => { exited: Promise<ExitStatus> };
+  /** How one that does not answer is ended; left out: the process that its state names is, by signals. */
+  end?: (item: Item) => Ending | undefined;
   /** Called when a process started here ends, with the folder as it was left. */
   onExit?: ((dir: string, exit: ExitStatus) => void) | undefined;
   /** How long a process may take to answer a request to stop. */
   limits?: StopLimits | undefined;
   /** Whether it can go on although its state can't be read: what is needed is elsewhere. */
   canStart?: (item: Item) => boolean;
+  /** Why it can't be started by this version; undefined where it can. */
+  refusal?: (item: Item) => string | undefined;
   words: {
     /** "run folder" */
     folder: string;
@@ -64,9 +70,10 @@ export class FolderActions<Item extends ActionItem> {
   async start(dir: string): Promise<void> {
     await this.#untilExited(path.resolve(dir));
     const item = await this.#read(dir);
-    if (item.problem !== undefined && this.#options.canStart?.(item) !== true) {
-      throw new InputError(`${item.name} can't be started: ${item.problem}`);
-    }
+    const { canStart, refusal } = this.#options;
+    const problem = canStart?.(item) === true ? undefined : item.problem;
+    const reason = problem ?? refusal?.(item);
+    if (reason !== undefined) throw new InputError(`${item.name} can't be started: ${reason}`);
     if (isLive(item.status) || this.#started.has(item.dir)) {
       throw new InputError(`${item.name} is running already`);
     }
@@ -78,7 +85,7 @@ export class FolderActions<Item extends ActionItem> {
       // A stop request of last time would end it at once.
       await writeControl(item.dir, "none");
       const exited = this.#options
-        .spawn(item.dir)
+        .launch(item)
         .exited.catch(() => ({ code: -1, signal: null }))
         .then((exit) => this.#afterExit(item.dir, exit));
       this.#started.set(item.dir, exited);
@@ -123,20 +130,22 @@ export class FolderActions<Item extends ActionItem> {
 
   /** @param takesAnswer whether a process that says that it stops is left to it */
   async #end(dir: string, limits: StopLimits, takesAnswer: boolean): Promise<void> {
-    const owner = await this.#ownerOf(dir, limits.answerMs);
-    if (owner === undefined) return;
+    const begun = await this.#begun(dir, limits.answerMs);
+    const ending = begun && this.#endingOf(begun);
+    if (begun === undefined || ending === undefined) return;
     const hasAnswered = async (): Promise<boolean> => {
       const status = (await this.#options.read(dir))?.status;
       return takesAnswer && (status === "stopping" || !isLive(status ?? "failed"));
     };
     this.#ending.add(dir);
     try {
-      const end = await endProcess(owner, hasAnswered, limits);
+      const end = await ending(hasAnswered, limits);
       const item = await this.#options.read(dir);
       const isOver = end === "killed" || (end === "ended" && item?.status === "interrupted");
       if (item !== undefined && isOver) await tellKilled(item, this.#options.words.process);
       if (end === "out of reach") {
-        const where = `process ${owner.pid} of ${owner.hostname}`;
+        const owner = begun.state?.process;
+        const where = owner ? `process ${owner.pid} of ${owner.hostname}` : "it";
         throw new InputError(
           `${item?.name ?? dir} was asked to stop; ${where} can't be ended here`,
         );
@@ -146,11 +155,17 @@ export class FolderActions<Item extends ActionItem> {
     }
   }
 
+  #endingOf(item: Item): Ending | undefined {
+    const owner = item.state?.process;
+    const byOwner: Ending | undefined = owner && ((...how) => endProcess(owner, ...how));
+    return this.#options.end?.(item) ?? byOwner;
+  }
+
   /** A process that was just started may not have said yet who it is. */
-  async #ownerOf(dir: string, limitMs: number): Promise<ProcessIdentity | undefined> {
+  async #begun(dir: string, limitMs: number): Promise<Item | undefined> {
     for (const deadline = Date.now() + limitMs; ; await setTimeout(OWNER_LOOK_MS)) {
       const item = await this.#options.read(dir);
-      if (item !== undefined && isLive(item.status)) return item.state?.process;
+      if (item !== undefined && isLive(item.status)) return item;
       if (!this.#started.has(dir) || Date.now() >= deadline) return undefined;
     }
   }

@@ -6,7 +6,7 @@ import type * as z from "zod";
 import type { Contradiction } from "../protocol/contradiction.ts";
 import { contradictionsIn } from "../protocol/contradictions.ts";
 import type { EngineFacts } from "../protocol/engine-facts.ts";
-import { engineOf } from "../protocol/engine-keys.ts";
+import { engineFactsOf } from "../protocol/engine-keys.ts";
 import { ENGINE_FACTS } from "../protocol/engines.ts";
 import {
   type Recipe,
@@ -78,7 +78,7 @@ function parseRecipe(text: string, file: string): { recipe: Recipe; lineOf: Line
   const written: unknown = getNodeValue(root);
   const parsed = recipeSchema.safeParse(written);
   if (!parsed.success) {
-    const { place, message } = describeIssue(parsed.error, engineOf(written));
+    const { place, message } = describeIssue(parsed.error, engineFactsOf(written));
     throw new InputError(`${file}:${lineOf(place)}: ${message}`);
   }
   const [contradiction] = contradictionsIn(parsed.data);

@@ -1,29 +1,40 @@
-/** What a person can do to a run. Its process goes on from the newest whole checkpoint, if any. */
-import { RUN_FILES } from "../protocol/run-folder.ts";
+/** What a person can do to a run. Its engine goes on from the newest whole checkpoint, if any. */
+import type { Programs } from "../engines/engine.ts";
+import { ENGINES, engineOf } from "../engines/registry.ts";
+import { engineName } from "../protocol/engine-facts.ts";
 import type { LivenessOptions } from "../run-folder/liveness.ts";
-import type { StopLimits } from "./end-process.ts";
+import type { StopLimits } from "../run-folder/end-process.ts";
+import type { Run } from "../run-folder/run.ts";
+import type { ExitStatus } from "../run-folder/spawn-detached.ts";
+import { InputError } from "../util/errors.ts";
+import { readEngineRun } from "./engine-status.ts";
 import { FolderActions } from "./folder-actions.ts";
-import { readRun, type Run } from "../run-folder/run.ts";
-import { type ExitStatus, spawnDetached } from "./spawn-detached.ts";
 
 export interface RunActionsOptions extends LivenessOptions {
-  /** The bundled training process. */
-  trainerPath: string;
-  /** Called when a process started here ends, with the run as it was left. */
+  programs: Programs;
+  /** Called when what was started here ends, with the run as it was left. */
   onExit?: (runDir: string, exit: ExitStatus) => void;
   limits?: StopLimits;
 }
 
 export class RunActions extends FolderActions<Run> {
   constructor(options: RunActionsOptions) {
-    const { trainerPath, onExit, limits } = options;
+    const { programs, onExit, limits } = options;
     super({
-      read: (dir) => readRun(dir, options),
-      spawn: (dir) => spawnDetached([trainerPath, dir], { dir, logFile: RUN_FILES.log }),
+      read: (dir) => readEngineRun(dir, options),
+      launch: ({ dir, name, recipe }) => {
+        if (!recipe) throw new InputError(`${name} has no recipe that can be read`);
+        return engineOf(recipe).launch(dir, programs);
+      },
+      end: ({ recipe, dir }) => {
+        const engine = recipe && ENGINES.find(engineName(recipe.engine));
+        return engine?.end && ((...how) => engine.end?.(dir, ...how) ?? Promise.resolve("ended"));
+      },
       onExit,
       limits,
       // Its checkpoints say how far it was.
       canStart: ({ state, recipe }) => state === undefined && recipe !== undefined,
+      refusal: ({ foreign }) => foreign?.reason,
       words: {
         folder: "run folder",
         process: "the training process",

@@ -1,8 +1,9 @@
 /** What runs are called: by what they are. */
 import path from "node:path";
 import { dataName } from "../protocol/data-files.ts";
+import { baseLabel } from "../bases/references.ts";
 
-/** Of a default name; a person may choose a longer one. */
+/** The longest part of a default name; a person may choose a longer one. */
 const MAX_PART_CHARS = 24;
 
 /**
@@ -17,5 +18,5 @@ export function defaultRunName(of: { base: string; method: string; data: string 
 }
 
 function stemOf(file: string): string {
-  return dataName(path.basename(file)).replace(/\.gguf$/iu, "");
+  return baseLabel(dataName(path.basename(file)));
 }

@@ -2,7 +2,8 @@
 import { RUN_FILES } from "../protocol/run-folder.ts";
 import type { LivenessOptions } from "../run-folder/liveness.ts";
 import { FolderStore, type PollOptions } from "./folder-store.ts";
-import { readRun, type Run } from "../run-folder/run.ts";
+import type { Run } from "../run-folder/run.ts";
+import { readEngineRun } from "./engine-status.ts";
 
 /**
  * added, changed, removed: the run as such (state, recipe, results). metrics, log: that file grew
@@ -21,10 +22,10 @@ export class RunStore extends FolderStore<Run, "metrics" | "log"> {
   constructor(options: RunStoreOptions = {}) {
     super({
       ...options,
-      read: (dir) => readRun(dir, options),
+      read: (dir) => readEngineRun(dir, options),
       files: [state, recipe, adapter, model, checkpoints],
       parts: { metrics, log },
-      createdAt: (run) => run.state?.createdAt ?? run.recipe?.source.createdAt,
+      createdAt: (run) => run.state?.createdAt ?? (run.recipe ?? run.foreign)?.source?.createdAt,
     });
   }
 

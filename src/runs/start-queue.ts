@@ -10,7 +10,7 @@ import { readdir } from "node:fs/promises";
 import { hostname } from "node:os";
 import path from "node:path";
 import { RUN_FILES, type RunStatus, runStateSchema } from "../protocol/run-folder.ts";
-import { deriveStatus } from "../run-folder/liveness.ts";
+import { resolvedRecipeSchema } from "../protocol/recipe.ts";
 import { errorMessage } from "../util/errors.ts";
 import {
   type Queue,
@@ -21,6 +21,7 @@ import {
   readQueue,
 } from "./queue-file.ts";
 import { readJson, valueOf } from "../run-folder/read-json.ts";
+import { engineStatus } from "./engine-status.ts";
 import { isLive } from "./run-status.ts";
 import type { RunStore } from "./run-store.ts";
 
@@ -111,7 +112,7 @@ export class StartQueue {
     );
   }
 
-  /** Of several calls while one is at work a single one follows. */
+  /** Several calls while one is at work are followed by a single one. */
   #advance(runsDir: string): Promise<void> {
     const now = this.#advancing.get(runsDir);
     if (now !== undefined) {
@@ -168,7 +169,7 @@ export class StartQueue {
     queue.starting = starting.filter((entry) => !isSilent(entry));
     queue.waiting = [...starting.filter(isSilent), ...queue.waiting].filter(isQueued);
     const here = [...statuses].filter(([, status]) => isLive(status)).map(([run]) => run);
-    // Of this window's other folders.
+    // Runs of this window's other folders take room, too.
     const elsewhere = this.#options.store
       .runs()
       .filter(({ dir, status }) => path.dirname(dir) !== runsDir && isLive(status));
@@ -189,9 +190,14 @@ async function statusesIn(runsDir: string): Promise<Map<string, RunStatus>> {
   const names = await readdir(runsDir).catch(() => []);
   const statuses = await Promise.all(
     names.map(async (name): Promise<[string, RunStatus][]> => {
-      const file = path.join(runsDir, name, RUN_FILES.state);
-      const state = valueOf(await readJson(file, runStateSchema));
-      return state ? [[name, await deriveStatus(state)]] : [];
+      const file = (which: "state" | "recipe") => path.join(runsDir, name, RUN_FILES[which]);
+      const state = valueOf(await readJson(file("state"), runStateSchema));
+      if (!state) return [];
+      // Only what is under way is asked of its engine.
+      const recipe = isLive(state.status)
+        ? valueOf(await readJson(file("recipe"), resolvedRecipeSchema))
+        : undefined;
+      return [[name, await engineStatus(state, recipe)]];
     }),
   );
   return new Map(statuses.flat());

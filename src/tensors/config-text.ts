@@ -76,7 +76,7 @@ function changedObject(text: string, change: Change): { text: string; end: numbe
   const { found, wanted, indent, unit } = change;
   const nested = { ...change, indent: unit === undefined ? "" : indent + unit };
   const { members, rest, end } = membersOf(text, change.name);
-  // Of two keys alike the last one counts, and is the one that is kept.
+  // The last one of two keys alike counts, and is the one that is kept.
   const last = new Map(members.map((member) => [member.key, member]));
   const kept = [...last.values()].filter(({ key }) => wanted[key] !== undefined);
   const texts = kept.map(({ key, lead, value, tail }) => {
@@ -135,7 +135,7 @@ function isSame(one: unknown, other: unknown): boolean {
   return Object.is(one, other) || JSON.stringify(one) === JSON.stringify(other);
 }
 
-/** Of a text that begins with an object and is known to be JSON. */
+/** Takes a text apart that begins with an object and is known to be JSON. */
 function membersOf(text: string, name: string): { members: Member[]; rest: string; end: number } {
   const members: Member[] = [];
   const space = (from: number): number => {

@@ -152,7 +152,7 @@ export function narrow(values: Float32Array, dtype: DType, target: Uint8Array): 
 const HALF_END = 0x47800000;
 /** 2^-14, below which float16 has subnormal numbers only, multiples of 2^-24. */
 const HALF_NORMAL = 0x38800000;
-/** Of the exponents: 127 − 15, in place. */
+/** The difference of the exponents' biases, 127 − 15, in place. */
 const HALF_BIAS = 112 << 23;
 /** Added to a number below 2^51 and taken away again it leaves the nearest whole number, of two the even one. */
 const TO_WHOLE = 1.5 * 2 ** 52;

@@ -13,7 +13,7 @@ const FILES: Readonly<Record<string, string>> = {
   "quant_config.json": "awq",
   "hf_quant_config.json": "modelopt",
 };
-/** Of README.md: its front matter is at the start. */
+/** So much of README.md is read: its front matter is at the start. */
 const CARD_BYTES = 16_384;
 
 /**

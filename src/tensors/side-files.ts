@@ -5,7 +5,7 @@ import path from "node:path";
 /** Config, tokenizer, chat template, a model's own code, licence: what loading or sharing it needs. */
 const SIDE_FILE =
   /\.(json|jinja|txt|tiktoken|py|model|model\.v\d+)$|^(licen[sc]e|notice|use_policy)/i;
-/** Of those, what belongs to the weights, to a training, to an adapter or to our cache of imports. */
+/** Those that belong to the weights, to a training, to an adapter or to our cache of imports. */
 const NOT_SIDE_FILE = /\.index\.json$|^(adapter_config|trainer_state|training_args|origin)\.json$/i;
 const MAX_SIDE_FILE_BYTES = 200_000_000;
 /** transformers keeps named chat templates here. */

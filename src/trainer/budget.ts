@@ -1,7 +1,8 @@
 /** What a recipe will take, told before it starts: parameters, memory by part, and a measured step. */
 import { onnxOptions } from "../protocol/engines/onnx.ts";
 import type { ResolvedRecipe } from "../protocol/recipe.ts";
-import { type BaseModel, resolveBase } from "../models/base-model.ts";
+import { resolveBase } from "../bases/references.ts";
+import { type BaseModel } from "../models/base-model.ts";
 import { countedTokens } from "../data/example.ts";
 import { type PlannedTraining, planEngine } from "../onnx-engine/onnx-engine.ts";
 import { TRAINING_METHODS } from "../methods/registry.ts";
@@ -25,7 +26,7 @@ export interface Budget {
 }
 
 export interface Calibration {
-  /** Of the second of two optimizer steps; the first warms up. */
+  /** The second of two optimizer steps took so long; the first warms up. */
   stepSeconds: number;
   /** Optimizer steps of the whole run. */
   steps: number;

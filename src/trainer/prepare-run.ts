@@ -9,7 +9,8 @@ import type { Dataset } from "../data/dataset.ts";
 import type { Examples } from "../data/example.ts";
 import { startTemplates } from "../data/templates/early-start.ts";
 import { loadTokenizer } from "../data/tokenizer.ts";
-import { type BaseModel, openBaseModel, resolveBase } from "../models/base-model.ts";
+import { resolveBase } from "../bases/references.ts";
+import { type BaseModel, openBaseModel } from "../models/base-model.ts";
 import { refuseContradictions } from "../protocol/contradictions.ts";
 import { onnxOptions } from "../protocol/engines/onnx.ts";
 import { isFromScratch } from "../protocol/methods.ts";
@@ -27,7 +28,7 @@ import { type TrainingPlan, planTraining } from "../training/training-plan.ts";
 
 export interface PreparedRun extends TrainingRun {
   engine: OnnxTrainingEngine;
-  /** Of the files that the run depends on; of a new run still under way when training begins. */
+  /** Hashes the files that the run depends on; a new run's is still under way when training begins. */
   hashing: Hashing;
 }
 
@@ -86,7 +87,7 @@ export async function prepareTraining(
   }
 }
 
-/** Of the base's tensors those that are computed with. */
+/** The base's tensors that are computed with. */
 function usedWeights({ architecture, weights }: BaseModel): TensorInfo[] {
   return architecture.tensors.flatMap(({ name }) => weights.get(name) ?? []);
 }
@@ -166,7 +167,7 @@ async function inputFiles(recipe: ResolvedRecipe, baseDir: string): Promise<stri
   return [...ofBase, data.train, ...(data.eval === undefined ? [] : [data.eval])];
 }
 
-/** Of what the run depends on; a .gguf's import is hashed too, and must be what was imported. */
+/** Hashes what the run depends on; a .gguf's import is hashed too, and must be what was imported. */
 async function hashInputs(recipe: ResolvedRecipe, baseDir: string): Promise<Hashing> {
   const imported = recipe.base === baseDir ? [] : await importedFiles(baseDir);
   const hashing = startHashing([...(await inputFiles(recipe, baseDir)), ...imported]);

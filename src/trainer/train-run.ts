@@ -21,13 +21,14 @@ import {
 } from "../training/checkpoint.ts";
 import { checkpointName, hasCheckpoint, pruneCheckpoints } from "../run-folder/checkpoints.ts";
 import { featuresOfBase } from "../objectives/base-features.ts";
-import type { BaseFeatures } from "../objectives/classifier-evaluation.ts";
-import { probeHead } from "../objectives/probe.ts";
+import type { BaseFeatures } from "../objectives/classification/evaluation.ts";
+import { probeHead } from "../objectives/classification/probe.ts";
 import { budgetLines } from "../onnx-engine/budget-text.ts";
 import { initAdamW } from "../training/optimizer.ts";
 import { type PreparedRun, prepareRun } from "./prepare-run.ts";
 import { accuracyOf, stateOf } from "../training/progress-state.ts";
-import { RunRecorder, readRunRecipe } from "../run-folder/recorder.ts";
+import { RunRecorder } from "../run-folder/recorder.ts";
+import { readRunRecipe } from "../run-folder/run-recipe.ts";
 import { forgetStopRequest } from "../run-folder/control.ts";
 import {
   StoppedError,
@@ -234,7 +235,15 @@ class RunTraining {
     if (goesOn || !probe) return features;
     this.#options.onPhase?.("probing the head");
     await this.#recorder.update({ phase: "probing the head" });
-    await probeHead(engine, train, { probe, seed, log, isStopped: () => this.#shouldStop() });
+    const { classifier } = engine;
+    if (!classifier) throw new Error("internal: no classification head to probe");
+    await probeHead(engine, train, {
+      classifier,
+      probe,
+      seed,
+      log,
+      isStopped: () => this.#shouldStop(),
+    });
     return features;
   }
 

@@ -22,7 +22,7 @@ import {
   readTensor,
   writeSafetensors,
 } from "../tensors/safetensors.ts";
-import type { SavingEngine, Trainable } from "./engine.ts";
+import type { SavingEngine, Trainable } from "../objectives/engine.ts";
 import type { AdamWState } from "./optimizer.ts";
 
 const OPTIMIZER_FILE = "optimizer.safetensors";
@@ -46,9 +46,9 @@ const trainerStateSchema = z.object({
     .object({ step: z.int().min(1), evalLoss: z.number(), score: z.number().optional() })
     .optional(),
   evaluationsSinceBest: z.int().min(0),
-  /** Of a classifier: how the evaluation rows were labelled the last time. */
+  /** How a classifier labelled the evaluation rows the last time. */
   labelled: evaluationSchema.optional(),
-  /** Of each key of the recipe, so that an edited one is told. */
+  /** A hash of each key of the recipe, so that an edited one is told. */
   recipe: z.record(z.string(), z.string()).optional(),
 });
 

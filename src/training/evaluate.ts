@@ -1,7 +1,6 @@
 import { evaluationBatches } from "../data/batches.ts";
 import type { Examples } from "../data/example.ts";
-import type { TrainingEngine } from "./engine.ts";
-import type { Answer } from "../objectives/classification.ts";
+import type { RowAnswer, TrainingEngine } from "../objectives/engine.ts";
 
 export interface Evaluation {
   /** Mean per counted token, or labelled row: cross-entropy in nats, or squared error. */
@@ -17,8 +16,8 @@ export interface Evaluation {
   rows: number;
   /** Counted tokens, or labelled rows. */
   tokens: number;
-  /** Of a classifier, one for each row. */
-  answers: readonly Answer[];
+  /** A row head's, one for each row. */
+  answers: readonly RowAnswer[];
 }
 
 /** Enough that short rows fill the engine's runs, which it cuts itself to what memory allows. */
@@ -31,7 +30,7 @@ export async function evaluateExamples(
   batchSize = EVALUATION_ROWS,
 ): Promise<Evaluation> {
   let [lossSum, correct, exact, tokens, rows] = [0, 0, 0, 0, 0];
-  const answers: Answer[] = [];
+  const answers: RowAnswer[] = [];
   for (const batch of evaluationBatches(examples, batchSize)) {
     const sums = await engine.evaluate(batch);
     lossSum += sums.lossSum;

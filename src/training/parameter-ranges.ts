@@ -3,7 +3,7 @@ import { methodFacts } from "../protocol/methods.ts";
 import type { Recipe } from "../protocol/recipe.ts";
 import { InputError } from "../util/errors.ts";
 import { outline, tensorPattern } from "../util/tensor-patterns.ts";
-import type { Trainable } from "./engine.ts";
+import type { Trainable } from "../objectives/engine.ts";
 import type { ParameterRange } from "./optimizer.ts";
 
 /**

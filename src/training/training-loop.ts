@@ -6,22 +6,22 @@ import type { ClassifierEvaluation } from "../protocol/evaluation.ts";
 import type { Metric } from "../protocol/run-folder.ts";
 import { InputError } from "../util/errors.ts";
 import type { Progress } from "./checkpoint.ts";
-import type { SavingEngine } from "./engine.ts";
+import type { RowAnswer, SavingEngine } from "../objectives/engine.ts";
+import type { Classifier } from "../adapter-files/classifier-head.ts";
 import { evaluateExamples } from "./evaluate.ts";
 import { type AdamWState, type ParameterRange, clipGradients, updateAdamW } from "./optimizer.ts";
-import type { Answer } from "../objectives/classification.ts";
 import {
   type BaseFeatures,
   classifierEvaluation,
   featureDistortion,
   featuresByRow,
-} from "../objectives/classifier-evaluation.ts";
+} from "../objectives/classification/evaluation.ts";
 import type { TrainingPlan } from "./training-plan.ts";
 import { type Schedule, learningRateAt, warmupStepCount } from "./schedule.ts";
 
 /** What a run trains, with what, on what. */
 export interface TrainingRun {
-  engine: SavingEngine;
+  engine: SavingEngine & { readonly classifier?: Classifier | undefined };
   plan: TrainingPlan;
   /** What the optimizer does with each part of the engine's parameters. */
   ranges: readonly ParameterRange[];
@@ -42,7 +42,7 @@ export interface LoopHooks {
 export interface LoopState {
   progress: Progress;
   optimizer: AdamWState;
-  /** Of a classifier that goes on; of a new run, step 0 finds them. */
+  /** A classifier that goes on has them; in a new run step 0 finds them. */
   baseFeatures?: BaseFeatures | undefined;
 }
 
@@ -89,7 +89,7 @@ export class TrainingLoop {
     };
   }
 
-  /** Of a run that ends now without having learnt anything. */
+  /** What to say of a run that ends now without having learnt anything. */
   get collapse(): string | undefined {
     return this.#collapse.noteFor(this.#recipe.optimizer.learningRate);
   }
@@ -199,7 +199,7 @@ export class TrainingLoop {
     await this.#hooks.metric({ ...this.#position(), evalLoss: loss, ...figures });
   }
 
-  #labelled(answers: readonly Answer[], loss: number): ClassifierEvaluation | undefined {
+  #labelled(answers: readonly RowAnswer[], loss: number): ClassifierEvaluation | undefined {
     const { classifier } = this.#run.engine;
     if (!classifier) return undefined;
     this.#baseFeatures ??= featuresByRow(answers);
@@ -267,7 +267,7 @@ function scoreOf(
   return score === undefined ? {} : { score };
 }
 
-/** Of equal scores the lower loss is better. */
+/** Where scores are equal, the lower loss is better. */
 function isBetter(one: Omit<Best, "step">, other: Omit<Best, "step">): boolean {
   const [a = 0, b = 0] = [one.score, other.score];
   return a === b ? one.evalLoss < other.evalLoss : a > b;

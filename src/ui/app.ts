@@ -1,5 +1,6 @@
 /** What commands and views share. Built once by extension.ts. */
 import type * as vscode from "vscode";
+import type { Programs } from "../engines/engine.ts";
 import type { RunActions } from "../runs/run-actions.ts";
 import type { RunStore } from "../runs/run-store.ts";
 import type { StartQueue } from "../runs/start-queue.ts";
@@ -36,6 +37,6 @@ export interface App {
   evaluationPanels: PanelSet;
   layers: LayerEditor;
   layerMeasure: LayerMeasure;
-  /** The bundled `retune` command. */
-  cliPath: string;
+  /** What engines start, and the `retune` command. */
+  programs: Programs;
 }

@@ -23,7 +23,7 @@ export class InterpolationNotifications implements vscode.Disposable {
 
   constructor(store: InterpolationStore) {
     this.#subscription = store.onDidChangeItem(({ type, item }) => {
-      // Of a folder that nobody trusts, nothing is said that nobody asked for.
+      // Nothing is said of a folder that nobody trusts unless somebody asked for it.
       if (!vscode.workspace.isTrusted) return;
       if (type === "removed") this.#atWork.delete(item.dir);
       else if (isActive(item.status)) this.#atWork.set(item.dir, undefined);

@@ -9,7 +9,7 @@ import { localFolders } from "./local-folders.ts";
 const UNREADABLE = /\.(?:parquet|gz)$/iu;
 
 export interface OpenLine {
-  /** Of a button. */
+  /** What the button says. */
   title: string;
   line: number;
   open: () => Promise<void>;

@@ -41,7 +41,7 @@ export class RunNotifications implements vscode.Disposable {
   }
 
   #see(run: Run): void {
-    // Of a folder that nobody trusts, nothing is said that nobody asked for.
+    // Nothing is said of a folder that nobody trusts unless somebody asked for it.
     if (!vscode.workspace.isTrusted) return;
     if (isActive(run.status)) this.expect(run.dir);
     else if (this.#settle(run.dir)) void announce(run);
@@ -69,7 +69,8 @@ const RESUME: Button = { title: "Resume", command: COMMANDS.resumeRun };
 const SHOW_LOG: Button = { title: "Show Log", command: COMMANDS.showLog };
 
 async function announce(run: Run): Promise<void> {
-  const canUse = run.hasAdapter || run.hasModel;
+  const isKnown = run.recipe !== undefined || run.foreign === undefined;
+  const canUse = isKnown && (run.hasAdapter || run.hasModel);
   const use = run.recipe && !writesText(run.recipe) ? CLASSIFY : GENERATE;
   const sentence = endSentence(run);
   const place = run.status === "failed" ? await openLineOf(run.state?.message) : undefined;
@@ -77,7 +78,7 @@ async function announce(run: Run): Promise<void> {
     run.status === "finished" || run.status === "stopped"
       ? await sayInformation(sentence, OPEN, ...(canUse ? [use] : []))
       : run.status === "interrupted"
-        ? await sayWarning(sentence, RESUME, OPEN, SHOW_LOG)
+        ? await sayWarning(sentence, ...(run.foreign ? [] : [RESUME]), OPEN, SHOW_LOG)
         : await sayError<Button | OpenLine>(sentence, ...(place ? [place] : []), SHOW_LOG, OPEN);
   await press(chosen, run.dir);
 }

@@ -11,7 +11,7 @@ export class RunRoots implements vscode.Disposable {
   readonly #store: RunStore;
   readonly #interpolations: InterpolationStore;
   readonly #subscription: vscode.Disposable;
-  /** Of recipes that lie outside the open folders; for this window only. */
+  /** Folders of recipes that lie outside the open ones; for this window only. */
   readonly #extra = new Set<string>();
   readonly #extraInterpolations = new Set<string>();
   #applied: Promise<void> = Promise.resolve();

@@ -28,13 +28,18 @@ interface RunFigure {
 }
 
 /** The figure that a run is known by: of the weights that it kept, as its panel shows it. */
-export function figureOf({ state, recipe }: Pick<Run, "state" | "recipe">): RunFigure | undefined {
+export function figureOf({
+  state,
+  recipe,
+  foreign,
+}: Pick<Run, "state" | "recipe" | "foreign">): RunFigure | undefined {
   const { loss, evalLoss, evalAccuracy, bestEvalLoss } = state ?? {};
-  // Of a classifier, where it says more than the loss.
+  // A classifier has one, and it says more than the loss.
   if (evalAccuracy !== undefined) {
     return { label: "accuracy", value: `${(100 * evalAccuracy).toFixed(1)} %` };
   }
-  const evaluated = (recipe?.keepBest === false ? undefined : bestEvalLoss) ?? evalLoss;
+  const evaluated =
+    ((recipe ?? foreign)?.keepBest === false ? undefined : bestEvalLoss) ?? evalLoss;
   if (evaluated !== undefined) return { label: "eval loss", value: formatLoss(evaluated) };
   return loss === undefined ? undefined : { label: "loss", value: formatLoss(loss) };
 }
@@ -46,9 +51,9 @@ function lossText(run: Run): string | undefined {
 }
 
 /** "LoRA", in few letters: it stands in rows of a side bar. */
-function wordOf(run: Pick<Run, "recipe">): string | undefined {
+function wordOf(run: Pick<Run, "recipe" | "foreign">): string | undefined {
   const method = run.recipe?.method;
-  if (method === undefined) return undefined;
+  if (method === undefined) return run.foreign?.method ?? run.foreign?.engine;
   return methodWord(method);
 }
 
@@ -116,6 +121,11 @@ function remark({ state }: Run): string {
   return message === undefined ? "" : ` ${message[0]?.toUpperCase()}${message.slice(1)}.`;
 }
 
+function resumeText({ foreign }: Run): string {
+  if (foreign === undefined) return "Resume continues from the last checkpoint.";
+  return `It can't be resumed here: ${foreign.reason}.`;
+}
+
 /** One sentence for a notification when the run has ended. */
 export function endSentence(run: Run): string {
   const duration = durationText(run);
@@ -126,7 +136,7 @@ export function endSentence(run: Run): string {
     case "stopped":
       return `${run.name} stopped at step ${stepText(run)}${after}.${remark(run)}`;
     case "interrupted":
-      return `${run.name} was interrupted at step ${stepText(run)}: its process is gone. Resume continues from the last checkpoint.`;
+      return `${run.name} was interrupted at step ${stepText(run)}: its process is gone. ${resumeText(run)}`;
     case "failed":
       return `${run.name} failed: ${run.state?.message ?? run.problem ?? "no reason was written"}`;
     case "queued":

@@ -25,7 +25,7 @@ export class StatusBar implements vscode.Disposable {
   }
 
   #show(runs: readonly Run[]): void {
-    // Of a folder that nobody trusts, nothing is shown that nobody asked for.
+    // Nothing is shown of a folder that nobody trusts unless somebody asked for it.
     if (!vscode.workspace.isTrusted) return this.#item.hide();
     const active = runs.filter((run) => isActive(run.status));
     const live = active.filter((run) => isLive(run.status));

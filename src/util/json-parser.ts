@@ -23,7 +23,7 @@ const NON_FINITE = new Map([
   ["-Infinity", Number.NEGATIVE_INFINITY],
 ]);
 
-/** Of the closing quote of a text whose opening one is at `start`; negative when there is none. */
+/** The place of the closing quote of a text whose opening one is at `start`; negative when there is none. */
 export function endOfString(text: string, start: number): number {
   let end = start;
   for (;;) {

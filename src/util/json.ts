@@ -21,7 +21,7 @@ export function isJsonObject(value: unknown): value is JsonObject {
 const MAX_DEPTH = 128;
 
 export interface JsonOptions {
-  /** Of the text in its file, 1 unless given. */
+  /** The line at which the text begins in its file, 1 unless given. */
   firstLine?: number;
   /** What a number becomes, from the text that stands there; left out: a JavaScript number. */
   number?: (text: string) => unknown;
@@ -107,7 +107,7 @@ export function checkJson<T>(json: unknown, schema: z.ZodType<T>, name: string):
 }
 
 /** The first thing that is wrong, in one line. */
-export function issueText({ issues: [issue] }: z.ZodError): string {
+export function issueText({ issues: [issue] }: Pick<z.ZodError, "issues">): string {
   const place = issue?.path.map(String).join(".") ?? "";
   const message = (issue?.message ?? "does not fit").replaceAll(/\s+/gu, " ");
   return place === "" ? message : `${place}: ${message}`;

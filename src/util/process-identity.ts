@@ -19,7 +19,7 @@ interface ProcessIdentity {
 const run = promisify(execFile);
 const QUERY_TIMEOUT_MS = 5_000;
 
-/** Of a process that has ended and whose parent has not asked how: the start of none. */
+/** Stands for the start of a process that has ended and whose parent has not asked how. */
 const ENDED = "ended";
 
 /** Linux: clock ticks from boot to start, with the boot's own id, so that a restart is no match. */
@@ -78,7 +78,7 @@ export function currentProcessIdentity(): Promise<ProcessIdentity> {
 /** What stands for the start of a process where the system did not say it. */
 export const UNKNOWN_START = "unknown";
 
-/** Of a process of this machine and container that lives. */
+/** Who a living process of this machine and container is. */
 export async function processIdentity(pid: number): Promise<ProcessIdentity> {
   const startedAt = (await processStart(pid)) ?? UNKNOWN_START;
   return { pid, startedAt, hostname: hostname(), pidSpace: await currentPidSpace() };

@@ -17,7 +17,7 @@ const MARK = new RegExp(
   String.raw`^(?<pid>\d+)-(?<place>[0-9a-f]{${DIGITS}})(?<start>[0-9a-f]{${DIGITS}})[0-9a-f]{${DIGITS}}$`,
   "u",
 );
-/** Of a process that can't be asked: nobody is silent for so long in the midst of writing. */
+/** Decides where a process can't be asked: nobody is silent for so long in the midst of writing. */
 const SILENCE_LIMIT_MS = 3_600_000;
 
 type Identity = Pick<

@@ -58,7 +58,7 @@ function compile(source: string, what: string): Engine {
     const engine = BACKTRACKING.test(source)
       ? new BacktrackingPattern(source)
       : new LinearPattern(source);
-    // Of patterns, unlike of texts, there are few; a map that grows without end would be a leak all the same.
+    // There are few patterns, unlike texts; a map that grows without end would be a leak all the same.
     if (compiled.size >= KEPT) compiled.clear();
     compiled.set(source, engine);
     return engine;
@@ -80,7 +80,7 @@ function translated(source: string, escape: (text: string) => string): string {
   });
 }
 
-/** Of `\uXXXX` and `\UXXXXXXXX` the hexadecimal digits. */
+/** The hexadecimal digits of `\uXXXX` and `\UXXXXXXXX`. */
 function codeOf(escape: string): string | undefined {
   return /^\\[uU]([\da-f]{4,8})$/iu.exec(escape)?.[1];
 }
@@ -114,7 +114,7 @@ class LinearPattern implements Engine {
   }
 }
 
-/** Of one match. */
+/** One match may take so long. */
 const MATCH_LIMIT_MS = 100;
 /** What all matches of this process may take at once, and the share of later time that they win back. */
 const BUDGET_MS = 1_500;

@@ -8,7 +8,7 @@ import { largest } from "./largest.ts";
 export interface LayerChoice {
   /** Patterns in order: each freezes what it matches, or with a leading `!` trains it after all. */
   freeze?: readonly string[] | undefined;
-  /** Of the blocks, only so many at the start and at the end are trained. */
+  /** Only so many blocks at the start and at the end are trained. */
   trainFirst?: number | undefined;
   trainLast?: number | undefined;
 }

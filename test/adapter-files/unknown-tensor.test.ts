@@ -149,7 +149,7 @@ test("the adapters themselves are read by all", async () => {
   for (const { from, variant, isMergeable } of Object.values(ADAPTERS)) {
     for (const [reader, read] of Object.entries(READERS)) {
       if (!isMergeable && reader.includes("merge")) continue;
-      // Of DoRA the check reads the adapter itself.
+      // With DoRA the check reads the adapter itself.
       await read(from, goldenModel(variant));
     }
   }

@@ -9,7 +9,7 @@ import { retune, tinyWorkspace, writeRecipe } from "../support/retune.ts";
 type Row = { text: string } & Record<string, unknown>;
 type Problem = "single-label" | "multi-label" | "regression";
 
-/** Of many lengths, so that the evaluator's order is not the file's. */
+/** Texts of many lengths, so that the evaluator's order is not the file's. */
 function textOf(index: number): string {
   return index % 2 === 0
     ? `${index} plus ${index + 3}`
@@ -32,7 +32,7 @@ interface Trained {
   dir: string;
   data: string;
   rows: readonly Row[];
-  /** Of a command: base and adapter. */
+  /** A command's arguments for base and adapter. */
   model: readonly string[];
 }
 

@@ -41,7 +41,7 @@ async function untilTraining(t: TestContext, runDir: string): Promise<number> {
   return pid;
 }
 
-/** Of a process that could not say so itself. */
+/** Another process tells it of one that could not say so itself. */
 function assertToldKilled(runDir: string, stderr: string): void {
   const { status, message = "" } = readState(runDir);
   assert.equal(status, "stopped");

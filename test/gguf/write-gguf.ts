@@ -10,7 +10,7 @@ export interface TinyTensor {
   shape: readonly number[];
   /** ggml's number; F32 when left out. */
   type?: number;
-  /** Of every element; 1 when left out. */
+  /** Every element's; 1 when left out. */
   value?: number;
   /** From the start of the data; next to the last tensor when left out. */
   offset?: number;

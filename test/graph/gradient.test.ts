@@ -81,6 +81,7 @@ test("every operation that carries a gradient has a case", () => {
     "Dequantize",
     "SoftmaxCrossEntropyGradient",
     "ArgMaxHit",
+    "TokenLosses",
     "InverseRowNorms",
     "DropoutMask",
   ];

@@ -8,7 +8,7 @@ import { after, test } from "node:test";
 import { asClassifier, openBaseModel } from "../../src/models/base-model.ts";
 import { type Method, methodSchema } from "../../src/protocol/methods.ts";
 import { evaluateExamples } from "../../src/training/evaluate.ts";
-import { probeHead } from "../../src/objectives/probe.ts";
+import { probeHead } from "../../src/objectives/classification/probe.ts";
 import { openEvaluationEngine, openTrainingEngine } from "../../src/onnx-engine/onnx-engine.ts";
 import type { StepPlan } from "../../src/onnx-engine/step-form.ts";
 import { readPeftFolder } from "../../src/adapter-files/peft/folder.ts";
@@ -223,6 +223,7 @@ test("a probe changes the head alone, the same each time, and lowers the loss", 
     const { loss } = await evaluateExamples(engine, batch);
     const lines: string[] = [];
     await probeHead(engine, batch, {
+      classifier: engine.classifier!,
       probe: { epochs: 60, learningRate: 1e-2 },
       seed: 3,
       log: (line) => lines.push(line),

@@ -13,7 +13,7 @@ import { countedIn, goldenModel, readBatch } from "../support/llama-golden.ts";
 
 /** As make_loraplus.py. */
 const STEPS = 5;
-/** Of each tensor's largest value, after five steps of up to 1.6e-2; gradients are the engine's own. */
+/** A share of each tensor's largest value, after five steps of up to 1.6e-2; gradients are the engine's own. */
 const TOLERANCE = { rtol: 1e-5 };
 
 const CASES = {

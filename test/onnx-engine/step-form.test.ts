@@ -19,7 +19,7 @@ const CONFIG = {
   tie_word_embeddings: true,
 };
 const WEIGHT_BYTES = 538e6;
-const architecture = llama(CONFIG, "config.json");
+const architecture = llama.open(CONFIG, "config.json");
 
 function optionsFor(type: "float32" | "bfloat16"): GraphOptions {
   const tuning = tuningOf(

@@ -268,7 +268,7 @@ function largest(
   return found;
 }
 
-/** Of TIES with the densities above: whether an element is exactly as large as the smallest that is kept. */
+/** Whether an element is exactly as large as the smallest that TIES keeps with the densities above. */
 async function cutsOfTies(): Promise<IsAtCut> {
   const from = await weightsOf(base);
   const sizes = new Map<string, { sizes: Float32Array; cut: number }[]>();

@@ -13,10 +13,10 @@ import { promisify } from "node:util";
 import { loadDataset } from "../../src/data/dataset.ts";
 import { loadTokenizer } from "../../src/data/tokenizer.ts";
 import { mergeAdapters } from "../../src/merge/adapters/merge-adapters.ts";
-import { resolveBase } from "../../src/models/base-model.ts";
+import { resolveBase } from "../../src/bases/references.ts";
 import { evaluateExamples } from "../../src/training/evaluate.ts";
 import { openEvaluationEngine } from "../../src/onnx-engine/onnx-engine.ts";
-import { readRunRecipe } from "../../src/run-folder/recorder.ts";
+import { readRunRecipe } from "../../src/run-folder/run-recipe.ts";
 
 const LOSS_TOLERANCE = 1e-4;
 const MERGE_TOLERANCE = 1e-5;

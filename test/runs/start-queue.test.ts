@@ -41,7 +41,7 @@ async function openWindow(
     const { RunActions } = require(${actions});
     const { StartQueue } = require(${queue});
     const store = new RunStore({ activePollMs: 100, idlePollMs: 200 });
-    const actions = new RunActions({ trainerPath: ${trainer}, onExit: (dir) => queue.release(dir) });
+    const actions = new RunActions({ programs: { trainer: ${trainer}, cli: "" }, onExit: (dir) => queue.release(dir) });
     const queue = new StartQueue({
       store,
       start: (dir) => actions.start(dir),

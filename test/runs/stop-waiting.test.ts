@@ -7,7 +7,7 @@ import { Lock } from "../../src/run-folder/lock.ts";
 import { RunActions } from "../../src/runs/run-actions.ts";
 import { makeRun, readState, startTrainer, tinyWorkspace } from "../support/retune.ts";
 
-const actions = new RunActions({ trainerPath: "" });
+const actions = new RunActions({ programs: { trainer: "", cli: "" } });
 
 test("a process that was started, but has not taken the run yet, does not train it", async (t) => {
   const runDir = await makeRun(tinyWorkspace(t));

@@ -31,7 +31,7 @@ async function running(
 ): Promise<{ runDir: string; actions: RunActions; pid: number }> {
   const runDir = await makeRun(tinyWorkspace(t), LONG);
   const actions = new RunActions({
-    trainerPath: await bundleSource("trainer/main.ts"),
+    programs: { trainer: await bundleSource("trainer/main.ts"), cli: "" },
     limits: LIMITS,
   });
   await actions.start(runDir);

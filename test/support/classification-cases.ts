@@ -3,7 +3,7 @@ import path from "node:path";
 import type { Example } from "../../src/data/example.ts";
 import type { Classifier } from "../../src/adapter-files/classifier-head.ts";
 import { type Method, methodSchema } from "../../src/protocol/methods.ts";
-import type { TrainingEngine } from "../../src/training/engine.ts";
+import type { TrainingEngine } from "../../src/objectives/engine.ts";
 import { readPeftFolder } from "../../src/adapter-files/peft/folder.ts";
 import { readSafetensorsHeader, readTensor } from "../../src/tensors/safetensors.ts";
 import { readBatch } from "./llama-golden.ts";

@@ -149,7 +149,8 @@ function linearCrossEntropy(
   if (results === "evaluation") {
     const best = (r: number): number => Math.max(...p.data.subarray(r * V, (r + 1) * V));
     const hits = generate([R], ([r]) => (get(p, [r!, label(r!)]) >= best(r!) ? 1 : 0));
-    return [tensor([1], [loss]), hits];
+    const losses = generate([R], ([r]) => -Math.log(get(p, [r!, label(r!)])));
+    return [tensor([1], [loss]), hits, losses];
   }
   const slope = generate([R, V], ([r, v]) => {
     const onehot = label(r!) === v ? 1 : 0;
@@ -304,6 +305,15 @@ const EVALUATE: { [T in OpType]: Evaluate<T> } = {
       const width = p!.shape[1]!;
       const row = p!.data.subarray(r! * width, (r! + 1) * width);
       return row[labels!.data[r!]!]! >= Math.max(...row) ? 1 : 0;
+    }),
+  ],
+  TokenLosses: ([logits, labels]) => [
+    generate([logits!.shape[0]!], ([r]) => {
+      const width = logits!.shape[1]!;
+      const row = logits!.data.subarray(r! * width, (r! + 1) * width);
+      const most = Math.max(...row);
+      const sum = row.reduce((total, one) => total + Math.exp(one - most), 0);
+      return Math.log(sum) + most - row[labels!.data[r!]!]!;
     }),
   ],
   DropoutMask([like, pool, offsets], { attributes: { site } }) {

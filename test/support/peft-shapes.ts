@@ -19,7 +19,7 @@ export function peftShape(name: string): string {
   return path.join(GOLDEN, name);
 }
 
-/** Of test/golden/models. */
+/** Which of test/golden/models is its base. */
 export function baseOf(name: string): "tied" | "untied" {
   return ["untied", "apart", "mlp", "layer", "bias"].some((word) => name.includes(word))
     ? "untied"

@@ -20,7 +20,7 @@ interface LintReport {
 export function lintPlanted(files: Readonly<Record<string, string>>): LintReport {
   const folder = mkdtempSync(path.join(tmpdir(), "retune-lint-"));
   try {
-    for (const config of [".oxlintrc.json", ".oxlintrc.imports.json"]) {
+    for (const config of [".oxlintrc.json", ".oxlintrc.imports.json", ".oxlintrc.places.json"]) {
       cpSync(path.join(ROOT, config), path.join(folder, config));
     }
     for (const [file, text] of Object.entries(files)) {

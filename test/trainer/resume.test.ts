@@ -14,7 +14,7 @@ import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RecipeInput } from "../../src/protocol/recipe.ts";
 import type { Metric } from "../../src/protocol/run-folder.ts";
-import { readRunRecipe } from "../../src/run-folder/recorder.ts";
+import { readRunRecipe } from "../../src/run-folder/run-recipe.ts";
 import { readRun } from "../../src/run-folder/run.ts";
 import {
   makeRun,

@@ -16,7 +16,7 @@ import { makeRun, readMetrics, readState, tinyWorkspace } from "../support/retun
 
 const MAX_LENGTH = 32;
 const VOCABULARY = 96;
-/** Of float32 sums taken in another order. */
+/** The rounding of float32 sums taken in another order. */
 const ROUNDING = { rtol: 1e-5 };
 
 function row(length: number, counts: (token: number) => boolean = (token) => token > 0): Example {
@@ -56,7 +56,7 @@ async function openTiny(
   return engine;
 }
 
-/** Of micro-batches taken one after the other. */
+/** Sums up micro-batches, taken one after the other. */
 async function sums(engine: OnnxTrainingEngine, batches: readonly (readonly Example[])[]) {
   const gradients = new Float32Array(engine.parameters.length);
   let loss = 0;

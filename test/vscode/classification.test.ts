@@ -163,7 +163,7 @@ suite("classification", () => {
   });
 });
 
-/** Of a transcript, in any order. */
+/** The labels of a transcript, in any order. */
 function labelsOf(text: string): string[] {
   const lines = [...text.matchAll(/^- (\d+\.\d) % (\**)(\w+)\2$/gmu)];
   const sum = lines.reduce((total, [, percent]) => total + Number(percent), 0);

@@ -16,7 +16,7 @@ const METHOD_CHOICES = methodChoices();
 
 const FILES = ["dictionary", "few-dictionary", "few-topics", "topics"];
 const RUN_LIMIT_MS = 180_000;
-/** Of six labels. */
+/** One of six labels is right by chance. */
 const CHANCE = 1 / 6;
 
 suite("defaults", () => {

@@ -4,6 +4,7 @@ import path from "node:path";
 import { InputError } from "../../util/errors.ts";
 import { pathExists } from "../../util/path-exists.ts";
 import { readJsonObject } from "../../util/json.ts";
+import { isGgufName } from "../../gguf/file-name.ts";
 import { GGUF_ADAPTER_WAY_OUT } from "../../gguf/adapter.ts";
 import type { PeftConfig } from "./any-config.ts";
 import { peftModelCard } from "./card.ts";
@@ -40,7 +41,7 @@ export function adapterFolder(given: string): string {
  * @throws InputError naming the file or key that is missing
  */
 export async function readPeftFolder(given: string): Promise<PeftFolder> {
-  if (/\.gguf$/iu.test(given)) {
+  if (isGgufName(given)) {
     throw new InputError(`${given} is a .gguf; ${GGUF_ADAPTER_WAY_OUT}`);
   }
   const dir = adapterFolder(given);

@@ -30,7 +30,7 @@ const BESIDE_WEIGHTS: Readonly<Record<string, string>> = {
   XLORA: "X-LoRA, a routed mixture of LoRA adapters",
 };
 
-/** Of the types that Retune computes. */
+/** Whether a type that Retune computes works by virtual tokens. */
 export function hasVirtualTokens(type: string): boolean {
   return /^(PROMPT|PREFIX|P)_TUNING$/u.test(type);
 }

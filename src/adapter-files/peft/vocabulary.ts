@@ -121,7 +121,7 @@ async function grownTables(
   const grown = new Map<string, TensorInfo>();
   const [head, isEmbedding] = [headOf(base), embeddingTest(base)];
   for (const { name, copy } of copies) {
-    // Of a module that was trained whole only the wrapper's own copy is the base's.
+    // Where a module was trained whole, only the wrapper's own copy is the base's.
     if (whole.has(name) && !copy.name.includes(".original_module.")) continue;
     if (!(await bringsTokens(base, name, copy))) continue;
     grown.set(name, copy);
@@ -160,7 +160,7 @@ async function withoutTiedHead(
   return new Map([...whole].filter(([name]) => name !== headName));
 }
 
-/** Of a tied base PEFT saves one set of rows, or the same twice. */
+/** PEFT saves one set of rows of a tied base, or the same twice. */
 async function rowsWithoutTiedHead(
   base: VocabularyBase,
   { rows }: PeftExtras,

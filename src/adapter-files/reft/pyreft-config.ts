@@ -48,7 +48,7 @@ const configSchema = z.object({
   _name_or_path: z.string().nullish(),
 });
 
-/** Of pyreft's classes, those whose formulas are in intervention.ts. */
+/** The classes of pyreft whose formulas are in intervention.ts. */
 const CLASSES: Readonly<Record<string, ReftType>> = {
   "pyreft.interventions.LoreftIntervention": "loreft",
   "pyreft.interventions.DireftIntervention": "direft",

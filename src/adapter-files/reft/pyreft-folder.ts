@@ -36,7 +36,7 @@ import { torchFileBytes } from "./torch-write.ts";
 const CONFIG_FILE = "config.json";
 /** What of the model itself was trained along (save's include_model); Trainer's checkpoints have it empty. */
 const MODEL_FILE = "pytorch_model.bin";
-/** Of transformers' …ForSequenceClassification. */
+/** The head's name in transformers' …ForSequenceClassification. */
 const HEAD = "score.weight";
 
 export interface PyreftIntervention extends ReftWeights {
@@ -54,7 +54,7 @@ export interface PyreftIntervention extends ReftWeights {
 export interface PyreftFolder {
   /** In pyreft's order. */
   interventions: readonly PyreftIntervention[];
-  /** Of a model that labels. */
+  /** Only a model that labels has one. */
   head: ReftHead | undefined;
   /** pyreft 0.1 does not say. */
   baseModel: string | null;

@@ -47,7 +47,7 @@ const configSchema = z.object({
   positions: z.string(),
   /** One intervention a layer serves first and last positions alike; pyreft's share_weights. */
   tied: z.boolean(),
-  /** Of the whole h', in training. */
+  /** Applies to the whole h', in training. */
   dropout: z.number().min(0).lt(1),
   interventions: z.array(siteSchema).min(1).max(MAX_INTERVENTIONS),
 });
@@ -64,7 +64,7 @@ export interface ReftAdapter {
   config: ReftConfig;
   /** In the order of `config.interventions`. */
   interventions: readonly ReftIntervention[];
-  /** Of a classifier. */
+  /** Only a classifier has one. */
   head: ReftHead | undefined;
   /** Size of the weight file. */
   bytes: number;

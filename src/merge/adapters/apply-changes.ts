@@ -158,7 +158,7 @@ async function columnFactors(
   return squares.map((square, j) => lengths[j]! / Math.sqrt(square));
 }
 
-/** Of the embeddings [V,C] the factors stand the other way: (B·A)ᵀ = Aᵀ·Bᵀ. */
+/** The factors of embeddings [V,C] stand the other way: (B·A)ᵀ = Aᵀ·Bᵀ. */
 async function deltaOf({ factors: { a, b, scale }, isEmbedding }: LoraChange): Promise<Delta> {
   const [first, second] = [await readTensor(a), await readTensor(b)];
   const rank = a.shape[0]!;

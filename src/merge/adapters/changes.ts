@@ -34,7 +34,7 @@ export interface MergeAdapter {
   weight: number;
   /** As the card calls it: "LoRA", "DoRA", "(IA)³". */
   method: string;
-  /** Of LoRA. */
+  /** Only LoRA has one. */
   lora: PeftAdapter | undefined;
   changes: readonly NamedChange[];
   /** What changes depend on the base: fitted-merge.ts makes them. */

@@ -192,7 +192,7 @@ function floats(name: string, shape: readonly number[], values: Float32Array): T
   return { name, dtype: "F32", shape, data: fromFloat32(values, "F32") };
 }
 
-/** Of LoRA with alpha equal to the rank everywhere: the factors hold the scale. */
+/** The config of a LoRA with alpha equal to the rank everywhere: the factors hold the scale. */
 function configOf(
   config: PeftConfig,
   {

@@ -30,7 +30,7 @@ import {
   totalBytes,
   writeSafetensors,
 } from "../../tensors/safetensors.ts";
-import { baseNameOf } from "../base-name.ts";
+import { baseNameOf } from "../../bases/base-name.ts";
 import { otherBase } from "./other-base.ts";
 import { type MergeAdapter, readMergeAdapter } from "./changes.ts";
 import { writeIndexFile } from "../index-file.ts";

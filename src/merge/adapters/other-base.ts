@@ -1,3 +1,4 @@
+import { baseLabel } from "../../bases/references.ts";
 import type { MergeAdapter } from "./changes.ts";
 
 /** What an adapter says it was trained on, where that is called otherwise than the base; shapes alone don't tell. */
@@ -6,8 +7,6 @@ export function otherBase({ folder }: MergeAdapter, baseName: string): string | 
   if (!stated) return undefined;
   const [, repository] = /models--([^/\\]+)[/\\]snapshots/.exec(stated) ?? [];
   const last = (name: string): string =>
-    (name.replaceAll("--", "/").split(/[/\\]/).findLast(Boolean) ?? "")
-      .replace(/\.gguf$/iu, "")
-      .toLowerCase();
+    baseLabel(name.replaceAll("--", "/").split(/[/\\]/).findLast(Boolean) ?? "").toLowerCase();
   return last(repository ?? stated) === last(baseName) ? undefined : stated;
 }

@@ -15,7 +15,7 @@ import {
 /** Which elements are one vector: the whole tensor, a row of the last axis each, or a column each. */
 export type Grouping = "tensor" | "rows" | "columns";
 
-/** Of the models, or of their differences to the base where there is one. */
+/** The models, or their differences to the base where there is one. */
 function vectorsOf(stretch: Stretch): readonly (Float32Array | Float64Array)[] {
   return stretch.base ? differences(stretch) : stretch.models;
 }
@@ -63,7 +63,7 @@ export function gramMethod({ grouping, factors }: GramRule): Method {
   };
 }
 
-/** Of each group those with i ≤ j. */
+/** Adds each group's products with i ≤ j. */
 function addProducts(
   sums: Float64Array,
   stretch: Stretch,
@@ -118,7 +118,7 @@ function endOf(
   return Math.min(length, from + columns - ((start + from) % columns));
 }
 
-/** Of vectors that are one group, the products as rows. */
+/** The products as rows, where the vectors are one group. */
 export function gramRows(gram: Float64Array, { parameters }: MergeTensor): number[][] {
   const count = parameters.weight.length;
   return Array.from({ length: count }, (_, i) => [...gram.subarray(i * count, (i + 1) * count)]);

@@ -165,7 +165,7 @@ export function largestPasses(selection: Selection): readonly Pass[] {
 }
 
 /**
- * Of a stretch, which are among the list's k largest.
+ * Tells which of a stretch are among the list's k largest.
  * @param bits of its scores
  * @returns ones for those that are
  */

@@ -23,7 +23,7 @@ export const STRETCH_ALIGNMENT = 4096;
 export interface Stretch {
   /** The first one's place in the tensor, in elements; a multiple of STRETCH_ALIGNMENT, or of the row's length. */
   start: number;
-  /** Of methods that work on differences to a base; slerp's first end. */
+  /** Methods that work on differences have a base; it is slerp's first end. */
   base: Float32Array | undefined;
   /** In the order of the configuration, without the base. */
   models: readonly Float32Array[];
@@ -34,16 +34,16 @@ type Named<Of extends ParameterWords["of"], Kind extends ParameterWords["kind"]>
     ? Name
     : never;
 }[MergeParameterName];
-/** Of each model. */
+/** Each model has its own. */
 export type ModelNumber = Named<"each model", "number">;
 export type SharedNumber = Named<"all", "number">;
 export type Flag = Named<"all", "flag">;
 
-/** Of one tensor; what each means is in protocol/merge-methods.ts. What a method does not read is neutral. */
+/** One tensor's parameters; what each means is in protocol/merge-methods.ts. What a method does not read is neutral. */
 export type TensorParameters = Readonly<
   Record<ModelNumber, readonly number[]> & Record<SharedNumber, number> & Record<Flag, boolean>
 > & {
-  /** Of each model, two 32-bit words: which random mask is drawn for this tensor. */
+  /** Two 32-bit words for each model: which random mask is drawn for this tensor. */
   keys: readonly (readonly [number, number])[];
 };
 

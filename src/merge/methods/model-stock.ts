@@ -1,6 +1,6 @@
 import { gramMethod } from "./gram.ts";
 
-/** Of the product of two lengths, and of the denominator; as in mergekit. */
+/** The least product of two lengths, and the least denominator; as in mergekit. */
 const TINY = 1e-6;
 
 /**

@@ -2,9 +2,9 @@ import { gramMethod } from "./gram.ts";
 
 /** A vector that is shorter is divided by this instead of its length, as in mergekit. */
 const MIN_LENGTH = 1e-7;
-/** Of sin²θ: below, a straight line. */
+/** Where sin²θ is less, the path is a straight line. */
 const COLINEAR = 1e-16;
-/** Of the weights' sum: below, the middle. */
+/** Where the weights' sum is less, the middle is taken. */
 const MIN_WEIGHT_SUM = 1e-6;
 
 /**

@@ -2,7 +2,7 @@ import { differences } from "./differences.ts";
 import { type Selection, largestOf, largestPasses, scoreBits } from "./largest.ts";
 import type { Figures, Method, Pass, Stretch } from "./method.ts";
 
-/** Of the sum of the squares' means; below, all weigh the same. Of the weights' sum; below, it is this. */
+/** Where the sum of the squares' means is less, all weigh the same. The weights' sum is no less. */
 const TINY = 1e-6;
 
 /** Figure `kept`: k = ⌊select_topk · elements whose variance is not 0⌋. */

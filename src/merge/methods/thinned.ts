@@ -7,7 +7,7 @@ export interface Thinning {
   /** Summed, or by TIES' sign election. */
   join: "linear" | "ties";
   /**
-   * Of a task vector that is thinned, zeros for what is dropped.
+   * Zeros for what is dropped of a task vector that is thinned.
    * @param model 0-based
    */
   mask: (delta: Float64Array, model: number, place: ThinnedPlace) => Uint8Array;
@@ -17,7 +17,7 @@ export interface Thinning {
 }
 
 export interface ThinnedPlace {
-  /** Of the stretch. */
+  /** Where the stretch starts. */
   start: number;
   tensor: MergeTensor;
   figures: Figures;

@@ -63,7 +63,7 @@ export function ropeProblem(first: OpenedModel, other: OpenedModel): string | un
   return a === b ? undefined : `rope is ${a} and ${b}`;
 }
 
-/** Of two tensors that are to be mixed. */
+/** Why two tensors can't be mixed. */
 export function tensorProblem(a: TensorInfo, b: TensorInfo): string | undefined {
   if (a.shape.join() !== b.shape.join()) {
     return `tensor ${a.name} is [${a.shape.join(", ")}] and [${b.shape.join(", ")}]`;

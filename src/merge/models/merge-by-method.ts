@@ -13,7 +13,7 @@ import {
   vocabularyProblems,
 } from "./check-alike.ts";
 import { chosenTemplate } from "./chat-template.ts";
-import { baseName } from "../base-name.ts";
+import { baseName } from "../../bases/base-name.ts";
 import { methodMergeCard } from "./model-card.ts";
 import { writeMergedFolder } from "./write-model.ts";
 import { familyOf } from "../../families/registry.ts";

@@ -15,7 +15,7 @@ import { type MergeConfig, mergeConfigSchema } from "../../protocol/merge-config
 import { MERGE_PARAMETERS, METHOD_NAMES } from "../../protocol/merge-methods.ts";
 import { InputError, errorMessage, hasCode } from "../../util/errors.ts";
 import { type AdaptedModel, type Keys, type Where, mapModels, namedModels } from "./request.ts";
-import { resolveReference } from "./model-reference.ts";
+import { resolveReference } from "./model-and-adapter.ts";
 
 const MAX_CONFIG_BYTES = 1_000_000;
 
@@ -140,7 +140,7 @@ async function readText(file: string): Promise<string> {
   }
 }
 
-/** Of the key where there is one, else of the value; of the nearest parent that exists. */
+/** The place of the key where there is one, else of the value; of the nearest parent that exists. */
 function offsetOf({ contents: root }: Document.Parsed, keys: Keys): number {
   let node: ParsedNode | null | undefined = root;
   let offset = root?.range[0] ?? 0;

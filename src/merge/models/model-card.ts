@@ -1,6 +1,6 @@
 /** README.md of models merged into one. */
 import { RETUNE_VERSION } from "../../util/version.ts";
-import { baseName } from "../base-name.ts";
+import { baseName } from "../../bases/base-name.ts";
 
 export interface MethodMergeCard {
   /** Folders of all models, the base among them. */

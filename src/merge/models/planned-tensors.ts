@@ -17,7 +17,7 @@ export interface PlannedTensor {
   name: string;
   shape: readonly number[];
   dtype: FloatDType;
-  /** Of the reference model's file that has it; undefined where layers are rearranged. */
+  /** The file of the reference model that has it; undefined where layers are rearranged. */
   file: string | undefined;
   job: Omit<TensorJob, "output">;
 }

@@ -6,11 +6,11 @@ export interface MergeRequest {
   config: MergeConfig;
   /** Where a setting stands, for messages: "FILE:LINE", or the option. */
   where: Where;
-  /** Of random masks. */
+  /** Random masks are drawn by it. */
   seed: number;
   /** Lines to tell about the configuration. */
   notes?: readonly string[];
-  /** Of a model "FOLDER+ADAPTER" what is to be merged first. */
+  /** What is to be merged first of a model "FOLDER+ADAPTER". */
   adapters?: ReadonlyMap<string, AdaptedModel>;
   /** Models whose positions turn at different rates are mixed, too. */
   allowsOtherRope?: boolean;

@@ -18,7 +18,7 @@ export interface Planning extends MergeRequest {
 export interface Source {
   model: OpenedModel;
   firstLayer: number;
-  /** Of this model alone. */
+  /** What is said of this model alone. */
   scope: Scope;
 }
 

@@ -11,7 +11,7 @@ import {
   readFully,
   writeFully,
 } from "./tensor-bytes.ts";
-import type { TensorJob } from "./tensor-job.ts";
+import type { TensorSource } from "./tensor-reader.ts";
 
 /** What is summed, then rounded, at a time: it stays in the processor's first cache. */
 const BLOCK_ELEMENTS = 2 ** 12;
@@ -44,12 +44,18 @@ function sumBlock(p: number, q: number): boolean {
   return (carry & 0x8000) === 0;
 }
 
+/** What of a job (tensor-job.ts) the sum needs to know. */
+interface SumJob {
+  models: readonly TensorSource[];
+  output: { file: string; byteOffset: number; dtype: string };
+}
+
 /**
  * @param factors of the two models
  * @returns false where the job is no such sum, or a value is not finite: the general way then says which
  */
 export function sumBfloat16(
-  { models, output }: TensorJob,
+  { models, output }: SumJob,
   [p = 0, q = 0]: readonly number[],
   { files, onBytes }: { files: OpenFiles; onBytes: (bytes: number) => void },
 ): boolean {

@@ -14,15 +14,15 @@ import type { Flag, ModelNumber, SharedNumber, TensorParameters } from "../metho
 /** A place that may say parameters. */
 export interface Scope {
   parameters: MergeParameters | undefined;
-  /** Of its `parameters`. */
+  /** The way to its `parameters`. */
   keys: Keys;
-  /** Of one model, not of all. */
+  /** Whether it speaks of one model, not of all. */
   isOfModel?: boolean;
 }
 
 export interface ParameterScopes {
   method: MethodName;
-  /** Of each model, from the innermost to the whole file's, and what the tensor is called there. */
+  /** Each model's, from the innermost to the whole file's, and what the tensor is called there. */
   models: readonly { dir: string; tensor: string; scopes: readonly Scope[] }[];
   /** What is said for all models: the slice's and the file's. */
   shared: readonly Scope[];
@@ -79,7 +79,7 @@ export function tensorParameters(scopes: ParameterScopes, place: TensorPlace): T
   return parameters;
 }
 
-/** Of what a method does not read: that which changes nothing. */
+/** What changes nothing, for what a method does not read. */
 function neutral(name: MergeParameterName): number | boolean {
   if (MERGE_PARAMETERS[name].kind === "flag") return false;
   return name === "t" ? 0 : 1;

@@ -15,7 +15,7 @@ export interface AddedToken {
 
 export interface OwnVocabulary {
   ids: ReadonlyMap<string, number>;
-  /** Of the model's embedding; ids from here on are not used. */
+  /** The rows of the model's embedding; ids from here on are not used. */
   size: number;
   /** As tokenizer.json has them. */
   added: readonly AddedToken[];
@@ -26,7 +26,7 @@ export interface MergedVocabulary {
   /** Rows of the embedding, those that fill it up included. */
   size: number;
   padding: number;
-  /** Of each model, by its folder; those without a tokenizer.json have the base's. */
+  /** Each model's by its folder; those without a tokenizer.json have the base's. */
   own: ReadonlyMap<string, OwnVocabulary>;
   baseDir: string;
   tokens: Readonly<

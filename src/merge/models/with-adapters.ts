@@ -1,7 +1,7 @@
 /** Models named with an adapter, BASE+ADAPTER: merged beside the output first, and gone with the end of the merge. */
 import path from "node:path";
 import { mergeAdapters } from "../adapters/merge-adapters.ts";
-import { baseName } from "../base-name.ts";
+import { baseName } from "../../bases/base-name.ts";
 import { type MergeRequest, mapModels } from "./request.ts";
 import { besideOutput, checkOutput } from "../output-folder.ts";
 

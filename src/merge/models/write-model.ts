@@ -24,7 +24,7 @@ import { makeRoom } from "../output-folder.ts";
 import type { MergedVocabulary } from "./vocabulary.ts";
 import type { TensorJob } from "./tensor-job.ts";
 
-/** Of the files of a model whose layers are rearranged; what transformers writes. */
+/** The largest file of a model whose layers are rearranged; what transformers writes. */
 const MAX_SHARD_BYTES = 5e9;
 const TOKENIZER_FILE =
   /^(tokenizer|special_tokens_map|added_tokens|vocab|merges|spiece|chat_template|additional_chat_templates)/u;

@@ -2,7 +2,7 @@
 import { interventionPositions, parsePositions } from "../../adapter-files/reft/positions.ts";
 import type { GraphBuilder } from "../../graph/builder.ts";
 import type { Value } from "../../graph/graph.ts";
-import type { AdapterFeeds, FedRow } from "../method.ts";
+import type { AdapterFeeds, RowPlace } from "../method.ts";
 import type { ReftEnd, ReftSettings } from "./reft.ts";
 import { type Examples, promptLength } from "../../data/example.ts";
 import type { ReftMethod } from "../../protocol/methods/reft.ts";
@@ -28,7 +28,7 @@ export function promptInputs(b: GraphBuilder): (end: ReftEnd) => Value {
 /** @param rows those that are continued have no prompt in front of them any more */
 export function promptFeeds(
   { interventions, positions }: ReftSettings,
-  rows: readonly FedRow[],
+  rows: readonly RowPlace[],
 ): AdapterFeeds {
   const prompts = rows.flatMap(({ start, prompt }) =>
     prompt === undefined ? [] : [{ start, length: prompt }],

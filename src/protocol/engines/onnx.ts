@@ -45,7 +45,7 @@ export type Quantization = OnnxOptions["quantization"];
 export type MemoryWish = OnnxOptions["memory"];
 export type MemoryMode = z.output<typeof memoryModeSchema>;
 
-/** Of a recipe that names this engine; what it leaves out has its default. */
+/** The options in a recipe that names this engine; what it leaves out has its default. */
 export function onnxOptions(recipe: Partial<OnnxOptions>): OnnxOptions {
   return optionsSchema.parse(recipe);
 }

@@ -1,7 +1,7 @@
 import type { ChoosableLayers } from "../method.ts";
 import { LAYER_KEYS, type SharedRecipe } from "../recipe-keys.ts";
 
-/** Of methods that train the base itself every tensor can be chosen. */
+/** Methods that train the base itself can train any of its tensors. */
 export const ALL_TENSORS: ChoosableLayers = { kind: "tensors", key: "targets", has: () => true };
 
 type LayerKey = keyof typeof LAYER_KEYS;

@@ -12,6 +12,7 @@ import {
 import { InputError } from "../../util/errors.ts";
 import { createFolder, createFreeFolder } from "../../run-folder/new-folder.ts";
 import { withTrainingDataMarked } from "./training-data.ts";
+import { baseLabel } from "../../bases/references.ts";
 
 /** 0.1 + 0.2 is not 0.3; nobody means more digits. */
 const DIGITS = 6;
@@ -118,7 +119,7 @@ function interpolationName({ base, tuned, adapter }: NewInterpolation): string {
 
 /** `model` and `adapter` are what every run calls its result: the run's own name says more. */
 export function endName(file: string): string {
-  const own = path.basename(file).replace(/\.gguf$/i, "");
+  const own = baseLabel(path.basename(file));
   const isResult = own === RUN_FILES.model || own === RUN_FILES.adapter;
   return isResult ? path.basename(path.dirname(file)) : own;
 }

@@ -1,7 +1,7 @@
 /** What a person can do to an interpolation. Its process computes the alphas that have no point yet. */
 import { INTERPOLATION_FILES } from "../../protocol/interpolation.ts";
 import { FolderActions } from "../folder-actions.ts";
-import { spawnDetached } from "../spawn-detached.ts";
+import { spawnDetached } from "../../run-folder/spawn-detached.ts";
 import { readInterpolation, type Interpolation } from "./interpolation.ts";
 
 export interface InterpolationActionsOptions {
@@ -14,7 +14,7 @@ export class InterpolationActions extends FolderActions<Interpolation> {
   constructor({ cliPath, log }: InterpolationActionsOptions) {
     super({
       read: readInterpolation,
-      spawn: (dir) =>
+      launch: ({ dir }) =>
         spawnDetached([cliPath, "interpolate", "--continue", dir, "--quiet"], {
           dir,
           logFile: INTERPOLATION_FILES.log,

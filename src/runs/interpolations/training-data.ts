@@ -4,10 +4,10 @@ import { createReadStream } from "node:fs";
 import { realpath } from "node:fs/promises";
 import path from "node:path";
 import { pipeline } from "node:stream/promises";
-import { resolvedRecipeSchema } from "../../protocol/recipe.ts";
 import { RUN_FILES } from "../../protocol/run-folder.ts";
 import type { InterpolationData } from "../../protocol/interpolation.ts";
-import { readJson, valueOf } from "../../run-folder/read-json.ts";
+import { readJsonAs, valueOf } from "../../run-folder/read-json.ts";
+import { parseRunRecipe } from "../../run-folder/run-recipe.ts";
 
 /**
  * The data, marked where they are the training data of the run whose result `tuned` is: the same file, or
@@ -19,7 +19,7 @@ export async function withTrainingDataMarked(
   tuned: string,
 ): Promise<InterpolationData[]> {
   const recipeFile = path.join(path.dirname(tuned), RUN_FILES.recipe);
-  const recipe = valueOf(await readJson(recipeFile, resolvedRecipeSchema));
+  const recipe = valueOf(await readJsonAs(recipeFile, parseRunRecipe))?.recipe;
   if (recipe === undefined) return [...data];
   const { train } = recipe.data;
   const place = await realpath(train).catch(() => undefined);

@@ -4,7 +4,7 @@ export interface Choice<T> {
   label: string;
   description?: string;
   detail?: string;
-  /** Of VS Code's icons, its name. */
+  /** The name of one of VS Code's icons. */
   icon?: string;
   /** Shown whatever is typed. */
   alwaysShow?: boolean;
@@ -25,7 +25,7 @@ export interface PickQuestion<T> {
   placeHolder: string;
   /** Asked for when the list is shown, not when an earlier answer is gone through again. */
   choices: () => Choices<T> | Promise<Choices<T>>;
-  /** Of several, whether so many will do; left out, any number does. */
+  /** Whether so many will do, where several may be chosen; left out, any number does. */
   accepts?: (count: number) => boolean;
 }
 

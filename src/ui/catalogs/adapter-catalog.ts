@@ -66,6 +66,8 @@ export class AdapterCatalog extends Catalog<AdapterEntry> {
       madeAt: await timeOf(folder, run),
       ...(run ? { runDir: run.dir, runName: run.name } : {}),
       ...(run?.recipe ? { basePath: run.recipe.base, base: run.recipe.base } : {}),
+      // A hub's or a provider's name; the adapter itself may know a path.
+      ...(run?.foreign?.base === undefined ? {} : { base: run.foreign.base }),
       ...(figure === undefined ? {} : { figure }),
     };
     try {

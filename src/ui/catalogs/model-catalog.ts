@@ -9,11 +9,12 @@ import { type ModelSummary, summariseModel } from "../../cards/model-summary.ts"
 import { errorMessage } from "../../util/errors.ts";
 import { modelFolders, searchesHuggingFaceCache } from "../settings.ts";
 import { Catalog } from "./catalog.ts";
+import { offeredPatterns } from "../../bases/references.ts";
 import { hubCacheFolder } from "../../util/hub-cache.ts";
 import { findCachedModels, findModelsBelow, modelsAmong } from "./model-folders.ts";
 
 export interface ModelEntry {
-  /** Absolute path of the folder or the .gguf file. */
+  /** Absolute path of the folder or file. */
   readonly path: string;
   readonly label: string;
   readonly source: "workspace" | "folder" | "cache";
@@ -26,7 +27,6 @@ export interface ModelEntry {
 
 /** Left out of every workspace search: dependencies and the checkpoints of runs. */
 export const SEARCH_EXCLUDES = "**/{node_modules,.git,checkpoints,__pycache__}/**";
-const SEARCH_PATTERN = "**/{config.json,*.safetensors,*.gguf}";
 const PARALLEL_READS = 8;
 
 type Found = Omit<ModelEntry, "summary" | "problem">;
@@ -99,7 +99,8 @@ function withUniqueLabels(entries: readonly ModelEntry[]): ModelEntry[] {
 }
 
 async function inWorkspace(): Promise<Found[]> {
-  const files = await vscode.workspace.findFiles(SEARCH_PATTERN, SEARCH_EXCLUDES);
+  const searched = ["config.json", "*.safetensors", ...offeredPatterns()].join(",");
+  const files = await vscode.workspace.findFiles(`**/{${searched}}`, SEARCH_EXCLUDES);
   const paths = files
     .filter((uri) => uri.scheme === "file")
     .map((uri) => uri.fsPath)

@@ -1,6 +1,7 @@
 /** Finds base models on disk without an editor: below a folder, and in Hugging Face's cache. */
 import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
+import { isOfferedFile } from "../../bases/references.ts";
 
 /** Deep enough for vendor/model/variant, shallow enough for a whole disk added by mistake. */
 const MAX_DEPTH = 4;
@@ -36,7 +37,7 @@ export function modelsAmong(files: readonly string[]): string[] {
     files.filter((file) => file.endsWith(".safetensors")).map((file) => path.dirname(file)),
   );
   const folders = [...configured].filter((folder) => weighted.has(folder));
-  return [...folders, ...files.filter((file) => /\.gguf$/i.test(file))];
+  return [...folders, ...files.filter(isOfferedFile)];
 }
 
 export interface CachedModel {

@@ -1,5 +1,5 @@
 /** Asks for a text, hands it to a model, and appends what comes back to the model's transcript. */
-import { runCli } from "../../runs/run-cli.ts";
+import type { Asked } from "../../engines/engine.ts";
 import { errorMessage } from "../../util/errors.ts";
 import type { Answering } from "../answering.ts";
 import type { App } from "../app.ts";
@@ -8,14 +8,19 @@ import { requireTrust } from "../trust.ts";
 import { type Answerer, answererFrom, namesAnswerer } from "./pick-answerer.ts";
 import { withCancel } from "./with-cancel.ts";
 
+export interface AnswerIo extends Asked {
+  onText: (text: string) => void;
+}
+
 interface TextQuestion {
   title: string;
   answering: Answering;
   question: (name: string) => string;
-  /** Of the workspace's storage: the last text, offered again. */
+  /** Where the workspace's storage keeps the last text, to be offered again. */
   memoryKey: string;
   progress: (name: string) => string;
-  cliArguments: (answerer: Answerer, text: string) => string[];
+  /** False when it was cancelled. */
+  answer: (answerer: Answerer, text: string, io: AnswerIo) => Promise<boolean>;
   /** What the whole output is shown as; left out, it is shown as it comes. */
   whole?: (output: string) => string;
 }
@@ -42,11 +47,10 @@ export async function askText(app: App, argument: unknown, asked: TextQuestion):
   let output = "";
   try {
     const done = await withCancel(asked.progress(answerer.name), (signal) =>
-      runCli({
-        cliPath: app.cliPath,
-        args: asked.cliArguments(answerer, text),
+      asked.answer(answerer, text, {
+        programs: app.programs,
         signal,
-        onOutput: (part) => {
+        onText: (part) => {
           output += part;
           if (!asked.whole) transcript.append(part);
         },

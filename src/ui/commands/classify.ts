@@ -1,6 +1,7 @@
 /** Asks for a text and shows how a classifier labels it, in a read-only document beside the editor. */
 import * as z from "zod";
 import { parseJson } from "../../util/json.ts";
+import { runCli } from "../../util/run-cli.ts";
 import type { App } from "../app.ts";
 import { askText } from "./ask-text.ts";
 import type { Answerer } from "./pick-answerer.ts";
@@ -23,7 +24,13 @@ export async function classify(app: App, argument: unknown): Promise<void> {
     question: (name) => `Which text shall ${name} label?`,
     memoryKey: "retune.lastLabelledText",
     progress: (name) => `${name} is labelling`,
-    cliArguments: classifyArguments,
+    answer: (answerer, text, { programs, onText, ...io }) =>
+      runCli({
+        ...io,
+        cliPath: programs.cli,
+        args: classifyArguments(answerer, text),
+        onOutput: onText,
+      }),
     whole: (output) => inMarkdown(parseJson(output, "retune's output")),
   });
 }

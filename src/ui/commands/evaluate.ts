@@ -4,7 +4,7 @@ import * as vscode from "vscode";
 import { type EvaluationResult, evaluationTableSchema } from "../../protocol/evaluation.ts";
 import { saveEvaluation } from "../../runs/evaluations.ts";
 import { dataName } from "../../protocol/data-files.ts";
-import { runCli } from "../../runs/run-cli.ts";
+import { runCli } from "../../util/run-cli.ts";
 import { parseJson } from "../../util/json.ts";
 import type { App } from "../app.ts";
 import { askInSteps, type Wizard } from "../ask/wizard.ts";
@@ -17,6 +17,7 @@ import { asRow } from "../views/rows.ts";
 import { DATA_FILTERS, findDataFiles } from "./pick-data.ts";
 import { resolveBase } from "./pick-answerer.ts";
 import { withCancel } from "./with-cancel.ts";
+import { baseLabel } from "../../bases/references.ts";
 
 const TITLE = "Evaluate";
 
@@ -46,7 +47,7 @@ export async function evaluate(app: App, argument: unknown): Promise<string | un
     for (const comparison of comparisons) {
       let printed = "";
       const isWhole = await runCli({
-        cliPath: app.cliPath,
+        cliPath: app.programs.cli,
         args: evalArguments(comparison, data),
         signal,
         onOutput: (text) => (printed += text),
@@ -108,7 +109,7 @@ function grouped(byBase: ReadonlyMap<string, Named[]>, models: readonly Named[])
   const rest = models.filter((model) => !byBase.has(model.path));
   return [
     ...[...byBase].map(([base, own]) => ({
-      models: [{ name: path.basename(base).replace(/\.gguf$/iu, ""), path: base }],
+      models: [{ name: baseLabel(path.basename(base)), path: base }],
       adapters: own,
     })),
     ...(rest.length > 0 ? [{ models: rest, adapters: [] }] : []),

@@ -1,6 +1,8 @@
 /** Asks for a prompt and streams the answer into a read-only document beside the editor. */
 import type { App } from "../app.ts";
-import { askText } from "./ask-text.ts";
+import { defaultEngine } from "../../engines/registry.ts";
+import { InputError } from "../../util/errors.ts";
+import { type AnswerIo, askText } from "./ask-text.ts";
 import type { Answerer } from "./pick-answerer.ts";
 
 const MAX_TOKENS = 200;
@@ -12,14 +14,15 @@ export async function generate(app: App, argument: unknown): Promise<void> {
     question: (name) => `What do you want to say to ${name}?`,
     memoryKey: "retune.lastPrompt",
     progress: (name) => `${name} is answering`,
-    cliArguments: generateArguments,
+    answer,
   });
 }
 
-function generateArguments({ base, adapter }: Answerer, prompt: string): string[] {
-  return [
-    ["generate", base],
-    adapter === undefined ? [] : ["--adapter", adapter],
-    [`--prompt=${prompt}`, "--max-tokens", String(MAX_TOKENS)],
-  ].flat();
+function answer(
+  { name, base, adapter, engine = defaultEngine() }: Answerer,
+  prompt: string,
+  io: AnswerIo,
+): Promise<boolean> {
+  if (!engine.generate) throw new InputError(`${name}: engine ${engine.name} generates no text`);
+  return engine.generate({ base, adapter, prompt, maxTokens: MAX_TOKENS }, io);
 }

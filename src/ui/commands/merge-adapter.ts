@@ -10,6 +10,7 @@ import { askOutput } from "./ask-output.ts";
 import { resolveBase } from "./pick-answerer.ts";
 import { runDirOf } from "./pick-run.ts";
 import { writeModel } from "./write-model.ts";
+import { baseLabel } from "../../bases/references.ts";
 
 const TITLE = "Merge Adapter into Base";
 
@@ -20,7 +21,7 @@ export async function mergeAdapter(app: App, argument: unknown): Promise<string 
     wizard.expect(named === undefined ? 2 : 1);
     const adapter = named ?? (await pickAdapter(app, wizard));
     const base = await resolveBase(app, wizard, adapter);
-    const baseName = path.basename(base).replace(/\.gguf$/i, "");
+    const baseName = baseLabel(path.basename(base));
     const out = await askOutput(wizard, {
       prompt: "Folder for the merged model; it must not exist yet",
       name: `${baseName}-${adapter.label}`,

@@ -6,6 +6,7 @@ import { modelFolders, setModelFolders } from "../settings.ts";
 import { asRow } from "../views/rows.ts";
 import { findModelsBelow } from "../catalogs/model-folders.ts";
 import { pickPath } from "./pick-path.ts";
+import { offeredFiles } from "../../bases/references.ts";
 
 export async function addModelFolder(app: App, argument: unknown): Promise<void> {
   const folder =
@@ -17,8 +18,11 @@ export async function addModelFolder(app: App, argument: unknown): Promise<void>
   app.models.invalidate();
   const found = await findModelsBelow(folder);
   if (found.length > 0) return;
+  const extensions = offeredFiles()
+    .map(({ extension }) => `.${extension}`)
+    .join(", ");
   void sayWarning(
-    `No base model lies in ${folder} (yet): looked for config.json with .safetensors, and .gguf files.`,
+    `No base model lies in ${folder} (yet): looked for config.json with .safetensors, and ${extensions} files.`,
   );
 }
 

@@ -1,4 +1,6 @@
 import path from "node:path";
+import type { Engine } from "../../engines/engine.ts";
+import { engineOf } from "../../engines/registry.ts";
 import { RUN_FILES } from "../../protocol/run-folder.ts";
 import { InputError } from "../../util/errors.ts";
 import { pathExists } from "../../util/path-exists.ts";
@@ -18,6 +20,8 @@ export interface Answerer {
   name: string;
   base: string;
   adapter?: string;
+  /** Of the run that made it; left out: the default's. */
+  engine?: Engine;
 }
 
 const NONE: Record<Answering, string> = {
@@ -48,12 +52,17 @@ export async function answererFrom(
   }
   if (runDirOf(argument) === undefined) return pickAnswerer(app, wizard, answering);
   const run = await runFrom(app, argument, { placeholder: "", accepts: () => true, none: "" });
-  if (run?.recipe === undefined) throw new InputError(`${run?.name}: ${run?.problem}`);
+  if (run?.recipe === undefined) {
+    throw new InputError(`${run?.name}: ${run?.problem ?? run?.foreign?.reason}`);
+  }
   checkAnswering(run.name, answeringOfRun(run.recipe), answering);
-  if (run.hasModel) return { name: run.name, base: path.join(run.dir, RUN_FILES.model) };
+  const { name } = run;
+  const engine = engineOf(run.recipe);
+  if (run.hasModel) return { name, base: path.join(run.dir, RUN_FILES.model), engine };
   if (!run.hasAdapter)
     throw new InputError(`${run.name} has no adapter yet: it appears when the run ends`);
-  return { name: run.name, base: run.recipe.base, adapter: path.join(run.dir, RUN_FILES.adapter) };
+  const adapter = path.join(run.dir, RUN_FILES.adapter);
+  return { name, base: run.recipe.base, adapter, engine };
 }
 
 /** Whether an argument names what answers, so that only the text is asked for. */

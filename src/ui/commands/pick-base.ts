@@ -5,6 +5,7 @@ import type { Wizard } from "../ask/wizard.ts";
 import { describeModel } from "../views/models-tree.ts";
 import { asRow } from "../views/rows.ts";
 import { type PathQuestion, pickPath } from "./pick-path.ts";
+import { offeredFiles } from "../../bases/references.ts";
 
 /** The base model that a command's argument names. */
 export function baseOf(argument: unknown): string | undefined {
@@ -40,12 +41,12 @@ async function basesOf(app: App): Promise<Choices<string>> {
       alwaysShow: true,
       value: () => browse({ folders: true }),
     },
-    {
-      label: "Browse for a .gguf file…",
+    ...offeredFiles().map(({ extension, title }) => ({
+      label: `Browse for a .${extension} file…`,
       icon: "file",
       alwaysShow: true,
-      value: () => browse({ folders: false, filters: { GGUF: ["gguf"] } }),
-    },
+      value: () => browse({ folders: false, filters: { [title]: [extension] } }),
+    })),
   ];
 }
 

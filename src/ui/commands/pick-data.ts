@@ -9,7 +9,7 @@ import { pickPath } from "./pick-path.ts";
 const EXCLUDES = "**/{node_modules,.git,.retune}/**";
 const MAX_FILES = 500;
 
-/** Of a dialog that asks for data. */
+/** What a dialog shows that asks for data. */
 export const DATA_FILTERS: Readonly<Record<string, string[]>> = { Data: [...DATA_ENDINGS, "gz"] };
 
 /** A data file of the workspace or from disk. */

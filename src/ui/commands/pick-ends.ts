@@ -2,7 +2,8 @@
 import path from "node:path";
 import * as vscode from "vscode";
 import { RUN_FILES } from "../../protocol/run-folder.ts";
-import { readRun, type Run } from "../../run-folder/run.ts";
+import type { Run } from "../../run-folder/run.ts";
+import { readEngineRun } from "../../runs/engine-status.ts";
 import { InputError } from "../../util/errors.ts";
 import type { App } from "../app.ts";
 import type { Choices } from "../ask/question.ts";
@@ -94,7 +95,9 @@ async function endsOfRun(app: App, runDir: string): Promise<Ends> {
   const run = await runAt(app, runDir);
   if (run === undefined) throw new InputError(`${runDir} is not a run folder (no state.json)`);
   if (run.recipe === undefined) {
-    throw new InputError(`${run.name} can't be read: ${run.problem ?? "it has no recipe"}`);
+    throw new InputError(
+      `${run.name} can't be read: ${run.problem ?? run.foreign?.reason ?? "it has no recipe"}`,
+    );
   }
   const { base } = run.recipe;
   if (run.hasModel) return { base, tuned: path.join(runDir, RUN_FILES.model), run };
@@ -131,5 +134,5 @@ async function endsFromBase(app: App, wizard: Wizard, base: string): Promise<End
 }
 
 async function runAt(app: App, runDir: string): Promise<Run | undefined> {
-  return app.store.get(runDir) ?? readRun(runDir);
+  return app.store.get(runDir) ?? readEngineRun(runDir);
 }

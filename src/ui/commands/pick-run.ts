@@ -1,5 +1,5 @@
 import type { Run } from "../../run-folder/run.ts";
-import { readRun } from "../../run-folder/run.ts";
+import { readEngineRun } from "../../runs/engine-status.ts";
 import { InputError } from "../../util/errors.ts";
 import type { App } from "../app.ts";
 import { pickOne } from "../ask/wizard.ts";
@@ -34,7 +34,7 @@ export async function runFrom(
 ): Promise<Run | undefined> {
   const runDir = runDirOf(argument);
   if (runDir !== undefined) {
-    const run = app.store.get(runDir) ?? (await readRun(runDir));
+    const run = app.store.get(runDir) ?? (await readEngineRun(runDir));
     if (run === undefined) throw new InputError(`${runDir} is not a run folder (no state.json)`);
     return run;
   }

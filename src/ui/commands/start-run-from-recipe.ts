@@ -23,7 +23,7 @@ export async function startRecipe(app: App, recipe: vscode.Uri): Promise<string 
   );
   if (open?.isDirty) await open.save();
   const resolved = await resolveRecipe(recipe.fsPath);
-  if (!(await mayStart(app, recipe, resolved.name))) return undefined;
+  if (!(await mayStart(app, recipe, resolved))) return undefined;
   const runsDir = await app.roots.forRecipe(recipe);
   const runDir = await createRun({ recipe: resolved, runsDir });
   app.log.info(`created run ${runDir}`);

@@ -1,13 +1,13 @@
 import * as vscode from "vscode";
-import { runCli } from "../../runs/run-cli.ts";
+import { runCli } from "../../util/run-cli.ts";
 import type { App } from "../app.ts";
 import { sayInformation } from "../say.ts";
 import { withCancel } from "./with-cancel.ts";
 
 interface Writing {
-  /** Of the progress notification. */
+  /** The title of the progress notification. */
   title: string;
-  /** Of the `retune` command that writes the model. */
+  /** The arguments of the `retune` command that writes the model. */
   args: readonly string[];
   /** Said when it is there. */
   message: string;
@@ -21,7 +21,7 @@ export async function writeModel(app: App, { title, args, message }: Writing): P
   let check = "";
   const done = await withCancel(title, (signal, report) =>
     runCli({
-      cliPath: app.cliPath,
+      cliPath: app.programs.cli,
       args,
       signal,
       onProgress: (line) => {

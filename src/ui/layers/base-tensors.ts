@@ -1,5 +1,6 @@
 /** The tensors of a base model that training can change, by the names that recipes use. */
 import path from "node:path";
+import { baseKindAt } from "../../bases/references.ts";
 import type { Family } from "../../families/family.ts";
 import type { TensorFacts } from "../../protocol/tensor-facts.ts";
 import { familyOf } from "../../families/registry.ts";
@@ -32,14 +33,14 @@ export function baseTensor(family: Family, name: string, shape: readonly number[
 export async function readBaseTensors(base: string): Promise<BaseTensor[]> {
   const { tensors, modelType } = await summariseModel(base);
   const family = familyOf({ model_type: modelType });
-  const isGguf = /\.gguf$/iu.test(base);
+  const { hasOwnTensorNames = false } = baseKindAt(base);
   const hasHead = tensors.some(({ name }) => name === family.head);
-  const isTied = !isGguf && hasHead && (await isTiedFolder(base));
-  if (isGguf && !family.checkpointName) {
+  const isTied = !hasOwnTensorNames && hasHead && (await isTiedFolder(base));
+  if (hasOwnTensorNames && !family.checkpointName) {
     throw new InputError(`${base}: general.architecture "${modelType}" is not supported`);
   }
   return tensors.flatMap(({ name: stored, shape }) => {
-    const name = isGguf ? family.checkpointName?.(stored) : stored;
+    const name = hasOwnTensorNames ? family.checkpointName?.(stored) : stored;
     if (name === undefined || isComputed(name) || (isTied && name === family.head)) return [];
     return baseTensor(family, name, shape);
   });

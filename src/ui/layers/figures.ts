@@ -1,34 +1,6 @@
 /** What the title of the layers' view says: how much is trained, and what that was measured to take. */
-import * as z from "zod";
-import { InputError } from "../../util/errors.ts";
+import type { Forecast } from "../../engines/engine.ts";
 import { formatBytes, formatCount } from "../../util/format.ts";
-import { parseJson } from "../../util/json.ts";
-
-/** What `retune inspect --recipe FILE --json` prints; it may say more. */
-const measurementSchema = z.object({
-  trainableParameters: z.number(),
-  totalParameters: z.number(),
-  /** Predicted peak resident memory of the training process. */
-  predictedBytes: z.number(),
-  /** Seconds of one optimizer step. */
-  stepSeconds: z.number(),
-  /** Of the whole run. */
-  totalSeconds: z.number().optional(),
-  /** False: the peak is above what is free. */
-  fits: z.boolean().optional(),
-});
-
-export type Measurement = z.output<typeof measurementSchema>;
-
-/** @throws InputError for output that is no such JSON */
-export function parseMeasurement(output: string): Measurement {
-  try {
-    return measurementSchema.parse(parseJson(output, "retune's output"));
-  } catch {
-    const start = output.trim().split("\n")[0] ?? "";
-    throw new InputError(`retune inspect --recipe printed no measurement: "${start.slice(0, 80)}"`);
-  }
-}
 
 /** "12.3M of 135M trainable (9.1 %)" */
 export function trainableText(trained: number, total: number): string {
@@ -44,7 +16,7 @@ export function trainableText(trained: number, total: number): string {
 }
 
 /** "1.2 GB · 0.9 s a step", and a warning where that is too much. */
-export function costText({ predictedBytes, stepSeconds, fits = true }: Measurement): string {
+export function costText({ predictedBytes, stepSeconds, fits = true }: Forecast): string {
   const time =
     stepSeconds < 0.1
       ? `${Number((1000 * stepSeconds).toPrecision(2))} ms`

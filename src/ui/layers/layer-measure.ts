@@ -1,19 +1,22 @@
-/** Memory and step time of the choice as it stands, from `retune inspect --recipe` in a child process. */
+/** Memory and step time of the choice as it stands, as the recipe's engine measures them. */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import * as vscode from "vscode";
-import { runCli } from "../../runs/run-cli.ts";
+import { getNodeValue } from "jsonc-parser";
+import type { Forecast, Programs } from "../../engines/engine.ts";
+import { ENGINES } from "../../engines/registry.ts";
+import { engineFactsOf } from "../../protocol/engine-keys.ts";
 import { errorMessage, InputError } from "../../util/errors.ts";
+import { parseJsonc } from "../../util/jsonc.ts";
 import { RECIPE_SUFFIX } from "../recipes/recipe-text.ts";
-import { type Measurement, parseMeasurement } from "./figures.ts";
 import type { LayerEditor, Layers } from "./layer-editor.ts";
 import { withAbsolutePaths } from "./recipe-layers.ts";
 
 export type MeasureState =
   | { kind: "never" }
   | { kind: "running" }
-  | { kind: "measured"; figures: Measurement }
+  | { kind: "measured"; figures: Forecast }
   | { kind: "failed"; problem: string };
 
 /** After the last tick: a measurement keeps the processor busy, and the next tick makes it useless. */
@@ -21,7 +24,7 @@ const PAUSE_MS = 3_000;
 
 export class LayerMeasure implements vscode.Disposable {
   readonly #editor: LayerEditor;
-  readonly #cliPath: string;
+  readonly #programs: Programs;
   readonly #changed = new vscode.EventEmitter<void>();
   readonly onDidChange = this.#changed.event;
   readonly #subscription: vscode.Disposable;
@@ -32,9 +35,9 @@ export class LayerMeasure implements vscode.Disposable {
   #timer: NodeJS.Timeout | undefined;
   #abort: AbortController | undefined;
 
-  constructor(editor: LayerEditor, cliPath: string) {
+  constructor(editor: LayerEditor, programs: Programs) {
     this.#editor = editor;
-    this.#cliPath = cliPath;
+    this.#programs = programs;
     this.#subscription = editor.onDidChange(() => this.#onEdit());
   }
 
@@ -53,7 +56,7 @@ export class LayerMeasure implements vscode.Disposable {
     this.#text = layers.document.getText();
     this.#set({ kind: "running" });
     try {
-      const figures = await inspect(this.#cliPath, layers, abort.signal);
+      const figures = await forecastOf(this.#programs, layers, abort.signal);
       if (figures && !abort.signal.aborted) this.#set({ kind: "measured", figures });
     } catch (error) {
       if (!abort.signal.aborted) this.#set({ kind: "failed", problem: errorMessage(error) });
@@ -90,22 +93,23 @@ export class LayerMeasure implements vscode.Disposable {
 }
 
 /** The text as it stands in the editor, saved or not. Undefined when it was cancelled. */
-async function inspect(
-  cliPath: string,
+async function forecastOf(
+  programs: Programs,
   { document, name }: Layers,
   signal: AbortSignal,
-): Promise<Measurement | undefined> {
+): Promise<Forecast | undefined> {
   const folder = path.dirname(document.uri.fsPath);
   const text = withAbsolutePaths(document.getText(), (file) => path.resolve(folder, file));
+  const { name: engineName } = engineFactsOf(
+    getNodeValue(parseJsonc(text, `${name}${RECIPE_SUFFIX}`)),
+  );
+  const engine = ENGINES.get(engineName);
+  if (!engine.forecast) throw new InputError(`engine ${engineName} does not say what a run takes`);
   const temp = await mkdtemp(path.join(tmpdir(), "retune-measure-"));
   try {
     const file = path.join(temp, `${name}${RECIPE_SUFFIX}`);
     await writeFile(file, text);
-    let output = "";
-    const args = ["inspect", "--recipe", file, "--json"];
-    const onOutput = (chunk: string) => (output += chunk);
-    const done = await runCli({ cliPath, args, signal, onOutput });
-    return done ? parseMeasurement(output) : undefined;
+    return await engine.forecast(file, { programs, signal });
   } catch (error) {
     // The user knows the recipe by its own place.
     throw new InputError(errorMessage(error).replaceAll(temp + path.sep, ""), { cause: error });

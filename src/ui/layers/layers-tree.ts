@@ -7,7 +7,8 @@ import { COMMANDS, VIEWS } from "../command-ids.ts";
 import { sayError } from "../say.ts";
 import { shortPaths } from "../short-paths.ts";
 import { factsTooltip } from "../views/markdown.ts";
-import { costText, type Measurement, trainableText } from "./figures.ts";
+import type { Forecast } from "../../engines/engine.ts";
+import { costText, trainableText } from "./figures.ts";
 import type { LayerEditor, Layers } from "./layer-editor.ts";
 import type { LayerMeasure, MeasureState } from "./layer-measure.ts";
 import { type LayerNode, trainedIn } from "./layer-nodes.ts";
@@ -189,13 +190,13 @@ function costItem(state: MeasureState): vscode.TreeItem {
   return item;
 }
 
-function wholeRunText({ totalSeconds }: Measurement): string {
+function wholeRunText({ totalSeconds }: Forecast): string {
   return totalSeconds === undefined
     ? ""
     : `whole run ${totalSeconds < 1 ? "" : "about "}${formatDuration(1000 * totalSeconds)}`;
 }
 
-function measuredTooltip(figures: Measurement): string {
+function measuredTooltip(figures: Forecast): string {
   return `Predicted peak memory and time on this machine: ${costText(figures)}. Click to measure again.`;
 }
 

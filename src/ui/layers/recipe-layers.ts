@@ -23,7 +23,7 @@ export interface RecipeLayers {
   base: string;
   method: Method;
   choice: LayerChoice;
-  /** Of objective classification, which trains a new head whatever else is chosen. */
+  /** True with objective classification, which trains a new head whatever else is chosen. */
   labelsRows: boolean;
   /** The head is trained before, too. */
   probesHead: boolean;

@@ -82,7 +82,7 @@ export interface EvaluationPage {
   made: string;
   /** What the page's script stores as its state. */
   state: unknown;
-  /** Of the style and the script, which the page's policy lets through. */
+  /** Names the style and the script, which the page's policy lets through. */
   nonce: string;
   /** How a path is shown. */
   short: (path: string) => string;

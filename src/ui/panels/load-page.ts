@@ -12,7 +12,7 @@ export function loadPage(
     mediaUri,
     shows,
   }: {
-    /** Of the script and the style sheet, without their endings. */
+    /** The name of the script and the style sheet, without their endings. */
     name: string;
     mediaUri: vscode.Uri;
     shows: Parameters<typeof panelHtml>[0]["shows"];

@@ -6,7 +6,7 @@ import { panelTitle } from "./load-page.ts";
 interface PanelSetOptions {
   context: vscode.ExtensionContext;
   viewType: string;
-  /** Of media/icons, without "-light.svg" and "-dark.svg". */
+  /** The name of a pair in media/icons, without "-light.svg" and "-dark.svg". */
   icon: string;
   /** What the folder is called now; left out where who opens it says so. */
   nameOf?: (dir: string) => string | undefined;

@@ -5,7 +5,8 @@ import { fromPanelSchema, type PanelAction } from "../../protocol/panel-messages
 import type { RunView, ToPanel } from "../../protocol/panel-messages.ts";
 import { RUN_FILES } from "../../protocol/run-folder.ts";
 import { MetricsTail } from "../../run-folder/metrics-tail.ts";
-import { readEvaluation, readRun, type Run } from "../../run-folder/run.ts";
+import { readEvaluation, type Run } from "../../run-folder/run.ts";
+import { readEngineRun } from "../../runs/engine-status.ts";
 import type { RunStore } from "../../runs/run-store.ts";
 import { errorMessage } from "../../util/errors.ts";
 import { openLineOf } from "../open-line.ts";
@@ -161,7 +162,7 @@ export class RunPanel implements vscode.Disposable {
 
   async #run(): Promise<Run | undefined> {
     const { store, runDir } = this.#options;
-    return store.get(runDir) ?? (await readRun(runDir));
+    return store.get(runDir) ?? (await readEngineRun(runDir));
   }
 
   async #sendRun(): Promise<void> {
@@ -216,21 +217,22 @@ export class RunPanel implements vscode.Disposable {
 
   /** Also a run whose workspace folder was closed leaves the store: its panel may stay. */
   async #closeIfGone(): Promise<void> {
-    const run = await readRun(this.#options.runDir).catch(() => undefined);
+    const run = await readEngineRun(this.#options.runDir).catch(() => undefined);
     if (run === undefined) this.#options.panel.dispose();
   }
 }
 
 function toView(run: Run): RunView {
-  const { dir, name, status, state, recipe, problem, hasAdapter, hasModel, hasCheckpoint } = run;
+  const { dir, name, status, state, recipe, foreign, problem } = run;
   return {
     runDir: dir,
     name,
     status,
     ...(state === undefined ? {} : { state }),
     ...(recipe === undefined ? {} : { recipe, method: methodView(recipe.method) }),
+    ...(foreign === undefined ? {} : { foreign }),
     ...(problem === undefined ? {} : { problem }),
-    hasOutput: hasAdapter || hasModel,
-    hasCheckpoint,
+    hasOutput: run.hasAdapter || run.hasModel,
+    hasCheckpoint: run.hasCheckpoint,
   };
 }

@@ -7,6 +7,7 @@ import { recipeSchema } from "../../protocol/recipe.ts";
 import { baseContradictions } from "../../runs/base-contradictions.ts";
 import { nearestNode } from "../../runs/recipe-lines.ts";
 import { jsoncTree } from "../../util/jsonc.ts";
+import { isOfferedFile } from "../../bases/references.ts";
 
 export interface Finding {
   /** Place in the text, in UTF-16 units. */
@@ -47,8 +48,9 @@ async function checkBase(
     return error(node, `There is no base model at ${file}. Paths are relative to the recipe.`);
   }
   if (!info.isDirectory()) {
-    const isGguf = /\.gguf$/i.test(file);
-    return isGguf ? undefined : error(node, "A base model is a folder or a .gguf file.");
+    return isOfferedFile(file)
+      ? undefined
+      : error(node, "A base model is a folder or a .gguf file.");
   }
   const config = await stat(path.join(file, "config.json")).catch(() => undefined);
   if (config === undefined) return error(node, `${file} has no config.json: it is no base model.`);

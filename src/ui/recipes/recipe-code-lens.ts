@@ -45,7 +45,9 @@ export class RecipeCodeLens implements vscode.CodeLensProvider, vscode.Disposabl
     };
     const lenses = [new vscode.CodeLens(range, start), new vscode.CodeLens(range, freeze)];
     const recipePath = path.resolve(document.uri.fsPath);
-    const last = this.#store.runs().find((run) => run.recipe?.source.recipePath === recipePath);
+    const last = this.#store
+      .runs()
+      .find((run) => (run.recipe ?? run.foreign)?.source?.recipePath === recipePath);
     if (last !== undefined) {
       const open = {
         title: `$(graph-line) Open Last Run (${last.status})`,

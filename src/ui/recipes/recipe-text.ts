@@ -15,9 +15,9 @@ export interface NewRecipe {
   evalData?: string | undefined;
   /** Longest row that the base model takes, where that is known. */
   maxPositions?: number | undefined;
-  /** Of the base, where that is known. */
+  /** The base's, where that is known. */
   parameters?: number | undefined;
-  /** Of the training data, where they were counted. */
+  /** The training data's, where they were counted. */
   rows?: number | undefined;
   /** The folder that the recipe will lie in. */
   folder: string;

@@ -8,6 +8,7 @@ import { onDidChangeModelSettings } from "../settings.ts";
 import { AdaptersTree } from "./adapters-tree.ts";
 import { ModelsTree } from "./models-tree.ts";
 import { RunsTree } from "./runs-tree.ts";
+import { offeredPatterns } from "../../bases/references.ts";
 
 /** Copying a model into the workspace touches many files; one search after the last is enough. */
 const FILES_PAUSE_MS = 1_000;
@@ -46,7 +47,7 @@ export function registerViews(app: App): vscode.Disposable {
 /** A number on the activity bar's icon, and what the `when` clauses of package.json ask. */
 function showState(store: RunStore, view: vscode.TreeView<unknown>): void {
   const runs = store.runs();
-  // Of a folder that nobody trusts, nothing is shown that nobody asked for.
+  // Nothing is shown of a folder that nobody trusts unless somebody asked for it.
   const active = vscode.workspace.isTrusted ? runs.filter((run) => isLive(run.status)).length : 0;
   if ((view.badge?.value ?? 0) !== active) {
     const tooltip = active === 1 ? "1 run is training" : `${active} runs are training`;
@@ -79,11 +80,9 @@ function refreshAdaptersWithRuns(app: App): vscode.Disposable {
 
 /** Files that come and go in the workspace; checkpoints of a run are not among them. */
 function watchModelFiles(app: App): vscode.Disposable {
-  const watcher = vscode.workspace.createFileSystemWatcher(
-    "**/{config.json,adapter_config.json,reft_config.json,*.safetensors,*.gguf}",
-    false,
-    true,
-  );
+  const names = ["config.json", "adapter_config.json", "reft_config.json", "*.safetensors"];
+  const pattern = `**/{${[...names, ...offeredPatterns()].join(",")}}`;
+  const watcher = vscode.workspace.createFileSystemWatcher(pattern, false, true);
   let timer: NodeJS.Timeout | undefined;
   const onFile = (uri: vscode.Uri) => {
     if (/[\\/](\.retune|node_modules|checkpoints)[\\/]/.test(uri.fsPath)) return;

@@ -213,6 +213,7 @@ export function runAbilities(run: Run): string[] {
   const isStoppable = isActive(run.status);
   // A run whose state alone can't be read goes on by its checkpoints.
   const isResumable =
+    run.foreign === undefined &&
     (run.problem === undefined || (run.state === undefined && run.recipe !== undefined)) &&
     ["queued", "stopped", "failed", "interrupted"].includes(run.status);
   const answering = run.recipe ? [answeringOfRun(run.recipe)] : [];
@@ -249,24 +250,42 @@ function runIcon(run: Run): vscode.ThemeIcon {
 }
 
 function runTooltip(run: Run): vscode.MarkdownString {
-  const { state, recipe } = run;
+  const { state } = run;
   const loss = (value: number | undefined) => (value === undefined ? undefined : formatLoss(value));
   return factsTooltip(run.name, [
     ["State", run.status],
     ["Problem", shortPaths(run.problem ?? state?.message ?? "")],
+    ["Not resumed here", run.foreign?.reason],
     ["Step", state && `${stepText(run)} (${Math.round(100 * progressOf(run))} %)`],
     ["Loss", loss(state?.loss)],
     ["Eval loss", loss(state?.evalLoss)],
     ["Accuracy", accuracyText(state)],
     ["Best eval loss", bestEvalText(state)],
-    ["Method", recipe && methodText(recipe.method)],
+    ...methodFacts(run),
     ["Trained", trainedText(state)],
-    ["Base model", recipe?.base],
-    ["Data", recipe?.data.train],
+    ...originFacts(run),
     ["Created", state && new Date(state.createdAt).toLocaleString()],
     ["Trained for", state?.elapsedMs === undefined ? undefined : formatDuration(state.elapsedMs)],
     ["Folder", run.dir],
   ]);
+}
+
+type Fact = [name: string, value: string | undefined];
+
+function methodFacts({ recipe, foreign }: Run): Fact[] {
+  if (recipe) return [["Method", methodText(recipe.method)]];
+  return [
+    ["Method", foreign?.method],
+    ["Engine", foreign?.engine],
+  ];
+}
+
+function originFacts({ recipe, foreign }: Run): Fact[] {
+  const shown = recipe ?? foreign;
+  return [
+    ["Base model", shown?.base],
+    ["Data", shown?.data?.train],
+  ];
 }
 
 function accuracyText(state: Run["state"]): string | undefined {

@@ -45,7 +45,7 @@ test("no name that may be left out lies over the curve, a name or the edge", () 
 });
 
 test("a needed name always has a place, and on a smooth curve a free one", () => {
-  // Of the picture in the README: from the base down to a corner, then up to the fine-tune.
+  // The curve of the picture in the README: from the base down to a corner, then up to the fine-tune.
   const points = [...Array(21).keys()].map((step) => {
     const t = step / 20;
     return { x: 440 - 350 * t ** 0.5, y: 20 + 220 * (1 - (2 * t - 1) ** 2) };

@@ -133,7 +133,7 @@ test("DELLA keeps the share that it should, large elements more often, whatever 
   const kept = PLACES.filter((i) => actual[i] !== base[i]);
   const deviation = Math.sqrt(0.24 * ELEMENTS);
   assert.ok(Math.abs(kept.length - 0.4 * ELEMENTS) < 5 * deviation, String(kept.length));
-  // Of elements above the median 0.55 are kept, of those below 0.25.
+  // 0.55 of the elements above the median are kept, 0.25 of those below.
   const median = PLACES.map((i) => Math.abs(delta(0, i))).toSorted((a, b) => a - b)[
     ELEMENTS / 2 - 0.5
   ]!;

@@ -9,7 +9,7 @@ import { type Kind, filesOf } from "./workspace.ts";
 export interface Outcome {
   file: string;
   reader: string;
-  /** Of computing, its threads' too: a machine with other work shall not be taken for a hang. */
+  /** Counts computing, its threads' too: a machine with other work shall not be taken for a hang. */
   ms: number;
   /** The message it was refused with, or undefined where it was read. */
   refusal?: string;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { costText, parseMeasurement, trainableText } from "../../../src/ui/layers/figures.ts";
+import { parseForecast } from "../../../src/engines/onnx.ts";
+import { costText, trainableText } from "../../../src/ui/layers/figures.ts";
 
 test("says how much is trained, never rounding to all or nothing", () => {
   assert.equal(trainableText(12_300_000, 135_000_000), "12.3M of 135M trainable (9.1 %)");
@@ -17,13 +18,13 @@ test("reads a measurement, and says in one line what is none", () => {
     predictedBytes: 1_234_000_000,
     stepSeconds: 0.912,
   };
-  const measured = parseMeasurement(JSON.stringify({ ...figures, more: {} }));
+  const measured = parseForecast(JSON.stringify({ ...figures, more: {} }));
   assert.equal(costText(measured), "1.23 GB · 0.91 s a step");
   assert.equal(costText({ ...measured, stepSeconds: 0.0123 }), "1.23 GB · 12 ms a step");
   assert.equal(
     costText({ ...measured, fits: false }),
     "1.23 GB · 0.91 s a step · may not fit in memory",
   );
-  assert.throws(() => parseMeasurement("oh\nno"), /printed no measurement: "oh"/);
-  assert.throws(() => parseMeasurement('{"predictedBytes":1}'), /printed no measurement/);
+  assert.throws(() => parseForecast("oh\nno"), /printed no measurement: "oh"/);
+  assert.throws(() => parseForecast('{"predictedBytes":1}'), /printed no measurement/);
 });

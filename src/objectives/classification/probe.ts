@@ -1,14 +1,15 @@
 /** The first half of LP-FT (arXiv 2202.10054): the head alone, on features of the untouched base. */
-import { evaluationBatches } from "../data/batches.ts";
-import type { Example, Examples } from "../data/example.ts";
-import { type Classifier, SCORE } from "../adapter-files/classifier-head.ts";
-import type { Classification } from "../protocol/objective.ts";
-import { planTraining } from "../training/training-plan.ts";
-import { EVALUATION_ROWS } from "../training/evaluate.ts";
-import type { TrainingEngine } from "../training/engine.ts";
-import { initAdamW, updateAdamW } from "../training/optimizer.ts";
-import { learningRateAt } from "../training/schedule.ts";
-import { addHeadGradient, headLogits, rowLoss } from "./linear-head.ts";
+import { evaluationBatches } from "../../data/batches.ts";
+import type { Example, Examples } from "../../data/example.ts";
+import { type Classifier, SCORE } from "../../adapter-files/classifier-head.ts";
+import type { Classification } from "../../protocol/objective.ts";
+import { planTraining } from "../../training/training-plan.ts";
+import { EVALUATION_ROWS } from "../../training/evaluate.ts";
+import type { TrainingEngine } from "../engine.ts";
+import { initAdamW, updateAdamW } from "../../training/optimizer.ts";
+import { learningRateAt } from "../../training/schedule.ts";
+import { addHeadGradient, headLogits } from "../linear-head.ts";
+import { rowLoss } from "./row-loss.ts";
 
 /** Rows per update. */
 const BATCH_SIZE = 16;
@@ -28,14 +29,14 @@ export async function probeHead(
     ...fit
   }: ProbeOptions & { log: (line: string) => void; isStopped: () => Promise<boolean> },
 ): Promise<void> {
-  const { classifier, trainables, parameters } = engine;
+  const { trainables, parameters } = engine;
   const head = trainables.find(({ name }) => name === SCORE);
-  if (!classifier || !head) throw new Error("internal: no classification head to probe");
+  if (!head) throw new Error("internal: no classification head to probe");
   const started = performance.now();
   const features = await featuresOf(engine, train, isStopped);
   if (!features) return;
   const weight = parameters.subarray(head.offset, head.offset + head.length);
-  const { steps, loss } = fitHead(weight, { train, features, classifier, ...fit });
+  const { steps, loss } = fitHead(weight, { train, features, ...fit });
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   log(
     `probed the head: ${steps} updates on the features of ${train.length} rows in ${seconds} s, loss of the last pass ${loss.toFixed(4)}`,
@@ -43,6 +44,7 @@ export async function probeHead(
 }
 
 interface ProbeOptions {
+  classifier: Classifier;
   probe: NonNullable<Classification["probe"]>;
   /** Decides the order of the rows. */
   seed: number;
@@ -59,7 +61,7 @@ function fitHead(
     classifier: { labels, problem },
     probe: { epochs, learningRate: peak },
     seed,
-  }: ProbeOptions & { train: Examples; features: Features; classifier: Classifier },
+  }: ProbeOptions & { train: Examples; features: Features },
 ): { steps: number; loss: number } {
   const data = { packing: false, maxLength: 1 } as const;
   const plan = planTraining(train, { batchSize: BATCH_SIZE, accumulate: 1, epochs, seed, data });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseLlamaConfig } from "../../src/models/llama-config.ts";
+import { parseDecoderConfig } from "../../../src/models/parts/decoder-config.ts";
 
 const SIZES = {
   model_type: "llama",
@@ -59,7 +59,7 @@ const cases: [string, object, string, number | undefined, number][] = [
 
 for (const [statement, config, type, factor, theta] of cases) {
   test(`rope is transformers': ${statement}`, () => {
-    const { rope } = parseLlamaConfig({ ...SIZES, ...config }, "config.json");
+    const { rope } = parseDecoderConfig({ ...SIZES, ...config }, "config.json");
     assert.deepEqual(
       [rope.type, "factor" in rope ? rope.factor : undefined, rope.theta],
       [type, factor, theta],
@@ -67,8 +67,8 @@ for (const [statement, config, type, factor, theta] of cases) {
   });
 }
 
-test("what a config leaves out is LlamaConfig's of transformers 5.23", () => {
-  const { rope, ...config } = parseLlamaConfig(SIZES, "config.json");
+test("what a config leaves out is DecoderConfig's of transformers 5.23", () => {
+  const { rope, ...config } = parseDecoderConfig(SIZES, "config.json");
   assert.deepEqual(config, {
     vocabSize: 32,
     hiddenSize: 16,
@@ -89,7 +89,7 @@ test("what a config leaves out is LlamaConfig's of transformers 5.23", () => {
 
 test("more layers than any model has are refused before one is made", () => {
   assert.throws(
-    () => parseLlamaConfig({ ...SIZES, num_hidden_layers: 16_777_216 }, "config.json"),
+    () => parseDecoderConfig({ ...SIZES, num_hidden_layers: 16_777_216 }, "config.json"),
     /^InputError: config\.json: num_hidden_layers: /,
   );
 });

@@ -2,15 +2,15 @@
  * The loss of a classification head, as transformers reduces it (a mean over rows, and for several
  * labels over these too), and what its graph is fed.
  */
-import type { GraphBuilder } from "../graph/builder.ts";
-import { type Dim, product } from "../graph/dim.ts";
-import type { Value } from "../graph/graph.ts";
-import type { CausalLmOutputs } from "../graph/causal-lm.ts";
-import type { Example } from "../data/example.ts";
-import type { Classifier } from "../adapter-files/classifier-head.ts";
-import { largest } from "../util/largest.ts";
-import type { TrimmedRow } from "../onnx-engine/ort-feeds.ts";
-import type { Feed } from "../onnx-engine/ort-session.ts";
+import type { GraphBuilder } from "../../graph/builder.ts";
+import { type Dim, product } from "../../graph/dim.ts";
+import type { Value } from "../../graph/graph.ts";
+import type { CausalLmOutputs } from "../../graph/causal-lm.ts";
+import type { Classifier } from "../../adapter-files/classifier-head.ts";
+import { largest } from "../../util/largest.ts";
+import { rowLoss } from "./row-loss.ts";
+import type { RowAnswer } from "../engine.ts";
+import type { FedRow, RowHead } from "../row-head.ts";
 
 /** Names of the graph inputs. */
 const FEEDS = {
@@ -21,16 +21,23 @@ const FEEDS = {
   pool: "pool",
 } as const;
 
-/** Hidden states that reach the head: of `mean` all R tokens, else one for each of B rows. */
-export function chosenStates({ pooling }: Classifier): Dim {
-  return pooling === "mean" ? "R" : "B";
+/** The head as an engine knows it. */
+export function classificationHead(classifier: Classifier): RowHead {
+  const { problem, pooling } = classifier;
+  return {
+    states: pooling === "mean" ? "R" : "B",
+    loss: (b, outputs) => classificationLoss(b, outputs, classifier),
+    feeds: (rows, options) => classificationFeeds(rows, options, classifier),
+    rowLoss: (logits, { label = 0 }) => rowLoss(logits, label, problem),
+    isRight: (answer) => isRight(answer, problem),
+  };
 }
 
 /**
  * Σ coefficient · loss of a row, [1]. From hidden, the chosen states, come the features that the head
  * reads, [B,C], and its logits, [B, labels].
  */
-export function classificationLoss(
+function classificationLoss(
   b: GraphBuilder,
   { hidden, headWeight }: Pick<CausalLmOutputs, "hidden" | "headWeight">,
   classifier: Classifier,
@@ -75,16 +82,16 @@ function crossEntropy(b: GraphBuilder, logits: Value, rows: Dim): Value {
 
 /**
  * @param rows of one run, one after the other
- * @param options.scale coefficient of every row in the loss
+ * @param options.scale of the loss; a row weighs what its last token does
  * @param options.lead virtual tokens before each row's own
  */
-export function classificationFeeds(
-  rows: readonly TrimmedRow[],
+function classificationFeeds(
+  rows: readonly FedRow[],
   { scale, lead }: { scale: number; lead: number },
   { problem, pooling, labels: { length: classes } }: Classifier,
-): { feeds: Record<string, Feed>; R: number } {
+): { feeds: Record<string, Float32Array | BigInt64Array>; R: number } {
   const chosen = pooledTokens(rows, lead, pooling);
-  const feeds: Record<string, Feed> = { [FEEDS.rows]: integers(chosen) };
+  const feeds: Record<string, Float32Array | BigInt64Array> = { [FEEDS.rows]: integers(chosen) };
   if (pooling === "mean") feeds[FEEDS.pool] = meanOfRows(rows);
   const labels = rows.map(({ example: { label = 0 } }) => label);
   if (problem === "regression") feeds[FEEDS.values] = Float32Array.from(labels, Number);
@@ -97,7 +104,10 @@ export function classificationFeeds(
     );
   }
   const parts = problem === "multi-label" ? classes : 1;
-  feeds[FEEDS.coefficients] = new Float32Array(rows.length * parts).fill(scale / parts);
+  feeds[FEEDS.coefficients] = Float32Array.from({ length: rows.length * parts }, (_, at) => {
+    const weight = rows[Math.floor(at / parts)]?.example.weights.at(-1) ?? 0;
+    return (scale * weight) / parts;
+  });
   return { feeds, R: chosen.length };
 }
 
@@ -106,7 +116,7 @@ export function classificationFeeds(
  * them: the first of a row would be the same for every text, and with prefixes they have no state.
  */
 function pooledTokens(
-  rows: readonly TrimmedRow[],
+  rows: readonly FedRow[],
   lead: number,
   pooling: Classifier["pooling"],
 ): number[] {
@@ -126,7 +136,7 @@ function pooledTokens(
 }
 
 /** [B,R]: makes the mean of each row's own tokens, which stand one after the other. */
-function meanOfRows(rows: readonly TrimmedRow[]): Float32Array {
+function meanOfRows(rows: readonly FedRow[]): Float32Array {
   const tokens = rows.reduce((sum, { length }) => sum + length, 0);
   const pool = new Float32Array(rows.length * tokens);
   let before = 0;
@@ -140,35 +150,6 @@ function meanOfRows(rows: readonly TrimmedRow[]): Float32Array {
 
 function integers(values: readonly number[]): BigInt64Array {
   return BigInt64Array.from(values, BigInt);
-}
-
-/** What the head said of a row. */
-export interface Answer {
-  /** With the label that is right. */
-  example: Example;
-  /** One for each label. */
-  logits: Float32Array;
-  /** What the head reads, [C]. */
-  features: Float32Array;
-}
-
-/**
- * @param rows of one run, in its order
- * @param results logits [B, labels] and features [B, C]
- */
-export function answersOf(
-  rows: readonly TrimmedRow[],
-  { logits, features }: { logits: Float32Array; features: Float32Array },
-): Answer[] {
-  const part = (values: Float32Array, row: number): Float32Array => {
-    const width = values.length / rows.length;
-    return values.slice(row * width, (row + 1) * width);
-  };
-  return rows.map(({ example }, row) => ({
-    example,
-    logits: part(logits, row),
-    features: part(features, row),
-  }));
 }
 
 /** The labels given: the likeliest one, or all that are likelier than not; of regression none. */
@@ -203,7 +184,7 @@ export function labelValues(logits: Float32Array, problem: Classifier["problem"]
 }
 
 /** Whether the row is labelled right whole. */
-export function isRight({ example, logits }: Answer, problem: Classifier["problem"]): boolean {
+export function isRight({ example, logits }: RowAnswer, problem: Classifier["problem"]): boolean {
   if (problem === "regression") return false;
   const right = [example.label ?? []].flat().toSorted((a, b) => a - b);
   return givenLabels(logits, problem).join() === right.join();

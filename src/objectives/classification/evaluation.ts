@@ -1,8 +1,9 @@
 /** How a classifier labelled a set of rows, in figures. */
-import type { Example } from "../data/example.ts";
-import type { Classifier } from "../adapter-files/classifier-head.ts";
-import type { ClassifierEvaluation, FeatureDistortion } from "../protocol/evaluation.ts";
-import { type Answer, givenLabels, isRight } from "./classification.ts";
+import type { Example } from "../../data/example.ts";
+import type { Classifier } from "../../adapter-files/classifier-head.ts";
+import type { ClassifierEvaluation, FeatureDistortion } from "../../protocol/evaluation.ts";
+import type { RowAnswer } from "../engine.ts";
+import { givenLabels, isRight } from "./head.ts";
 
 /** What the head read of each row before anything was tuned. */
 export type BaseFeatures = ReadonlyMap<Example, Float32Array>;
@@ -12,7 +13,7 @@ export type BaseFeatures = ReadonlyMap<Example, Float32Array>;
  * @param loss mean over the rows
  */
 export function classifierEvaluation(
-  answers: readonly Answer[],
+  answers: readonly RowAnswer[],
   { problem, labels }: Classifier,
   loss: number,
 ): ClassifierEvaluation {
@@ -39,7 +40,7 @@ export function classifierEvaluation(
 
 /** Undefined figures are 0, as scikit-learn's zero_division. */
 function scoreOf(
-  answers: readonly Answer[],
+  answers: readonly RowAnswer[],
   { label, index, problem }: { label: string; index: number; problem: Classifier["problem"] },
 ): { label: string; precision: number; recall: number; f1: number; support: number } {
   let [support, given, both] = [0, 0, 0];
@@ -60,7 +61,7 @@ function scoreOf(
   };
 }
 
-function regressionFigures(answers: readonly Answer[]): {
+function regressionFigures(answers: readonly RowAnswer[]): {
   meanSquaredError: number;
   meanAbsoluteError: number;
   r2?: number;
@@ -77,13 +78,13 @@ function regressionFigures(answers: readonly Answer[]): {
   };
 }
 
-export function featuresByRow(answers: readonly Answer[]): BaseFeatures {
+export function featuresByRow(answers: readonly RowAnswer[]): BaseFeatures {
   return new Map(answers.map(({ example, features }) => [example, features]));
 }
 
 /** How far the features have moved (arXiv 2202.10054, feature distortion); undefined where no row is known. */
 export function featureDistortion(
-  answers: readonly Answer[],
+  answers: readonly RowAnswer[],
   base: BaseFeatures,
 ): FeatureDistortion | undefined {
   const moves: number[] = [];

@@ -1,7 +1,7 @@
-/** The parts of a Llama `config.json` that decide the computation, as transformers 4 and 5 write them. */
+/** The parts of a decoder's `config.json` that decide the computation, as transformers 4 and 5 write them. */
 import * as z from "zod";
-import { InputError } from "../util/errors.ts";
-import { ropeValues } from "../tensors/rope-values.ts";
+import { InputError } from "../../util/errors.ts";
+import { ropeValues } from "../../tensors/rope-values.ts";
 import { ROPE_TYPES, type RopeParameters } from "./rope.ts";
 
 /** No model in use has more; a larger number in a file is a broken or hostile file. */
@@ -51,7 +51,7 @@ const configSchema = z.looseObject({
   rope_parameters: optional(ropeSchema),
 });
 
-export interface LlamaConfig {
+export interface DecoderConfig {
   vocabSize: number;
   /** C, the width of the residual stream. */
   hiddenSize: number;
@@ -78,7 +78,7 @@ const DEFAULT_ROPE_THETA = 10_000;
  * @param file its path, for messages
  * @throws InputError naming the key that is missing, wrong or not supported
  */
-export function parseLlamaConfig(json: unknown, file: string): LlamaConfig {
+export function parseDecoderConfig(json: unknown, file: string): DecoderConfig {
   const parsed = configSchema.safeParse(json);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];

@@ -5,27 +5,17 @@
 import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import path from "node:path";
+import { nodeEnvironment } from "../util/node-environment.ts";
 
 export interface ExitStatus {
   code: number | null;
   signal: NodeJS.Signals | null;
 }
 
-export interface DetachedProcess {
+interface DetachedProcess {
   pid: number | undefined;
   /** Settles when the process ends while this one still lives; rejects when it could not start. */
   exited: Promise<ExitStatus>;
-}
-
-/**
- * The environment of a Node process of ours. VS Code's own executable is Node when told so, in the
- * desktop and (where it is Node already) in the server alike.
- */
-export function nodeEnvironment(): NodeJS.ProcessEnv {
-  const kept = Object.entries(process.env).filter(
-    ([name]) => !/^(VSCODE_|NODE_OPTIONS$|ELECTRON_|NODE_TEST_CONTEXT$)/.test(name),
-  );
-  return { ...Object.fromEntries(kept), ELECTRON_RUN_AS_NODE: "1" };
 }
 
 /** @param args the bundled script and what it is told */

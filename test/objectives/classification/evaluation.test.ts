@@ -1,17 +1,17 @@
 /** Figures of a classifier, by hand from their definitions (and as scikit-learn's classification_report has them). */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Example } from "../../src/data/example.ts";
-import type { Classifier } from "../../src/adapter-files/classifier-head.ts";
-import type { Answer } from "../../src/objectives/classification.ts";
+import type { Example } from "../../../src/data/example.ts";
+import type { Classifier } from "../../../src/adapter-files/classifier-head.ts";
+import type { RowAnswer } from "../../../src/objectives/engine.ts";
 import {
   classifierEvaluation,
   featureDistortion,
   featuresByRow,
-} from "../../src/objectives/classifier-evaluation.ts";
-import { evaluationSchema } from "../../src/protocol/evaluation.ts";
+} from "../../../src/objectives/classification/evaluation.ts";
+import { evaluationSchema } from "../../../src/protocol/evaluation.ts";
 
-function answer(label: NonNullable<Example["label"]>, logits: number[], features = [0]): Answer {
+function answer(label: NonNullable<Example["label"]>, logits: number[], features = [0]): RowAnswer {
   const example = { ids: new Int32Array(1), weights: new Float32Array(1), line: 1, label };
   return { example, logits: Float32Array.from(logits), features: Float32Array.from(features) };
 }
@@ -23,7 +23,7 @@ const classifier = (problem: Classifier["problem"], labels: string[]): Classifie
 });
 
 test("single-label: accuracy, macro-F1, confusion matrix, and a label that is never given", () => {
-  const given = (label: number, index: number): Answer =>
+  const given = (label: number, index: number): RowAnswer =>
     answer(
       label,
       [0, 1, 2].map((one) => Number(one === index)),

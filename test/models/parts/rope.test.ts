@@ -1,9 +1,13 @@
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import assert from "node:assert/strict";
-import { parseLlamaConfig } from "../../src/models/llama-config.ts";
-import { ropeAttentionFactor, ropeFrequencies, ropeTables } from "../../src/models/rope.ts";
-import { assertClose } from "../support/assert-close.ts";
+import { parseDecoderConfig } from "../../../src/models/parts/decoder-config.ts";
+import {
+  ropeAttentionFactor,
+  ropeFrequencies,
+  ropeTables,
+} from "../../../src/models/parts/rope.ts";
+import { assertClose } from "../../support/assert-close.ts";
 
 interface Golden {
   name: string;
@@ -13,12 +17,12 @@ interface Golden {
 }
 
 const goldens = JSON.parse(
-  readFileSync(new URL("../golden/models/rope.json", import.meta.url), "utf8"),
+  readFileSync(new URL("../../golden/models/rope.json", import.meta.url), "utf8"),
 ) as Golden[];
 
 for (const { name, config, frequencies, attentionFactor } of goldens) {
   test(`${name} frequencies are transformers'`, () => {
-    const { rope } = parseLlamaConfig(config, "config.json");
+    const { rope } = parseDecoderConfig(config, "config.json");
     // transformers computes them in float32
     ropeFrequencies(rope).forEach((frequency, i) => {
       assertClose([frequency], [frequencies[i]!], { rtol: 2e-6 }, `${name}[${i}]`);
@@ -31,8 +35,8 @@ test("the scaling that transformers 4 wrote means the same as rope_parameters", 
   const golden = goldens.find(({ name }) => name === "llama3")!;
   const { rope_parameters, ...rest } = golden.config as { rope_parameters: { rope_theta: number } };
   const { rope_theta, ...rope_scaling } = rope_parameters;
-  const before = parseLlamaConfig({ ...rest, rope_theta, rope_scaling }, "config.json");
-  assert.deepEqual(before.rope, parseLlamaConfig(golden.config, "config.json").rope);
+  const before = parseDecoderConfig({ ...rest, rope_theta, rope_scaling }, "config.json");
+  assert.deepEqual(before.rope, parseDecoderConfig(golden.config, "config.json").rope);
 });
 
 test("position 0 is not rotated", () => {

@@ -1,7 +1,7 @@
 /** Runs the bundled `retune` command as a child that dies with its caller, for work of seconds. */
 import { spawn } from "node:child_process";
-import { InputError } from "../util/errors.ts";
-import { nodeEnvironment } from "./spawn-detached.ts";
+import { InputError } from "./errors.ts";
+import { nodeEnvironment } from "./node-environment.ts";
 
 export interface CliOptions {
   /** The bundled command, dist/cli.cjs. */

@@ -1,0 +1,18 @@
+import { isGgufName, withoutGguf } from "../gguf/file-name.ts";
+import { importGguf } from "../gguf/import.ts";
+import type { BaseKind } from "./base-kind.ts";
+import { isFolder } from "./folder.ts";
+
+/** llama.cpp's: loaded from its dequantised copy in the cache, made on first use. */
+export const gguf: BaseKind = {
+  name: "gguf",
+  isAt: isGgufName,
+  label: withoutGguf,
+  hasOwnTensorNames: true,
+  offered: { extension: "gguf", title: "GGUF" },
+  loadedAs: "its dequantised weights",
+  load: async (reference, log) => {
+    const { location } = reference;
+    return (await isFolder(reference)) ? location : importGguf(location, { log });
+  },
+};

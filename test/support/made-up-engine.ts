@@ -1,0 +1,65 @@
+/**
+ * An engine that is none of ours: `made-up-engine.ts RUN_DIR` minimises (w − 3)² and writes its run as any
+ * engine does, with keys of its own. It goes on from its newest checkpoint.
+ */
+import { readFile, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Metric, RunState } from "../../src/protocol/run-folder.ts";
+import { RunRecorder } from "../../src/run-folder/recorder.ts";
+import { readJsonObject } from "../../src/util/json.ts";
+
+/** What a provider would be asked for: method and objective are of no engine of ours. */
+export const MADE_UP_RECIPE = {
+  name: "walk-to-three",
+  base: "cloud-model-4",
+  engine: { type: "cloud", region: "north" },
+  method: { type: "moe-lora", experts: 4 },
+  objective: { type: "minimise", target: 3 },
+  data: { train: "dataset-17", shards: [1, 2] },
+  steps: 40,
+  stepMs: 5,
+  source: { createdAt: "2026-11-20T10:00:00.000Z", job: "job-9" },
+} as const;
+
+async function train(runDir: string): Promise<void> {
+  const recorder = await RunRecorder.open(runDir);
+  const recipe = await readJsonObject(path.join(runDir, "recipe.json"));
+  const [steps, stepMs] = [Number(recipe["steps"]), Number(recipe["stepMs"])];
+  await recorder.addToRecipe({ versions: { cloud: "4.1" } });
+  const [newest] = await recorder.checkpoints();
+  let step = newest?.step ?? 0;
+  let w = newest ? Number(await readFile(path.join(newest.dir, "w.txt"), "utf8")) : 0;
+  await recorder.cutMetrics(newest?.step ?? -1);
+  await recorder.update({ status: "running", totalSteps: steps });
+  const start = performance.now();
+  let isStopped = false;
+  while (step < steps && !isStopped) {
+    step++;
+    const loss = (w - 3) ** 2;
+    w -= 0.1 * 2 * (w - 3);
+    const elapsedMs = performance.now() - start;
+    const metric: Metric & { expertEntropy: number } = {
+      step,
+      epoch: step / steps,
+      loss,
+      elapsedMs,
+      expertEntropy: 1 / step,
+    };
+    await recorder.metric(metric);
+    const state: Partial<RunState> & { costUsd: number } = { step, loss, costUsd: step / 100 };
+    await recorder.update(state);
+    if (step % 10 === 0) {
+      await recorder.checkpoint(step, {
+        write: (dir) => writeFile(path.join(dir, "w.txt"), String(w)),
+      });
+    }
+    await sleep(stepMs);
+    isStopped = await recorder.isStopRequested();
+  }
+  await recorder.log(`w is ${w}`);
+  await recorder.close({ status: isStopped ? "stopped" : "finished" });
+}
+
+const [, script, runDir] = process.argv;
+if (script === import.meta.filename && runDir !== undefined) await train(runDir);

@@ -4,7 +4,8 @@ import { resolveBase } from "../bases/references.ts";
 import type { ResolvedRecipe } from "../protocol/recipe.ts";
 import { methodFacts } from "../protocol/methods.ts";
 import { evaluateExamples } from "../training/evaluate.ts";
-import { type OnnxTrainingEngine, openEvaluationEngine } from "../onnx-engine/onnx-engine.ts";
+import { openEvaluationEngine } from "../onnx-engine/onnx-engine.ts";
+import type { OnnxTrainingEngine } from "../onnx-engine/training-engine.ts";
 import { type BaseFeatures, featuresByRow } from "./classification/evaluation.ts";
 
 /**

@@ -17,7 +17,7 @@ import type {
   Trainable,
 } from "../objectives/engine.ts";
 import type { RowHead } from "../objectives/row-head.ts";
-import type { OnnxTrainingEngine } from "./onnx-engine.ts";
+import type { OnnxTrainingEngine } from "./training-engine.ts";
 import type { PlannedMemory } from "./step-form.ts";
 import { addHeadGradient, headLogits } from "../objectives/linear-head.ts";
 

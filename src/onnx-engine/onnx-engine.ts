@@ -16,7 +16,6 @@ import type {
   LossSums,
   PassOptions,
   SavedResult,
-  SavingEngine,
   Trainable,
 } from "../objectives/engine.ts";
 import type { FedRow } from "../objectives/row-head.ts";
@@ -27,6 +26,7 @@ import { startOfBase } from "./starting-values.ts";
 import { dropoutFeeds, feedFormOf, planRuns, runFeeds, trimRows } from "./ort-feeds.ts";
 import { type GraphOptions, type TrainingGraph, buildTrainingGraph } from "./ort-graphs.ts";
 import { CachedHead } from "./cached-head.ts";
+import type { OnnxTrainingEngine } from "./training-engine.ts";
 import { type LoadedAdapter, adaptedBase, loadAdapter } from "./load-adapter.ts";
 import { type Feed, OrtSession, type OrtSessionOptions } from "./ort-session.ts";
 import { saveResult } from "./save-result.ts";
@@ -66,18 +66,6 @@ export interface EngineOptions {
   cacheDir?: string | undefined;
   /** Left out: the processor. */
   device?: Device | undefined;
-}
-
-/** What is known of the built-in engine beyond what training asks of any. */
-export interface OnnxTrainingEngine extends SavingEngine {
-  /** What the head labels, where it is a classification head. */
-  readonly classifier: Classifier | undefined;
-  /** Where the training step really runs. */
-  readonly device: Device;
-  /** What the method adds to the base. */
-  readonly adapter: Adapter | undefined;
-  /** What the memory dial came to; undefined where a plan was given, or nothing is trained. */
-  readonly memory: PlannedMemory | undefined;
 }
 
 /** Sessions, parameters and feeds shared by training and evaluation. */

@@ -29,7 +29,7 @@ import { currentProcessIdentity, processIdentity } from "../../src/util/process-
 import { processMark } from "../../src/util/process-mark.ts";
 import { checkImport, importedFiles } from "../../src/gguf/import-cache.ts";
 import { refuses } from "../support/refuses.ts";
-import { importGguf } from "../../src/gguf/import.ts";
+import { importGguf } from "../../src/families/import-gguf.ts";
 import {
   readSafetensorsHeader,
   readTensor,

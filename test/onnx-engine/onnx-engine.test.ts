@@ -3,11 +3,8 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import type { Example } from "../../src/data/example.ts";
 import type { Method } from "../../src/protocol/methods.ts";
-import {
-  type OnnxTrainingEngine,
-  openEvaluationEngine,
-  openTrainingEngine,
-} from "../../src/onnx-engine/onnx-engine.ts";
+import { openEvaluationEngine, openTrainingEngine } from "../../src/onnx-engine/onnx-engine.ts";
+import type { OnnxTrainingEngine } from "../../src/onnx-engine/training-engine.ts";
 import type { StepForm } from "../../src/onnx-engine/ort-graphs.ts";
 import type { StepPlan } from "../../src/onnx-engine/step-form.ts";
 import { readSafetensorsHeader, readTensor } from "../../src/tensors/safetensors.ts";

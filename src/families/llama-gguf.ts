@@ -1,20 +1,18 @@
 /** config.json of a .gguf whose `general.architecture` is llama, from its metadata and tensors. */
-import { checkIsNoAdapter } from "./adapter.ts";
 import { InputError } from "../util/errors.ts";
-import type { GgufHeader } from "./header.ts";
-import { ATTENTION_LINEARS, MLP_LINEARS } from "./llama-tensors.ts";
+import type { GgufHeader } from "../gguf/header.ts";
+import { llamaFamily } from "./llama.ts";
+import { checkTensors } from "./llama-gguf-shapes.ts";
+import type { CheckpointTensor, GgufCheckpoint, GgufFamily } from "../gguf/gguf-family.ts";
+import { ATTENTION_LINEARS, MLP_LINEARS, checkpointTensors } from "./llama-gguf-tensors.ts";
 import {
   number,
   numberOfAllLayers,
   optionalFlag,
   optionalNumber,
-  optionalText,
   shortestDecimal,
-} from "./metadata.ts";
-import { ropeScaling } from "./rope-scaling.ts";
-
-const ARCHITECTURE = "general.architecture";
-const SUPPORTED = "llama";
+} from "../gguf/metadata.ts";
+import { ropeScaling } from "./llama-gguf-rope.ts";
 
 /** What transformers writes for a Llama, its spelling kept. */
 export interface LlamaConfigJson {
@@ -40,26 +38,19 @@ export interface LlamaConfigJson {
   pad_token_id?: number;
 }
 
-/** @throws InputError for a file that holds something else than a Llama with its weights */
-export function checkIsLlama(header: GgufHeader): void {
+export const llamaGguf: GgufFamily = {
+  name: llamaFamily.name,
+  examples: "Llama, SmolLM, TinyLlama, Mistral",
+  open: async (header) => {
+    checkVariant(header);
+    const config = await llamaConfig(header);
+    return { config, checkpoint: () => checkpointOf(header, config) };
+  },
+};
+
+/** @throws InputError for what no Llama has */
+function checkVariant(header: GgufHeader): void {
   const { file } = header;
-  checkIsNoAdapter(header);
-  const type = optionalText(header, "general.type") ?? "model";
-  if (type !== "model") {
-    throw new InputError(`${file}: general.type is "${type}", expected "model"`);
-  }
-  const architecture = optionalText(header, ARCHITECTURE);
-  if (architecture !== SUPPORTED) {
-    throw new InputError(
-      `${file}: ${ARCHITECTURE} ${architecture === undefined ? "is missing" : `"${architecture}" is not supported`}; supported: ${SUPPORTED} (Llama, SmolLM, TinyLlama, Mistral)`,
-    );
-  }
-  const parts = optionalNumber(header, "split.count") ?? 0;
-  if (parts > 1) {
-    throw new InputError(
-      `${file}: is one of ${parts} parts (split.count); join them first: llama-gguf-split --merge`,
-    );
-  }
   if ((optionalNumber(header, "llama.expert_count") ?? 0) > 0) {
     throw new InputError(`${file}: is a mixture of experts (llama.expert_count); not supported`);
   }
@@ -73,8 +64,34 @@ export function checkIsLlama(header: GgufHeader): void {
   }
 }
 
+function checkpointOf(header: GgufHeader, config: LlamaConfigJson): GgufCheckpoint {
+  const heads = {
+    heads: config.num_attention_heads,
+    keyValueHeads: config.num_key_value_heads,
+  };
+  const tensors = checkpointTensors(header, heads);
+  checkTensors(header.file, tensors, config);
+  return { tensors, zeros: missingBiases(tensors, config) };
+}
+
+/** A Llama's attention and feed-forward have all their biases or none: those that a file leaves out are zero. */
+function missingBiases(
+  present: readonly CheckpointTensor[],
+  config: LlamaConfigJson,
+): GgufCheckpoint["zeros"] {
+  const names = new Set(present.map(({ name }) => name));
+  return present.flatMap(({ name, source }) => {
+    const { role, part } = llamaFamily.facts(name);
+    const isBiased = part === "attention" ? config.attention_bias : config.mlp_bias;
+    const bias = name.replace(/weight$/u, "bias");
+    return role === "linear" && isBiased && !names.has(bias)
+      ? [{ name: bias, dtype: "F32" as const, shape: [source.shape[0] ?? 0] }]
+      : [];
+  });
+}
+
 /** @throws InputError naming the key or tensor that is missing, wrong or not supported */
-export async function llamaConfig(header: GgufHeader): Promise<LlamaConfigJson> {
+async function llamaConfig(header: GgufHeader): Promise<LlamaConfigJson> {
   const { file, tensors } = header;
   const embeddings = tensors.get("token_embd.weight");
   if (!embeddings) throw new InputError(`${file}: tensor token_embd.weight is missing`);
@@ -93,7 +110,7 @@ export async function llamaConfig(header: GgufHeader): Promise<LlamaConfigJson> 
   return {
     architectures: ["LlamaForCausalLM"],
     model_type: "llama",
-    vocab_size: embeddings.shape[0]!,
+    vocab_size: embeddings.shape[0] ?? 0,
     hidden_size: hidden,
     intermediate_size: intermediate,
     num_hidden_layers: number(header, "llama.block_count"),

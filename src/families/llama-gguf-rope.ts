@@ -1,9 +1,9 @@
 /** A .gguf's rotary scaling in config.json's words. */
 import { InputError } from "../util/errors.ts";
-import type { GgufHeader } from "./header.ts";
-import { ROPE_FACTORS } from "./llama-tensors.ts";
-import { optionalNumber, optionalText, shortestDecimal } from "./metadata.ts";
-import { readFloats } from "./read-tensor.ts";
+import type { GgufHeader } from "../gguf/header.ts";
+import { ROPE_FACTORS } from "./llama-gguf-tensors.ts";
+import { optionalNumber, optionalText, shortestDecimal } from "../gguf/metadata.ts";
+import { readFloats } from "../gguf/read-tensor.ts";
 import { largest } from "../util/largest.ts";
 
 type RopeScaling = Readonly<Record<string, number | string>>;
@@ -100,7 +100,7 @@ async function factorScaling(
   );
   const fits =
     factors.length === expected.length &&
-    expected.every((each, i) => Math.abs(each - factors[i]!) <= FACTOR_TOLERANCE * each);
+    expected.every((each, i) => Math.abs(each - (factors[i] ?? NaN)) <= FACTOR_TOLERANCE * each);
   if (!fits) {
     throw new InputError(
       `${header.file}: tensor ${ROPE_FACTORS} holds rotary factors that are not Llama 3's; not supported`,

@@ -1,6 +1,6 @@
 import { InputError } from "../util/errors.ts";
-import type { LlamaConfigJson } from "./llama-config.ts";
-import type { CheckpointTensor } from "./llama-tensors.ts";
+import type { LlamaConfigJson } from "./llama-gguf.ts";
+import type { CheckpointTensor } from "../gguf/gguf-family.ts";
 
 /** By the end of transformers' name: [rows, columns] of a linear layer's weight. */
 function linearShapes(config: LlamaConfigJson): Readonly<Record<string, [number, number]>> {

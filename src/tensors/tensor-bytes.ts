@@ -1,7 +1,7 @@
 /** Bytes of tensors, read and written where they lie in their files. Synchronous: it runs in threads. */
 import { closeSync, openSync, readSync, writeSync } from "node:fs";
-import { InputError } from "../../util/errors.ts";
-import type { TensorInfo } from "../../tensors/safetensors.ts";
+import { InputError } from "../util/errors.ts";
+import type { TensorInfo } from "./safetensors.ts";
 
 export type Source = Pick<TensorInfo, "name" | "file" | "byteOffset" | "byteLength" | "dtype">;
 

@@ -1,8 +1,8 @@
 /** The index of a model in several files, as transformers writes it. */
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
-import { INDEX_FILE } from "../tensors/model-weights.ts";
-import { type TensorShape, totalBytes } from "../tensors/safetensors.ts";
+import { INDEX_FILE } from "./model-weights.ts";
+import { type TensorShape, totalBytes } from "./safetensors.ts";
 import { elementCount } from "../util/element-count.ts";
 
 /** @param shards the tensors of each file, by its path or name */

@@ -9,6 +9,7 @@ import { type TestContext, after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { foreignGroup } from "../../media/run-panel/foreign-settings.ts";
 import { headerView } from "../../media/run-panel/header-view.ts";
+import { objectiveView } from "../../src/protocol/objectives.ts";
 import type { Metric, RunState } from "../../src/protocol/run-folder.ts";
 import { createRun } from "../../src/run-folder/create-run.ts";
 import { MetricsTail } from "../../src/run-folder/metrics-tail.ts";
@@ -87,6 +88,7 @@ test("its panel has the method's own word, every setting, and no button that thi
     status,
     state,
     foreign,
+    objective: objectiveView(undefined),
     hasOutput: true,
     hasCheckpoint: true,
   });

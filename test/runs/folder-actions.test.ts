@@ -133,8 +133,8 @@ test("a start takes an old request back, and one that can't be made leaves no ru
 test("a folder that is none is named, by all that can be done to it", async (t) => {
   const { actions } = await open(t);
   const dir = tempDir(t);
-  for (const act of [actions.start, actions.stop, actions.delete]) {
-    await assert.rejects(act.call(actions, dir), /is not a run folder \(no state\.json\)$/);
+  for (const act of ["start", "stop", "delete"] as const) {
+    await assert.rejects(actions[act](dir), /is not a run folder \(no state\.json\)$/);
   }
   assert.ok(existsSync(dir));
 });

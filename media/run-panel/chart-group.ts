@@ -1,4 +1,5 @@
-import { CHART_SPECS, seriesOf, type ChartSpec, type Line } from "./chart-specs.ts";
+import type { ChartFacts } from "../../src/protocol/figures.ts";
+import { CHART_SPECS, objectiveChart, seriesOf, type ChartSpec, type Line } from "./chart-specs.ts";
 import { Chart, type ChartData } from "./chart.ts";
 import { element, setHidden, setText } from "../shared/dom.ts";
 import { interpolate, nearestIndex, selectRows, type Window } from "./downsample.ts";
@@ -10,7 +11,7 @@ import {
   UNKNOWN,
 } from "../shared/format.ts";
 import type { KeptMark } from "./kept.ts";
-import type { MetricStore, ValueColumn } from "./metric-store.ts";
+import type { MetricStore } from "./metric-store.ts";
 import { smooth } from "./smoothing.ts";
 import type { Theme } from "../shared/theme.ts";
 import type { PanelView } from "./view-state.ts";
@@ -41,8 +42,12 @@ export class ChartGroup {
   readonly #cards: Card[] = [];
   readonly #position = element("span", { class: "position" });
   readonly #announcement = element("span", { class: "visually-hidden", role: "status" });
-  readonly #smoothed = new Map<ValueColumn, Float64Array>();
+  readonly #smoothed = new Map<string, Float64Array>();
   #smoothedWith = NaN;
+  readonly #observer = new ResizeObserver(() => {
+    for (const card of this.#cards) card.chart.resize();
+    this.draw();
+  });
   #hoverX: number | null = null;
   #kept: KeptMark | undefined;
   #logScale: boolean;
@@ -52,11 +57,20 @@ export class ChartGroup {
     this.#logScale = options.view.logScale;
     for (const spec of CHART_SPECS) this.#cards.push(this.#buildCard(spec));
     options.root.append(this.#announcement);
-    const observer = new ResizeObserver(() => {
-      for (const card of this.#cards) card.chart.resize();
-      this.draw();
-    });
-    for (const card of this.#cards) observer.observe(card.plotHost);
+    for (const card of this.#cards) this.#observer.observe(card.plotHost);
+  }
+
+  /** Charts of the run's objective; they stand behind the first, and come once. */
+  add(charts: readonly ChartFacts[]): void {
+    let before = this.#cards[0]?.host;
+    for (const facts of charts) {
+      if (this.#cards.some(({ spec }) => spec.title === facts.title)) continue;
+      const card = this.#buildCard(objectiveChart(facts));
+      before?.after(card.host);
+      before = card.host;
+      this.#cards.splice(1, 0, card);
+      this.#observer.observe(card.plotHost);
+    }
   }
 
   /** Which step's weights are kept, or would be. */
@@ -140,7 +154,7 @@ export class ChartGroup {
     return line.look === "smoothed" ? [column, this.#smoothedColumn(line.column)] : [column];
   }
 
-  #smoothedColumn(name: ValueColumn): Float64Array {
+  #smoothedColumn(name: string): Float64Array {
     const known = this.#smoothed.get(name);
     if (known !== undefined) return known;
     const fresh = smooth(this.#options.store.column(name), this.#options.view.smoothing);

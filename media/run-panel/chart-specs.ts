@@ -1,9 +1,9 @@
 import type { SeriesSpec } from "./chart.ts";
-import type { ValueColumn } from "./metric-store.ts";
+import type { ChartFacts } from "../../src/protocol/figures.ts";
 import type { PaletteName } from "../shared/theme.ts";
 
 export interface Line {
-  column: ValueColumn;
+  column: string;
   label: string;
   color: PaletteName;
   look: "smoothed" | "plain" | "points";
@@ -17,7 +17,7 @@ export interface ChartSpec {
   canLog: boolean;
   fromZero: boolean;
   /** Hidden until this column has a value. */
-  needs?: ValueColumn;
+  needs?: string;
 }
 
 /** The first is the large one. */
@@ -32,30 +32,26 @@ export const CHART_SPECS: readonly ChartSpec[] = [
     canLog: true,
     fromZero: false,
   },
-  {
-    title: "Labelled right",
-    lines: [
-      { column: "evalAccuracy", label: "Accuracy", color: "eval", look: "points" },
-      { column: "evalMacroF1", label: "Macro-F1", color: "train", look: "points" },
-    ],
-    height: 140,
-    canLog: false,
-    fromZero: false,
-    needs: "evalMacroF1",
-  },
   small("Learning rate", "learningRate", "rate", "plain"),
   small("Gradient norm", "gradNorm", "norm", "smoothed"),
   small("Tokens/s", "tokensPerSecond", "speed", "smoothed"),
 ];
 
-function small(
-  title: string,
-  column: ValueColumn,
-  color: PaletteName,
-  look: Line["look"],
-): ChartSpec {
+function small(title: string, column: string, color: PaletteName, look: Line["look"]): ChartSpec {
   const lines: Line[] = [{ column, label: "", color, look }];
   return { title, lines, height: 140, canLog: column === "gradNorm", fromZero: true };
+}
+
+/** A chart that an objective has beside those of every run. */
+export function objectiveChart({ title, lines, needs }: ChartFacts): ChartSpec {
+  return {
+    title,
+    lines: lines.map(({ figure, ...line }) => ({ column: figure, ...line })),
+    height: 140,
+    canLog: false,
+    fromZero: false,
+    needs,
+  };
 }
 
 /** What is drawn for a line: a smoothed one has its raw values behind it. */

@@ -45,7 +45,7 @@ export class Settings {
 
   show(run: RunView): void {
     const groups = [
-      ...(run.recipe === undefined ? [] : settingGroups(run.recipe, run.method)),
+      ...(run.recipe === undefined ? [] : settingGroups(run.recipe, run)),
       ...(run.foreign === undefined ? [] : [foreignGroup(run.foreign, run.recipe)]),
     ];
     const key = JSON.stringify(groups);

@@ -106,6 +106,7 @@ class RunPage {
         this.#main.classList.remove("waiting");
         this.#header.show(headerView(message.run));
         this.#settings.show(message.run);
+        this.#charts.add(message.run.objective.charts);
         break;
       case "metrics":
         if (message.reset) this.#store.clear();

@@ -1,22 +1,6 @@
 import type { MetricColumns } from "../../src/protocol/panel-messages.ts";
 import { lowerBound } from "./downsample.ts";
 
-/** Columns of the charts and the hover line, besides `step`. */
-const VALUE_COLUMNS = [
-  "epoch",
-  "elapsedMs",
-  "loss",
-  "evalLoss",
-  "evalAccuracy",
-  "evalMacroF1",
-  "learningRate",
-  "gradNorm",
-  "tokens",
-  "tokensPerSecond",
-  "rssBytes",
-] as const;
-export type ValueColumn = (typeof VALUE_COLUMNS)[number];
-
 const FIRST_CAPACITY = 1024;
 
 /**
@@ -27,9 +11,8 @@ const FIRST_CAPACITY = 1024;
 export class MetricStore {
   #length = 0;
   #steps = new Float64Array(FIRST_CAPACITY);
-  readonly #values = new Map<ValueColumn, Float64Array>(
-    VALUE_COLUMNS.map((name) => [name, new Float64Array(FIRST_CAPACITY)]),
-  );
+  /** By name; one that no row has is not here. */
+  readonly #values = new Map<string, Float64Array>();
 
   get size(): number {
     return this.#length;
@@ -41,7 +24,7 @@ export class MetricStore {
   }
 
   /** [n], a view: valid until the next append. */
-  column(name: ValueColumn): Float64Array {
+  column(name: string): Float64Array {
     return this.#buffer(name).subarray(0, this.#length);
   }
 
@@ -57,12 +40,12 @@ export class MetricStore {
   }
 
   /** NaN where the row has no such value, or where there is no such row. */
-  value(name: ValueColumn, row: number): number {
+  value(name: string, row: number): number {
     return this.column(name)[row] ?? NaN;
   }
 
   /** The value of the last row that has one. */
-  last(name: ValueColumn): number | undefined {
+  last(name: string): number | undefined {
     const column = this.column(name);
     for (let row = column.length - 1; row >= 0; row -= 1) {
       if (!Number.isNaN(column[row]!)) return column[row];
@@ -71,7 +54,7 @@ export class MetricStore {
   }
 
   /** The rows that have a value in this column, as row indices. */
-  rowsWith(name: ValueColumn): number[] {
+  rowsWith(name: string): number[] {
     const rows: number[] = [];
     this.column(name).forEach((value, row) => {
       if (!Number.isNaN(value)) rows.push(row);
@@ -85,9 +68,9 @@ export class MetricStore {
     if (step < lastStep) this.#length = lowerBound(this.step, step);
     if (step !== lastStep || this.#length === 0) this.#startRow(step);
     const row = this.#length - 1;
-    for (const name of VALUE_COLUMNS) {
-      const value = columns[name][index];
-      if (typeof value === "number") this.#buffer(name)[row] = value;
+    for (const [name, values] of Object.entries(columns)) {
+      const value = values[index];
+      if (name !== "step" && typeof value === "number") this.#buffer(name)[row] = value;
     }
     const elapsed = this.#buffer("elapsedMs");
     const before = row > 0 ? elapsed[row - 1]! : 0;
@@ -113,9 +96,11 @@ export class MetricStore {
     for (const [name, column] of this.#values) this.#values.set(name, grown(column));
   }
 
-  #buffer(name: ValueColumn): Float64Array {
-    const column = this.#values.get(name);
-    if (column === undefined) throw new Error(`internal: no column ${name}`);
+  #buffer(name: string): Float64Array {
+    const known = this.#values.get(name);
+    if (known !== undefined) return known;
+    const column = new Float64Array(this.#steps.length).fill(NaN);
+    this.#values.set(name, column);
     return column;
   }
 }

@@ -1,5 +1,7 @@
 import type { ResolvedRecipe } from "../../src/protocol/recipe.ts";
 import type { MethodView } from "../../src/protocol/method.ts";
+import type { ObjectiveView } from "../../src/protocol/objective.ts";
+import type { RunView } from "../../src/protocol/panel-messages.ts";
 import { baseName, formatBytes, formatCount, formatNumber } from "../shared/format.ts";
 
 interface Setting {
@@ -17,13 +19,13 @@ export interface SettingGroup {
 /** The settings as the run used them: every default filled in, grouped the way a person asks. */
 export function settingGroups(
   recipe: ResolvedRecipe,
-  method: MethodView | undefined,
+  { method, objective }: Pick<RunView, "method" | "objective">,
 ): SettingGroup[] {
   return [
     { title: "Model", settings: modelSettings(recipe, method) },
-    { title: "Data", settings: dataSettings(recipe) },
+    { title: "Data", settings: dataSettings(recipe, objective) },
     { title: "Optimizer", settings: optimizerSettings(recipe) },
-    { title: "Run", settings: runSettings(recipe) },
+    { title: "Run", settings: runSettings(recipe, objective) },
     { title: "Origin", settings: originSettings(recipe) },
   ];
 }
@@ -48,30 +50,7 @@ function layerSettings({ freeze, trainFirst, trainLast }: ResolvedRecipe): Setti
   return settings;
 }
 
-function objectiveSettings(objective: ResolvedRecipe["objective"]): Setting[] {
-  switch (objective.type) {
-    case "sft":
-      return [
-        { label: "Loss on", value: objective.lossOn === "all" ? "all tokens" : "answers (auto)" },
-      ];
-    case "classification":
-      return [
-        { label: "Objective", value: `classification, ${objective.problem}` },
-        { label: "Pooling", value: objective.pooling },
-        ...probeSettings(objective.probe),
-      ];
-  }
-}
-
-type Probe = Extract<ResolvedRecipe["objective"], { type: "classification" }>["probe"];
-
-function probeSettings(probe: Probe): Setting[] {
-  if (probe === undefined) return [];
-  const { epochs, learningRate } = probe;
-  return [{ label: "Probe (LP-FT)", value: `${epochs} epochs at ${learningRate.toExponential()}` }];
-}
-
-function dataSettings({ data, objective }: ResolvedRecipe): Setting[] {
+function dataSettings({ data }: ResolvedRecipe, objective: ObjectiveView): Setting[] {
   const evaluation =
     data.eval !== undefined
       ? file("Eval", data.eval)
@@ -83,7 +62,7 @@ function dataSettings({ data, objective }: ResolvedRecipe): Setting[] {
     file("Train", data.train),
     evaluation,
     { label: "Format", value: data.format },
-    ...objectiveSettings(objective),
+    ...objective.settings,
     { label: "Max length", value: `${formatCount(data.maxLength)} tokens` },
     { label: "Overlong rows", value: data.overlong },
     { label: "Packing", value: data.packing === "auto" ? "auto" : data.packing ? "on" : "off" },
@@ -131,7 +110,7 @@ function optimizerSettings({ optimizer }: ResolvedRecipe): Setting[] {
   ];
 }
 
-function runSettings(recipe: ResolvedRecipe): Setting[] {
+function runSettings(recipe: ResolvedRecipe, objective: ObjectiveView): Setting[] {
   const everySteps = (every: number) => (every === 0 ? "at the end" : `every ${every} steps`);
   const { maxSteps } = recipe;
   const settings: Setting[] = [
@@ -143,7 +122,7 @@ function runSettings(recipe: ResolvedRecipe): Setting[] {
     { label: "Seed", value: String(recipe.seed) },
     { label: "Evaluate", value: everySteps(recipe.evalEvery) },
     { label: "Save", value: `${everySteps(recipe.saveEvery)}, keep ${recipe.keepCheckpoints}` },
-    { label: "Keep best", value: keepBestText(recipe) },
+    { label: "Keep best", value: keepBestText(recipe, objective) },
   ];
   if (recipe.earlyStop !== undefined) {
     settings.push({ label: "Early stop", value: `after ${recipe.earlyStop.patience} evaluations` });
@@ -195,8 +174,8 @@ function file(label: string, path: string): Setting {
   return { label, value: baseName(path), title: path };
 }
 
-function keepBestText({ keepBest, bestBy }: ResolvedRecipe): string {
+function keepBestText({ keepBest, bestBy }: ResolvedRecipe, { figures }: ObjectiveView): string {
   if (!keepBest) return "no";
-  const by = { loss: "", accuracy: ", by accuracy", macroF1: ", by macro-F1" }[bestBy];
-  return `yes${by}`;
+  const label = figures.find(({ best }) => best?.by === bestBy)?.label;
+  return label === undefined ? "yes" : `yes, by ${label.charAt(0).toLowerCase()}${label.slice(1)}`;
 }

@@ -23,10 +23,9 @@ export function actionButtons(run: RunView): HeaderButton<PanelAction>[] {
   if (run.hasOutput) {
     const options = { primary: status === "finished" };
     // A classifier has no head for tokens.
-    const use =
-      run.recipe?.objective.type === "classification"
-        ? button("classify", "Classify Text…", options)
-        : button("generate", "Generate…", options);
+    const use = run.objective.writesText
+      ? button("generate", "Generate…", options)
+      : button("classify", "Classify Text…", options);
     const isUsable = run.recipe !== undefined || run.foreign === undefined;
     buttons.push(...(isUsable ? [use] : []), button("openOutput", outputLabel(run)));
   }

@@ -1,9 +1,10 @@
+import type { FigureFacts, FigureUnit } from "../../src/protocol/figures.ts";
 import type { RunView } from "../../src/protocol/panel-messages.ts";
 import type { RunState } from "../../src/protocol/run-folder.ts";
 import { formatBytes, formatChange, formatCount, formatValue } from "../shared/format.ts";
 import { formatParameters, formatShare, UNKNOWN } from "../shared/format.ts";
 import { keptMark } from "./kept.ts";
-import type { MetricStore, ValueColumn } from "./metric-store.ts";
+import type { MetricStore } from "./metric-store.ts";
 
 /** One of the figures under the progress bar. */
 export interface Figure {
@@ -20,9 +21,9 @@ export interface Figure {
  */
 export function summarise(
   store: MetricStore,
-  run: Pick<RunView, "state" | "recipe" | "foreign">,
+  run: Pick<RunView, "state" | "recipe" | "objective" | "foreign">,
 ): Figure[] {
-  const { state, recipe } = run;
+  const { state, recipe, objective } = run;
   const rows = store.rowsWith("evalLoss");
   const evaluates = recipe?.data.eval !== undefined || recipe?.data.evalSplit !== undefined;
   if (rows.length === 0 && !(evaluates && isLive(state))) {
@@ -32,10 +33,9 @@ export function summarise(
   const kept =
     mark?.label === "kept" ? rows.find((row) => store.step[row] === mark.step) : undefined;
   const shown: Shown = { store, row: kept ?? rows.at(-1), isKept: kept !== undefined };
-  const isClassifier = recipe?.objective.type === "classification";
   return [
     ...lossFigures(shown, rows, isLive(state)),
-    ...(isClassifier ? labelFigures(shown) : tokenFigures(shown)),
+    ...objectiveFigures(shown, objective.figures),
     ...sizeFigures(store, state),
   ];
 }
@@ -51,7 +51,7 @@ function isLive(state: RunState | undefined): boolean {
   return state?.status === "starting" || state?.status === "running";
 }
 
-function valueIn({ store, row }: Shown, column: ValueColumn): number | undefined {
+function valueIn({ store, row }: Shown, column: string): number | undefined {
   const value = row === undefined ? NaN : store.value(column, row);
   return Number.isNaN(value) ? undefined : value;
 }
@@ -94,31 +94,22 @@ function waiting(label: string): Figure {
   return { label, value: UNKNOWN, note: "after two evaluations" };
 }
 
-function tokenFigures(shown: Shown): Figure[] {
-  const loss = valueIn(shown, "evalLoss");
-  const perplexity = loss === undefined ? UNKNOWN : formatValue(Math.exp(loss));
-  return [
-    { label: "Perplexity", value: perplexity, note: "exp(eval loss)" },
-    ...accuracyFigures(shown, "next tokens right"),
-  ];
+/** The figures of the run's objective; one that its evaluations do not have is none. */
+function objectiveFigures(shown: Shown, figures: readonly FigureFacts[]): Figure[] {
+  return figures.flatMap(({ name, label, unit, note }) => {
+    const value = valueIn(shown, name);
+    if (value === undefined && shown.row !== undefined) return [];
+    return [{ label, value: value === undefined ? UNKNOWN : WRITTEN[unit](value), note }];
+  });
 }
 
-function labelFigures(shown: Shown): Figure[] {
-  const accuracy = accuracyFigures(shown, "rows labelled right");
-  const macroF1 = valueIn(shown, "evalMacroF1");
-  // Regression has neither.
-  if (macroF1 === undefined && shown.row !== undefined) return accuracy;
-  const value = macroF1 === undefined ? UNKNOWN : macroF1.toFixed(3);
-  return [...accuracy, { label: "Macro-F1", value, note: "mean over labels" }];
-}
-
-function accuracyFigures(shown: Shown, note: string): Figure[] {
-  const accuracy = valueIn(shown, "evalAccuracy");
-  if (accuracy === undefined && shown.row !== undefined) return [];
-  // Digits as in the run's row and its message.
-  const value = accuracy === undefined ? UNKNOWN : `${(100 * accuracy).toFixed(1)} %`;
-  return [{ label: "Accuracy", value, note }];
-}
+/** Digits as in the run's row and its message. */
+const WRITTEN: Readonly<Record<FigureUnit, (value: number) => string>> = {
+  share: (value) => `${(100 * value).toFixed(1)} %`,
+  score: (value) => value.toFixed(3),
+  number: formatValue,
+  perplexity: (loss) => formatValue(Math.exp(loss)),
+};
 
 function trainFigures(store: MetricStore, state: RunState | undefined): Figure[] {
   const loss = store.last("loss") ?? state?.loss;

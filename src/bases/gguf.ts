@@ -1,5 +1,5 @@
 import { isGgufName, withoutGguf } from "../gguf/file-name.ts";
-import { importGguf } from "../gguf/import.ts";
+import { importGguf } from "../families/import-gguf.ts";
 import type { BaseKind } from "./base-kind.ts";
 import { isFolder } from "./folder.ts";
 

@@ -1,5 +1,5 @@
 /** Rows of text with labels, to classify: {"text", "label"} or, for several labels a row, {"text", "labels"}. */
-import type { Classification } from "../protocol/objective.ts";
+import type { Classification } from "../protocol/objectives/classification.ts";
 import { InputError } from "../util/errors.ts";
 import type { StoredDataset } from "./dataset-file.ts";
 import type { DatasetReport } from "./dataset-report.ts";

@@ -1,7 +1,7 @@
 /** A .gguf's tensors as the import writes them. */
 import type { DType } from "../tensors/dtype.ts";
 import type { GgmlType } from "./ggml-types.ts";
-import { type CheckpointTensor, restoreHalves } from "./llama-tensors.ts";
+import type { CheckpointTensor } from "./gguf-family.ts";
 import { readRaw, toFloats } from "./read-tensor.ts";
 
 /** Bounds the memory that an import takes. */
@@ -39,4 +39,22 @@ export async function* checkpointPieces(
     const bytes = interleavedHeads ? restoreHalves(raw, count, count / unit) : raw;
     yield source.type.name in KEPT_TYPES ? bytes : new Uint8Array(toFloats(bytes, piece).buffer);
   }
+}
+
+/**
+ * llama.cpp rotates neighbouring rows, transformers the first half of a head with its second; its
+ * converter reorders the rows of q and k for that. This puts them back: row p + s·D/2 of a head
+ * from row 2p + s, s = 0, 1. Rows hold whole blocks, so they move while still quantised.
+ */
+function restoreHalves(bytes: Uint8Array, rows: number, heads: number): Uint8Array {
+  const rowBytes = bytes.length / rows;
+  const half = rows / heads / 2;
+  const out = new Uint8Array(bytes.length);
+  for (let row = 0; row < rows; row++) {
+    const head = Math.floor(row / (2 * half));
+    const within = row % (2 * half);
+    const from = head * 2 * half + 2 * (within % half) + Math.floor(within / half);
+    out.set(bytes.subarray(from * rowBytes, (from + 1) * rowBytes), row * rowBytes);
+  }
+  return out;
 }

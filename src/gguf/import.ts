@@ -11,14 +11,17 @@ import { defaultCacheDir } from "../util/cache-root.ts";
 import { startHashing } from "../util/hash-files.ts";
 import { cacheFolder, checkRoom, removeAbandoned } from "../tensors/cache-folder.ts";
 import { configText } from "../tensors/config-text.ts";
+import { DTYPE_BYTES } from "../tensors/dtype.ts";
+import { elementCount } from "../util/element-count.ts";
 import { replaceFolder } from "../util/replace-folder.ts";
 import { type TensorToWrite, totalBytes, writeSafetensors } from "../tensors/safetensors.ts";
 import { isCurrent, writeOrigin } from "./import-cache.ts";
 import { checkpointPieces, writtenType } from "./checkpoint-pieces.ts";
-import { checkTensors } from "./check-tensors.ts";
+import { checkIsNoAdapter } from "./adapter.ts";
 import { type GgufHeader, readGgufHeader } from "./header.ts";
-import { type LlamaConfigJson, checkIsLlama, llamaConfig } from "./llama-config.ts";
-import { checkpointTensors } from "./llama-tensors.ts";
+import type { GgufFamily, GgufModel } from "./gguf-family.ts";
+import { optionalNumber, optionalText } from "./metadata.ts";
+import type { Registry } from "../util/registry.ts";
 import { tokenizerFiles } from "./tokenizer-files.ts";
 
 const WEIGHTS = "model.safetensors";
@@ -29,21 +32,27 @@ export interface ImportOptions {
   log?: (line: string) => void;
 }
 
+const ARCHITECTURE = "general.architecture";
+
 /**
+ * @param families those whose files are read
  * @returns the folder of a .gguf's import, made now unless a current one is in the cache
  * @throws InputError naming the file and the key or tensor that is broken or not supported
  */
-export async function importGguf(file: string, options: ImportOptions = {}): Promise<string> {
+export async function importWith(
+  families: Registry<GgufFamily>,
+  file: string,
+  options: ImportOptions,
+): Promise<string> {
   const { cacheDir = defaultCacheDir("gguf"), log = () => {} } = options;
   const source = await realpath(file);
   const dir = cacheFolder(cacheDir, source, path.basename(source, path.extname(source)));
   if (await isCurrent(dir, source, log)) return dir;
   log(`importing ${file}`);
   const header = await readGgufHeader(source);
-  checkIsLlama(header);
-  const config = await llamaConfig(header);
-  const texts = { "config.json": config, ...tokenizerFiles(header, log) };
-  const tensors = tensorsToWrite(header, config);
+  const model = await familyOfFile(families, header).open(header);
+  const texts = { "config.json": model.config, ...tokenizerFiles(header, log) };
+  const tensors = tensorsToWrite(header, model);
   await removeAbandoned(dir);
   const hashing = startHashing([source]);
   try {
@@ -76,38 +85,44 @@ async function writeImport(
   return { [WEIGHTS]: hash.digest("hex") };
 }
 
-function tensorsToWrite(header: GgufHeader, config: LlamaConfigJson): TensorToWrite[] {
-  const heads = {
-    heads: config.num_attention_heads,
-    keyValueHeads: config.num_key_value_heads,
-  };
-  const checkpoint = checkpointTensors(header, heads);
-  checkTensors(header.file, checkpoint, config);
-  const tensors = checkpoint.map((tensor) => ({
+/** @throws InputError for a file that holds something else than a whole model of a family that is read */
+function familyOfFile(families: Registry<GgufFamily>, header: GgufHeader): GgufFamily {
+  const { file } = header;
+  checkIsNoAdapter(header);
+  const type = optionalText(header, "general.type") ?? "model";
+  if (type !== "model") {
+    throw new InputError(`${file}: general.type is "${type}", expected "model"`);
+  }
+  const architecture = optionalText(header, ARCHITECTURE);
+  const family = families.find(architecture ?? "");
+  if (!family) {
+    const known = families.all.map(({ name, examples }) => `${name} (${examples})`).join(", ");
+    throw new InputError(
+      `${file}: ${ARCHITECTURE} ${architecture === undefined ? "is missing" : `"${architecture}" is not supported`}; supported: ${known}`,
+    );
+  }
+  const parts = optionalNumber(header, "split.count") ?? 0;
+  if (parts > 1) {
+    throw new InputError(
+      `${file}: is one of ${parts} parts (split.count); join them first: llama-gguf-split --merge`,
+    );
+  }
+  return family;
+}
+
+function tensorsToWrite({ file }: GgufHeader, model: GgufModel): TensorToWrite[] {
+  const { tensors, zeros } = model.checkpoint();
+  const stored = tensors.map((tensor) => ({
     name: tensor.name,
     dtype: writtenType(tensor.source.type),
     shape: tensor.source.shape,
-    data: () => checkpointPieces(header.file, tensor),
+    data: () => checkpointPieces(file, tensor),
   }));
-  return [...tensors, ...missingBiases(tensors, config)];
-}
-
-/** A Llama's attention and feed-forward have all their biases or none: those that a file leaves out are zero. */
-function missingBiases(
-  present: readonly { name: string; shape: readonly number[] }[],
-  config: LlamaConfigJson,
-): TensorToWrite[] {
-  const names = new Set(present.map(({ name }) => name));
-  return present.flatMap(({ name, shape }) => {
-    const biased =
-      (config.attention_bias && /\.self_attn\.\w+\.weight$/u.test(name)) ||
-      (config.mlp_bias && /\.mlp\.\w+\.weight$/u.test(name));
-    const bias = name.replace(/weight$/u, "bias");
-    const length = shape[0] ?? 0;
-    return biased && !names.has(bias)
-      ? [{ name: bias, dtype: "F32" as const, shape: [length], data: new Uint8Array(4 * length) }]
-      : [];
-  });
+  const empty = zeros.map((zero) => ({
+    ...zero,
+    data: new Uint8Array(DTYPE_BYTES[zero.dtype] * elementCount(zero.shape)),
+  }));
+  return [...stored, ...empty];
 }
 
 async function checkUnchanged({ file, size, mtimeMs }: GgufHeader): Promise<void> {

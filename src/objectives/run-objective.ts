@@ -4,7 +4,7 @@ import { type Dataset, loadDataset } from "../data/dataset.ts";
 import { loadLabelledRows, readLabels } from "../data/labelled-rows.ts";
 import type { Tokenizer } from "../data/tokenizer.ts";
 import { type BaseModel, asClassifier } from "../models/base-model.ts";
-import type { Objective } from "../protocol/objective.ts";
+import type { Objective } from "../protocol/objectives.ts";
 import type { ResolvedRecipe } from "../protocol/recipe.ts";
 import { InputError } from "../util/errors.ts";
 

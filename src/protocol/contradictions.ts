@@ -7,6 +7,8 @@ import { tensorPattern } from "../util/tensor-patterns.ts";
 import { type Contradicting, type Contradiction, contradictionOf } from "./contradiction.ts";
 import { engineName, inWords, isAble } from "./engine-facts.ts";
 import { METHODS } from "./methods.ts";
+import type { ObjectiveFacts } from "./objective.ts";
+import { OBJECTIVES } from "./objectives.ts";
 import type { Recipe } from "./recipe.ts";
 import { ENGINE_FACTS } from "./engines.ts";
 import type { SharedRecipe } from "./recipe-keys.ts";
@@ -14,7 +16,7 @@ import type { SharedRecipe } from "./recipe-keys.ts";
 /** What is true of every recipe, then what its method, its objective and its engine say. */
 export function contradictionsIn(recipe: Recipe): Contradiction[] {
   const own = NAMED.flatMap((find) => find(recipe)?.contradictions?.(recipe) ?? []);
-  return [...ofEvery(recipe), ...beyondEngine(recipe), ...own, ...ofObjective(recipe)];
+  return [...ofEvery(recipe), ...beyondEngine(recipe), ...own, ...foreignBest(recipe)];
 }
 
 /** @throws InputError with the first one */
@@ -23,10 +25,11 @@ export function refuseContradictions(recipe: Recipe): void {
   if (first) throw new InputError(first.message);
 }
 
-/** How a recipe names the members that have a word on it: a registry of methods or objectives joins here. */
+/** How a recipe names the members that have a word on it. */
 const NAMED: readonly ((recipe: Recipe) => Contradicting | undefined)[] = [
   ({ engine }) => ENGINE_FACTS.find(engineName(engine)),
   ({ method }) => METHODS.find(method.type),
+  ({ objective }) => OBJECTIVES.find(objective.type),
 ];
 
 /** What its engine can't do; of an engine that is not known nothing is. */
@@ -77,16 +80,16 @@ function ofEvery({ data, freeze = [], optimizer }: SharedRecipe): Contradiction[
   ];
 }
 
-function ofObjective({ objective, bestBy }: Recipe): Contradiction[] {
-  const found: Contradiction[] = [];
-  const isClassification = objective.type === "classification";
-  if (bestBy === "macroF1" && !isClassification) {
-    const message = "bestBy macroF1 is for objective classification; choose loss or accuracy";
-    found.push({ keys: ["bestBy"], message });
-  }
-  if (bestBy !== "loss" && isClassification && objective.problem === "regression") {
-    const message = `bestBy ${bestBy} counts labels, and regression has none; choose loss`;
-    found.push({ keys: ["bestBy"], message });
-  }
-  return found;
+/** A figure that another objective has. */
+function foreignBest({ objective, bestBy }: Recipe): Contradiction[] {
+  const facts = OBJECTIVES.find(objective.type);
+  const choices = (one: ObjectiveFacts): string[] => [
+    "loss",
+    ...one.figures.flatMap(({ best }) => best?.by ?? []),
+  ];
+  if (!facts || choices(facts).includes(bestBy)) return [];
+  const others = OBJECTIVES.all.filter((one) => choices(one).includes(bestBy));
+  const names = others.map(({ name }) => name).join(" and ");
+  const message = `bestBy ${bestBy} is for objective ${names}; choose ${choices(facts).join(" or ")}`;
+  return [{ keys: ["bestBy"], message }];
 }

@@ -10,9 +10,12 @@ interface Placed {
 
 /** The engine of a recipe that is not checked yet; where it names none that is known, the default's. */
 export function engineFactsOf(value: unknown): EngineFacts {
-  const { engine } = Object(value) as { engine?: unknown };
+  return knownEngine((Object(value) as { engine?: unknown }).engine) ?? DEFAULT_ENGINE;
+}
+
+function knownEngine(engine: unknown): EngineFacts | undefined {
   const name = typeof engine === "string" ? engine : (Object(engine) as { type?: unknown }).type;
-  return (typeof name === "string" ? ENGINE_FACTS.find(name) : undefined) ?? DEFAULT_ENGINE;
+  return typeof name === "string" ? ENGINE_FACTS.find(name) : undefined;
 }
 
 /** The recipe's keys that are an engine's: itself, and its options where these stand beside it. */
@@ -29,12 +32,15 @@ export function engineKeys({ name, description, options, hasOptionsBeside }: Eng
 /** A recipe as a schema of `engineKeys` takes it: options that were written in the other place are moved. */
 export function withOptionsPlaced(value: unknown): Placed {
   const { engine, ...others } = Object(value) as Record<string, unknown>;
-  const { name, options, hasOptionsBeside } = engineFactsOf(value);
-  if (typeof engine === "string" || engine === undefined) {
-    const isInside = hasOptionsBeside !== true && engine !== undefined;
+  const facts = knownEngine(engine);
+  // What is not known is told as such, not by its options.
+  if (!facts) return { value, issues: [] };
+  const { name, options, hasOptionsBeside } = facts;
+  if (typeof engine === "string") {
+    const isInside = hasOptionsBeside !== true;
     return { value: isInside ? { ...others, engine: { type: name } } : value, issues: [] };
   }
-  if (hasOptionsBeside !== true || typeof engine !== "object") return { value, issues: [] };
+  if (hasOptionsBeside !== true) return { value, issues: [] };
   const { type, ...written } = engine as Record<string, unknown>;
   const issues = Object.keys(written).flatMap((key): Placed["issues"] => {
     const isTwice = key in others;

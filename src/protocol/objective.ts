@@ -1,53 +1,51 @@
-/** What a run learns from each row: the next token, or the row's label. */
-import * as z from "zod";
-import { epochs, rate } from "./recipe-limits.ts";
+/**
+ * What the editor, the command line and the trainer must know of an objective without computing anything: its keys
+ * in a recipe, its words, its figures. One object each in `protocol/objectives/`, listed in `protocol/objectives.ts`;
+ * what it computes is in `src/objectives/`.
+ */
+import type * as z from "zod";
+import type { Contradiction } from "./contradiction.ts";
+import type { ChartFacts, FigureFacts } from "./figures.ts";
+import type { SharedRecipe } from "./recipe-keys.ts";
 
-const sftSchema = z.strictObject({
-  type: z.literal("sft").describe("Supervised fine-tuning: next-token cross-entropy."),
-  lossOn: z
-    .enum(["auto", "all"])
-    .default("auto")
-    .describe(
-      "auto: only assistant or completion tokens count (plain text counts whole). all: every token counts.",
-    ),
-});
-
-const probeSchema = z
-  .strictObject({
-    epochs: epochs.default(20).describe("Passes of the probe over the rows."),
-    learningRate: rate.default(1e-3).describe("Of the probe."),
-  })
-  .describe(
-    "LP-FT (arXiv 2202.10054): the new head is first trained alone on the untouched base (a linear probe), then the method goes on from it. Tuning moves the features less, so that data from elsewhere suffers less.",
-  );
-
-const classificationSchema = z.strictObject({
-  type: z
-    .literal("classification")
-    .describe(
-      'A new head (score) that labels whole rows. Rows: {"text": "…", "label": "spam"}; multi-label {"text": "…", "labels": ["a", "b"]}; regression {"text": "…", "label": 0.5}.',
-    ),
-  problem: z
-    .enum(["single-label", "multi-label", "regression"])
-    .default("single-label")
-    .describe(
-      "single-label: one label a row (cross-entropy). multi-label: any number of labels a row (binary cross-entropy). regression: a number a row (squared error).",
-    ),
-  pooling: z
-    .enum(["last", "mean", "first"])
-    .default("last")
-    .describe(
-      "Which hidden state the head reads: the last token's, as transformers does, the mean of all, or the first one's.",
-    ),
-  probe: probeSchema.optional(),
-});
-
-export const objectiveSchema = z.discriminatedUnion("type", [sftSchema, classificationSchema]);
-
-/** Whether what such a run trains can write text: a classifier has no head for tokens. */
-export function writesText({ objective }: { objective: Objective }): boolean {
-  return objective.type !== "classification";
+/** `objective` of a recipe, whichever it is. */
+export interface AnyObjective {
+  type: string;
 }
 
-export type Objective = z.output<typeof objectiveSchema>;
-export type Classification = z.output<typeof classificationSchema>;
+/** One line of what a run's panel lists. */
+export interface ObjectiveSetting {
+  label: string;
+  value: string;
+}
+
+/** A recipe as its own objective sees it. */
+type RecipeOf<O> = Omit<SharedRecipe, "objective"> & { readonly objective: O };
+
+/** @typeParam O the objective as a recipe has it, defaults filled in */
+export interface ObjectiveFacts<O extends AnyObjective = AnyObjective> {
+  /** `objective.type`. */
+  readonly name: string;
+  /** An option of the recipe's union over `type`. */
+  readonly schema: z.ZodObject;
+  /** What is trained writes text; else it has no head for tokens and labels it. */
+  readonly writesText: boolean;
+  /** The tensors of a head that it trains whatever the method, as a pattern. */
+  readonly newHead?: string;
+  /** Beside the losses, which every objective has. */
+  readonly figures: readonly FigureFacts[];
+  readonly charts: readonly ChartFacts[];
+  /** The figure that a run is known by, where it says more than the loss, and where its evaluation.json has it. */
+  readonly headline?: { readonly figure: string; of(report: object): number | undefined };
+  settings(objective: O): readonly ObjectiveSetting[];
+  /** Of a recipe that names this objective, by the recipe alone: no file is read. */
+  contradictions?(recipe: RecipeOf<O>): readonly Contradiction[];
+}
+
+/** What a run's panel shows of its objective. */
+export interface ObjectiveView {
+  writesText: boolean;
+  settings: readonly ObjectiveSetting[];
+  figures: readonly FigureFacts[];
+  charts: readonly ChartFacts[];
+}

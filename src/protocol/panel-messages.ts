@@ -19,8 +19,9 @@ import * as z from "zod";
 import type { ClassifierEvaluation } from "./evaluation.ts";
 import type { ForeignRecipe } from "./foreign-recipe.ts";
 import type { MethodView } from "./method.ts";
+import type { ObjectiveView } from "./objective.ts";
 import type { ResolvedRecipe } from "./recipe.ts";
-import type { Metric, RunState, RunStatus } from "./run-folder.ts";
+import type { RunState, RunStatus } from "./run-folder.ts";
 
 const PANEL_ACTIONS = [
   "stop",
@@ -56,6 +57,7 @@ export interface RunView {
   foreign?: ForeignRecipe;
   /** There where the recipe is. */
   method?: MethodView;
+  objective: ObjectiveView;
   problem?: string;
   /** `adapter/` or, for method `full`, `model/` is there. */
   hasOutput: boolean;
@@ -65,7 +67,7 @@ export interface RunView {
 }
 
 /** Rows of metrics.jsonl, one array per column and all of the same length; null: not in that row. */
-export type MetricColumns = { [K in keyof Metric]-?: (number | null)[] };
+export type MetricColumns = { step: (number | null)[]; [figure: string]: (number | null)[] };
 
 export type ToPanel =
   | { type: "run"; run: RunView }

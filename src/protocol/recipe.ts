@@ -9,7 +9,7 @@ import { engineKeys, engineFactsOf, withOptionsPlaced } from "./engine-keys.ts";
 import type { EngineChoice, EngineFacts } from "./engine-facts.ts";
 import { ONNX_FOUND, type OnnxOptions, type OnnxOptionsInput } from "./engines/onnx.ts";
 import { DEFAULT_METHOD, methodSchema, ratesOfMethods } from "./methods.ts";
-import { objectiveSchema } from "./objective.ts";
+import { DEFAULT_OBJECTIVE, objectiveSchema } from "./objectives.ts";
 import { IDENTITY_KEYS, LAYER_KEYS, TRAINING_KEYS, optimizerSchema } from "./recipe-keys.ts";
 import { rate } from "./recipe-limits.ts";
 
@@ -24,7 +24,7 @@ export const sharedSchema = z.strictObject({
   ...IDENTITY_KEYS,
   method: methodSchema.prefault({ type: DEFAULT_METHOD }),
   ...LAYER_KEYS,
-  objective: objectiveSchema.prefault({ type: "sft" }),
+  objective: objectiveSchema.prefault({ type: DEFAULT_OBJECTIVE }),
   ...TRAINING_KEYS,
   optimizer: ratedOptimizerSchema.prefault({}),
 });

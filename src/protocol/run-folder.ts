@@ -2,7 +2,7 @@
  * The run folder is the protocol between the extension host, the command line and the training
  * process: no pipe, no socket. Who writes what:
  *
- *   recipe.json     written once by whoever creates the run; the training process adds hashes, versions, device
+ *   recipe.json     written once by whoever creates the run; the training process adds hashes, versions, device; unknown keys are kept
  *   state.json      training process only (atomic rename); `queued` by the creator, `stopped` by whoever had to kill it
  *   metrics.jsonl   training process only, append only; a resume cuts it back to the checkpoint's step
  *   log.txt         training process only, append only
@@ -96,17 +96,13 @@ export const runStateSchema: z.ZodType<RunState> = stateSchema.loose();
 
 export const HEARTBEAT_INTERVAL_MS = 5_000;
 
-/** One line of metrics.jsonl. A train line has `loss`, an evaluation line has `evalLoss`. */
-export const metricSchema = z.object({
+/** Numbers by name; a train line has `loss`, an evaluation line has `evalLoss`. */
+const metricKeys = z.object({
   step: z.int().min(0),
   epoch: z.number().min(0),
   /** Mean over the optimizer step's counted tokens, or labelled rows; cross-entropy in nats, or squared error. */
   loss: z.number().optional(),
   evalLoss: z.number().optional(),
-  /** Share of counted tokens whose arg-max prediction is right, or of rows that are labelled right. */
-  evalAccuracy: z.number().optional(),
-  /** Classification's mean of the labels' F1. */
-  evalMacroF1: z.number().optional(),
   learningRate: z.number().optional(),
   /** Global norm before clipping. */
   gradNorm: z.number().optional(),
@@ -118,7 +114,18 @@ export const metricSchema = z.object({
   rssBytes: z.int().optional(),
 });
 
-export type Metric = z.output<typeof metricSchema>;
+/** One line of metrics.jsonl: what every run has, and the figures of its objective (protocol/figures.ts). */
+export type Metric = z.output<typeof metricKeys> & { [figure: string]: number | undefined };
+
+/** What is no number is none of ours, and left out. */
+export const metricSchema = z
+  .looseObject(metricKeys.shape)
+  .transform(
+    (line) =>
+      Object.fromEntries(
+        Object.entries(line).filter(([, value]) => typeof value === "number"),
+      ) as Metric,
+  );
 
 export const controlSchema = z.object({
   /** stop: finish the step, write a checkpoint and the adapter, end as `stopped`. */

@@ -15,6 +15,7 @@ import {
   recipeSchemaOf,
 } from "../protocol/recipe.ts";
 import { virtualTokensOf } from "../protocol/methods.ts";
+import { objectiveFacts } from "../protocol/objectives.ts";
 import { InputError } from "../util/errors.ts";
 import { readJsonTextIfThere } from "../util/json.ts";
 import { parseJsonc } from "../util/jsonc.ts";
@@ -64,10 +65,11 @@ export async function resolveRecipe(recipeFile: string): Promise<ResolvedRecipe>
 
 /** Virtual tokens need steps in which a head that is trained beside them never settles. */
 function ratesOfParts({ method, objective, optimizer }: Recipe): Pick<Optimizer, "learningRates"> {
-  if (virtualTokensOf(method) === 0 || objective.type !== "classification") return {};
+  const { newHead } = objectiveFacts(objective);
+  if (virtualTokensOf(method) === 0 || newHead === undefined) return {};
   // The last pattern that matches counts: the recipe's own come after.
   return {
-    learningRates: { score: defaultHeadRate(), ...optimizer.learningRates },
+    learningRates: { [newHead]: defaultHeadRate(), ...optimizer.learningRates },
   };
 }
 

@@ -4,6 +4,7 @@ import { type Example, type Examples, countedTokens } from "../data/example.ts";
 import type { ResolvedRecipe } from "../protocol/recipe.ts";
 import type { ClassifierEvaluation } from "../protocol/evaluation.ts";
 import type { Metric } from "../protocol/run-folder.ts";
+import { figureOfBest } from "../protocol/objectives.ts";
 import { InputError } from "../util/errors.ts";
 import type { Progress } from "./checkpoint.ts";
 import type { RowAnswer, SavingEngine } from "../objectives/engine.ts";
@@ -184,7 +185,7 @@ export class TrainingLoop {
     const { best, step, evaluationsSinceBest } = this.#progress;
     const labelled = this.#labelled(answers, loss);
     const figures = labelled ? labelFigures(labelled) : { evalAccuracy: accuracy };
-    const found = { step, evalLoss: loss, ...scoreOf(figures, this.#recipe.bestBy) };
+    const found = { step, evalLoss: loss, ...scoreOf(figures, this.#recipe) };
     // Step 0 is the base model: what is kept shall have been trained.
     const isBest = step > 0 && (best === undefined || isBetter(found, best));
     this.#progress = {
@@ -249,9 +250,9 @@ export class TrainingLoop {
   }
 }
 
-function labelFigures(
-  labelled: ClassifierEvaluation,
-): Pick<Metric, "evalAccuracy" | "evalMacroF1"> {
+type Figures = Readonly<Record<string, number>>;
+
+function labelFigures(labelled: ClassifierEvaluation): Figures {
   if (labelled.problem === "regression") return {};
   return { evalAccuracy: labelled.accuracy, evalMacroF1: labelled.macroF1 };
 }
@@ -259,11 +260,8 @@ function labelFigures(
 type Best = NonNullable<Progress["best"]>;
 
 /** Nothing where the loss itself is what counts. */
-function scoreOf(
-  { evalAccuracy, evalMacroF1 }: Pick<Metric, "evalAccuracy" | "evalMacroF1">,
-  bestBy: ResolvedRecipe["bestBy"],
-): Pick<Best, "score"> {
-  const score = { loss: undefined, accuracy: evalAccuracy, macroF1: evalMacroF1 }[bestBy];
+function scoreOf(figures: Figures, recipe: ResolvedRecipe): Pick<Best, "score"> {
+  const score = figures[figureOfBest(recipe)?.name ?? ""];
   return score === undefined ? {} : { score };
 }
 

@@ -1,4 +1,4 @@
-import { type Objective, writesText } from "../protocol/objective.ts";
+import { type Objective, writesText } from "../protocol/objectives.ts";
 
 /**
  * How a text is answered: by writing on, or by labels. A classifier has no head for tokens, the others none

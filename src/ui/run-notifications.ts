@@ -10,7 +10,7 @@ import type { RunStore } from "../runs/run-store.ts";
 import { COMMANDS } from "./command-ids.ts";
 import { type OpenLine, openLineOf, press } from "./open-line.ts";
 import { endSentence } from "./run-text.ts";
-import { writesText } from "../protocol/objective.ts";
+import { writesText } from "../protocol/objectives.ts";
 import { sayError, sayInformation, sayWarning } from "./say.ts";
 
 const OWED_KEY = "retune.owedNotifications";

@@ -1,5 +1,6 @@
 /** The words that describe a run, the same in the tree, the status bar and the notifications. */
 import { methodWord } from "../protocol/methods.ts";
+import { OBJECTIVES } from "../protocol/objectives.ts";
 import type { Run } from "../run-folder/run.ts";
 import { formatDuration, formatLoss, formatWhen } from "../util/format.ts";
 
@@ -23,8 +24,21 @@ function durationText(run: Run): string | undefined {
 }
 
 interface RunFigure {
-  label: "accuracy" | "eval loss" | "loss";
+  label: string;
   value: string;
+}
+
+/** An objective's own, where a run's state has it: it says more than the loss. */
+export function headlineOf(state: Run["state"]): RunFigure | undefined {
+  const named: Readonly<Record<string, unknown>> = state ?? {};
+  for (const { headline, figures } of OBJECTIVES.all) {
+    const value = headline && named[headline.figure];
+    const facts = figures.find(({ name }) => name === headline?.figure);
+    if (typeof value !== "number" || !facts) continue;
+    const text = facts.unit === "share" ? `${(100 * value).toFixed(1)} %` : formatLoss(value);
+    return { label: facts.label, value: text };
+  }
+  return undefined;
 }
 
 /** The figure that a run is known by: of the weights that it kept, as its panel shows it. */
@@ -33,11 +47,9 @@ export function figureOf({
   recipe,
   foreign,
 }: Pick<Run, "state" | "recipe" | "foreign">): RunFigure | undefined {
-  const { loss, evalLoss, evalAccuracy, bestEvalLoss } = state ?? {};
-  // A classifier has one, and it says more than the loss.
-  if (evalAccuracy !== undefined) {
-    return { label: "accuracy", value: `${(100 * evalAccuracy).toFixed(1)} %` };
-  }
+  const { loss, evalLoss, bestEvalLoss } = state ?? {};
+  const headline = headlineOf(state);
+  if (headline) return { ...headline, label: headline.label.toLowerCase() };
   const evaluated =
     ((recipe ?? foreign)?.keepBest === false ? undefined : bestEvalLoss) ?? evalLoss;
   if (evaluated !== undefined) return { label: "eval loss", value: formatLoss(evaluated) };

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { checkpointPieces } from "../../src/gguf/checkpoint-pieces.ts";
 import { readGgufHeader } from "../../src/gguf/header.ts";
-import { checkpointTensors } from "../../src/gguf/llama-tensors.ts";
+import { checkpointTensors } from "../../src/families/llama-gguf-tensors.ts";
 
 const file = fileURLToPath(new URL("../golden/gguf/byte-level.gguf", import.meta.url));
 

@@ -21,14 +21,15 @@ import { loadTokenizer } from "../../src/data/tokenizer.ts";
 import { openBaseModel } from "../../src/models/base-model.ts";
 import { graphOptionsOf, sessionOptionsOf } from "../../src/onnx-engine/tuned-base.ts";
 import { causalMask } from "../../src/onnx-engine/ort-feeds.ts";
-import { FEEDS, NOTHING_TUNED, buildDecodingGraph } from "../../src/onnx-engine/ort-graphs.ts";
+import { NOTHING_TUNED } from "../../src/methods/method.ts";
+import { FEEDS, buildDecodingGraph } from "../../src/onnx-engine/ort-graphs.ts";
 import { OrtSession } from "../../src/onnx-engine/ort-session.ts";
 import { startHashing } from "../../src/util/hash-files.ts";
 import { currentProcessIdentity, processIdentity } from "../../src/util/process-identity.ts";
 import { processMark } from "../../src/util/process-mark.ts";
 import { checkImport, importedFiles } from "../../src/gguf/import-cache.ts";
 import { refuses } from "../support/refuses.ts";
-import { importGguf } from "../../src/gguf/import.ts";
+import { importGguf } from "../../src/families/import-gguf.ts";
 import {
   readSafetensorsHeader,
   readTensor,

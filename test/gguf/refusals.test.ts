@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { InputError } from "../../src/util/errors.ts";
 import { readGgufHeader } from "../../src/gguf/header.ts";
-import { importGguf } from "../../src/gguf/import.ts";
+import { importGguf } from "../../src/families/import-gguf.ts";
 import { type TinyTensor, type Value, writeGguf } from "./write-gguf.ts";
 
 const scratch = await mkdtemp(path.join(tmpdir(), "retune-gguf-bad-"));

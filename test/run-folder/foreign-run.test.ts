@@ -9,6 +9,7 @@ import { type TestContext, after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { foreignGroup } from "../../media/run-panel/foreign-settings.ts";
 import { headerView } from "../../media/run-panel/header-view.ts";
+import { objectiveView } from "../../src/protocol/objectives.ts";
 import type { Metric, RunState } from "../../src/protocol/run-folder.ts";
 import { createRun } from "../../src/run-folder/create-run.ts";
 import { MetricsTail } from "../../src/run-folder/metrics-tail.ts";
@@ -17,7 +18,7 @@ import { readRunRecipe } from "../../src/run-folder/run-recipe.ts";
 import { RunActions } from "../../src/runs/run-actions.ts";
 import { type RunEvent, RunStore } from "../../src/runs/run-store.ts";
 import { describeRun, figureOf } from "../../src/ui/run-text.ts";
-import { MADE_UP_RECIPE } from "../support/made-up-engine.ts";
+import { MADE_UP_RECIPE } from "../support/made-up-recipe.ts";
 import { readMetrics, readState } from "../support/retune.ts";
 import { until } from "../support/until.ts";
 
@@ -87,6 +88,7 @@ test("its panel has the method's own word, every setting, and no button that thi
     status,
     state,
     foreign,
+    objective: objectiveView(undefined),
     hasOutput: true,
     hasCheckpoint: true,
   });

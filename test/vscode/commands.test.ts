@@ -1,6 +1,6 @@
 // Every command that trains nothing, in the workspace of `historyWorkspace`.
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setup, suite, suiteTeardown, test } from "mocha";
@@ -8,6 +8,9 @@ import * as vscode from "vscode";
 import { retune, workspaceFolder } from "./support/extension.ts";
 import type { Messages } from "./support/messages.ts";
 import type { QuickInput } from "./support/quick-input.ts";
+import { runRowText } from "../../src/ui/run-text.ts";
+import { runAbilities } from "../../src/ui/views/runs-tree.ts";
+import { MADE_UP_RECIPE } from "../support/made-up-recipe.ts";
 import { writeTinyLlama } from "../support/tiny-llama.ts";
 import { until } from "./support/until.ts";
 import { eachTest } from "./support/user.ts";
@@ -88,6 +91,32 @@ suite("commands", () => {
   test("Resume on a finished run says so", async () => {
     await run("resumeRun", runDir("run-finished"));
     await messages.next(/run-finished has finished/);
+  });
+
+  test("a run of another engine has its row and its panel; Resume and Generate say why they can't", async () => {
+    const { store } = await retune();
+    const dir = runDir("run-elsewhere");
+    mkdirSync(path.join(dir, "adapter"), { recursive: true });
+    const createdAt = "2026-11-20T10:00:00.000Z";
+    const state = { status: "stopped", step: 5, totalSteps: 9, loss: 1.5, createdAt, costUsd: 2 };
+    writeFileSync(path.join(dir, "state.json"), JSON.stringify(state));
+    writeFileSync(path.join(dir, "recipe.json"), JSON.stringify(MADE_UP_RECIPE));
+    try {
+      await store.refresh();
+      const found = store.get(dir);
+      assert.ok(found);
+      assert.match(runRowText(found), /^stopped at 5\/9 · loss 1\.500 · moe-lora · /);
+      assert.deepEqual(runAbilities(found), ["deletable", "hasAdapter", "hasOutput"]);
+      await run("openRun", dir);
+      assert.ok(isWebview(await tabNamed("walk-to-three"), "retune.run"));
+      await run("resumeRun", dir);
+      await messages.next(/^walk-to-three can't be started: .*does not know engine "cloud"/);
+      await run("generate", dir);
+      await messages.next(/^walk-to-three: .*does not know engine "cloud"/);
+    } finally {
+      rmSync(dir, { recursive: true });
+      await store.refresh();
+    }
   });
 
   test("Show Output shows Retune's log", async () => {

@@ -5,11 +5,13 @@
 import { InputError } from "../../util/errors.ts";
 import { DTYPE_BYTES, fromFloat32, toFloat32 } from "../../tensors/dtype.ts";
 import { type TensorInfo, readTensor, readTensorChunks } from "../../tensors/safetensors.ts";
+import { writeFully } from "../../tensors/tensor-bytes.ts";
+import type { TaskTools, TensorTask } from "../../tensors/tensor-tasks.ts";
 import type { Change } from "./changes.ts";
 import type { MergedTensor } from "./changed-tensors.ts";
 
-/** Large enough that a disk is read at full speed. */
-const CHUNK_BYTES = 2 ** 24;
+/** Large enough that a disk is read at full speed, and small enough for one in each thread. */
+const CHUNK_BYTES = 2 ** 22;
 
 interface Delta {
   /** In the sums' own type: no conversion in the inner loop. */
@@ -24,12 +26,30 @@ type LoraChange = Extract<Change, { type: "lora" }>;
 /** Changes one row in place. */
 type RowChange = (target: Float32Array, row: number) => void;
 
+export interface AdapterTask extends TensorTask {
+  readonly type: "adapters";
+  readonly merged: MergedTensor;
+}
+
+/** @throws what mergedChunks throws */
+export async function runAdapterTask(
+  { merged, output }: AdapterTask,
+  { files, onBytes }: TaskTools,
+): Promise<void> {
+  let at = output.byteOffset;
+  for await (const chunk of mergedChunks(output.name, merged)) {
+    writeFully(files.writing(output.file), chunk, at);
+    at += chunk.byteLength;
+    onBytes(chunk.byteLength);
+  }
+}
+
 /**
  * The merged tensor's bytes, in pieces.
  * @param name in the output, for messages
  * @throws InputError when the base holds NaN or infinity, or a value does not fit its type
  */
-export async function* mergedChunks(
+async function* mergedChunks(
   name: string,
   { source, changes, dtype }: MergedTensor,
 ): AsyncGenerator<Uint8Array> {

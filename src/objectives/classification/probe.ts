@@ -2,7 +2,7 @@
 import { evaluationBatches } from "../../data/batches.ts";
 import type { Example, Examples } from "../../data/example.ts";
 import { type Classifier, SCORE } from "../../adapter-files/classifier-head.ts";
-import type { Classification } from "../../protocol/objective.ts";
+import type { Classification } from "../../protocol/objectives/classification.ts";
 import { planTraining } from "../../training/training-plan.ts";
 import { EVALUATION_ROWS } from "../../training/evaluate.ts";
 import type { TrainingEngine } from "../engine.ts";

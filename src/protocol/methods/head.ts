@@ -1,5 +1,6 @@
 import * as z from "zod";
 import type { MethodFacts } from "../method.ts";
+import { headObjectives, trainsHead } from "../objectives.ts";
 import type { SharedRecipe } from "../recipe-keys.ts";
 import { ALL_TENSORS } from "./base-layers.ts";
 
@@ -39,8 +40,8 @@ export const head = {
   epochs: 20,
   layers: () => ALL_TENSORS,
   contradictions: ({ objective }: Pick<SharedRecipe, "objective"> & ProbedRecipe) => {
-    if (objective.type !== "classification") {
-      const message = "method head trains a classification head; choose objective classification";
+    if (!trainsHead(objective)) {
+      const message = `method head trains a classification head; choose objective ${headObjectives()}`;
       return [{ keys: ["method"], message }];
     }
     if (!objective.probe) return [];

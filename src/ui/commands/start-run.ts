@@ -4,6 +4,7 @@ import path from "node:path";
 import * as vscode from "vscode";
 import { type RecipeInput } from "../../protocol/recipe.ts";
 import { methodSchema } from "../../protocol/methods.ts";
+import { labelling } from "../../protocol/objectives.ts";
 import { defaultRunName } from "../../runs/run-name.ts";
 import writeFileAtomic from "write-file-atomic";
 import type { App } from "../app.ts";
@@ -82,8 +83,8 @@ async function objectiveFor(
       `${label} labels rows, and those of ${data} have no label; choose rows like {"text": "…", "label": "spam"}, or another method`,
     );
   }
-  const asked = problem === "single-label" ? {} : { problem };
-  return { ...recipe, objective: { type: "classification", ...objective, ...asked } };
+  const isProbed = objective !== undefined && "probe" in objective;
+  return { ...recipe, objective: labelling({ problem, isProbed }) };
 }
 
 /** Runs are kept in an open folder: there must be one. */

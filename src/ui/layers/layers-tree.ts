@@ -1,5 +1,6 @@
 /** The view "Layers": rows with checkboxes, and above them what the choice comes to. */
 import * as vscode from "vscode";
+import { headObjectives } from "../../protocol/objectives.ts";
 import { errorMessage } from "../../util/errors.ts";
 import { formatCount, formatDuration, formatShape } from "../../util/format.ts";
 import type { App } from "../app.ts";
@@ -155,8 +156,7 @@ function newHeadItem(): vscode.TreeItem {
   item.id = NEW_HEAD;
   item.description = "new, always trained";
   item.iconPath = new vscode.ThemeIcon("lock");
-  item.tooltip =
-    "Objective classification puts a new head, score, in the place of the model's own and trains it beside whatever is ticked.";
+  item.tooltip = `Objective ${headObjectives()} puts a new head, score, in the place of the model's own and trains it beside whatever is ticked.`;
   return item;
 }
 

@@ -3,6 +3,7 @@ import { getNodeValue, type JSONPath } from "jsonc-parser";
 import * as z from "zod";
 import { sharedSchema } from "../../protocol/recipe.ts";
 import { type Method, methodOfBase, trainsBase } from "../../protocol/methods.ts";
+import { trainsHead } from "../../protocol/objectives.ts";
 import { InputError } from "../../util/errors.ts";
 import { parseJsonc } from "../../util/jsonc.ts";
 import { layerChoiceOf } from "../../util/layer-choice.ts";
@@ -13,7 +14,10 @@ import { withValue } from "./recipe-edit.ts";
 /** Only the keys read here: a mistake elsewhere in the recipe is marked there, and no obstacle. */
 const { base, method, freeze, trainFirst, trainLast } = sharedSchema.shape;
 const objective = z
-  .object({ type: z.literal("classification"), probe: z.unknown().optional() })
+  .object({
+    type: z.string().refine((type) => trainsHead({ type })),
+    probe: z.unknown().optional(),
+  })
   .optional()
   .catch(undefined);
 const layersSchema = z.object({ base, method, freeze, trainFirst, trainLast, objective });
@@ -23,7 +27,7 @@ export interface RecipeLayers {
   base: string;
   method: Method;
   choice: LayerChoice;
-  /** True with objective classification, which trains a new head whatever else is chosen. */
+  /** True with an objective that trains a new head whatever else is chosen. */
   labelsRows: boolean;
   /** The head is trained before, too. */
   probesHead: boolean;

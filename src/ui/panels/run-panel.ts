@@ -1,6 +1,7 @@
 import path from "node:path";
 import * as vscode from "vscode";
 import { methodView } from "../../protocol/methods.ts";
+import { objectiveView } from "../../protocol/objectives.ts";
 import { fromPanelSchema, type PanelAction } from "../../protocol/panel-messages.ts";
 import type { RunView, ToPanel } from "../../protocol/panel-messages.ts";
 import { RUN_FILES } from "../../protocol/run-folder.ts";
@@ -230,6 +231,7 @@ function toView(run: Run): RunView {
     status,
     ...(state === undefined ? {} : { state }),
     ...(recipe === undefined ? {} : { recipe, method: methodView(recipe.method) }),
+    objective: objectiveView(recipe?.objective),
     ...(foreign === undefined ? {} : { foreign }),
     ...(problem === undefined ? {} : { problem }),
     hasOutput: run.hasAdapter || run.hasModel,

@@ -1,5 +1,6 @@
 /** The methods that Start Run… offers, each with settings that learn, and what it is good for. */
 import { METHODS } from "../../protocol/methods.ts";
+import { labelling } from "../../protocol/objectives.ts";
 import type { RecipeInput } from "../../protocol/recipe.ts";
 
 export interface MethodChoice {
@@ -11,11 +12,6 @@ export interface MethodChoice {
   recipe: Pick<RecipeInput, "method" | "trainLast" | "freeze" | "objective">;
 }
 
-const LABELLING = {
-  head: { type: "classification" },
-  "probed head": { type: "classification", probe: {} },
-} as const;
-
 export function methodChoices(): readonly MethodChoice[] {
   return METHODS.all
     .flatMap(({ choices }) => choices)
@@ -26,7 +22,7 @@ export function methodChoices(): readonly MethodChoice[] {
       description,
       recipe: {
         ...(recipe as Pick<RecipeInput, "method" | "trainLast">),
-        ...(labels && { objective: LABELLING[labels] }),
+        ...(labels && { objective: labelling({ isProbed: labels === "probed head" }) }),
       },
     }));
 }

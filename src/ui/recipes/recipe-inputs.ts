@@ -1,7 +1,7 @@
 /** What the files that a new recipe names say about good settings for it. */
 import { open, readdir } from "node:fs/promises";
 import path from "node:path";
-import type { Classification } from "../../protocol/objective.ts";
+import type { Classification } from "../../protocol/objectives/classification.ts";
 import { type JsonObject, parseJson, readJsonObject } from "../../util/json.ts";
 
 /** The most positions that a base model knows, or undefined where its folder does not say. */

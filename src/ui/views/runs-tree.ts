@@ -6,7 +6,7 @@ import type { InterpolationStore } from "../../runs/interpolations/interpolation
 import { answeringOfRun } from "../answering.ts";
 import type { EvaluationCatalog } from "../catalogs/evaluation-catalog.ts";
 import { COMMANDS } from "../command-ids.ts";
-import { progressOf, runRowText, stepText } from "../run-text.ts";
+import { headlineOf, progressOf, runRowText, stepText } from "../run-text.ts";
 import { methodText } from "../../protocol/methods.ts";
 import { formatCount, formatDuration, formatLoss, shortenMiddle } from "../../util/format.ts";
 import { shortPaths } from "../short-paths.ts";
@@ -251,6 +251,7 @@ function runIcon(run: Run): vscode.ThemeIcon {
 
 function runTooltip(run: Run): vscode.MarkdownString {
   const { state } = run;
+  const headline = headlineOf(state);
   const loss = (value: number | undefined) => (value === undefined ? undefined : formatLoss(value));
   return factsTooltip(run.name, [
     ["State", run.status],
@@ -259,7 +260,7 @@ function runTooltip(run: Run): vscode.MarkdownString {
     ["Step", state && `${stepText(run)} (${Math.round(100 * progressOf(run))} %)`],
     ["Loss", loss(state?.loss)],
     ["Eval loss", loss(state?.evalLoss)],
-    ["Accuracy", accuracyText(state)],
+    [headline?.label ?? "", headline?.value],
     ["Best eval loss", bestEvalText(state)],
     ...methodFacts(run),
     ["Trained", trainedText(state)],
@@ -286,11 +287,6 @@ function originFacts({ recipe, foreign }: Run): Fact[] {
     ["Base model", shown?.base],
     ["Data", shown?.data?.train],
   ];
-}
-
-function accuracyText(state: Run["state"]): string | undefined {
-  const { evalAccuracy } = state ?? {};
-  return evalAccuracy === undefined ? undefined : `${(100 * evalAccuracy).toFixed(1)} %`;
 }
 
 function bestEvalText(state: Run["state"]): string | undefined {

@@ -1,5 +1,6 @@
 import type { RunView } from "../../../src/protocol/panel-messages.ts";
 import { methodView } from "../../../src/protocol/methods.ts";
+import { objectiveView } from "../../../src/protocol/objectives.ts";
 import { resolvedRecipeSchema } from "../../../src/protocol/recipe.ts";
 
 const recipe = resolvedRecipeSchema.parse({
@@ -26,6 +27,7 @@ export function runView(changes: Partial<RunView> = {}): RunView {
     },
     recipe,
     method: methodView(recipe.method),
+    objective: objectiveView(changes.recipe?.objective ?? recipe.objective),
     hasOutput: false,
     hasCheckpoint: true,
     ...changes,

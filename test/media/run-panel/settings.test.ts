@@ -2,14 +2,16 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { settingGroups } from "../../../media/run-panel/settings.ts";
 import { methodView } from "../../../src/protocol/methods.ts";
+import { objectiveView } from "../../../src/protocol/objectives.ts";
 import { resolvedRecipeSchema } from "../../../src/protocol/recipe.ts";
 import { runView } from "./run-view.ts";
 
 function settingsOf(changes: object = {}): Map<string, string> {
   const recipe = resolvedRecipeSchema.parse({ ...runView().recipe, ...changes });
-  const settings = settingGroups(recipe, methodView(recipe.method)).flatMap(
-    (group) => group.settings,
-  );
+  const settings = settingGroups(recipe, {
+    method: methodView(recipe.method),
+    objective: objectiveView(recipe.objective),
+  }).flatMap((group) => group.settings);
   return new Map(settings.map(({ label, value }) => [label, value]));
 }
 
@@ -60,7 +62,7 @@ test("the memory mode is the one used, with its predicted peak", () => {
 
 test("files are named by their last part and keep their whole path for the tooltip", () => {
   const { recipe } = runView();
-  const setting = settingGroups(recipe!, undefined)[0]!.settings[0]!;
+  const setting = settingGroups(recipe!, { objective: objectiveView(undefined) })[0]!.settings[0]!;
   assert.deepEqual(setting, {
     label: "Base model",
     value: "SmolLM2-135M-Instruct",

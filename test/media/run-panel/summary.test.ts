@@ -3,6 +3,7 @@ import test from "node:test";
 import { MetricStore } from "../../../media/run-panel/metric-store.ts";
 import { summarise } from "../../../media/run-panel/summary.ts";
 import type { Metric, RunState } from "../../../src/protocol/run-folder.ts";
+import { objectiveView } from "../../../src/protocol/objectives.ts";
 import { toColumns } from "../../../src/ui/panels/metric-columns.ts";
 import { runView } from "./run-view.ts";
 
@@ -10,7 +11,10 @@ function figures(metrics: Metric[], state?: Partial<RunState>): Map<string, stri
   const store = new MetricStore();
   store.append(toColumns(metrics));
   const whole: RunState = { status: "running", step: 1, createdAt: "", ...state };
-  const shown = summarise(store, state ? { state: whole } : {});
+  const shown = summarise(store, {
+    objective: objectiveView(undefined),
+    ...(state ? { state: whole } : {}),
+  });
   return new Map(shown.map((f) => [f.label, `${f.value} | ${f.note}`]));
 }
 

@@ -7,33 +7,25 @@ import { type FolderTensor, writeModelFolder } from "../tensors/model-folder.ts"
 import { type CopyTask, runCopy } from "../tensors/tensor-tasks.ts";
 import { sideFiles } from "../tensors/side-files.ts";
 import type { SavedResult } from "../objectives/engine.ts";
-import type { Tuning } from "./ort-graphs.ts";
-import { saveReft } from "./reft-files.ts";
-import type { Feed } from "./ort-session.ts";
-import { plainFactors, plainLora } from "./pissa.ts";
-import { saveAdapter } from "./save-adapter.ts";
+import type { Tuning } from "../methods/method.ts";
+import { startName } from "./ort-graphs.ts";
 
 export interface Result {
   base: BaseModel;
   tuning: Tuning;
   tensors: readonly { name: string; shape: readonly number[]; values: Float32Array }[];
-  /** Feeds of the engine, among them what PiSSA's factors were at the start. */
-  starts: Readonly<Record<string, Feed>>;
+  /** What tensors of the adapter were at the start, where its graph reads that; by the names of its inputs. */
+  starts: Readonly<Record<string, Float32Array>>;
   /** What `base_model_name_or_path` shall say. */
   baseModel: string;
 }
 
 /** @throws what the file system throws; the folder then is as it was before */
 export async function saveResult(dir: string, result: Result): Promise<SavedResult> {
-  const { adapter } = result.tuning;
-  if (adapter) {
-    const { tensors, baseModel } = result;
-    const values = new Map(tensors.map((tensor) => [tensor.name, tensor.values]));
-    if (adapter.type === "reft") {
-      await saveReft(dir, adapter, { values, baseModel, classifier: result.base.classifier });
-    } else if (adapter.type === "lora" && adapter.fromPrincipal) {
-      await saveAdapter(dir, plainLora(adapter), { ...result, tensors: plainFactors(result) });
-    } else await saveAdapter(dir, adapter, result);
+  const { tuning, starts, ...trained } = result;
+  if (tuning.adapter) {
+    const start = (name: string): Float32Array | undefined => starts[startName(name)];
+    await tuning.adapter.save(dir, { ...trained, whole: tuning.trained, start });
     return { kind: "adapter", dir };
   }
   await saveModel(dir, result);

@@ -1,24 +1,38 @@
 /** Where in the flat sequence the prompts' first and last tokens stand, for interventions on them. */
-import { interventionPositions } from "../adapter-files/reft/positions.ts";
-import type { ReftAdapter, ReftEnd } from "../adapters/reft.ts";
-import { type Examples, promptLength } from "../data/example.ts";
-import type { Method } from "../protocol/methods.ts";
-import { InputError } from "../util/errors.ts";
-import type { Feed } from "./ort-session.ts";
+import { interventionPositions, parsePositions } from "../../adapter-files/reft/positions.ts";
+import type { GraphBuilder } from "../../graph/builder.ts";
+import type { Value } from "../../graph/graph.ts";
+import type { AdapterFeeds, RowPlace } from "../method.ts";
+import type { ReftEnd, ReftSettings } from "./reft.ts";
+import { type Examples, promptLength } from "../../data/example.ts";
+import type { ReftMethod } from "../../protocol/methods/reft.ts";
+import { InputError } from "../../util/errors.ts";
 
-export const PROMPT_FEEDS: Record<ReftEnd, { name: string; size: "I" | "J" }> = {
+const PROMPT_FEEDS: Record<ReftEnd, { name: string; size: "I" | "J" }> = {
   all: { name: "prompt.all", size: "I" },
   first: { name: "prompt.first", size: "I" },
   last: { name: "prompt.last", size: "J" },
 };
 
-/**
- * @param prompts each row's start in the flat sequence, and how many of its tokens are prompt
- */
+/** Flat indices of the prompts' tokens that interventions on an end edit. */
+export function promptInputs(b: GraphBuilder): (end: ReftEnd) => Value {
+  const inputs = new Map<ReftEnd, Value>();
+  return (end) => {
+    const { name, size } = PROMPT_FEEDS[end];
+    const known = inputs.get(end) ?? b.input(name, "int64", [size]);
+    inputs.set(end, known);
+    return known;
+  };
+}
+
+/** @param rows those that are continued have no prompt in front of them any more */
 export function promptFeeds(
-  { interventions, positions }: ReftAdapter,
-  prompts: readonly { start: number; length: number }[],
-): { feeds: Record<string, Feed>; sizes: { I: number; J: number } } {
+  { interventions, positions }: ReftSettings,
+  rows: readonly RowPlace[],
+): AdapterFeeds {
+  const prompts = rows.flatMap(({ start, prompt }) =>
+    prompt === undefined ? [] : [{ start, length: prompt }],
+  );
   const ends = prompts.map(({ start, length }) => {
     const { first, last } = interventionPositions(length, positions);
     return { first: first.map((at) => start + at), last: last.map((at) => start + at) };
@@ -26,7 +40,7 @@ export function promptFeeds(
   const first = ends.flatMap((row) => row.first);
   const last = ends.flatMap((row) => row.last);
   const places = { all: [...first, ...last], first, last };
-  const feeds: Record<string, Feed> = {};
+  const feeds: AdapterFeeds["feeds"] = {};
   const sizes = { I: 0, J: 0 };
   for (const end of new Set(interventions.map((one) => one.end))) {
     const { name, size } = PROMPT_FEEDS[end];
@@ -40,9 +54,31 @@ export function promptFeeds(
 const USUAL_POSITIONS = 7;
 
 /** The method with the most that `positions: "auto"` can come to, for who has read no rows. */
-export function withMostPositions(method: Method): Method {
-  if (!("positions" in method) || method.positions !== "auto") return method;
+export function withMostPositions(method: ReftMethod): ReftMethod {
+  if (method.positions !== "auto") return method;
   return { ...method, positions: `f${USUAL_POSITIONS}+l${USUAL_POSITIONS}` };
+}
+
+/** A prompt of fewer than two tokens can't be edited at all. */
+const LEAST_POSITIONS = { first: 1, last: 1 };
+
+/**
+ * The method with positions that the data decide, decided.
+ * @throws InputError naming the row whose prompt has no room for them
+ */
+export function withPositions(
+  method: ReftMethod,
+  rows: Examples,
+  { file, log }: { file: string; log: (line: string) => void },
+): ReftMethod {
+  if (method.positions !== "auto") {
+    checkPrompts(parsePositions(method.positions), rows, file);
+    return method;
+  }
+  const positions = positionsFor(rows);
+  log(`interventions at ${positions} of each prompt, or as many as it has room for`);
+  checkPrompts(LEAST_POSITIONS, rows, file);
+  return { ...method, positions };
 }
 
 /**
@@ -62,7 +98,7 @@ export function positionsFor(rows: Examples): string {
  * @throws InputError for a row whose prompt is shorter than the positions ask for
  */
 export function checkPrompts(
-  { first, last }: ReftAdapter["positions"],
+  { first, last }: ReftSettings["positions"],
   rows: Examples,
   file: string,
 ): void {

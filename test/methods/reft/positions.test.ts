@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Example } from "../../src/data/example.ts";
-import { checkPrompts, positionsFor } from "../../src/onnx-engine/prompt-feeds.ts";
+import type { Example } from "../../../src/data/example.ts";
+import { checkPrompts, positionsFor } from "../../../src/methods/reft/positions.ts";
 
 /** A row of which `prompt` tokens are prompt and two are answer. */
 function row(prompt: number, line = 1): Example {

@@ -4,18 +4,15 @@
  * length of each of W's rows apart: y = m ∘ (W·x + s·B·A·x) / ‖W + s·B·A‖, the norm taken as a
  * constant (its section 4.3). Names are PEFT's.
  */
-import type { GraphBuilder } from "../graph/builder.ts";
+import type { GraphBuilder } from "../../graph/builder.ts";
 import type {
   EmbeddingHook,
   LinearHook,
   LinearLayer,
   LinearResult,
   NamedShape,
-} from "../graph/causal-lm.ts";
-import type { Value } from "../graph/graph.ts";
-import { targetPredicate } from "../protocol/methods/targets.ts";
-import { InputError } from "../util/errors.ts";
-import { endsAtDot } from "../util/module-pattern.ts";
+} from "../../graph/causal-lm.ts";
+import type { Value } from "../../graph/graph.ts";
 
 /** One adapted linear layer. */
 export interface LoraSite {
@@ -38,8 +35,7 @@ export interface LoraEmbedding {
 }
 
 /** What the config of an adapter says of all its sites. */
-export interface LoraAdapter {
-  type: "lora";
+export interface LoraSettings {
   sites: readonly LoraSite[];
   embedding?: LoraEmbedding | undefined;
   rank: number;
@@ -98,7 +94,7 @@ export function loraEmbedded(
 }
 
 /** A then B (then DoRA's magnitudes) of each site, in the order in which the forward pass meets them. */
-export function loraTensors({ sites, embedding, useDora }: LoraAdapter): NamedShape[] {
+export function loraTensors({ sites, embedding, useDora }: LoraSettings): NamedShape[] {
   const ofSites = sites.flatMap(({ layer, rank }) => {
     const { a, b, magnitude } = loraNames(layer.path);
     return [
@@ -112,35 +108,6 @@ export function loraTensors({ sites, embedding, useDora }: LoraAdapter): NamedSh
 
 export function loraScale(alpha: number, rank: number, useRslora: boolean): number {
   return alpha / (useRslora ? Math.sqrt(rank) : rank);
-}
-
-/**
- * The layers that `targets` names (`targetPredicate`).
- * @throws InputError when nothing matches or the expression is broken
- */
-export function selectTargets(
-  layers: readonly LinearLayer[],
-  targets: readonly string[] | string,
-): LinearLayer[] {
-  const matches = targetPredicate(targets);
-  const chosen = layers.filter(({ path, isHead }) =>
-    matches({ path, role: isHead ? "head" : "linear" }),
-  );
-  const available = [...new Set(layers.map(({ path }) => path.split(".").at(-1)))].join(", ");
-  if (chosen.length === 0) {
-    throw new InputError(
-      `method.targets ${JSON.stringify(targets)} matches no linear layer; this model has: ${available}`,
-    );
-  }
-  if (typeof targets !== "string") {
-    const idle = targets.find((target) => !layers.some((layer) => endsAtDot(layer.path, target)));
-    if (idle !== undefined) {
-      throw new InputError(
-        `method.targets "${idle}" matches no linear layer; this model has: ${available}`,
-      );
-    }
-  }
-  return chosen;
 }
 
 interface LoraContext {
@@ -157,7 +124,7 @@ interface LoraContext {
  * A, stacked: (N, in)·(Σr, in)ᵀ is one pass over x, forward and backward.
  */
 export function loraHook(
-  { sites, useDora, fromPrincipal = false }: LoraAdapter,
+  { sites, useDora, fromPrincipal = false }: LoraSettings,
   { tensor, start, dropoutMask }: LoraContext,
 ): LinearHook {
   const numbered = new Map(sites.map((site, number) => [site.layer.path, { site, number }]));

@@ -2,11 +2,10 @@
  * PiSSA (arXiv 2404.02948): a LoRA that starts as the principal part of W, so that its first steps
  * go where W itself is largest; s·B₀·A₀ is taken away from W, and the model starts as the base.
  */
-import type { LoraAdapter } from "../adapters/lora.ts";
-import { orthonormaliseColumns } from "../adapters/reft.ts";
-import { singularValues } from "../util/svd.ts";
-import { startName } from "./ort-graphs.ts";
-import type { Feed } from "./ort-session.ts";
+import { singularValues } from "../../util/svd.ts";
+import type { NamedTensor } from "../method.ts";
+import { orthonormaliseColumns } from "../orthonormal.ts";
+import type { LoraSettings } from "./lora.ts";
 
 /**
  * Directions and turns of the randomised range finder (arXiv 0909.4061, algorithm 4.4). A matrix that
@@ -98,10 +97,8 @@ function transposedProduct(
   return result;
 }
 
-type Tensor = { name: string; shape: readonly number[]; values: Float32Array };
-
 /** The same change of W as plain LoRA of twice the rank: s·[B, −B₀]·[A; A₀], as PEFT converts it. */
-export function plainLora(adapter: LoraAdapter): LoraAdapter {
+export function plainLora(adapter: LoraSettings): LoraSettings {
   const { sites, rank, alpha, rankPattern, alphaPattern, useRslora } = adapter;
   // alpha / rank, or alpha / √rank, stays what it was.
   const growth = useRslora ? Math.SQRT2 : 2;
@@ -122,15 +119,15 @@ export function plainLora(adapter: LoraAdapter): LoraAdapter {
 /** The factors of `plainLora`, from those that were trained and those at the start. */
 export function plainFactors({
   tensors,
-  starts,
+  start,
 }: {
-  tensors: readonly Tensor[];
-  starts: Readonly<Record<string, Feed>>;
-}): Tensor[] {
+  tensors: readonly NamedTensor[];
+  start: (name: string) => Float32Array | undefined;
+}): NamedTensor[] {
   return tensors.map(({ name, shape, values }) => {
-    const before = starts[startName(name)];
+    const before = start(name);
     const [rows = 0, columns = 0] = shape;
-    if (!(before instanceof Float32Array)) return { name, shape, values };
+    if (!before) return { name, shape, values };
     const joined = new Float32Array(2 * values.length);
     if (name.endsWith(".lora_A.weight")) {
       joined.set(values);

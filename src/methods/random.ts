@@ -12,8 +12,7 @@ export interface InitialValues {
 }
 
 /**
- * LoRA's A as PEFT draws it (Kaiming uniform with a = √5, i.e. ±1/√in), B zero (of embeddings A zero, B normal); (IA)³'s scales 1;
- * from scratch: norms 1, biases 0, matrices normal. A tensor's values depend on the seed and its name alone, so
+ * Norms 1, biases 0, matrices normal. A tensor's values depend on the seed and its name alone, so
  * adding a layer does not change the others.
  */
 export function initialValues(
@@ -21,16 +20,9 @@ export function initialValues(
   { seed, initializerRange }: InitialValues,
 ): Float32Array {
   const length = elementCount(shape);
-  const isZero = /\.(lora_B\.weight|lora_embedding_A|bias)$/u;
-  if (isZero.test(name)) return new Float32Array(length);
-  if (shape.length === 1 || name.endsWith(".ia3_l")) return new Float32Array(length).fill(1);
-  const uniform = uniformSource(`${seed}:${name}`);
-  if (name.endsWith(".lora_A.weight")) {
-    const bound = 1 / Math.sqrt(shape[1] ?? 1);
-    return Float32Array.from({ length }, () => (2 * uniform() - 1) * bound);
-  }
-  const normal = normalSource(uniform);
-  if (name.endsWith(".lora_embedding_B")) return Float32Array.from({ length }, normal);
+  if (name.endsWith(".bias")) return new Float32Array(length);
+  if (shape.length === 1) return new Float32Array(length).fill(1);
+  const normal = normalSource(uniformSource(`${seed}:${name}`));
   return Float32Array.from({ length }, () => normal() * initializerRange);
 }
 

@@ -9,9 +9,9 @@
  *
  * Dropout falls on h' whole, as pyreft's does.
  */
-import type { GraphBuilder } from "../graph/builder.ts";
-import type { NamedShape } from "../graph/causal-lm.ts";
-import type { Value } from "../graph/graph.ts";
+import type { GraphBuilder } from "../../graph/builder.ts";
+import type { NamedShape } from "../../graph/causal-lm.ts";
+import type { Value } from "../../graph/graph.ts";
 
 export type ReftKind = "loreft" | "direft" | "noreft";
 /** Which of the prompt's positions an intervention edits: all that are named, or one end's. */
@@ -26,8 +26,7 @@ export interface ReftIntervention {
   rank: number;
 }
 
-export interface ReftAdapter {
-  type: "reft";
+export interface ReftSettings {
   kind: ReftKind;
   interventions: readonly ReftIntervention[];
   /** So many tokens at the prompt's start and at its end. */
@@ -45,7 +44,7 @@ function reftNames({
   return { rotate: `${stem}.rotate`, weight: `${stem}.weight`, bias: `${stem}.bias` };
 }
 
-export function reftTensors({ interventions, width }: ReftAdapter): NamedShape[] {
+export function reftTensors({ interventions, width }: ReftSettings): NamedShape[] {
   return interventions.flatMap((one) => {
     const { rotate, weight, bias } = reftNames(one);
     return [
@@ -57,7 +56,7 @@ export function reftTensors({ interventions, width }: ReftAdapter): NamedShape[]
 }
 
 /** Tensors whose columns stay orthonormal. */
-export function orthonormalTensors({ kind, interventions }: ReftAdapter): string[] {
+export function orthonormalTensors({ kind, interventions }: ReftSettings): string[] {
   return kind === "noreft" ? [] : interventions.map((one) => reftNames(one).rotate);
 }
 
@@ -71,7 +70,7 @@ interface ReftContext {
 
 /** The edit after a block, or undefined where there is none. x [N,C] → [N,C]. */
 export function reftEdit(
-  { kind, interventions }: ReftAdapter,
+  { kind, interventions }: ReftSettings,
   context: ReftContext,
 ): (layer: number) => ((x: Value) => Value) | undefined {
   const { b, tensor, tokens, dropoutMask } = context;
@@ -91,27 +90,4 @@ export function reftEdit(
         return b.add(stream, b.apply("ScatterAddRows", [at, kept, stream], {}));
       }, x);
   };
-}
-
-/**
- * Makes the columns of a [rows, columns] matrix orthonormal in place, each kept in its direction as
- * far as those before it allow: Gram and Schmidt's, twice, in float64.
- */
-export function orthonormaliseColumns(matrix: Float32Array, columns: number): void {
-  const rows = matrix.length / columns;
-  const done: Float64Array[] = [];
-  for (let column = 0; column < columns; column++) {
-    const v = Float64Array.from({ length: rows }, (_, row) => matrix[row * columns + column] ?? 0);
-    for (const u of [...done, ...done]) {
-      let dot = 0;
-      for (let row = 0; row < rows; row++) dot += (u[row] ?? 0) * (v[row] ?? 0);
-      for (let row = 0; row < rows; row++) v[row] = (v[row] ?? 0) - dot * (u[row] ?? 0);
-    }
-    const length = Math.sqrt(v.reduce((sum, value) => sum + value * value, 0));
-    for (let row = 0; row < rows; row++) {
-      v[row] = (v[row] ?? 0) / length;
-      matrix[row * columns + column] = v[row] ?? 0;
-    }
-    done.push(v);
-  }
 }

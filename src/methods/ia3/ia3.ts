@@ -2,8 +2,8 @@
  * (IA)³ (arXiv 2205.05638): results of linear layers are scaled element by element, y = l∘(W·x + b);
  * of feed-forward layers the input is, y = W·(l∘x) + b. Names and shapes are PEFT's.
  */
-import type { LinearHook, LinearLayer, NamedShape } from "../graph/causal-lm.ts";
-import type { Value } from "../graph/graph.ts";
+import type { LinearHook, LinearLayer, NamedShape } from "../../graph/causal-lm.ts";
+import type { Value } from "../../graph/graph.ts";
 
 export interface Ia3Site {
   layer: LinearLayer;
@@ -11,23 +11,18 @@ export interface Ia3Site {
   isFeedForward: boolean;
 }
 
-export interface Ia3Adapter {
-  type: "ia3";
-  sites: readonly Ia3Site[];
-}
-
 function ia3Name(path: string): string {
   return `base_model.model.${path}.ia3_l`;
 }
 
-export function ia3Tensors({ sites }: Ia3Adapter): NamedShape[] {
+export function ia3Tensors(sites: readonly Ia3Site[]): NamedShape[] {
   return sites.map(({ layer, isFeedForward }) => ({
     name: ia3Name(layer.path),
     shape: isFeedForward ? [1, layer.inFeatures] : [layer.outFeatures, 1],
   }));
 }
 
-export function ia3Hook({ sites }: Ia3Adapter, tensor: (name: string) => Value): LinearHook {
+export function ia3Hook(sites: readonly Ia3Site[], tensor: (name: string) => Value): LinearHook {
   const byPath = new Map(sites.map((site) => [site.layer.path, site]));
   return (b, x, layers) =>
     layers.map(({ path, base, bias, product }) => {

@@ -1,46 +1,32 @@
 /** Interventions between the engine's parameters and their folder on disk. */
 import path from "node:path";
-import type { ReftAdapter, ReftEnd } from "../adapters/reft.ts";
-import { reftTensors } from "../adapters/reft.ts";
-import type { NamedShape } from "../graph/causal-lm.ts";
-import type { BaseModel } from "../models/base-model.ts";
-import { InputError } from "../util/errors.ts";
-import { parsePositions } from "../adapter-files/reft/positions.ts";
+import type { ReftSettings, ReftEnd } from "./reft.ts";
+import { reftTensors } from "./reft.ts";
+import type { BaseModel } from "../../models/base-model.ts";
+import { InputError } from "../../util/errors.ts";
+import { parsePositions } from "../../adapter-files/reft/positions.ts";
 import {
   type ReftIntervention,
   readReftAdapter,
   writeReftAdapter,
-} from "../adapter-files/reft/reft-adapter.ts";
-import {
-  CLASSIFIER_FILE,
-  type Classifier,
-  SCORE,
-  classifierFiles,
-} from "../adapter-files/classifier-head.ts";
-import { embeddingWidth } from "./tuning-of.ts";
-import { largest } from "../util/largest.ts";
+} from "../../adapter-files/reft/reft-adapter.ts";
+import { CLASSIFIER_FILE, SCORE, classifierFiles } from "../../adapter-files/classifier-head.ts";
+import type { StoredTensor, TrainedAdapter } from "../method.ts";
+import { embeddingWidth } from "../modules.ts";
+import { largest } from "../../util/largest.ts";
 
-/** @param values each tensor's, by the engine's name, which is the file's too */
 export async function saveReft(
   dir: string,
-  adapter: ReftAdapter,
-  {
-    values,
-    baseModel,
-    classifier,
-  }: {
-    values: ReadonlyMap<string, Float32Array>;
-    baseModel: string;
-    classifier: Classifier | undefined;
-  },
+  settings: ReftSettings,
+  { tensors: trained, baseModel, base: { classifier } }: TrainedAdapter,
 ): Promise<void> {
-  const { kind: type, interventions, positions, dropout } = adapter;
+  const { kind: type, interventions, positions, dropout } = settings;
   const value = (name: string): Float32Array => {
-    const found = values.get(name);
+    const found = trained.find((tensor) => tensor.name === name);
     if (!found) throw new Error(`internal: no ${name}`);
-    return found;
+    return found.values;
   };
-  const names = reftTensors(adapter).map(({ name }) => name);
+  const names = reftTensors(settings).map(({ name }) => name);
   const saved = interventions.map(({ layer, unit, rank }, index): ReftIntervention => {
     const [rotate = "", weight = "", bias = ""] = names.slice(3 * index, 3 * index + 3);
     const tensors = { rotate: value(rotate), weight: value(weight), bias: value(bias) };
@@ -56,7 +42,7 @@ export async function saveReft(
   await writeReftAdapter(dir, config, saved, head);
 }
 
-function positionsText({ first, last }: ReftAdapter["positions"]): string {
+function positionsText({ first, last }: ReftSettings["positions"]): string {
   return [first > 0 ? `f${first}` : "", last > 0 ? `l${last}` : ""].filter(Boolean).join("+");
 }
 
@@ -65,10 +51,10 @@ export async function loadReft(
   dir: string,
   { architecture, classifier }: BaseModel,
 ): Promise<{
-  adapter: ReftAdapter;
-  values: ReadonlyMap<string, Float32Array>;
-  /** The classification head among the values. */
-  head: NamedShape | undefined;
+  settings: ReftSettings;
+  stored: ReadonlyMap<string, StoredTensor>;
+  /** The classification head among them. */
+  fed: readonly string[];
 }> {
   const { config, interventions, head } = await readReftAdapter(dir);
   const width = embeddingWidth(architecture);
@@ -90,8 +76,7 @@ export async function loadReft(
   const ends: readonly ReftEnd[] = config.tied
     ? ["all"]
     : (["first", "last"] as const).filter((end) => positions[end] > 0);
-  const adapter: ReftAdapter = {
-    type: "reft",
+  const settings: ReftSettings = {
     kind: first.type,
     interventions: interventions.map(({ layer, unit, rank }) => ({
       layer,
@@ -103,16 +88,20 @@ export async function loadReft(
     width,
     dropout: 0,
   };
-  const names = reftTensors(adapter).map(({ name }) => name);
   const tensors = interventions.flatMap(({ rotate, weight, bias }) => [rotate, weight, bias]);
-  const values = new Map(tensors.map((tensor, index) => [names[index] ?? "", tensor]));
-  if (!head) return { adapter, values, head: undefined };
+  const stored = new Map(
+    reftTensors(settings).map(({ name, shape }, index): [string, StoredTensor] => [
+      name,
+      { shape, values: async () => tensors[index] ?? new Float32Array() },
+    ]),
+  );
+  if (!head) return { settings, stored, fed: [] };
   if (head.labels !== classifier?.labels.length) {
     const has = classifier ? `name ${classifier.labels.length}` : "is missing";
     throw new InputError(
       `${dir}: its head has ${head.labels} labels, but ${CLASSIFIER_FILE} ${has}; put the folder together as it was written`,
     );
   }
-  values.set(SCORE, head.values);
-  return { adapter, values, head: { name: SCORE, shape: [head.labels, width] } };
+  stored.set(SCORE, { shape: [head.labels, width], values: async () => head.values });
+  return { settings, stored, fed: [SCORE] };
 }

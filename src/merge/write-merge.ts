@@ -6,7 +6,7 @@ import { type MergeTask, runMergeTask } from "./merge-tasks.ts";
 import { makeRoom } from "./output-folder.ts";
 
 export interface MergeFolder extends Omit<ModelFolder<MergeTask>, "run" | "onBytes"> {
-  /** Of the files that are copied. */
+  /** The size of the files that are copied. */
   sideBytes: number;
   /** @param done and total bytes of the output's tensors */
   onProgress?: ((done: number, total: number) => void) | undefined;

@@ -42,13 +42,13 @@ export interface RowPlace {
   length: number;
   /** Virtual tokens at its start. */
   lead: number;
-  /** Of its own tokens those before the first that is learnt; undefined where a row is continued. */
+  /** The number of its own tokens before the first that is learnt; undefined where a row is continued. */
   prompt: number | undefined;
 }
 
 export interface AdapterFeeds {
   feeds: Record<string, Float32Array | BigInt64Array>;
-  /** Of the adapter's symbols. */
+  /** The sizes of the adapter's symbols. */
   sizes: Record<string, number>;
 }
 
@@ -67,7 +67,7 @@ export interface Adapter {
   readonly feedsStart?: boolean;
   /** Sizes of its own inputs, none above the number of tokens. */
   readonly symbols?: readonly string[];
-  /** Of the inputs that its hooks added to the graph. */
+  /** Feeds the inputs that its hooks added to the graph. */
   feeds?(rows: readonly RowPlace[]): AdapterFeeds;
   /** Puts a tensor back, in place, to where it must lie, after each update. */
   constrain?(tensor: NamedShape, values: Float32Array): void;

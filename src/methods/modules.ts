@@ -44,7 +44,7 @@ export function selectTargets(
   return chosen;
 }
 
-/** Of those the ones that the recipe leaves to train. */
+/** The targets that the recipe leaves to train. */
 export function trainedTargets(
   targets: readonly string[] | string,
   { linearLayers }: CausalLm,

@@ -50,7 +50,7 @@ export async function adaptedBase(
     : asClassifier(fitted, classifier);
 }
 
-/** Of a method that has a format of its own. */
+/** The reader of a method that has a format of its own. */
 async function ownReader(dir: string): Promise<OwnReader | undefined> {
   for (const reader of adapterReaders()) {
     if ("owns" in reader && (await reader.owns(dir))) return reader;

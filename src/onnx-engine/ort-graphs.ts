@@ -198,7 +198,7 @@ export function buildLoss(
   parameters: Map<string, Value>;
   loss: Value;
   hits?: Value | undefined;
-  /** Of each weighted token, unweighted. */
+  /** One for each weighted token, unweighted. */
   losses?: Value | undefined;
   logits?: Value;
   features?: Value;

@@ -63,7 +63,7 @@ export async function openTextGenerator(options: {
   });
 }
 
-/** Of a model that is at hand. */
+/** The generator of a model that is at hand. */
 export async function generatorOf(options: {
   /** For messages. */
   baseDir: string;

@@ -131,9 +131,15 @@ export async function makeRun(
   return createRun({ recipe, runsDir });
 }
 
-/** The training process itself, on a run's folder. */
-export function startTrainer(runDir: string): ReturnType<typeof startSource> {
-  return startSource("trainer/main.ts", [runDir]);
+/**
+ * The training process itself, on a run's folder.
+ * @param entry another program's, by its path from src
+ */
+export function startTrainer(
+  runDir: string,
+  entry = "trainer/main.ts",
+): ReturnType<typeof startSource> {
+  return startSource(entry, [runDir]);
 }
 
 export function readState(runDir: string): RunState {

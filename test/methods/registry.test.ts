@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { TRAINING_METHODS, adapterReaders } from "../../src/methods/registry.ts";
 import { PEFT_KINDS } from "../../src/adapter-files/peft/kinds.ts";
+import { MERGE_KINDS } from "../../src/merge/adapters/read-adapter.ts";
 import { METHODS, methodSchema, methodView, trainsBase } from "../../src/protocol/methods.ts";
 
 const names = (all: readonly { name: string }[]): string[] => all.map(({ name }) => name);
@@ -13,6 +14,10 @@ test("every method that a recipe can name is computed, and the other way round",
 test("every type of PEFT's that is known is read by one method", () => {
   const types = adapterReaders().flatMap((reader) => ("owns" in reader ? [] : reader.peftTypes));
   assert.deepEqual(types.toSorted(), names(PEFT_KINDS.all).toSorted());
+});
+
+test("what can be merged is known", () => {
+  for (const { name } of MERGE_KINDS.all) assert.ok(PEFT_KINDS.find(name), name);
 });
 
 test("a method's name alone makes it, with words for every place that shows it", () => {

@@ -39,7 +39,7 @@ export interface MergeAdapter {
   head: TensorInfo | undefined;
 }
 
-/** Of one value of `peft_type`: one file each in `kinds/`. */
+/** What one value of `peft_type` does to weights: a file each in `kinds/`. */
 export interface MergeKind {
   /** `peft_type`. */
   readonly name: string;

@@ -27,7 +27,8 @@ export function actionButtons(run: RunView): HeaderButton<PanelAction>[] {
       ? button("generate", "Generate…", options)
       : button("classify", "Classify Text…", options);
     const isUsable = run.recipe !== undefined || run.foreign === undefined;
-    buttons.push(...(isUsable ? [use] : []), button("openOutput", outputLabel(run)));
+    if (isUsable) buttons.push(use);
+    buttons.push(button("openOutput", outputLabel(run)));
   }
   buttons.push(button("showRecipe", "Show Recipe"), button("showLog", "Show Log"));
   return buttons;

@@ -57,7 +57,7 @@ const targets = [
     entryPoints: {
       cli: "src/cli.ts",
       trainer: "src/trainer/main.ts",
-      "merge-thread": "src/merge/merge-thread.ts",
+      "tensor-thread": "src/merge/tensor-thread.ts",
       "encoder-process": "src/data/encoder-process.ts",
       "template-thread": "src/data/templates/template-thread.ts",
     },

@@ -174,6 +174,31 @@ test("recipes are parsed by src/util/jsonc.ts alone, which knows how deep they m
   assert.deepEqual(users, [path.join("util", "jsonc.ts")]);
 });
 
+test("a circle is reported, also one that only types close", () => {
+  const { diagnostics } = lintPlanted({
+    "src/util/a.ts": 'import type { B } from "./b.ts";\nexport type A = B[];\n',
+    "src/util/b.ts": 'import type { A } from "./a.ts";\nexport type B = A | 1;\n',
+  });
+  const circles = diagnostics.filter(({ code }) => code === "import(no-cycle)");
+  assert.deepEqual(circles.map(({ filename }) => filename).toSorted(), [
+    "src/util/a.ts",
+    "src/util/b.ts",
+  ]);
+});
+
+/** "Of a run." above a key says less than "The run's." does. */
+const FRAGMENT = /^\s*(?:\/\*\*|\/\/|\*)(?: @\w+)* Of /mu;
+
+test("comments are sentences: none begins with Of", () => {
+  const files = ["src", "media"].flatMap((folder) =>
+    readdirSync(path.join(root, folder), { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".ts"))
+      .map((name) => path.join(folder, name)),
+  );
+  const found = files.filter((file) => FRAGMENT.test(readFileSync(path.join(root, file), "utf8")));
+  assert.deepEqual(found, []);
+});
+
 test("a webview may not import a value from protocol", () => {
   const planted = importOf("media/*", "protocol", "value");
   assert.match(lintImports([planted]).get(planted) ?? "", /types from protocol only/);

@@ -7,9 +7,9 @@ export interface BaseReference {
   given: string;
   /** The path of a folder or file; of what is no path its name: "org/name", a provider's model. */
   location: string;
-  /** Of what is no path: the path that was looked for first. */
+  /** The path that was looked for first, where the reference is none. */
   tried?: string;
-  /** Of a name on the hub. */
+  /** A name on the hub may have one. */
   revision?: string;
 }
 
@@ -26,7 +26,7 @@ export interface BaseKind {
   readonly label?: (name: string) => string;
   /** Its tensors are stored under names of its own, which the family translates. */
   readonly hasOwnTensorNames?: boolean;
-  /** Of a kind that is a file which the editor looks for and offers. */
+  /** A kind has it that is a file which the editor looks for and offers. */
   readonly offered?: { readonly extension: string; readonly title: string };
   /** What is loaded in its place, for messages: "its dequantised weights". */
   readonly loadedAs?: string;

@@ -11,7 +11,7 @@ import { onnx } from "./onnx.ts";
 import { provider } from "./provider.ts";
 import { tfjs } from "./tfjs.ts";
 
-/** Of two that know a reference the later one has it; `folder` takes any path. */
+/** Where two know a reference, the later one has it; `folder` takes any path. */
 export const BASE_KINDS = new Registry<BaseKind>("kind of base model", [
   folder,
   hub,
@@ -79,7 +79,7 @@ export function offeredFiles(): { extension: string; title: string }[] {
   return BASE_KINDS.all.flatMap(({ offered }) => offered ?? []);
 }
 
-/** Of file searches: "*.gguf". */
+/** Patterns for file searches: "*.gguf". */
 export function offeredPatterns(): string[] {
   return offeredFiles().map(({ extension }) => `*.${extension}`);
 }

@@ -13,7 +13,9 @@ import {
 } from "../trainer/budget.ts";
 import { formatBytes, formatCount } from "../util/format.ts";
 import { tightMemory, trainsText } from "../onnx-engine/budget-text.ts";
+import { inspectByEngine } from "./inspect-by-engine.ts";
 import { print, printError } from "./output.ts";
+import { isBuiltIn } from "./trainers.ts";
 import { placeIn } from "../util/message-place.ts";
 import { largest } from "../util/largest.ts";
 
@@ -48,6 +50,7 @@ async function inspectResolved(
   recipe: ResolvedRecipe,
   { json, measure, data }: InspectRecipeOptions,
 ): Promise<void> {
+  if (!isBuiltIn(recipe.engine)) return inspectByEngine(file, recipe, { json, measure });
   const log = data ? printError : () => {};
   const budget = await budgetOf(recipe, log);
   const calibration = measure ? await calibrate(recipe, () => {}) : undefined;

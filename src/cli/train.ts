@@ -1,16 +1,19 @@
 import { rm, rmdir } from "node:fs/promises";
 import path from "node:path";
 import { RUNS_FOLDER } from "../protocol/run-folder.ts";
+import type { EngineChoice } from "../protocol/engine-facts.ts";
+import { readRunRecipe } from "../run-folder/run-recipe.ts";
 import { createRun } from "../run-folder/create-run.ts";
 import { resolveRecipe } from "../runs/resolve-recipe.ts";
 import { stopOnSignals } from "../run-folder/stop-request.ts";
-import { type TrainOutcome, trainRun } from "../trainer/train-run.ts";
+import type { TrainOutcome } from "../trainer/train-run.ts";
 import { hasCode } from "../util/errors.ts";
 import { placedInRecipe } from "../runs/recipe-lines.ts";
 import { pathExists } from "../util/path-exists.ts";
 import { type Command, parseArguments } from "./command.ts";
 import { print, printError } from "./output.ts";
 import { ProgressLine } from "./progress.ts";
+import { trainWith } from "./trainers.ts";
 
 const WORKSPACE_MARKS = [".retune", ".vscode", ".git"];
 
@@ -44,10 +47,10 @@ async function removeEmpty(dir: string, top: string): Promise<void> {
 
 async function train(
   runDir: string,
-  { isJson, forgetsStop }: { isJson: boolean; forgetsStop?: boolean },
+  { engine, isJson, forgetsStop }: { engine: EngineChoice; isJson: boolean; forgetsStop?: boolean },
 ): Promise<TrainOutcome> {
   const progress = new ProgressLine();
-  const outcome = await trainRun(runDir, {
+  const outcome = await trainWith(engine, runDir, {
     signals: stopOnSignals(runDir),
     forgetsStop,
     onPhase: (phase) => progress.phase(phase),
@@ -104,7 +107,7 @@ Ctrl+C finishes the step, saves, and ends; a second Ctrl+C ends at once.
       ...(asked === undefined ? {} : { runDir: asked }),
     });
     printError(`run ${runDir}`);
-    const outcome = await train(runDir, { isJson: values.json });
+    const outcome = await train(runDir, { engine: recipe.engine, isJson: values.json });
     if (outcome.refused) {
       // Nothing was trained, and the message says all: a folder would only be in the way.
       await rm(runDir, { recursive: true, force: true });
@@ -127,7 +130,8 @@ export const resumeCommand: Command = {
       positionals: ["RUN_DIR"],
     });
     const runDir = path.resolve(positionals[0] ?? "");
-    const outcome = await train(runDir, { isJson: values.json, forgetsStop: true });
+    const { engine } = await readRunRecipe(runDir);
+    const outcome = await train(runDir, { engine, isJson: values.json, forgetsStop: true });
     return outcome.refused
       ? (printError(outcome.state.message ?? ""), 2)
       : report(runDir, outcome, values.json);

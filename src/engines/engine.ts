@@ -31,7 +31,7 @@ export interface Asked {
 export interface Check {
   /** Why it would be refused, with file and line. */
   problem?: string;
-  /** Of the machine that it would run on. */
+  /** The memory of the machine that it would run on. */
   memory?: { predictedBytes: number; availableBytes: number; fits: boolean };
   /** Why all was not looked at; cancelled checks have none. */
   unfinished?: string;
@@ -43,9 +43,9 @@ export interface Forecast {
   totalParameters: number;
   /** Predicted peak resident memory of the training process. */
   predictedBytes: number;
-  /** Of one optimizer step. */
+  /** One optimizer step takes so long. */
   stepSeconds: number;
-  /** Of the whole run. */
+  /** The whole run takes so long. */
   totalSeconds?: number | undefined;
   /** False: the peak is above what is free. */
   fits?: boolean | undefined;

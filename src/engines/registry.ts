@@ -12,7 +12,7 @@ export function engineOf({ engine }: { engine: EngineChoice }): Engine {
   return ENGINES.get(engineName(engine));
 }
 
-/** Of what no recipe speaks of: a model or an adapter on its own. */
+/** The engine for what no recipe speaks of: a model or an adapter on its own. */
 export function defaultEngine(): Engine {
   return ENGINES.get(DEFAULT_ENGINE.name);
 }

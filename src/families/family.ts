@@ -13,6 +13,8 @@ export interface Family {
   readonly isKnown: boolean;
   /** transformers' class, for a config.json that names none. */
   readonly causalLm: string | undefined;
+  /** The tensor of the token embeddings, in a model with a head. */
+  readonly embedding: string;
   /** The language head's tensor, also where a checkpoint ties it to the embedding and has none. */
   readonly head: string;
   /** @param shape where it is known: guesses need it */
@@ -34,6 +36,8 @@ interface ModuleFacts {
 export interface FamilyTable {
   name: string;
   causalLm: string;
+  /** What stands before the body's names in a model with a head; a body that was saved alone has them without. */
+  body?: string;
   /** What stands before the blocks' numbers: "model.layers". */
   blocks: string;
   /** The modules of a block, by their path in it. */
@@ -45,43 +49,73 @@ export interface FamilyTable {
 }
 
 /** transformers' classification heads, over whatever body. */
-const LABEL_HEADS = new Set(["score", "classifier"]);
+const LABEL_HEADS = ["score", "classifier"];
 
 export function describeFamily(table: FamilyTable): Family {
   const { name, causalLm, before, after, inBlock } = table;
-  const stem = `${table.blocks}.`;
-  const [head] = Object.entries(after).find(([, role]) => role === "head") ?? [];
-  if (head === undefined) throw new Error(`internal: family ${name} has no head`);
+  const [head, embedding] = [named(after, "head"), named(before, "embedding")];
+  const stems = [`${table.blocks}.`, `${withoutBody(table, table.blocks)}.`];
   const blockOf = (tensor: string): BlockPlace | undefined => {
-    if (!tensor.startsWith(stem)) return undefined;
+    const stem = stems.find((one) => tensor.startsWith(one));
+    if (stem === undefined) return undefined;
     const [index = "", ...inner] = tensor.slice(stem.length).split(".");
     return /^\d+$/u.test(index)
       ? { stem, index: Number(index), inner: inner.join(".") }
       : undefined;
   };
-  const known = (module: string, block: BlockPlace | undefined): ModuleFacts | undefined => {
-    if (block) return inBlock[moduleOf(block.inner)];
-    const role = before[module] ?? after[module] ?? (LABEL_HEADS.has(module) ? "head" : undefined);
-    return role && { role };
-  };
+  const places = placesOutside(table);
   const facts = (tensor: string): TensorFacts => {
     const module = moduleOf(tensor);
     const block = blockOf(tensor);
-    const isBeforeBlocks = !block && before[module] !== undefined;
-    return { block, isBeforeBlocks, module, ...factsOfModule(tensor, known(module, block)) };
+    const place = block ? undefined : places.get(module);
+    const known = block ? inBlock[moduleOf(block.inner)] : place;
+    const isBeforeBlocks = place?.isBeforeBlocks === true;
+    return { block, isBeforeBlocks, module, ...factsOfModule(tensor, known) };
   };
   const { checkpointName } = table;
   return {
     name,
     isKnown: true,
     causalLm,
-    head: `${head}.weight`,
+    embedding,
+    head,
     facts,
     blockOf,
-    isVocabularyTable: (tensor) =>
-      tensor === `${head}.weight` || facts(tensor).role === "embedding",
+    isVocabularyTable: (tensor) => tensor === head || facts(tensor).role === "embedding",
     ...(checkpointName ? { checkpointName } : {}),
   };
+}
+
+function named(modules: Readonly<Record<string, string>>, role: Role): string {
+  const [module] = Object.entries(modules).find(([, of]) => of === role) ?? [];
+  if (module === undefined) throw new Error(`internal: a family without ${role}`);
+  return `${module}.weight`;
+}
+
+function withoutBody({ body }: FamilyTable, name: string): string {
+  return body !== undefined && name.startsWith(`${body}.`) ? name.slice(body.length + 1) : name;
+}
+
+/** By module, under both of its names. */
+function placesOutside(
+  table: FamilyTable,
+): ReadonlyMap<string, ModuleFacts & { isBeforeBlocks: boolean }> {
+  const { before, after } = table;
+  const labels = Object.fromEntries(LABEL_HEADS.map((module) => [module, "head" as const]));
+  const places = [
+    ...Object.entries(before).map(([module, role]) => ({ module, role, isBeforeBlocks: true })),
+    ...Object.entries({ ...labels, ...after }).map(([module, role]) => ({
+      module,
+      role,
+      isBeforeBlocks: false,
+    })),
+  ];
+  return new Map(
+    places.flatMap(({ module, ...place }) => [
+      [module, place],
+      [withoutBody(table, module), place],
+    ]),
+  );
 }
 
 function factsOfModule(
@@ -89,7 +123,9 @@ function factsOfModule(
   module: ModuleFacts | undefined,
 ): Pick<TensorFacts, "role" | "layout" | "part"> {
   if (!module) return { role: "other", layout: undefined, part: undefined };
-  const role = tensor.endsWith(".bias") ? "bias" : module.role;
+  // What another tool packed, GPTQ's "qweight", is none of these.
+  const stored = tensor.endsWith(".weight") ? module.role : "other";
+  const role = tensor.endsWith(".bias") ? "bias" : stored;
   const layout = role === "linear" ? (module.layout ?? "[out,in]") : undefined;
   return { role, layout, part: module.part ?? (module.role === "norm" ? "norms" : undefined) };
 }

@@ -5,7 +5,7 @@ import { Registry } from "../util/registry.ts";
 import { llamaGguf } from "./llama-gguf.ts";
 
 /** By `general.architecture`. */
-const ggufFamilies = new Registry<GgufFamily>("general.architecture", [llamaGguf]);
+export const ggufFamilies = new Registry<GgufFamily>("general.architecture", [llamaGguf]);
 
 /**
  * @returns the folder of a .gguf's import, made now unless a current one is in the cache

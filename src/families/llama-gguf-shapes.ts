@@ -1,5 +1,5 @@
 import { InputError } from "../util/errors.ts";
-import type { LlamaConfigJson } from "./llama-gguf.ts";
+import type { LlamaConfigJson } from "./llama-config-json.ts";
 import type { CheckpointTensor } from "../gguf/gguf-family.ts";
 
 /** By the end of transformers' name: [rows, columns] of a linear layer's weight. */

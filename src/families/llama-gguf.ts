@@ -2,6 +2,7 @@
 import { InputError } from "../util/errors.ts";
 import type { GgufHeader } from "../gguf/header.ts";
 import { llamaFamily } from "./llama.ts";
+import type { LlamaConfigJson } from "./llama-config-json.ts";
 import { checkTensors } from "./llama-gguf-shapes.ts";
 import type { CheckpointTensor, GgufCheckpoint, GgufFamily } from "../gguf/gguf-family.ts";
 import { ATTENTION_LINEARS, MLP_LINEARS, checkpointTensors } from "./llama-gguf-tensors.ts";
@@ -13,30 +14,6 @@ import {
   shortestDecimal,
 } from "../gguf/metadata.ts";
 import { ropeScaling } from "./llama-gguf-rope.ts";
-
-/** What transformers writes for a Llama, its spelling kept. */
-export interface LlamaConfigJson {
-  architectures: ["LlamaForCausalLM"];
-  model_type: "llama";
-  vocab_size: number;
-  hidden_size: number;
-  intermediate_size: number;
-  num_hidden_layers: number;
-  num_attention_heads: number;
-  num_key_value_heads: number;
-  head_dim: number;
-  hidden_act: "silu";
-  max_position_embeddings: number;
-  rms_norm_eps: number;
-  rope_theta: number;
-  rope_scaling: Readonly<Record<string, number | string>> | null;
-  tie_word_embeddings: boolean;
-  attention_bias: boolean;
-  mlp_bias: boolean;
-  bos_token_id?: number;
-  eos_token_id?: number;
-  pad_token_id?: number;
-}
 
 export const llamaGguf: GgufFamily = {
   name: llamaFamily.name,

@@ -26,6 +26,7 @@ const NORM = { role: "norm", part: "norms" } as const;
 export const llamaFamily = describeFamily({
   name: "llama",
   causalLm: "LlamaForCausalLM",
+  body: "model",
   before: { "model.embed_tokens": "embedding" },
   blocks: "model.layers",
   inBlock: {

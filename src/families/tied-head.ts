@@ -3,9 +3,6 @@ import type { JsonObject } from "../util/json.ts";
 import { type TensorInfo, hasSameBytes } from "../tensors/safetensors.ts";
 import { familyOf } from "./registry.ts";
 
-/** The usual names, by which the type of model is told that no family describes. */
-const USUAL_EMBEDDING = "model.embed_tokens.weight";
-
 /**
  * config.json, or where its `tie_word_embeddings` is not what the weights make of it, with that changed. A
  * model without a head's tensor shares the embedding, whatever the config says or leaves to its class. A head
@@ -16,10 +13,7 @@ export async function withTrueTie(
   weights: ReadonlyMap<string, TensorInfo>,
 ): Promise<JsonObject> {
   const family = familyOf(config);
-  const name = family.isKnown
-    ? [...weights.keys()].find((one) => family.facts(one).role === "embedding")
-    : USUAL_EMBEDDING;
-  const [embedding, head] = [weights.get(name ?? ""), weights.get(family.head)];
+  const [embedding, head] = [weights.get(family.embedding), weights.get(family.head)];
   if (!embedding || isClassifier(config)) return config;
   const stated = config["tie_word_embeddings"];
   if (!head) return stated === true ? config : { ...config, tie_word_embeddings: true };

@@ -63,6 +63,7 @@ export const unknownFamily: Family = {
   name: "unknown",
   isKnown: false,
   causalLm: undefined,
+  embedding: "model.embed_tokens.weight",
   head: "lm_head.weight",
   facts,
   blockOf,

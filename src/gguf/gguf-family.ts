@@ -6,7 +6,7 @@ export interface CheckpointTensor {
   /** transformers' name. */
   name: string;
   source: GgufTensor;
-  /** Of queries and keys that are rotated by halves: the number of heads whose rows llama.cpp has interleaved. */
+  /** The number of heads whose rows llama.cpp has interleaved, for queries and keys that are rotated by halves. */
   interleavedHeads: number | undefined;
 }
 

@@ -73,7 +73,10 @@ export function tokenizerFiles(header: GgufHeader, log: (line: string) => void):
       add_eos_token: addEos,
       ...Object.fromEntries(Object.entries(special).map(([key, { text }]) => [key, text])),
       clean_up_tokenization_spaces: false,
-      model_max_length: optionalNumber(header, "llama.context_length"),
+      model_max_length: optionalNumber(
+        header,
+        `${optionalText(header, "general.architecture")}.context_length`,
+      ),
       chat_template: optionalText(header, "tokenizer.chat_template"),
     },
     "generation_config.json": generationConfig(header, special),

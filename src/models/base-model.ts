@@ -88,7 +88,9 @@ function checkLayerCount(
   weights: ReadonlyMap<string, TensorInfo>,
   file: string,
 ): void {
-  const { blockOf } = familyOf(config);
+  const { blockOf, isKnown } = familyOf(config);
+  // What it is will be refused by its name.
+  if (!isKnown) return;
   const layers = new Set([...weights.keys()].flatMap((name) => blockOf(name)?.index ?? []));
   const { num_hidden_layers: stated } = config;
   if (typeof stated !== "number" || stated <= layers.size) return;

@@ -55,7 +55,7 @@ export interface GenerationOptions {
   temperature: number;
   /** Nucleus sampling (arXiv 1904.09751): the smallest set of tokens of at least this probability. */
   topP?: number | undefined;
-  /** Of the first prompt; each further one has the next. */
+  /** The first prompt's; each further one has the next. */
   seed: number;
   /** Generation ends before any of these. */
   stopIds: readonly number[];
@@ -82,11 +82,11 @@ export interface TrainingEngine {
   /** Loss without dropout, and what was answered right. */
   evaluate(batch: readonly Example[], options?: PassOptions): Promise<EvaluationSums>;
   /**
-   * Of each row in order, of each of its T tokens: log p(ids[t] | ids[0..t)) in nats where its weight is not 0, else 0.
+   * For each row in order and each of its T tokens: log p(ids[t] | ids[0..t)) in nats where its weight is not 0, else 0.
    * @throws InputError where the head over tokens has given way to another
    */
   logProbs(batch: readonly Example[], options?: PassOptions): Promise<readonly Float32Array[]>;
-  /** Of each row in order what the head reads, the last norm's output: [T,C] of all its T tokens. */
+  /** What the head reads of each row in order, the last norm's output: [T,C] of all its T tokens. */
   hiddenStates(batch: readonly Example[], options?: PassOptions): Promise<readonly Float32Array[]>;
   /** Lets go of what the reference's passes hold, until the next one. */
   releaseReference(): Promise<void>;

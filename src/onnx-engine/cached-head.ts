@@ -2,7 +2,7 @@
  * A classification head trained alone. The body never changes, so each row passes through it once:
  * every later epoch and evaluation is arithmetic on the features it gave.
  */
-import type { Adapter } from "../adapters/adapter.ts";
+import type { Adapter } from "../methods/method.ts";
 import type { Example } from "../data/example.ts";
 import type { Classifier } from "../adapter-files/classifier-head.ts";
 import { formatBytes } from "../util/format.ts";

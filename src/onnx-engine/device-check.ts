@@ -16,7 +16,7 @@ import {
   inspectRuntime,
   planDevice,
 } from "./device.ts";
-import { initialValues } from "./initial-values.ts";
+import { initialValues } from "../methods/random.ts";
 import { runFeeds, trimRows } from "./ort-feeds.ts";
 import { buildEvaluationGraph } from "./evaluation-graphs.ts";
 import { type GraphOptions, type StepForm, buildTrainingGraph } from "./ort-graphs.ts";

@@ -20,7 +20,7 @@ export interface EvaluationGraph {
   answers: string;
   /** Cross-entropy of each row of the head over tokens, unweighted. */
   losses: string | undefined;
-  /** Of a head over rows what it reads, [B,C]. */
+  /** What a head over rows reads, [B,C]. */
   features: string | undefined;
 }
 

@@ -62,7 +62,7 @@ export class ForwardPasses {
     return { ...sums, correct, exact: correct, answers };
   }
 
-  /** Of each row in order, [T] each; 0 where a token's weight is. */
+  /** One [T] for each row in order; 0 where a token's weight is. */
   async logProbs(batch: readonly Example[]): Promise<readonly Float32Array[]> {
     if (this.#state.graphOptions.rowHead) {
       throw new InputError("a head over rows has no probabilities of tokens");
@@ -74,7 +74,7 @@ export class ForwardPasses {
     return batch.map((row) => found.get(row) ?? new Float32Array());
   }
 
-  /** Of each row in order, [T,C] each. */
+  /** One [T,C] for each row in order. */
   async hiddenStates(batch: readonly Example[]): Promise<readonly Float32Array[]> {
     this.#hidden ??= await this.#open(buildHiddenGraph);
     const { graph, session } = this.#hidden;
@@ -146,6 +146,6 @@ interface EvaluatedRun {
   loss: number;
   answered: Float32Array;
   features: Float32Array | undefined;
-  /** Of each weighted token of the rows, one row after the other, then filling. */
+  /** One for each weighted token of the rows, one row after the other, then filling. */
   losses: Float32Array;
 }

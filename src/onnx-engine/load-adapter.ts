@@ -1,25 +1,26 @@
 /** An adapter folder's tensors as engine parameters. */
 import path from "node:path";
-import { type Adapter, adapterTensors } from "../adapters/adapter.ts";
-import type { LoraAdapter, LoraEmbedding } from "../adapters/lora.ts";
-import { type NamedShape, embeddingTensor } from "../graph/causal-lm.ts";
-import { type BaseModel, asClassifier, withConfig } from "../models/base-model.ts";
 import { SCORE, adapterClassifier, readClassifierFile } from "../adapter-files/classifier-head.ts";
-import { InputError } from "../util/errors.ts";
-import { type LoraModule, type PeftAdapter, loraAdapterOf } from "../adapter-files/peft/adapter.ts";
 import { NO_EXTRAS, type PeftExtras } from "../adapter-files/peft/extras.ts";
 import { type PeftFolder, adapterFolder, readPeftFolder } from "../adapter-files/peft/folder.ts";
+import { peftScore } from "../adapter-files/peft/others.ts";
 import { unsupportedType } from "../adapter-files/peft/types.ts";
-import { isReftAdapter } from "../adapter-files/reft/reft-adapter.ts";
-import { ia3Tensors, peftScore, promptEmbeddings } from "../adapter-files/peft/others.ts";
-import { readTensor } from "../tensors/safetensors.ts";
 import { checkTokens, fitBase, headOf } from "../adapter-files/peft/vocabulary.ts";
-import { ia3SitesOf, loraSitesOf } from "./adapter-sites.ts";
+import type { NamedShape } from "../graph/causal-lm.ts";
+import {
+  type Adapter,
+  NOTHING_TUNED,
+  type OwnReader,
+  type PeftReader,
+  type StoredTensor,
+  type Tuning,
+} from "../methods/method.ts";
+import { adapterReaders } from "../methods/registry.ts";
+import { type BaseModel, asClassifier, withConfig } from "../models/base-model.ts";
+import { type TensorInfo, readTensor } from "../tensors/safetensors.ts";
 import type { Trainable } from "../objectives/engine.ts";
-import { NOTHING_TUNED, type Tuning } from "./ort-graphs.ts";
-import { loadReft } from "./reft-files.ts";
+import { InputError } from "../util/errors.ts";
 import { layOut } from "./tuned-base.ts";
-import { embeddingWidth } from "./tuning-of.ts";
 
 export interface LoadedAdapter {
   tuning: Tuning;
@@ -37,15 +38,30 @@ export async function adaptedBase(
   adapterDir: string | undefined,
 ): Promise<BaseModel> {
   if (adapterDir === undefined) return base;
-  const isReft = await isReftAdapter(adapterDir);
-  const folder = isReft ? undefined : await readPeftFolder(adapterDir);
+  const isOwn = (await ownReader(adapterDir)) !== undefined;
+  const folder = isOwn ? undefined : await readPeftFolder(adapterDir);
   const classifier = folder
     ? await adapterClassifier(folder, base.classifier)
     : await readClassifierFile(adapterFolder(adapterDir));
-  const fitted = folder ? await fittedBase(base, extrasOf(folder)) : base;
+  const extras = folder && (peftReader(folder.config.peft_type)?.extras?.(folder) ?? NO_EXTRAS);
+  const fitted = extras ? await fittedBase(base, extras) : base;
   return !classifier || classifier === fitted.classifier
     ? fitted
     : asClassifier(fitted, classifier);
+}
+
+/** The reader of a method that has a format of its own. */
+async function ownReader(dir: string): Promise<OwnReader | undefined> {
+  for (const reader of adapterReaders()) {
+    if ("owns" in reader && (await reader.owns(dir))) return reader;
+  }
+  return undefined;
+}
+
+function peftReader(type: string): PeftReader | undefined {
+  return adapterReaders().find(
+    (reader): reader is PeftReader => "peftTypes" in reader && reader.peftTypes.includes(type),
+  );
 }
 
 async function fittedBase(base: BaseModel, extras: PeftExtras): Promise<BaseModel> {
@@ -68,21 +84,11 @@ async function fittedBase(base: BaseModel, extras: PeftExtras): Promise<BaseMode
   return withConfig({ ...base, weights: new Map([...weights, ...own]) }, changed);
 }
 
-function extrasOf(folder: PeftFolder): PeftExtras {
-  switch (folder.config.peft_type) {
-    case "LORA":
-      return loraAdapterOf(folder).extras;
-    case "IA3":
-      return ia3Tensors(folder).extras;
-    default:
-      return NO_EXTRAS;
-  }
-}
-
 interface Found {
   adapter: Adapter;
-  /** Tensors that are fed in the place of the base's own, by its names. */
-  fed: ReadonlyMap<string, { shape: readonly number[]; values: () => Promise<Float32Array> }>;
+  /** By the adapter's names, and of what is fed in the place of the base's own tensors, by its names. */
+  stored: ReadonlyMap<string, StoredTensor>;
+  fed: readonly string[];
 }
 
 /**
@@ -98,92 +104,53 @@ export async function loadAdapter(
     return { tuning: NOTHING_TUNED, trainables: [], parameters: new Float32Array() };
   }
   const dir = adapterFolder(path.resolve(adapterDir));
-  if (await isReftAdapter(dir)) return loadedReft(dir, base);
-  const folder = await readPeftFolder(dir);
-  const { adapter, fed } = found(folder, base);
-  const replaced = [...fed].map(([name, { shape }]): NamedShape => ({ name, shape }));
-  const { trainables, size } = layOut([...adapterTensors(adapter), ...replaced]);
+  const own = await ownReader(dir);
+  const { adapter, stored, fed } = own
+    ? await own.read(dir, base)
+    : found(await readPeftFolder(dir), base);
+  const replaced = fed.map((name): NamedShape => ({
+    name,
+    shape: stored.get(name)?.shape ?? [],
+  }));
+  const { trainables, size } = layOut([...adapter.tensors, ...replaced]);
   const parameters = new Float32Array(size);
   for (const { name, shape, offset, length } of trainables) {
-    const own = fed.get(name);
-    const info = folder.tensors.get(name);
-    const foundShape = own?.shape ?? info?.shape;
-    if (foundShape?.join() !== shape.join()) {
-      const what = foundShape ? `is [${foundShape.join(", ")}]` : "is missing";
+    const tensor = stored.get(name);
+    if (tensor?.shape.join() !== shape.join()) {
+      const what = tensor ? `is [${tensor.shape.join(", ")}]` : "is missing";
       throw new InputError(
-        `${folder.dir}: tensor ${name} ${what}, but this base model calls for [${shape.join(", ")}]: the adapter was made for another base`,
+        `${dir}: tensor ${name} ${what}, but this base model calls for [${shape.join(", ")}]: the adapter was made for another base`,
       );
     }
-    const values = own ? await own.values() : info && (await readTensor(info));
-    parameters.subarray(offset, offset + length).set(values ?? []);
+    parameters.subarray(offset, offset + length).set(await tensor.values());
   }
-  return { tuning: { trained: new Set(fed.keys()), adapter }, trainables, parameters };
+  return { tuning: { trained: new Set(fed), adapter }, trainables, parameters };
 }
 
-function embeddingOf(
-  { path: module, a, b, scale }: LoraModule,
-  { architecture }: BaseModel,
-  name: string,
-): LoraEmbedding {
-  const own = embeddingTensor(architecture);
-  const [rank = 0, vocabSize = 0] = a.shape;
-  const width = b.shape[0] ?? 0;
-  if (`${module}.weight` !== own.name || own.shape.join() !== [vocabSize, width].join()) {
-    throw new InputError(
-      `${name}: tensor ${a.name} is for ${module} [${vocabSize}, ${width}], but this base model has ${own.name} [${own.shape.join(", ")}]: the adapter was made for another base`,
-    );
-  }
-  return { path: module, vocabSize, width, rank, scale };
-}
-
-async function loadedReft(dir: string, base: BaseModel): Promise<LoadedAdapter> {
-  const { adapter, values, head } = await loadReft(dir, base);
-  const { trainables, size } = layOut([...adapterTensors(adapter), ...(head ? [head] : [])]);
-  const parameters = new Float32Array(size);
-  for (const { name, offset } of trainables) parameters.set(values.get(name) ?? [], offset);
-  const trained = new Set(head ? [head.name] : []);
-  return { tuning: { trained, adapter }, trainables, parameters };
-}
-
+/** @throws InputError for a type that is not computed */
 function found(folder: PeftFolder, base: BaseModel): Found {
-  const { architecture } = base;
-  const { layers, keyValueHeads, headSize } = architecture;
+  const { peft_type: type } = folder.config;
+  const reader = peftReader(type);
+  if (!reader) throw unsupportedType(folder.file, type);
   const score = base.classifier && peftScore(folder);
-  const head: Found["fed"] = new Map(
-    score ? [[SCORE, { shape: score.shape, values: () => readTensor(score) }]] : [],
-  );
-  switch (folder.config.peft_type) {
-    case "LORA": {
-      const peft = loraAdapterOf(folder);
-      const fed = new Map([...head, ...withTokens(base, peft.extras)]);
-      return { adapter: loraOf(peft, base, folder.dir), fed };
-    }
-    case "IA3": {
-      const { scales, extras } = ia3Tensors(folder);
-      const sites = ia3SitesOf(scales, architecture, folder.dir);
-      return {
-        adapter: { type: "ia3", sites },
-        fed: new Map([...head, ...withTokens(base, extras)]),
-      };
-    }
-    case "PROMPT_TUNING":
-    case "P_TUNING": {
-      const [tokens = 0] = promptEmbeddings(folder).shape;
-      const width = embeddingWidth(architecture);
-      return { adapter: { type: "prompt-tuning", tokens, width }, fed: head };
-    }
-    case "PREFIX_TUNING": {
-      const [tokens = 0] = promptEmbeddings(folder).shape;
-      const width = keyValueHeads * headSize;
-      return { adapter: { type: "prefix-tuning", tokens, layers, width }, fed: head };
-    }
-    default:
-      throw unsupportedType(folder.file, folder.config.peft_type);
-  }
+  const adapter = reader.adapter(folder, base);
+  const fed = new Map([
+    ...(score ? [[SCORE, storedAs(score)] as const] : []),
+    ...withTokens(base, reader.extras?.(folder) ?? NO_EXTRAS),
+  ]);
+  const own = [...folder.tensors].map(([name, info]) => [name, storedAs(info)] as const);
+  return { adapter, stored: new Map([...own, ...fed]), fed: [...fed.keys()] };
+}
+
+function storedAs(info: TensorInfo): StoredTensor {
+  return { shape: info.shape, values: () => readTensor(info) };
 }
 
 /** The base's embedding, or head, with the rows of the tokens that were trained singly. */
-function withTokens({ weights, dir, config }: BaseModel, { rows }: PeftExtras): Found["fed"] {
+function withTokens(
+  { weights, dir, config }: BaseModel,
+  { rows }: PeftExtras,
+): ReadonlyMap<string, StoredTensor> {
   return new Map(
     [...rows].flatMap(([name, { tokens, values }]) => {
       const own = weights.get(name);
@@ -201,12 +168,4 @@ function withTokens({ weights, dir, config }: BaseModel, { rows }: PeftExtras): 
       return [[name, { shape: own.shape, values: read }] as const];
     }),
   );
-}
-
-function loraOf(peft: PeftAdapter, base: BaseModel, dir: string): LoraAdapter {
-  const { config } = peft;
-  const { r: rank, lora_alpha: alpha, use_rslora: useRslora, use_dora: useDora } = config;
-  const sites = loraSitesOf(peft, base.architecture, dir);
-  const embedding = peft.embedding && embeddingOf(peft.embedding, base, dir);
-  return { type: "lora", sites, embedding, rank, alpha, useRslora, useDora, dropout: 0 };
 }

@@ -1,6 +1,6 @@
 /** The built-in engine: compiles a training step for ONNX Runtime and executes it. */
-import { type Adapter, dropoutOf, virtualTokens } from "../adapters/adapter.ts";
-import { orthonormalTensors, orthonormaliseColumns } from "../adapters/reft.ts";
+import type { Adapter, Tuning } from "../methods/method.ts";
+import { tuningOf } from "../methods/tuning.ts";
 import type { Example } from "../data/example.ts";
 import type { NamedShape } from "../graph/causal-lm.ts";
 import { type BaseModel, asClassifier, isStored, openBaseModel } from "../models/base-model.ts";
@@ -22,21 +22,15 @@ import type { FedRow } from "../objectives/row-head.ts";
 import { InputError } from "../util/errors.ts";
 import { ForwardPasses } from "./forward-passes.ts";
 import { type TextGenerator, generatorOf } from "./text-generator.ts";
-import { adapterStart, startFeeds, startOfBase } from "./starting-values.ts";
+import { startOfBase } from "./starting-values.ts";
 import { dropoutFeeds, feedFormOf, planRuns, runFeeds, trimRows } from "./ort-feeds.ts";
-import {
-  type GraphOptions,
-  type TrainingGraph,
-  type Tuning,
-  buildTrainingGraph,
-} from "./ort-graphs.ts";
+import { type GraphOptions, type TrainingGraph, buildTrainingGraph } from "./ort-graphs.ts";
 import { CachedHead } from "./cached-head.ts";
 import type { OnnxTrainingEngine } from "./training-engine.ts";
 import { type LoadedAdapter, adaptedBase, loadAdapter } from "./load-adapter.ts";
 import { type Feed, OrtSession, type OrtSessionOptions } from "./ort-session.ts";
 import { saveResult } from "./save-result.ts";
 import { floats } from "./token-hits.ts";
-import { tuningOf } from "./tuning-of.ts";
 import { type PlannedMemory, type StepPlan, compileStep, planStep } from "./step-form.ts";
 import {
   checkLength,
@@ -44,6 +38,7 @@ import {
   layOut,
   parameterFeeds,
   sessionOptionsOf,
+  startFeeds,
 } from "./tuned-base.ts";
 import { elementCount } from "../util/element-count.ts";
 
@@ -86,6 +81,7 @@ class OnnxEngine implements OnnxTrainingEngine {
   readonly #sessionOptions: OrtSessionOptions;
   readonly #plan: StepPlan;
   readonly #parameterFeeds: Record<string, Feed>;
+  readonly #starts: Record<string, Float32Array>;
   readonly #training: { graph: TrainingGraph; session: OrtSession } | undefined;
   /** By whether they are the reference's. */
   readonly #passes = new Map<boolean, ForwardPasses>();
@@ -112,9 +108,10 @@ class OnnxEngine implements OnnxTrainingEngine {
     this.#plan = state.plan;
     this.trainables = state.trainables;
     this.parameters = state.parameters;
+    this.#starts = startFeeds(state.graphOptions.tuning.adapter, state);
     this.#parameterFeeds = {
       ...parameterFeeds(state.trainables, state.parameters),
-      ...startFeeds(state.graphOptions.tuning.adapter, state.trainables, state.parameters),
+      ...this.#starts,
     };
     this.#training = state.training;
     const ofBase = state.base.architecture.tensors.reduce(
@@ -160,7 +157,7 @@ class OnnxEngine implements OnnxTrainingEngine {
   }
 
   #dropout(tokens: number, seed: number): { feeds: Record<string, Feed>; sizes: object } {
-    const dropout = dropoutOf(this.#graphOptions.tuning.adapter);
+    const { dropout } = this.#graphOptions.tuning.adapter ?? {};
     if (!dropout) return { feeds: {}, sizes: {} };
     const { rate, sites, width } = dropout;
     return dropoutFeeds({ rate, sites, largest: tokens * width, seed });
@@ -168,11 +165,11 @@ class OnnxEngine implements OnnxTrainingEngine {
 
   afterUpdate(): void {
     const { adapter } = this.#graphOptions.tuning;
-    if (adapter?.type !== "reft") return;
-    const names = new Set(orthonormalTensors(adapter));
+    if (!adapter?.constrain) return;
+    const { trained } = this.#graphOptions.tuning;
     for (const { name, shape, offset, length } of this.trainables) {
-      if (!names.has(name)) continue;
-      orthonormaliseColumns(this.parameters.subarray(offset, offset + length), shape[1] ?? 0);
+      if (trained.has(name)) continue;
+      adapter.constrain({ name, shape }, this.parameters.subarray(offset, offset + length));
     }
   }
 
@@ -245,7 +242,7 @@ class OnnxEngine implements OnnxTrainingEngine {
     return saveResult(dir, {
       base: this.#base,
       tuning,
-      starts: this.#parameterFeeds,
+      starts: this.#starts,
       tensors: this.trainables.map(({ name, shape, offset, length }) => ({
         name,
         shape,
@@ -291,7 +288,7 @@ export async function planEngine(options: PlanOptions): Promise<PlannedTraining>
   checkLength(opened, maxLength);
   const base = await quantiseBase(opened, { ...options, log });
   const tuning = tuningOf({ method, layers: options.layers }, base);
-  checkLength(base, maxLength, virtualTokens(tuning.adapter));
+  checkLength(base, maxLength, tuning.adapter?.virtualTokens);
   const graphOptions = graphOptionsOf(base, tuning, maxLength);
   const sizeOf = (tensors: readonly NamedShape[]): number =>
     tensors.reduce((sum, { shape }) => sum + elementCount(shape), 0);
@@ -324,15 +321,13 @@ export async function openTrainingEngine(options: PlanOptions): Promise<OnnxTrai
   const { tuning } = graphOptions;
   const { trainables, size } = layOut(graph.parameters);
   const parameters = new Float32Array(size);
-  if (tuning.adapter?.type === "lora" && tuning.adapter.fromPrincipal) {
-    log(`decomposing ${tuning.adapter.sites.length} weights for PiSSA`);
-  }
-  const startOf = adapterStart(base, { seed, method, adapter: tuning.adapter });
+  const startOf = tuning.start?.(base, { seed, log });
   for (const { name, shape, offset, length } of trainables) {
     const tensor = { name, shape };
     const initial = tuning.trained.has(name)
       ? await startOfBase(tensor, base, { seed, fromScratch: isFromScratch(method) })
-      : await startOf(tensor);
+      : await startOf?.(tensor);
+    if (!initial) throw new Error(`internal: ${name} has no start`);
     parameters.subarray(offset, offset + length).set(initial);
   }
   const sessionOptions = await sessionOptionsOf(base, { threads, prepack: plan.prepack });

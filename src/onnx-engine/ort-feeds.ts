@@ -2,11 +2,10 @@
 import { uniformFloat64 } from "pure-rand/distribution/uniformFloat64";
 import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
-import { type Adapter, virtualTokens } from "../adapters/adapter.ts";
+import type { Adapter, AdapterFeeds, RowPlace } from "../methods/method.ts";
 import { type Example, promptLength } from "../data/example.ts";
 import type { FedRow, RowHead } from "../objectives/row-head.ts";
 import type { Feed } from "./ort-session.ts";
-import { promptFeeds } from "./prompt-feeds.ts";
 import { FEEDS, type GraphOptions, type StepForm } from "./ort-graphs.ts";
 import { largest } from "../util/largest.ts";
 
@@ -80,9 +79,17 @@ export function feedFormOf(
   return { ...form, ...architecture, adapter, rowHead };
 }
 
+/** And of the adapter's own symbols. */
+interface BodySizes {
+  N: number;
+  B: number;
+  L: number;
+  [symbol: string]: number;
+}
+
 export interface RunFeeds {
   feeds: Record<string, Feed>;
-  sizes: { N: number; B: number; L: number; R: number; I: number; J: number };
+  sizes: BodySizes & { R: number };
   counted: number;
 }
 
@@ -94,7 +101,7 @@ export interface RunFeeds {
  */
 export function runFeeds(rows: readonly FedRow[], scale: number, form: FeedForm): RunFeeds {
   const { rowHead } = form;
-  const lead = virtualTokens(form.adapter);
+  const lead = form.adapter?.virtualTokens ?? 0;
   const body = bodyFeeds(rows, form);
   const head = rowHead
     ? { ...rowHead.feeds(rows, { scale, lead }), counted: rows.length }
@@ -108,7 +115,7 @@ export function runFeeds(rows: readonly FedRow[], scale: number, form: FeedForm)
 
 /** One run of which every own token's hidden state is wanted. */
 export function hiddenFeeds(rows: readonly FedRow[], form: FeedForm): Omit<RunFeeds, "counted"> {
-  const lead = virtualTokens(form.adapter);
+  const lead = form.adapter?.virtualTokens ?? 0;
   const { feeds, sizes } = bodyFeeds(rows, form);
   const chosen: bigint[] = [];
   let end = 0;
@@ -126,18 +133,17 @@ export function hiddenFeeds(rows: readonly FedRow[], form: FeedForm): Omit<RunFe
 function bodyFeeds(
   rows: readonly FedRow[],
   form: FeedForm,
-): { feeds: Record<string, Feed>; sizes: Omit<RunFeeds["sizes"], "R"> } {
+): { feeds: Record<string, Feed>; sizes: BodySizes } {
   const { adapter } = form;
-  const lead = virtualTokens(adapter);
+  const lead = adapter?.virtualTokens ?? 0;
   const lengths = rows.map(({ length }) => lead + length);
   const N = lengths.reduce((sum, length) => sum + length, 0);
   const ids = new BigInt64Array(N);
   const positions = new BigInt64Array(N);
-  const virtual = lead > 0 ? virtualFeeds(lengths, lead) : {};
-  const prompts: { start: number; length: number }[] = [];
+  const places: RowPlace[] = [];
   let at = 0;
   for (const { example, length } of rows) {
-    prompts.push({ start: at, length: promptLength(example) });
+    places.push({ start: at, length: lead + length, lead, prompt: promptLength(example) });
     for (let t = 0; t < lead; t++, at++) positions[at] = BigInt(t);
     for (let t = 0; t < length; t++, at++) {
       ids[at] = BigInt(example.ids[t] ?? 0);
@@ -145,17 +151,15 @@ function bodyFeeds(
     }
   }
   const { feeds, L } = attentionFeeds(lengths, N, form);
-  const edited =
-    adapter?.type === "reft" ? promptFeeds(adapter, prompts) : { feeds: {}, sizes: { I: 0, J: 0 } };
+  const ofAdapter: AdapterFeeds = adapter?.feeds?.(places) ?? { feeds: {}, sizes: {} };
   return {
     feeds: {
       ...feeds,
-      ...virtual,
-      ...edited.feeds,
+      ...ofAdapter.feeds,
       [FEEDS.ids]: ids,
       [FEEDS.positions]: positions,
     },
-    sizes: { N, B: rows.length, L, ...edited.sizes },
+    sizes: { N, B: rows.length, L, ...ofAdapter.sizes },
   };
 }
 
@@ -190,21 +194,6 @@ function tokenFeeds(
     [FEEDS.coefficients]: weighed,
   };
   return { feeds, R, counted: chosen.length };
-}
-
-/**
- * Which tokens are virtual, and which of the virtual ones.
- * @param lengths tokens of each row, the virtual ones first
- * @param lead how many of them are virtual
- */
-export function virtualFeeds(lengths: readonly number[], lead: number): Record<string, Feed> {
-  const places = lengths.flatMap((length) => Array.from({ length }, (_, t) => t));
-  const isVirtual = Float32Array.from(places, (t) => (t < lead ? 1 : 0));
-  return {
-    [FEEDS.isVirtual]: isVirtual,
-    [FEEDS.isReal]: isVirtual.map((one) => 1 - one),
-    [FEEDS.slots]: BigInt64Array.from(places, (t) => BigInt(t < lead ? t : 0)),
-  };
 }
 
 function filled(values: readonly bigint[], length: number): BigInt64Array {

@@ -16,27 +16,9 @@ import { type Kept, recompute } from "../graph/passes/recompute.ts";
 import { repeatCasts } from "../graph/passes/repeat-casts.ts";
 import { verifyGraph } from "../graph/verify.ts";
 import type { RowHead } from "../objectives/row-head.ts";
-import { PROMPT_FEEDS } from "./prompt-feeds.ts";
 import { storedWeight } from "./stored-weight.ts";
-import {
-  type Adapter,
-  type AdapterHooks,
-  type VirtualInputs,
-  adapterHooks,
-  adapterTensors,
-  dropoutOf,
-} from "../adapters/adapter.ts";
-import type { ReftEnd } from "../adapters/reft.ts";
+import type { Adapter, AdapterHooks, Tuning } from "../methods/method.ts";
 import { elementCount } from "../util/element-count.ts";
-
-/** What is trained, or at least fed rather than read from the checkpoint. */
-export interface Tuning {
-  /** Tensors of the base itself, by name. */
-  trained: ReadonlySet<string>;
-  adapter: Adapter | undefined;
-}
-
-export const NOTHING_TUNED: Tuning = { trained: new Set(), adapter: undefined };
 
 export interface GraphOptions {
   architecture: CausalLm;
@@ -83,9 +65,6 @@ export const FEEDS = {
   coefficients: "coefficients",
   dropoutPool: "dropout.pool",
   dropoutOffsets: "dropout.offsets",
-  isVirtual: "virtual",
-  isReal: "virtual.not",
-  slots: "virtual.slots",
 } as const;
 
 /** The input that holds what a trained tensor was at the start. */
@@ -149,7 +128,7 @@ function hooksOf(
   },
 ): AdapterHooks {
   if (!adapter) return {};
-  const shapes = new Map(adapterTensors(adapter).map(({ name, shape }) => [name, shape]));
+  const shapes = new Map(adapter.tensors.map(({ name, shape }) => [name, shape]));
   const tensor = (name: string): Value => {
     const shape = shapes.get(name);
     if (!shape) throw new Error(`internal: no adapter tensor ${name}`);
@@ -161,31 +140,15 @@ function hooksOf(
     starts.set(name, known);
     return known;
   };
-  let virtualInputs: VirtualInputs | undefined;
-  const virtual = (): VirtualInputs => {
-    virtualInputs ??= {
-      isVirtual: b.input(FEEDS.isVirtual, "float32", [tokens, 1]),
-      isReal: b.input(FEEDS.isReal, "float32", [tokens, 1]),
-      slots: b.input(FEEDS.slots, "int64", [tokens]),
-    };
-    return virtualInputs;
-  };
   const dropoutMask = training ? dropoutMasks(adapter, b) : undefined;
-  const prompts = new Map<ReftEnd, Value>();
-  const promptTokens = (end: ReftEnd): Value => {
-    const { name, size } = PROMPT_FEEDS[end];
-    const known = prompts.get(end) ?? b.input(name, "int64", [size]);
-    prompts.set(end, known);
-    return known;
-  };
-  return adapterHooks(adapter, { b, tensor, start, dropoutMask, virtual, promptTokens });
+  return adapter.hooks({ b, tensor, start, dropoutMask, tokens });
 }
 
 function dropoutMasks(
   adapter: Adapter,
   b: GraphBuilder,
 ): ((site: number, like: Value) => Value) | undefined {
-  const dropout = dropoutOf(adapter);
+  const { dropout } = adapter;
   if (!dropout) return undefined;
   const pool = b.input(FEEDS.dropoutPool, "float32", ["D"]);
   const offsets = b.input(FEEDS.dropoutOffsets, "int64", [dropout.sites]);
@@ -227,12 +190,6 @@ export function finish(graph: Graph): Graph {
   return finished;
 }
 
-/** Whether the loss needs the logits themselves, which the adapter changes. */
-function adaptsHead(adapter: Adapter | undefined): boolean {
-  if (!adapter || !("sites" in adapter)) return false;
-  return adapter.sites.some(({ layer }) => layer.isHead);
-}
-
 /** Forward and loss of rows that stand in one flat sequence. */
 export function buildLoss(
   options: GraphOptions,
@@ -241,7 +198,7 @@ export function buildLoss(
   parameters: Map<string, Value>;
   loss: Value;
   hits?: Value | undefined;
-  /** Of each weighted token, unweighted. */
+  /** One for each weighted token, unweighted. */
   losses?: Value | undefined;
   logits?: Value;
   features?: Value;
@@ -261,7 +218,7 @@ export function buildLoss(
   const coefficients = b.input(FEEDS.coefficients, "float32", [rows]);
   const { parameters, outputs } = buildForward(options, { b, inputs, attend, training });
   const { hidden, headWeight, logits } = outputs;
-  const isHeadAdapted = adaptsHead(tuning.adapter);
+  const isHeadAdapted = tuning.adapter?.adaptsHead ?? false;
   if (isHeadAdapted) {
     const all = logits();
     const operands = [all, labels, coefficients];

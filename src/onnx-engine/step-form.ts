@@ -148,7 +148,7 @@ export function compileStep(
 
 /** Peak resident memory of training, before it starts: the sum of the parts. */
 export function predictBytes(
-  { maxPositions }: GraphOptions,
+  { maxPositions, tuning }: GraphOptions,
   {
     plan,
     graph,
@@ -160,7 +160,17 @@ export function predictBytes(
   const B = Math.max(Math.floor(plan.maxTokens / row), 1);
   const { blocks, rowChunks } = plan.form;
   const N = B * row;
-  const sizes = { N, B, L: Math.ceil(row / blocks), R: Math.ceil(N / rowChunks), D: 0, I: N, J: N };
+  const ofAdapter = Object.fromEntries(
+    (tuning.adapter?.symbols ?? []).map((symbol) => [symbol, N]),
+  );
+  const sizes = {
+    N,
+    B,
+    L: Math.ceil(row / blocks),
+    R: Math.ceil(N / rowChunks),
+    D: 0,
+    ...ofAdapter,
+  };
   const parameters = graph.parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0);
   const packedWeights = plan.prepack ? packedBytes(graph.graph) : 0;
   const activations = peakBytes(graph.graph, sizes);

@@ -6,14 +6,12 @@ import { openBaseModel } from "../models/base-model.ts";
 import type { GenerationOptions } from "../objectives/engine.ts";
 import { InputError } from "../util/errors.ts";
 import { CPU, type Device, createOnDevice } from "./device.ts";
-import { type Adapter, virtualTokens } from "../adapters/adapter.ts";
-import type { ReftAdapter } from "../adapters/reft.ts";
+import type { Adapter } from "../methods/method.ts";
 import { adaptedBase, loadAdapter } from "./load-adapter.ts";
 import { graphOptionsOf, parameterFeeds, sessionOptionsOf } from "./tuned-base.ts";
-import { causalMask, virtualFeeds } from "./ort-feeds.ts";
+import { causalMask } from "./ort-feeds.ts";
 import { type DecodingGraph, FEEDS, type GraphOptions, buildDecodingGraph } from "./ort-graphs.ts";
 import { type Feed, OrtSession, type OrtSessionOptions, hasHalfWeights } from "./ort-session.ts";
-import { promptFeeds } from "./prompt-feeds.ts";
 import { sampleToken } from "./sample-token.ts";
 
 /** Each has a row in the tables of rotary positions: a config that names millions would fill the memory with them. */
@@ -65,7 +63,7 @@ export async function openTextGenerator(options: {
   });
 }
 
-/** Of a model that is at hand. */
+/** The generator of a model that is at hand. */
 export async function generatorOf(options: {
   /** For messages. */
   baseDir: string;
@@ -79,7 +77,7 @@ export async function generatorOf(options: {
 }): Promise<TextGenerator> {
   const { baseDir, graphOptions, sessionOptions, feeds, device: wished, log } = options;
   const { architecture, tuning } = graphOptions;
-  const lead = virtualTokens(tuning.adapter);
+  const lead = tuning.adapter?.virtualTokens ?? 0;
   const maxPositions = graphOptions.maxPositions - lead;
   const graph = buildDecodingGraph(graphOptions);
   // One answer of a float32 model ends before packed weights, 10 % faster a token, make up for the
@@ -146,7 +144,7 @@ class Decoder {
   #cache: Record<string, Feed>;
   /** Virtual tokens in front of the prompt. */
   readonly #lead: number;
-  readonly #reft: ReftAdapter | undefined;
+  readonly #adapter: Adapter | undefined;
   #past = 0;
 
   constructor(options: {
@@ -156,8 +154,8 @@ class Decoder {
     shape: { keyValueHeads: number; headSize: number };
     adapter: Adapter | undefined;
   }) {
-    this.#lead = virtualTokens(options.adapter);
-    this.#reft = options.adapter?.type === "reft" ? options.adapter : undefined;
+    this.#lead = options.adapter?.virtualTokens ?? 0;
+    this.#adapter = options.adapter;
     this.#graph = options.graph;
     this.#session = options.session;
     this.#feeds = options.feeds;
@@ -177,21 +175,20 @@ class Decoder {
     const P = this.#past;
     const lead = P === 0 ? this.#lead : 0;
     const T = lead + ids.length;
-    // Interventions edit the prompt, which is what comes first.
-    const prompts = P === 0 ? [{ start: 0, length: T }] : [];
-    const edited = this.#reft ? promptFeeds(this.#reft, prompts) : { feeds: {}, sizes: {} };
+    // The prompt is what comes first.
+    const row = { start: 0, length: T, lead, prompt: P === 0 ? ids.length : undefined };
+    const ofAdapter = this.#adapter?.feeds?.([row]);
     const outputs = await this.#session.run(
       {
         ...this.#feeds,
         ...this.#cache,
         [FEEDS.ids]: BigInt64Array.from({ length: T }, (_, t) => BigInt(ids[t - lead] ?? 0)),
         [FEEDS.positions]: BigInt64Array.from({ length: T }, (_, t) => BigInt(P + t)),
-        ...edited.feeds,
-        ...(this.#lead > 0 ? virtualFeeds([T], lead) : {}),
+        ...ofAdapter?.feeds,
         [FEEDS.mask]: causalMask(T, P),
         [FEEDS.rows]: BigInt64Array.from({ length: last }, (_, row) => BigInt(T - last + row)),
       },
-      { B: 1, R: last, T, P, S: P + T, ...edited.sizes },
+      { B: 1, R: last, T, P, S: P + T, ...ofAdapter?.sizes },
     );
     this.#past += T;
     const next: Record<string, Feed> = {};

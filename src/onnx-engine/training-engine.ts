@@ -1,4 +1,4 @@
-import type { Adapter } from "../adapters/adapter.ts";
+import type { Adapter } from "../methods/method.ts";
 import type { Classifier } from "../adapter-files/classifier-head.ts";
 import type { SavingEngine } from "../objectives/engine.ts";
 import type { Device } from "./device.ts";

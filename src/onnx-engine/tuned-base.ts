@@ -1,11 +1,11 @@
 /** A base model with what is trained on it: what every compiled graph of either is built from. */
-import { virtualTokens } from "../adapters/adapter.ts";
+import type { Adapter, Tuning } from "../methods/method.ts";
 import type { NamedShape } from "../graph/causal-lm.ts";
 import { type BaseModel, locateWeights, storedTypeOf } from "../models/base-model.ts";
 import { InputError } from "../util/errors.ts";
 import type { Trainable } from "../objectives/engine.ts";
 import { rowHeadOf } from "../objectives/registry.ts";
-import type { GraphOptions, Tuning } from "./ort-graphs.ts";
+import { type GraphOptions, startName } from "./ort-graphs.ts";
 import type { Feed, OrtSessionOptions } from "./ort-session.ts";
 import { elementCount } from "../util/element-count.ts";
 
@@ -34,6 +34,20 @@ export function parameterFeeds(
   );
 }
 
+/** Copies of what the adapter's tensors are before anything is learnt, for adapters that read that. */
+export function startFeeds(
+  adapter: Adapter | undefined,
+  { trainables, parameters }: { trainables: readonly Trainable[]; parameters: Float32Array },
+): Record<string, Float32Array> {
+  if (!adapter?.feedsStart) return {};
+  const own = new Set(adapter.tensors.map(({ name }) => name));
+  return Object.fromEntries(
+    trainables.flatMap(({ name, offset, length }) =>
+      own.has(name) ? [[startName(name), parameters.slice(offset, offset + length)]] : [],
+    ),
+  );
+}
+
 /** @param virtual tokens in front of every row */
 export function checkLength(base: BaseModel, maxLength: number, virtual = 0): void {
   const { maxPositions } = base.architecture;
@@ -57,7 +71,7 @@ export function graphOptionsOf(
   return {
     architecture: base.architecture,
     tuning,
-    maxPositions: maxPositions + virtualTokens(tuning.adapter),
+    maxPositions: maxPositions + (tuning.adapter?.virtualTokens ?? 0),
     typeOf: (name) => storedTypeOf(base.weights, name),
     rowHead: rowHeadOf(base),
   };

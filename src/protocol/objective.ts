@@ -38,7 +38,7 @@ export interface ObjectiveFacts<O extends AnyObjective = AnyObjective> {
   /** The figure that a run is known by, where it says more than the loss, and where its evaluation.json has it. */
   readonly headline?: { readonly figure: string; of(report: object): number | undefined };
   settings(objective: O): readonly ObjectiveSetting[];
-  /** Of a recipe that names this objective, by the recipe alone: no file is read. */
+  /** What is wrong with a recipe that names this objective, by the recipe alone: no file is read. */
   contradictions?(recipe: RecipeOf<O>): readonly Contradiction[];
 }
 

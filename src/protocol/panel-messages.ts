@@ -53,7 +53,7 @@ export interface RunView {
   /** Missing when state.json can't be read; `problem` then says why. */
   state?: RunState;
   recipe?: ResolvedRecipe;
-  /** Of a run that can be shown, and not gone on with. */
+  /** A run has it that can be shown, and not gone on with. */
   foreign?: ForeignRecipe;
   /** There where the recipe is. */
   method?: MethodView;

@@ -21,11 +21,11 @@ export interface TensorFacts {
   role: Role;
   /** Undefined outside of the blocks. */
   block: BlockPlace | undefined;
-  /** Of what stands outside: whether the blocks come after it. */
+  /** Whether the blocks come after it, for what stands outside. */
   isBeforeBlocks: boolean;
   /** "model.layers.0.self_attn.q_proj" */
   module: string;
-  /** Of linear layers; undefined where nobody knows. */
+  /** How a linear layer lies; undefined where nobody knows. */
   layout: Layout | undefined;
   /** Norms have one outside of the blocks too. */
   part: BlockPart | undefined;

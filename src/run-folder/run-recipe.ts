@@ -22,7 +22,7 @@ export interface RunRecipe {
   foreign?: ForeignRecipe;
 }
 
-/** Of a long list the first few say enough. */
+/** The first few of a long list say enough. */
 const MAX_TOLD = 3;
 
 /**

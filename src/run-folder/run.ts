@@ -28,7 +28,7 @@ export interface Run {
   readonly state?: RunState;
   /** Missing when it can't be read, or when this version does not know a word of it. */
   readonly recipe?: ResolvedRecipe;
-  /** Of a run that can be shown, and not gone on with: of another engine or of a newer version. */
+  /** A run has it that can be shown, and not gone on with: another engine's or a newer version's. */
   readonly foreign?: ForeignRecipe;
   /** One line: which file of the folder is broken, and how. */
   readonly problem?: string;

@@ -254,7 +254,7 @@ export async function beginSafetensors(
   const handle = await open(file, "w");
   try {
     const header = encodeHeader(tensors, metadata);
-    await writeFully(handle, header);
+    await writeFullyAt(handle, header);
     const places = new Map<string, number>();
     let end = header.byteLength;
     for (const tensor of tensors) {
@@ -295,7 +295,7 @@ export async function writeSafetensors(
     const handle = await open(temporary, "wx");
     try {
       const write = (bytes: Uint8Array): Promise<void> => {
-        const written = writeFully(handle, bytes);
+        const written = writeFullyAt(handle, bytes);
         // Meanwhile: the write is another thread's.
         hash?.update(bytes);
         return written;
@@ -336,10 +336,16 @@ async function writeTensor(
   }
 }
 
-async function writeFully(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+/** @param position from the start of the file; left out: where the last write ended */
+export async function writeFullyAt(
+  handle: FileHandle,
+  bytes: Uint8Array,
+  position?: number,
+): Promise<void> {
   for (let done = 0; done < bytes.length;) {
     const length = Math.min(bytes.length - done, MAX_TRANSFER_BYTES);
-    done += (await handle.write(bytes, done, length)).bytesWritten;
+    const at = position === undefined ? null : position + done;
+    done += (await handle.write(bytes, done, length, at)).bytesWritten;
   }
 }
 

@@ -4,7 +4,7 @@ import type { ResolvedRecipe } from "../protocol/recipe.ts";
 import { resolveBase } from "../bases/references.ts";
 import { type BaseModel } from "../models/base-model.ts";
 import { type PlannedTraining, planEngine } from "../onnx-engine/onnx-engine.ts";
-import { withMostPositions } from "../onnx-engine/prompt-feeds.ts";
+import { TRAINING_METHODS } from "../methods/registry.ts";
 import { headedBase, prepareTraining, readData } from "./prepare-run.ts";
 import { fits } from "../onnx-engine/budget-text.ts";
 import { initAdamW, updateAdamW } from "../training/optimizer.ts";
@@ -41,7 +41,8 @@ export async function budgetOf(recipe: ResolvedRecipe, log: Log): Promise<Budget
   const baseDir = base.dir;
   const { quantization, memory } = onnxOptions(recipe);
   const { seed } = recipe;
-  const method = withMostPositions(recipe.method);
+  const computed = TRAINING_METHODS.get(recipe.method.type);
+  const method = (computed.withoutRows?.(recipe.method) ?? recipe.method) as typeof recipe.method;
   const { maxLength } = recipe.data;
   const options = { method, layers: recipe, quantization, memory, seed, maxLength, baseDir, base };
   return asBudget(await planEngine({ ...options, log }));

@@ -22,8 +22,7 @@ import { openDevice } from "../onnx-engine/device-check.ts";
 import { openTrainingEngine } from "../onnx-engine/onnx-engine.ts";
 import type { OnnxTrainingEngine } from "../onnx-engine/training-engine.ts";
 import { parameterRanges } from "../training/parameter-ranges.ts";
-import { checkPrompts, positionsFor } from "../onnx-engine/prompt-feeds.ts";
-import { parsePositions } from "../adapter-files/reft/positions.ts";
+import { TRAINING_METHODS } from "../methods/registry.ts";
 import type { TrainingRun } from "../training/training-loop.ts";
 import { type TrainingPlan, planTraining } from "../training/training-plan.ts";
 
@@ -134,28 +133,18 @@ export async function readData(
 ): Promise<RunData> {
   const { train, evaluation } = await loadData(recipe, base, log);
   const plan = planTraining(train, recipe);
-  const method = withPositions(recipe.method, train, log);
-  if ("positions" in method) {
-    const isAuto = method !== recipe.method;
-    const positions = isAuto ? LEAST_POSITIONS : parsePositions(method.positions);
-    checkPrompts(positions, train, recipe.data.train);
-  }
+  const method = methodForRows(recipe, train, log);
   return { train, evaluation, plan, method };
 }
 
-/** A prompt of fewer than two tokens can't be edited at all. */
-const LEAST_POSITIONS = { first: 1, last: 1 };
-
-/** Positions that the data decide, decided. */
-function withPositions(
-  method: ResolvedRecipe["method"],
+/** What the rows decide, decided. */
+function methodForRows(
+  { method, data }: ResolvedRecipe,
   train: Examples,
   log: (line: string) => void,
 ): ResolvedRecipe["method"] {
-  if (!("positions" in method) || method.positions !== "auto") return method;
-  const positions = positionsFor(train);
-  log(`interventions at ${positions} of each prompt, or as many as it has room for`);
-  return { ...method, positions };
+  const computed = TRAINING_METHODS.get(method.type);
+  return (computed.forRows?.(method, train, { file: data.train, log }) ?? method) as typeof method;
 }
 
 /** Files whose change would change what the run does. */

@@ -37,15 +37,28 @@ test("a family says of each tensor its role, block, module and layout", () => {
     part: "attention",
   });
   assert.equal(llamaFamily.facts("model.layers.0.self_attn.q_proj.bias").role, "bias");
+  const packed = llamaFamily.facts("model.layers.0.self_attn.q_proj.qweight");
+  assert.deepEqual([packed.role, packed.part], ["other", "attention"]);
   assert.equal(llamaFamily.facts("model.norm.weight").role, "norm");
   assert.equal(llamaFamily.facts("model.embed_tokens.weight").role, "embedding");
   assert.equal(llamaFamily.facts("lm_head.weight").role, "head");
   assert.equal(llamaFamily.facts("score.weight").role, "head");
   const { role, block } = llamaFamily.facts("model.layers.3.self_attn.rotary_emb.inv_freq");
   assert.deepEqual([role, block?.index], ["other", 3]);
-  assert.equal(llamaFamily.facts("layers.3.mlp.up_proj.weight").block, undefined);
+  assert.equal(llamaFamily.facts("blk.3.mlp.up_proj.weight").block, undefined);
   assert.equal(garden.facts("beds.0.roots.in.weight").layout, "[in,out]");
   assert.equal(garden.facts("beds.0.mesh.weight").role, "conv");
+});
+
+test("a body that was saved without its head has the same roles", () => {
+  const { role, block } = llamaFamily.facts("layers.3.mlp.up_proj.weight");
+  assert.deepEqual(
+    [role, block],
+    ["linear", { stem: "layers.", index: 3, inner: "mlp.up_proj.weight" }],
+  );
+  const embedding = llamaFamily.facts("embed_tokens.weight");
+  assert.deepEqual([embedding.role, embedding.isBeforeBlocks], ["embedding", true]);
+  assert.equal(llamaFamily.facts("norm.weight").role, "norm");
 });
 
 test("what is only guessed says so, and is other where names give nothing away", () => {

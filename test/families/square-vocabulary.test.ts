@@ -4,10 +4,12 @@ import { test } from "node:test";
 import { embeddingTensor, headTensor } from "../../src/graph/causal-lm.ts";
 import type { ElementType } from "../../src/graph/ops.ts";
 import { causalLmOf } from "../../src/models/registry.ts";
-import { NOTHING_TUNED } from "../../src/onnx-engine/ort-graphs.ts";
+import { loraSettings } from "../../src/methods/lora/settings.ts";
+import { NOTHING_TUNED } from "../../src/methods/method.ts";
 import { planStep } from "../../src/onnx-engine/step-form.ts";
-import { tuningOf } from "../../src/onnx-engine/tuning-of.ts";
+import { tuningOf } from "../../src/methods/tuning.ts";
 import { methodSchema, type Method } from "../../src/protocol/methods.ts";
+import type { LoraMethod } from "../../src/protocol/methods/lora.ts";
 import { InputError } from "../../src/util/errors.ts";
 
 const SIZE = 16;
@@ -44,11 +46,10 @@ test("an embedding that is the head too is not trained whole beside LoRA", () =>
 });
 
 test("LoRA reaches the embedding by its name, and all-linear leaves out both tables", () => {
-  const { adapter } = tuningOf({ method: lora({ targets: ["embed_tokens"] }) }, model(true));
-  assert.ok(adapter?.type === "lora");
-  assert.equal(adapter.embedding?.path, "model.embed_tokens");
-  const all = tuningOf({ method: lora({ targets: "all-linear" }) }, model(false)).adapter;
-  assert.ok(all?.type === "lora");
+  const settings = (targets: unknown, isTied: boolean) =>
+    loraSettings(lora({ targets }) as LoraMethod, model(isTied).architecture, () => true);
+  assert.equal(settings(["embed_tokens"], true).embedding?.path, "model.embed_tokens");
+  const all = settings("all-linear", false);
   assert.equal(all.sites.length, 14);
   assert.ok(all.sites.every(({ layer }) => layer.path.startsWith("model.layers.")));
 });

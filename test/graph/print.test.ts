@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { printGraph } from "../../src/graph/print.ts";
 import { causalLmOf } from "../../src/models/registry.ts";
+import { loraAdapter } from "../../src/methods/lora/method.ts";
 import { buildTrainingGraph } from "../../src/onnx-engine/ort-graphs.ts";
 
 const GOLDEN = new URL("../golden/graph/training-step.txt", import.meta.url);
@@ -31,15 +32,14 @@ test("the training step of LoRA on q_proj is the one that was read and agreed on
       architecture,
       tuning: {
         trained: new Set(),
-        adapter: {
-          type: "lora",
+        adapter: loraAdapter({
           sites: [{ layer, rank: 2, scale: 2 }],
           rank: 2,
           alpha: 4,
           useRslora: false,
           useDora: false,
           dropout: 0,
-        },
+        }),
       },
       maxPositions: 64,
       typeOf: () => "bfloat16",

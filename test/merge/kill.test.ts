@@ -1,6 +1,14 @@
-/** Merges that are killed at any moment: what is left is no model, or the right one. */
+/** Whatever writes a model is killed at any moment: what is left is no model, or the right one. */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -10,7 +18,7 @@ import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import { readModelWeights } from "../../src/tensors/model-weights.ts";
 import { readTensorBytes, writeSafetensors } from "../../src/tensors/safetensors.ts";
 import { writePeftFolder } from "../../src/adapter-files/peft/folder.ts";
-import { startRetune } from "../support/retune.ts";
+import { bundleSource, startProgram, startRetune } from "../support/retune.ts";
 import { writeTinyLlama } from "../support/tiny-llama.ts";
 
 const KILLS = 20;
@@ -73,6 +81,33 @@ async function bigAdapter(baseDir: string): Promise<string> {
   return folder;
 }
 
+/** Saves what a run trained over the base, half of its tensors frozen: FOLDER --out DIR. */
+async function savingProgram(): Promise<string> {
+  const bundles = await Promise.all(
+    ["onnx-engine/save-result.ts", "tensors/model-weights.ts"].map(bundleSource),
+  );
+  const [saving, reading] = bundles.map((file) => JSON.stringify(file));
+  const program = path.join(dir, "save.cjs");
+  writeFileSync(
+    program,
+    `const { readFileSync } = require("node:fs");
+    const { saveResult } = require(${saving});
+    const { readModelWeights } = require(${reading});
+    const [folder, , out] = process.argv.slice(2);
+    readModelWeights(folder).then(async (weights) => {
+      const config = JSON.parse(readFileSync(folder + "/config.json", "utf8"));
+      const tensors = [...weights.values()].map(({ name, shape }) => ({ name, shape }));
+      const base = { dir: folder, architecture: { tensors }, config, weights };
+      const trained = tensors.slice(0, tensors.length / 2).map(({ name, shape }, at) => {
+        const values = new Float32Array(shape[0] * shape[1]).map((_, i) => Math.sin(i * 0.2 + at));
+        return { name, shape, values };
+      });
+      await saveResult(out, { base, tuning: {}, tensors: trained, starts: {}, baseModel: "" });
+    });`,
+  );
+  return program;
+}
+
 /** Every file that matters, as bytes; undefined where no program would take the folder for a model. */
 async function modelIn(folder: string): Promise<ReadonlyMap<string, Uint8Array> | undefined> {
   if (!existsSync(path.join(folder, "config.json"))) return undefined;
@@ -87,23 +122,31 @@ async function modelIn(folder: string): Promise<ReadonlyMap<string, Uint8Array> 
 }
 
 suite(`killed ${KILLS} times`, () => {
-  let [base, tuned, adapter] = ["", "", ""];
+  let [base, tuned, adapter, program] = ["", "", "", ""];
   before(async () => {
     base = await bigModel("base", 0);
     tuned = await bigModel("tuned", 1);
     adapter = await bigAdapter(base);
+    program = await savingProgram();
   });
 
-  for (const [what, argsOf] of [
-    ["a merge of models", () => ["interpolate", base, tuned, "--alpha", "0.4"]],
-    ["a merge of an adapter", () => ["merge", base, "--adapter", adapter, "--no-check"]],
-  ] as const) {
+  for (const [what, start] of [
+    [
+      "a merge of models",
+      (out) => startRetune("interpolate", base, tuned, "--alpha", "0.4", ...out),
+    ],
+    [
+      "a merge of an adapter",
+      (out) => startRetune("merge", base, "--adapter", adapter, "--no-check", ...out),
+    ],
+    ["a run's result", async (out) => startProgram(program, [base, ...out])],
+  ] as readonly (readonly [string, (out: readonly string[]) => ReturnType<typeof startRetune>])[]) {
     test(`${what} leaves no folder that loads but is wrong`, async () => {
       const place = path.join(dir, what.replaceAll(" ", "-"));
       mkdirSync(place);
       const whole = path.join(place, "whole");
       const startedAt = performance.now();
-      const { finished } = await startRetune(...argsOf(), "--out", whole);
+      const { finished } = await start(["--out", whole]);
       assert.equal((await finished).code, 0);
       const duration = Math.ceil(performance.now() - startedAt);
       const expected = await modelIn(whole);
@@ -113,11 +156,7 @@ suite(`killed ${KILLS} times`, () => {
       for (let kill = 0; kill < KILLS; kill++) {
         const area = path.join(place, String(kill));
         mkdirSync(area);
-        const { child, finished: ended } = await startRetune(
-          ...argsOf(),
-          "--out",
-          path.join(area, "out"),
-        );
+        const { child, finished: ended } = await start(["--out", path.join(area, "out")]);
         // From when it starts to write, so that most kills hit the writing.
         while (readdirSync(area).length === 0) await sleep(1);
         await sleep(uniformInt(random, 0, Math.round(duration / 2)));

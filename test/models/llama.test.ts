@@ -9,14 +9,12 @@ import { openBaseModel } from "../../src/models/base-model.ts";
 import { causalLmOf } from "../../src/models/registry.ts";
 import { graphOptionsOf, sessionOptionsOf } from "../../src/onnx-engine/tuned-base.ts";
 import { causalMask } from "../../src/onnx-engine/ort-feeds.ts";
-import {
-  FEEDS,
-  NOTHING_TUNED,
-  buildDecodingGraph,
-  buildTrainingGraph,
-} from "../../src/onnx-engine/ort-graphs.ts";
+import { FEEDS, buildDecodingGraph, buildTrainingGraph } from "../../src/onnx-engine/ort-graphs.ts";
 import { OrtSession } from "../../src/onnx-engine/ort-session.ts";
-import { loraScale, selectTargets } from "../../src/adapters/lora.ts";
+import { loraScale } from "../../src/methods/lora/lora.ts";
+import { loraAdapter } from "../../src/methods/lora/method.ts";
+import { NOTHING_TUNED } from "../../src/methods/method.ts";
+import { selectTargets } from "../../src/methods/modules.ts";
 import {
   readSafetensorsHeader,
   readTensor,
@@ -90,7 +88,7 @@ test("with LoRA on the last layer nothing below it is differentiated", async () 
       scale: loraScale(4, 2, false),
     }));
     const flags = { useRslora: false, useDora: false, dropout: 0 };
-    const adapter = { type: "lora", sites, rank: 2, alpha: 4, ...flags } as const;
+    const adapter = loraAdapter({ sites, rank: 2, alpha: 4, ...flags });
     const tuning = { trained: new Set<string>(), adapter };
     const { graph } = buildTrainingGraph(graphOptionsOf(base, tuning, 8), {
       blocks: 1,

@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
 import path from "node:path";
 import { after, test } from "node:test";
-import { adapterTensors } from "../../src/adapters/adapter.ts";
 import { openBaseModel } from "../../src/models/base-model.ts";
 import type { RecipeInput } from "../../src/protocol/recipe.ts";
 import { openTrainingEngine } from "../../src/onnx-engine/onnx-engine.ts";
@@ -11,7 +10,7 @@ import type { OnnxTrainingEngine } from "../../src/onnx-engine/training-engine.t
 import { buildTrainingGraph } from "../../src/onnx-engine/ort-graphs.ts";
 import { planStep } from "../../src/onnx-engine/step-form.ts";
 import { graphOptionsOf } from "../../src/onnx-engine/tuned-base.ts";
-import { tuningOf } from "../../src/onnx-engine/tuning-of.ts";
+import { tuningOf } from "../../src/methods/tuning.ts";
 import type { LayerChoice } from "../../src/util/tensor-patterns.ts";
 import { readModelWeights } from "../../src/tensors/model-weights.ts";
 import { readTensor, readTensorBytes } from "../../src/tensors/safetensors.ts";
@@ -93,7 +92,7 @@ test("targets of an adapter are restricted by the same controls", async () => {
     variant: "lora",
   } as const;
   const paths = (layers: LayerChoice): string[] =>
-    adapterTensors(tuningOf({ method, layers }, base).adapter!).flatMap(({ name }) =>
+    tuningOf({ method, layers }, base).adapter!.tensors.flatMap(({ name }) =>
       name.endsWith(".lora_A.weight") ? [name.slice("base_model.model.".length, -14)] : [],
     );
   assert.ok(paths({ trainLast: 1 }).every((each) => each.startsWith("model.layers.1.")));

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { orthonormaliseColumns } from "../../src/adapters/reft.ts";
+import { orthonormaliseColumns } from "../../src/methods/orthonormal.ts";
 import type { Example } from "../../src/data/example.ts";
 import { methodSchema } from "../../src/protocol/methods.ts";
 import { openTrainingEngine } from "../../src/onnx-engine/onnx-engine.ts";

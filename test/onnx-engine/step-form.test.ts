@@ -4,7 +4,7 @@ import { methodSchema } from "../../src/protocol/methods.ts";
 import { llama } from "../../src/models/llama.ts";
 import type { GraphOptions } from "../../src/onnx-engine/ort-graphs.ts";
 import { compileStep, planStep, predictBytes } from "../../src/onnx-engine/step-form.ts";
-import { tuningOf } from "../../src/onnx-engine/tuning-of.ts";
+import { tuningOf } from "../../src/methods/tuning.ts";
 
 /** SmolLM2-135M's shape; its weights are not needed to plan. */
 const CONFIG = {

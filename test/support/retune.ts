@@ -29,7 +29,7 @@ export function bundleSource(entry: string): Promise<string> {
   const made = build({
     entryPoints: {
       [name]: path.join(ROOT, "src", entry),
-      "merge-thread": path.join(ROOT, "src/merge/merge-thread.ts"),
+      "tensor-thread": path.join(ROOT, "src/merge/tensor-thread.ts"),
       "encoder-process": path.join(ROOT, "src/data/encoder-process.ts"),
       "template-thread": path.join(ROOT, "src/data/templates/template-thread.ts"),
     },
@@ -60,7 +60,15 @@ async function startSource(
   entry: string,
   args: readonly string[],
 ): Promise<{ child: ChildProcess; finished: Promise<Finished> }> {
-  const child = spawn(process.execPath, [await bundleSource(entry), ...args], {
+  return startProgram(await bundleSource(entry), args);
+}
+
+/** @param file a program that Node can run as it is */
+export function startProgram(
+  file: string,
+  args: readonly string[],
+): { child: ChildProcess; finished: Promise<Finished> } {
+  const child = spawn(process.execPath, [file, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
   });
   let [stdout, stderr] = ["", ""];
@@ -123,9 +131,15 @@ export async function makeRun(
   return createRun({ recipe, runsDir });
 }
 
-/** The training process itself, on a run's folder. */
-export function startTrainer(runDir: string): ReturnType<typeof startSource> {
-  return startSource("trainer/main.ts", [runDir]);
+/**
+ * The training process itself, on a run's folder.
+ * @param entry another program's, by its path from src
+ */
+export function startTrainer(
+  runDir: string,
+  entry = "trainer/main.ts",
+): ReturnType<typeof startSource> {
+  return startSource(entry, [runDir]);
 }
 
 export function readState(runDir: string): RunState {

@@ -56,7 +56,7 @@ const CLASSES: Readonly<Record<string, ReftType>> = {
 };
 const BLOCK_OUTPUT = "block_output";
 /** A block's output by its module path: "model.layers[15].output", "transformer.h[15].output" */
-const BLOCK_PATH = /^(?:\w+\.)*(?:layers|h)\[(\d+)\]\.output$/;
+const BLOCK_PATH = /^(?:\w+\.)*\w+\[(\d+)\]\.output$/;
 
 export interface PyreftRepresentation {
   type: ReftType;

@@ -2,17 +2,14 @@
  * Merges PEFT adapters into a Hugging Face folder: same files, same names, same number format
  * as the base. Everything is checked first; the result appears by rename, whole or not at all.
  */
-import { copyFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { InputError } from "../../util/errors.ts";
 import { pathExists } from "../../util/path-exists.ts";
 import { readJsonObject } from "../../util/json.ts";
 import { refuseForeignQuantisation } from "../../tensors/foreign-quantisation.ts";
-import { CONFIG_FILE, writeChangedConfig } from "../../tensors/side-config.ts";
+import { CONFIG_FILE } from "../../tensors/side-config.ts";
 import { withTrueTie } from "../../families/tied-head.ts";
 import { INDEX_FILE, indexedNames, readModelWeights } from "../../tensors/model-weights.ts";
-import { replaceFolder } from "../../util/replace-folder.ts";
-import type { DType } from "../../tensors/dtype.ts";
 import { adapterFolder } from "../../adapter-files/peft/folder.ts";
 import { headOf } from "../../adapter-files/peft/vocabulary.ts";
 import {
@@ -21,28 +18,20 @@ import {
   isTokenizerFile,
   tokenizerPlace,
 } from "../../adapter-files/tokenizer-place.ts";
-import { copySideFiles, sideFiles } from "../../tensors/side-files.ts";
-import {
-  type TensorInfo,
-  type TensorToWrite,
-  readSafetensorsHeader,
-  readTensorChunks,
-  totalBytes,
-  writeSafetensors,
-} from "../../tensors/safetensors.ts";
+import { sideFiles } from "../../tensors/side-files.ts";
+import type { FolderTensor, ModelFile, ModelFolder } from "../../tensors/model-folder.ts";
+import { type TensorInfo, readSafetensorsHeader } from "../../tensors/safetensors.ts";
+import type { MergeTask } from "../merge-tasks.ts";
+import { writeMerge } from "../write-merge.ts";
 import { baseNameOf } from "../../bases/base-name.ts";
 import { otherBase } from "./other-base.ts";
 import { type MergeAdapter, readMergeAdapter } from "./changes.ts";
-import { writeIndexFile } from "../index-file.ts";
 import { mergeModelCard } from "./model-card.ts";
 import { type FittedMerge, fitAdapters } from "./fit-to-base.ts";
 import { type HeadedMerge, placeHead } from "./place-head.ts";
-import { mergedChunks } from "./apply-changes.ts";
 import { type MergeBase, type MergePlan, checkChanges, planMerge } from "./changed-tensors.ts";
-import { makeRoom, checkOutput } from "../output-folder.ts";
+import { checkOutput } from "../output-folder.ts";
 import { asUnmerge, lossOfUnmerge } from "./unmerge.ts";
-
-const COPY_BYTES = 2 ** 24;
 
 export interface AdapterMerge {
   /** A Hugging Face folder. */
@@ -80,27 +69,19 @@ export async function mergeAdapters(options: AdapterMerge): Promise<void> {
   if (options.unmerge) for (const line of lossOfUnmerge(plan)) log(line);
   const tokenizer = options.unmerge ? undefined : await tokenizerOf(baseDir, adapters, log);
   const side = await sideFiles(baseDir);
-  const shards = planShards(base, plan, newHead);
-  const bytes = totalBytes([...shards.values()].flat());
-  await makeRoom(outDir, bytes + side.bytes);
-  await replaceFolder(outDir, async (temporary) => {
-    let done = 0;
-    const onBytes = (count: number): void => onProgress((done += count), bytes);
-    await writeShards(temporary, { shards, plan, log, signal: options.signal, onBytes });
-    await writeIndex(temporary, { base, shards, isResized: plan.vocabSize !== undefined });
-    const card = mergeModelCard({ base: name, adapters, untiesHead: plan.untiesHead, newHead });
-    await writeFile(path.join(temporary, "README.md"), card, { flush: true });
-    // Last: without config.json no folder passes for a model, whatever was killed when.
-    const config = configOf(placed, plan);
-    const others = side.files.filter((file) => file !== CONFIG_FILE || !config);
-    const kept = tokenizer ? others.filter((file) => !isTokenizerFile(file)) : others;
-    await copySideFiles(baseDir, kept, temporary);
-    if (tokenizer) await copyTokenizer(tokenizer, temporary);
-    if (config) await writeChangedConfig(baseDir, temporary, config);
-  }).catch((error: unknown) => {
-    // The system's own message names the call, not the folder.
-    if (!(error instanceof Error && "syscall" in error)) throw error;
-    throw new InputError(`${outDir} cannot be written: ${error.message}`, { cause: error });
+  const files = await outputFiles(base, plan, newHead);
+  const kept = tokenizer ? side.files.filter((file) => !isTokenizerFile(file)) : side.files;
+  await writeMerge(outDir, {
+    files,
+    index: await indexOf(base, { files, isResized: plan.vocabSize !== undefined }),
+    card: mergeModelCard({ base: name, adapters, untiesHead: plan.untiesHead, newHead }),
+    side: [[baseDir, kept]],
+    ...(tokenizer ? { beside: (folder) => copyTokenizer(tokenizer, folder) } : {}),
+    config: { dir: baseDir, wanted: configOf(placed, plan) },
+    sideBytes: side.bytes,
+    onProgress,
+    onWeights: () => tellFiles(files, plan, log),
+    signal: options.signal,
   });
 }
 
@@ -191,100 +172,65 @@ function configOf(
   return Object.keys(changed).length > 0 ? { ...(config ?? base.config), ...changed } : config;
 }
 
-/** A tensor of the output; `from` is where its bytes, or the base's part of them, are. */
-interface OutputTensor {
-  name: string;
-  from: TensorInfo;
-  dtype: DType;
-  shape: readonly number[];
-}
-
 /** The base's files with their tensors in order; an untied head comes last. */
-function planShards(
+async function outputFiles(
   base: MergeBase,
   plan: MergePlan,
   newHead: TensorInfo | undefined,
-): ReadonlyMap<string, OutputTensor[]> {
-  const shards = new Map<string, OutputTensor[]>();
-  const output = (name: string, from: TensorInfo): OutputTensor => {
-    const { dtype, source } = plan.merged.get(name) ?? { ...from, source: from };
-    return { name, from, dtype, shape: source.shape };
+): Promise<ModelFile<MergeTask>[]> {
+  const files = new Map<string, FolderTensor<MergeTask>[]>();
+  const output = (name: string, from: TensorInfo): FolderTensor<MergeTask> => {
+    const merged = plan.merged.get(name);
+    const { dtype, source } = merged ?? { ...from, source: from };
+    const task = merged
+      ? ({ type: "adapters", merged } as const)
+      : ({ type: "copy", from } as const);
+    return { name, dtype, shape: source.shape, from: task };
   };
   for (const from of base.weights.values()) {
-    const tensors = shards.get(from.file) ?? [];
+    const tensors = files.get(from.file) ?? [];
     tensors.push(output(from.name, from));
-    shards.set(from.file, tensors);
+    files.set(from.file, tensors);
   }
-  const name = headOf(base);
-  const head = plan.merged.get(name);
-  const last = [...shards.values()].at(-1);
-  if (head && last && !base.weights.has(name)) last.push(output(name, head.source));
+  const ownHead = headOf(base);
+  const head = plan.merged.get(ownHead);
+  const last = [...files.values()].at(-1);
+  if (head && last && !base.weights.has(ownHead)) last.push(output(ownHead, head.source));
   if (newHead && last) last.push(output(newHead.name, newHead));
-  return shards;
-}
-
-interface Writing {
-  shards: ReadonlyMap<string, OutputTensor[]>;
-  plan: MergePlan;
-  log: (line: string) => void;
-  signal: AbortSignal | undefined;
-  /** @param count bytes more that are written */
-  onBytes: (count: number) => void;
-}
-
-async function writeShards(
-  dir: string,
-  { shards, plan, log, signal, onBytes }: Writing,
-): Promise<void> {
-  for (const [file, tensors] of shards) {
+  const written: ModelFile<MergeTask>[] = [];
+  for (const [file, tensors] of files) {
     const { metadata } = await readSafetensorsHeader(file);
-    const outputs = tensors.map(({ name, from, dtype, shape }): TensorToWrite => {
-      const merged = plan.merged.get(name);
-      const chunks = () =>
-        merged ? mergedChunks(name, merged) : readTensorChunks(from, COPY_BYTES);
-      return {
-        name,
-        dtype,
-        shape,
-        data: () => counted(chunks(), { signal, onBytes }),
-      };
-    });
-    await writeSafetensors(path.join(dir, path.basename(file)), outputs, metadata);
-    const changed = tensors.filter(({ name }) => plan.merged.has(name)).length;
-    log(`${path.basename(file)}: ${tensors.length} tensors, ${changed} of them merged`);
+    written.push({ name: path.basename(file), tensors, metadata });
+  }
+  return written;
+}
+
+function tellFiles(
+  files: readonly ModelFile<MergeTask>[],
+  { merged }: MergePlan,
+  log: (line: string) => void,
+): void {
+  for (const { name, tensors } of files) {
+    const changed = tensors.filter((tensor) => merged.has(tensor.name)).length;
+    log(`${name}: ${tensors.length} tensors, ${changed} of them merged`);
   }
 }
 
-async function* counted(
-  chunks: AsyncIterable<Uint8Array>,
-  { signal, onBytes }: Pick<Writing, "signal" | "onBytes">,
-): AsyncGenerator<Uint8Array> {
-  for await (const chunk of chunks) {
-    signal?.throwIfAborted();
-    yield chunk;
-    onBytes(chunk.byteLength);
-  }
-}
-
-async function writeIndex(
-  dir: string,
+/** The base's own, where it says the same. */
+async function indexOf(
+  base: MergeBase,
   {
-    base,
-    shards,
+    files,
     isResized,
   }: {
-    base: MergeBase;
-    shards: ReadonlyMap<string, readonly OutputTensor[]>;
+    files: readonly ModelFile<MergeTask>[];
     /** Whether tensors have other shapes than the base's. */
     isResized: boolean;
   },
-): Promise<void> {
+): Promise<ModelFolder<MergeTask>["index"]> {
   const index = path.join(base.dir, INDEX_FILE);
-  if (!(await pathExists(index))) return;
-  const names = [...shards.values()].flat().map(({ name }) => name);
-  if (!isResized && (await indexedNames(index)) === names.toSorted().join("\n")) {
-    await copyFile(index, path.join(dir, INDEX_FILE));
-    return;
-  }
-  await writeIndexFile(dir, shards);
+  if (!(await pathExists(index))) return false;
+  const names = files.flatMap(({ tensors }) => tensors).map(({ name }) => name);
+  const saysTheSame = !isResized && (await indexedNames(index)) === names.toSorted().join("\n");
+  return saysTheSame ? { copyOf: index } : true;
 }

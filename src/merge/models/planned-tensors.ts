@@ -103,24 +103,23 @@ function rearranged(planning: Planning, slices: readonly Slice[]): PlannedTensor
   const namesOf = (slice: Slice): string[] => [
     ...new Set([...firstOf(slice).model.tensors.keys(), ...headOf(slice)]),
   ];
-  const factsOf = (slice: Slice) => {
-    const family = familyOf(firstOf(slice).model.config);
-    return (name: string) => family.facts(name);
-  };
-  const outside = (slice: Slice, isBefore: boolean): PlannedTensor[] =>
-    namesOf(slice)
+  const outside = (slice: Slice, isBefore: boolean): PlannedTensor[] => {
+    const { facts } = familyOf(firstOf(slice).model.config);
+    return namesOf(slice)
       .filter((from) => {
-        const { block, isBeforeBlocks } = factsOf(slice)(from);
+        const { block, isBeforeBlocks } = facts(from);
         return !block && isBeforeBlocks === isBefore;
       })
       .map((from) => plan(planning, slice, { from, layer: undefined }));
+  };
   const tensors = outside(slices[0]!, true);
   let to = 0;
   for (const slice of slices) {
-    const { firstLayer } = firstOf(slice);
+    const { firstLayer, model } = firstOf(slice);
+    const { blockOf } = familyOf(model.config);
     for (let i = 0; i < slice.layers; i++, to++) {
       for (const from of namesOf(slice)) {
-        if (factsOf(slice)(from).block?.index !== firstLayer + i) continue;
+        if (blockOf(from)?.index !== firstLayer + i) continue;
         tensors.push(plan(planning, slice, { from, layer: i, to }));
       }
     }

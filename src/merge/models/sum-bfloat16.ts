@@ -10,7 +10,7 @@ import {
   type Source,
   readFully,
   writeFully,
-} from "./tensor-bytes.ts";
+} from "../../tensors/tensor-bytes.ts";
 import type { TensorSource } from "./tensor-reader.ts";
 
 /** What is summed, then rounded, at a time: it stays in the processor's first cache. */

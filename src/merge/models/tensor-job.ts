@@ -1,7 +1,7 @@
 /**
  * One tensor of a merged model, from the files of the models to its place in the output: read in pieces,
  * widened, combined by a method, rounded once, written. Synchronous, and plain data goes in, so that a thread
- * of its own can do it (merge-thread.ts).
+ * of its own can do it (tensors/tensor-threads.ts).
  */
 import { InputError } from "../../util/errors.ts";
 import type { MethodName } from "../../protocol/merge-methods.ts";
@@ -14,7 +14,13 @@ import {
   columnsOf,
 } from "../methods/method.ts";
 import { METHODS } from "../methods/registry.ts";
-import { type OpenFiles, pieceElements, readFully, writeFully } from "./tensor-bytes.ts";
+import {
+  type OpenFiles,
+  pieceElements,
+  readFully,
+  writeFully,
+} from "../../tensors/tensor-bytes.ts";
+import type { TaskTools, TensorTask } from "../../tensors/tensor-tasks.ts";
 import { type FloatSource, type TensorSource, damaged, openReader } from "./tensor-reader.ts";
 import { sumBfloat16 } from "./sum-bfloat16.ts";
 
@@ -30,6 +36,17 @@ export interface TensorJob {
   models: readonly TensorSource[];
   /** The file is there already, of its whole length. */
   output: { name: string; file: string; byteOffset: number; dtype: FloatDType };
+}
+
+export interface MethodTask extends TensorTask {
+  readonly type: "method";
+  readonly job: Omit<TensorJob, "output">;
+  readonly output: TensorJob["output"];
+}
+
+/** @throws what runTensorJob throws */
+export function runMethodTask({ job, output }: MethodTask, { files, onBytes }: TaskTools): void {
+  runTensorJob({ ...job, output }, files, onBytes);
 }
 
 /**

@@ -1,7 +1,12 @@
 /** One tensor's values from front to back, as float32: from one place, or from rows that lie apart. */
 import { InputError } from "../../util/errors.ts";
 import { DTYPE_BYTES, type FloatDType, widen } from "../../tensors/dtype.ts";
-import { type OpenFiles, type Source, pieceElements, readFully } from "./tensor-bytes.ts";
+import {
+  type OpenFiles,
+  type Source,
+  pieceElements,
+  readFully,
+} from "../../tensors/tensor-bytes.ts";
 
 export interface FloatSource extends Source {
   dtype: FloatDType;

@@ -1,28 +1,19 @@
 /** Writes a merged model's folder: its files, their index, config and card. It appears whole or not at all. */
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
-import { InputError, InternalError } from "../../util/errors.ts";
 import { readJsonObject } from "../../util/json.ts";
 import { pathExists } from "../../util/path-exists.ts";
 import { INDEX_FILE } from "../../tensors/model-weights.ts";
-import { replaceFolder } from "../../util/replace-folder.ts";
-import {
-  beginSafetensors,
-  bytesOf,
-  finishSafetensors,
-  readSafetensorsHeader,
-  totalBytes,
-} from "../../tensors/safetensors.ts";
-import { CONFIG_FILE, writeChangedConfig } from "../../tensors/side-config.ts";
-import { copySideFiles, sideFiles } from "../../tensors/side-files.ts";
+import type { FolderTensor, ModelFile } from "../../tensors/model-folder.ts";
+import { bytesOf, readSafetensorsHeader } from "../../tensors/safetensors.ts";
+import { CONFIG_FILE } from "../../tensors/side-config.ts";
+import { sideFiles } from "../../tensors/side-files.ts";
 import { TEMPLATE_FILE } from "../../util/chat-template-file.ts";
-import { writeIndexFile } from "../index-file.ts";
 import { changeTokenizer } from "./change-tokenizer.ts";
-import { runTensorJobs } from "../merge-threads.ts";
 import type { PlannedTensor } from "./planned-tensors.ts";
-import { makeRoom } from "../output-folder.ts";
 import type { MergedVocabulary } from "./vocabulary.ts";
-import type { TensorJob } from "./tensor-job.ts";
+import type { MergeTask } from "../merge-tasks.ts";
+import { writeMerge } from "../write-merge.ts";
 
 /** The largest file of a model whose layers are rearranged; what transformers writes. */
 const MAX_SHARD_BYTES = 5e9;
@@ -48,66 +39,32 @@ export interface MergedFolder {
   signal?: AbortSignal | undefined;
 }
 
-interface Shard {
-  name: string;
-  tensors: PlannedTensor[];
-  metadata: Readonly<Record<string, string>>;
-}
-
-/** A file whose header is written and whose tensors are not. */
-interface BegunFile {
-  /** Under a name that no one reads. */
-  partial: string;
-  file: string;
-  jobs: readonly TensorJob[];
-}
-
 /** @throws InputError when the disk is full, or a tensor can't be merged; nothing is left behind then */
 export async function writeMergedFolder(folder: MergedFolder): Promise<void> {
-  const { outDir, referenceDir, tensors, onProgress = () => {}, signal } = folder;
+  const { outDir, referenceDir, tensors, vocabulary, template, onProgress, signal } = folder;
   const side = await chosenSideFiles(folder);
-  const total = totalBytes(tensors);
-  await makeRoom(outDir, total + side.bytes);
-  const shards = await shardsOf(tensors);
-  await replaceFolder(outDir, async (temporary) => {
-    let done = 0;
-    const onBytes = (bytes: number): void => onProgress((done += bytes), total);
-    const files: BegunFile[] = [];
-    for (const shard of shards) files.push(await begin(shard, temporary));
-    await runTensorJobs(
-      files.flatMap(({ jobs }) => jobs),
-      { onBytes, signal },
-    );
-    for (const { partial, file } of files) await finishSafetensors(partial, file);
-    const hadIndex = tensors[0]?.file !== undefined && (await hasIndex(tensors[0].file));
-    if (shards.length > 1 || hadIndex) {
-      await writeIndexFile(
-        temporary,
-        shards.map((shard) => [shard.name, shard.tensors]),
-      );
-    }
-    await writeFile(path.join(temporary, "README.md"), folder.card, { flush: true });
-    // Last: without config.json no folder passes for a model, whatever was killed when.
-    const isCopied = Object.keys(folder.config).length === 0;
-    for (const [dir, names] of side.from) {
-      const copied = names.filter((name) => name !== CONFIG_FILE || isCopied);
-      await copySideFiles(dir, copied, temporary);
-    }
-    if (folder.vocabulary) await changeTokenizer(temporary, folder.vocabulary);
-    if (folder.template !== undefined) {
-      await writeFile(path.join(temporary, TEMPLATE_FILE), folder.template, { flush: true });
-    }
-    if (isCopied) return;
-    const own = await readJsonObject(path.join(referenceDir, CONFIG_FILE));
-    await writeChangedConfig(referenceDir, temporary, { ...own, ...folder.config });
-  }).catch((error: unknown) => {
-    // The system's own message names the call, not the folder.
-    if (!(error instanceof Error && "syscall" in error)) throw error;
-    throw new InputError(`${outDir} cannot be written: ${error.message}`, { cause: error });
+  const files = await outputFiles(tensors);
+  const own = await readJsonObject(path.join(referenceDir, CONFIG_FILE));
+  const isKept = Object.keys(folder.config).length === 0;
+  await writeMerge(outDir, {
+    files,
+    index: files.length > 1 || (await hadIndex(tensors)),
+    card: folder.card,
+    side: side.from,
+    beside: async (dir) => {
+      if (vocabulary) await changeTokenizer(dir, vocabulary);
+      if (template === undefined) return;
+      await writeFile(path.join(dir, TEMPLATE_FILE), template, { flush: true });
+    },
+    config: { dir: referenceDir, wanted: isKept ? undefined : { ...own, ...folder.config } },
+    sideBytes: side.bytes,
+    onProgress,
+    signal,
   });
 }
 
-async function shardsOf(tensors: readonly PlannedTensor[]): Promise<Shard[]> {
+/** The reference's own; of a model whose layers are rearranged as many as its size takes. */
+async function outputFiles(tensors: readonly PlannedTensor[]): Promise<ModelFile<MergeTask>[]> {
   const [first] = tensors;
   if (first?.file !== undefined) {
     const files = new Map<string, PlannedTensor[]>();
@@ -115,12 +72,12 @@ async function shardsOf(tensors: readonly PlannedTensor[]): Promise<Shard[]> {
       const { file = "" } = tensor;
       files.set(file, [...(files.get(file) ?? []), tensor]);
     }
-    const shards: Shard[] = [];
+    const written: ModelFile<MergeTask>[] = [];
     for (const [file, own] of files) {
       const { metadata } = await readSafetensorsHeader(file);
-      shards.push({ name: path.basename(file), tensors: own, metadata });
+      written.push({ name: path.basename(file), tensors: own.map(placed), metadata });
     }
-    return shards;
+    return written;
   }
   const groups: PlannedTensor[][] = [[]];
   let bytes = 0;
@@ -139,21 +96,13 @@ async function shardsOf(tensors: readonly PlannedTensor[]): Promise<Shard[]> {
       groups.length === 1
         ? "model.safetensors"
         : `model-${padded(i + 1)}-of-${padded(groups.length)}.safetensors`,
-    tensors: own,
+    tensors: own.map(placed),
     metadata: { format: "pt" },
   }));
 }
 
-async function begin({ name, tensors, metadata }: Shard, dir: string): Promise<BegunFile> {
-  const file = path.join(dir, name);
-  const partial = `${file}.partial`;
-  const places = await beginSafetensors(partial, tensors, metadata);
-  const jobs = tensors.map(({ name: tensor, dtype, job }): TensorJob => {
-    const byteOffset = places.get(tensor);
-    if (byteOffset === undefined) throw new InternalError(`no place for ${tensor}`);
-    return { ...job, output: { name: tensor, file: partial, byteOffset, dtype } };
-  });
-  return { partial, file, jobs };
+function placed({ name, shape, dtype, job }: PlannedTensor): FolderTensor<MergeTask> {
+  return { name, shape, dtype, from: { type: "method", job } };
 }
 
 /** The reference's side files, but the tokenizer's own from where it comes. */
@@ -174,6 +123,7 @@ async function chosenSideFiles({
   };
 }
 
-function hasIndex(file: string): Promise<boolean> {
-  return pathExists(path.join(path.dirname(file), INDEX_FILE));
+async function hadIndex([first]: readonly PlannedTensor[]): Promise<boolean> {
+  if (first?.file === undefined) return false;
+  return pathExists(path.join(path.dirname(first.file), INDEX_FILE));
 }

@@ -7,7 +7,7 @@ import { type DecoderLayout, blockPath, linearLayersOf, tensorsOf } from "./deco
 import type { Norm } from "./norms.ts";
 import { type Block, only } from "./part.ts";
 
-/** Of one graph. Both take the residual stream [N,C] and give it with their part added. */
+/** Builds one graph's blocks. Both take the residual stream [N,C] and give it with their part added. */
 export interface DecoderBlocks {
   attention: (block: Block, x: Value) => Value;
   feedForward: (block: Block, x: Value) => Value;

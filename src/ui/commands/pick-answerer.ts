@@ -20,7 +20,7 @@ export interface Answerer {
   name: string;
   base: string;
   adapter?: string;
-  /** Of the run that made it; left out: the default's. */
+  /** The engine of the run that made it; left out: the default's. */
   engine?: Engine;
 }
 

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
-import { OpenFiles } from "../../../src/merge/models/tensor-bytes.ts";
+import { OpenFiles } from "../../../src/tensors/tensor-bytes.ts";
 import { type TensorJob, runTensorJob } from "../../../src/merge/models/tensor-job.ts";
 import type { FloatSource } from "../../../src/merge/models/tensor-reader.ts";
 import { InputError } from "../../../src/util/errors.ts";

@@ -50,7 +50,7 @@ test("a state that names a living process is nobody else's, though no lock is th
     process: await currentProcessIdentity(),
   };
   await assert.rejects(take(dir, running), new RegExp(`process ${process.pid} works on it$`));
-  // Of an engine on another machine only its heartbeat is known.
+  // Only the heartbeat of an engine on another machine is known.
   const elsewhere = { pid: 1, startedAt: "x", hostname: "cluster-7", pidSpace: "other" };
   const beating = { ...running, process: elsewhere, heartbeatAt: new Date().toISOString() };
   await assert.rejects(

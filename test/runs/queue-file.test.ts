@@ -52,7 +52,7 @@ test("four processes that put in ten runs each lose none", async (t) => {
   for (const script of scripts) assert.deepEqual(await script.exit(), { code: 0, signal: null });
   const runs = (await readQueue(dir)).waiting.map(({ run }) => run);
   assert.equal(new Set(runs).size, 40);
-  // Of each process in the order in which it put them in.
+  // Each process has its own in the order in which it put them in.
   const own = runs.filter((run) => run.startsWith("a"));
   assert.deepEqual(own, own.toSorted());
 });

@@ -58,7 +58,7 @@ export interface EvaluationOutcome {
 }
 
 export interface StepOptions {
-  /** Of the dropout masks of a micro-batch. */
+  /** The seed of a micro-batch's dropout masks. */
   seedOf: (microBatch: number) => number;
   /** What gradients are added to. */
   into: Float32Array;

@@ -5,6 +5,7 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import * as z from "zod";
+import type { AdapterFormat } from "../../src/adapter-files/format.ts";
 import type { LinearLayer } from "../../src/graph/causal-lm.ts";
 import type { Adapter, TrainingMethod } from "../../src/methods/method.ts";
 import { trainedTargets } from "../../src/methods/modules.ts";
@@ -53,6 +54,18 @@ export const biasFacts: MethodFacts<BiasMethod> = {
 
 const FILES = { config: "bias_config.json", weights: "bias.safetensors" };
 const nameOf = (layer: string): string => `${layer}.added_bias`;
+
+/** Left out of the registry, its folder would be told as none of PEFT's. */
+export const BIAS_FORMAT: AdapterFormat = {
+  name: "bias",
+  owns: (dir) => pathExists(path.join(dir, FILES.config)),
+  summarise: async (dir) => {
+    const { tensors } = await readSafetensorsHeader(path.join(dir, FILES.weights));
+    const sizes = [...tensors.values()].map(({ shape }) => shape[0] ?? 0);
+    const parameters = sizes.reduce((sum, size) => sum + size, 0);
+    return { method: "Bias", parameters, bytes: 4 * parameters, targets: [...tensors.keys()] };
+  },
+};
 
 export const bias: TrainingMethod<BiasMethod> = {
   name: "bias",

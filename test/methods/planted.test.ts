@@ -1,8 +1,10 @@
-/** A method from outside src, through the two registries alone: trained, stopped, resumed, evaluated and shown. */
+/** A method from outside src, through its registries alone: trained, stopped, resumed, evaluated and shown. */
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { type TestContext, after, test } from "node:test";
+import { ADAPTER_FORMATS } from "../../src/adapter-files/formats.ts";
+import { summariseAdapter } from "../../src/cards/model-summary.ts";
 import { openEvaluator } from "../../src/evaluation/evaluate-file.ts";
 import type { TrainingMethod } from "../../src/methods/method.ts";
 import { TRAINING_METHODS } from "../../src/methods/registry.ts";
@@ -14,9 +16,10 @@ import { trainRun } from "../../src/trainer/train-run.ts";
 import { methodChoices } from "../../src/ui/recipes/method-choices.ts";
 import { runRowText } from "../../src/ui/run-text.ts";
 import { makeRun, readMetrics, readState, tinyWorkspace, writeRecipe } from "../support/retune.ts";
-import { bias, biasFacts } from "./planted-bias.ts";
+import { BIAS_FORMAT, bias, biasFacts } from "./planted-bias.ts";
 
 after(METHODS.add(biasFacts as unknown as MethodFacts));
+after(ADAPTER_FORMATS.add(BIAS_FORMAT));
 after(TRAINING_METHODS.add(bias as unknown as TrainingMethod));
 
 const method = (more: object = {}): Method => ({ type: "bias", ...more }) as unknown as Method;
@@ -84,13 +87,15 @@ test("a planted method learns, and goes on where it was stopped as if it never h
 test("a run with it is shown in its own words, and it is offered for a new one", async (t) => {
   const { make } = await workspace(t);
   const runDir = await make("runs");
-  await train(runDir);
+  const result = await train(runDir);
   const run = await readRun(runDir);
   assert.ok(run?.recipe && run.problem === undefined);
   assert.match(runRowText(run), / · bias · /u);
   const view = methodView(run.recipe.method);
   assert.equal(view.title, "Bias alone");
   assert.deepEqual(view.settings[1], { label: "Targets", value: "v_proj, down_proj" });
+  const summary = await summariseAdapter(result);
+  assert.deepEqual([summary.method, summary.targets.length], ["Bias", 4]);
   const offered = methodChoices().map(({ label }) => label);
   assert.equal(offered[offered.indexOf("Bias") - 1], "(IA)³");
 });

@@ -121,11 +121,12 @@ function placesOutside(
 function factsOfModule(
   tensor: string,
   module: ModuleFacts | undefined,
-): Pick<TensorFacts, "role" | "layout" | "part"> {
-  if (!module) return { role: "other", layout: undefined, part: undefined };
+): Pick<TensorFacts, "role" | "moduleRole" | "layout" | "part"> {
+  if (!module) return { role: "other", moduleRole: "other", layout: undefined, part: undefined };
   // What another tool packed, GPTQ's "qweight", is none of these.
   const stored = tensor.endsWith(".weight") ? module.role : "other";
   const role = tensor.endsWith(".bias") ? "bias" : stored;
   const layout = role === "linear" ? (module.layout ?? "[out,in]") : undefined;
-  return { role, layout, part: module.part ?? (module.role === "norm" ? "norms" : undefined) };
+  const part = module.part ?? (module.role === "norm" ? "norms" : undefined);
+  return { role, moduleRole: module.role, layout, part };
 }

@@ -31,6 +31,7 @@ function facts(name: string, shape?: readonly number[]): TensorFacts {
   const block = blockOf(name);
   return {
     role: roleOf(name, shape, block !== undefined),
+    moduleRole: roleOf(name.replace(/\.bias$/u, ".weight"), shape, block !== undefined),
     block,
     isBeforeBlocks: !block && EMBEDDED.test(name) && !ANY_HEAD.test(name),
     module: moduleOf(name),

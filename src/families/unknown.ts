@@ -66,6 +66,7 @@ export const unknownFamily: Family = {
   causalLm: undefined,
   embedding: "model.embed_tokens.weight",
   head: "lm_head.weight",
+  gguf: undefined,
   facts,
   blockOf,
   isVocabularyTable: (name) => EMBEDDING.test(name) || HEAD_TABLE.test(name),

@@ -6,7 +6,7 @@ import { Registry } from "../util/registry.ts";
 import { followRun } from "./follow-run.ts";
 
 interface Trainer {
-  /** Of its engine. */
+  /** The name of its engine. */
   readonly name: string;
   train(runDir: string, options: TrainRunOptions): Promise<TrainOutcome>;
 }

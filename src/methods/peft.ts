@@ -1,7 +1,7 @@
 /** Writes an adapter as PEFT does, so that PEFT loads it. */
 import { SCORE, classifierFiles } from "../adapter-files/classifier-head.ts";
 import type { PeftConfig } from "../adapter-files/peft/any-config.ts";
-import { writePeftFolder } from "../adapter-files/peft/folder.ts";
+import { writePeftFolder } from "../adapter-files/peft/write-folder.ts";
 import { peftScoreName } from "../adapter-files/peft/others.ts";
 import type { CausalLm } from "../graph/causal-lm.ts";
 import { fromFloat32 } from "../tensors/dtype.ts";

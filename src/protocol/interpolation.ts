@@ -93,7 +93,7 @@ export const interpolationPointSchema = z.object({
 });
 
 /** As a run's: a live status whose process is gone is `interrupted` (run-folder/liveness.ts). */
-export const interpolationStateSchema = z.object({
+const stateSchema = z.object({
   status: z.enum(RUN_STATUSES),
   process: processIdentitySchema.optional(),
   /** What the process is doing, in a few words: "alpha 0.3: evaluating mails". */
@@ -114,4 +114,7 @@ export type InterpolationData = z.output<typeof interpolationDataSchema>;
 export type InterpolationDefinition = z.output<typeof interpolationSchema>;
 export type InterpolationFigures = z.output<typeof figuresSchema>;
 export type InterpolationPoint = z.output<typeof interpolationPointSchema>;
-export type InterpolationState = z.output<typeof interpolationStateSchema>;
+export type InterpolationState = z.output<typeof stateSchema>;
+
+/** Keys of newer versions are kept, also when the state is written again. */
+export const interpolationStateSchema: z.ZodType<InterpolationState> = stateSchema.loose();

@@ -39,9 +39,14 @@ export function recipeSchemaOf(engine: EngineFacts): z.ZodObject {
 function byEngine<Output, Input>(
   schemaOf: (engine: EngineFacts) => z.ZodObject,
 ): z.ZodType<Output, Input> {
+  // A tree of runs parses hundreds of recipes.
+  const made = new WeakMap<EngineFacts, z.ZodObject>();
   const schema = z.unknown().transform((written, context) => {
     const { value, issues } = withOptionsPlaced(written);
-    const parsed = schemaOf(engineFactsOf(value)).safeParse(value);
+    const engine = engineFactsOf(value);
+    const own = made.get(engine) ?? schemaOf(engine);
+    made.set(engine, own);
+    const parsed = own.safeParse(value);
     const all = [...issues, ...(parsed.error?.issues ?? [])];
     for (const issue of all) context.issues.push(issue as never);
     return parsed.data;

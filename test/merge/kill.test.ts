@@ -17,7 +17,7 @@ import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import { readModelWeights } from "../../src/tensors/model-weights.ts";
 import { readTensorBytes, writeSafetensors } from "../../src/tensors/safetensors.ts";
-import { writePeftFolder } from "../../src/adapter-files/peft/folder.ts";
+import { writePeftFolder } from "../../src/adapter-files/peft/write-folder.ts";
 import { bundleSource, startProgram, startRetune } from "../support/retune.ts";
 import { writeTinyLlama } from "../support/tiny-llama.ts";
 

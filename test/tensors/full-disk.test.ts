@@ -11,7 +11,7 @@ import { openBaseModel } from "../../src/models/base-model.ts";
 import { type Result, saveResult } from "../../src/onnx-engine/save-result.ts";
 import { hasCode } from "../../src/util/errors.ts";
 import { type PeftLoraConfig, readPeftAdapter } from "../../src/adapter-files/peft/adapter.ts";
-import { writePeftFolder } from "../../src/adapter-files/peft/folder.ts";
+import { writePeftFolder } from "../../src/adapter-files/peft/write-folder.ts";
 import { writeSafetensors } from "../../src/tensors/safetensors.ts";
 import { refuses } from "../support/refuses.ts";
 

@@ -1,10 +1,11 @@
 /** README.md of an adapter folder: the front matter that the Hugging Face Hub reads, then the facts. */
 import { RETUNE_VERSION } from "../../util/version.ts";
 import type { PeftConfig } from "./any-config.ts";
+import { PEFT_KINDS } from "./kinds.ts";
 
 export function peftModelCard(config: PeftConfig): string {
   const base = config.base_model_name_or_path ?? "";
-  const { title, facts } = describe(config);
+  const kind = PEFT_KINDS.get(config.peft_type);
   const task = config.task_type === "CAUSAL_LM" ? ["pipeline_tag: text-generation"] : [];
   return [
     "---",
@@ -18,33 +19,14 @@ export function peftModelCard(config: PeftConfig): string {
     "- transformers",
     "---",
     "",
-    `# ${title} adapter`,
+    `# ${kind.title(config)} adapter`,
     "",
     `- Base model: ${base || "not named"}`,
-    ...facts.map((fact) => `- ${fact}`),
+    ...kind.facts(config).map((fact) => `- ${fact}`),
     "",
     "### Framework versions",
     "",
     `- Retune ${RETUNE_VERSION}`,
     "",
   ].join("\n");
-}
-
-function describe(config: PeftConfig): { title: string; facts: string[] } {
-  const targets = [config["target_modules"] ?? []].flat().join(", ");
-  const modules = `Target modules: ${targets || "not named"}`;
-  const tokens = `Virtual tokens: ${String(config["num_virtual_tokens"])}`;
-  switch (config.peft_type) {
-    case "LORA": {
-      const title = config["use_dora"] ? "DoRA" : config["use_rslora"] ? "rsLoRA" : "LoRA";
-      const { r, lora_alpha: alpha, lora_dropout: dropout } = config;
-      return { title, facts: [`Rank ${r}, alpha ${alpha}, dropout ${dropout}`, modules] };
-    }
-    case "IA3":
-      return { title: "(IA)³", facts: [modules] };
-    case "PROMPT_TUNING":
-      return { title: "Prompt tuning", facts: [tokens] };
-    default:
-      return { title: "Prefix tuning", facts: [tokens] };
-  }
 }

@@ -1,5 +1,5 @@
 /** The two files of every adapter of PEFT's, whatever its method: adapter_config.json and adapter_model.safetensors. */
-import { readdir, writeFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { InputError } from "../../util/errors.ts";
 import { pathExists } from "../../util/path-exists.ts";
@@ -7,18 +7,11 @@ import { readJsonObject } from "../../util/json.ts";
 import { isGgufName } from "../../gguf/file-name.ts";
 import { GGUF_ADAPTER_WAY_OUT } from "../../gguf/adapter.ts";
 import type { PeftConfig } from "./any-config.ts";
-import { peftModelCard } from "./card.ts";
 import { withPlainNames } from "./names.ts";
-import { replaceFolder } from "../../util/replace-folder.ts";
-import {
-  type TensorInfo,
-  type TensorToWrite,
-  readSafetensorsHeader,
-  writeSafetensors,
-} from "../../tensors/safetensors.ts";
+import { type TensorInfo, readSafetensorsHeader } from "../../tensors/safetensors.ts";
 
-const CONFIG_FILE = "adapter_config.json";
-const WEIGHTS_FILE = "adapter_model.safetensors";
+export const CONFIG_FILE = "adapter_config.json";
+export const WEIGHTS_FILE = "adapter_model.safetensors";
 
 export interface PeftFolder {
   dir: string;
@@ -34,6 +27,10 @@ export function adapterFolder(given: string): string {
   const name = path.basename(given);
   const isFile = /^(adapter_config\.json|(adapter|reft)_model\.safetensors|reft_config\.json)$/u;
   return isFile.test(name) ? path.dirname(given) : given;
+}
+
+export function configFile(given: string): string {
+  return path.join(adapterFolder(given), CONFIG_FILE);
 }
 
 /**
@@ -71,30 +68,4 @@ async function withoutConfig(dir: string): Promise<string> {
     }
   }
   return `${dir} has no ${CONFIG_FILE}: it is not an adapter of PEFT's`;
-}
-
-/**
- * @param others text files to write beside PEFT's own, by name
- * @throws what the file system throws; the folder then is as it was before
- */
-export async function writePeftFolder(
-  dir: string,
-  config: PeftConfig,
-  tensors: readonly TensorToWrite[],
-  others: Readonly<Record<string, string>> = {},
-): Promise<void> {
-  await replaceFolder(dir, async (temporary) => {
-    const text = (name: string, content: string) =>
-      writeFile(path.join(temporary, name), content, { flush: true });
-    await writeSafetensors(path.join(temporary, WEIGHTS_FILE), tensors, { format: "pt" });
-    await text(CONFIG_FILE, JSON.stringify(config, sortKeys, 2));
-    await text("README.md", peftModelCard(config));
-    for (const [name, content] of Object.entries(others)) await text(name, content);
-  });
-}
-
-/** For JSON.stringify: every object's keys in order, as PEFT writes them. */
-function sortKeys(_key: string, value: unknown): unknown {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -3,15 +3,15 @@
  * rounded once to the base's own type. What is in memory is the adapters' tensors and one piece of W.
  */
 import { InputError } from "../../util/errors.ts";
-import { DTYPE_BYTES, fromFloat32, toFloat32 } from "../../tensors/dtype.ts";
+import { DTYPE_BYTES, narrow, toFloat32, widen } from "../../tensors/dtype.ts";
 import { type TensorInfo, readTensor, readTensorChunks } from "../../tensors/safetensors.ts";
-import { writeFully } from "../../tensors/tensor-bytes.ts";
+import { readFully, writeFully } from "../../tensors/tensor-bytes.ts";
 import type { TaskTools, TensorTask } from "../../tensors/tensor-tasks.ts";
 import type { Change } from "./changes.ts";
 import type { MergedTensor } from "./changed-tensors.ts";
 
 /** Large enough that a disk is read at full speed, and small enough for one in each thread. */
-const CHUNK_BYTES = 2 ** 22;
+const CHUNK_BYTES = 2 ** 20;
 
 interface Delta {
   /** In the sums' own type: no conversion in the inner loop. */
@@ -31,53 +31,48 @@ export interface AdapterTask extends TensorTask {
   readonly merged: MergedTensor;
 }
 
-/** @throws what mergedChunks throws */
+/** @throws InputError when the base holds NaN or infinity, or a value does not fit its type */
 export async function runAdapterTask(
   { merged, output }: AdapterTask,
   { files, onBytes }: TaskTools,
 ): Promise<void> {
-  let at = output.byteOffset;
-  for await (const chunk of mergedChunks(output.name, merged)) {
-    writeFully(files.writing(output.file), chunk, at);
-    at += chunk.byteLength;
-    onBytes(chunk.byteLength);
+  const { source, changes, dtype } = merged;
+  const columns = columnsOf(source);
+  const apply: RowChange[] = [];
+  for (const change of changes) apply.push(await rowChange(change, source));
+  const [rowBytes, outBytes] = [columns * DTYPE_BYTES[source.dtype], columns * DTYPE_BYTES[dtype]];
+  const rows = source.byteLength / rowBytes;
+  const atOnce = Math.min(rows, Math.max(1, Math.floor(CHUNK_BYTES / rowBytes)));
+  const stored = new Uint8Array(atOnce * rowBytes);
+  const values = new Float32Array(atOnce * columns);
+  const rounded = new Uint8Array(atOnce * outBytes);
+  for (let row = 0; row < rows; row += atOnce) {
+    const count = Math.min(atOnce, rows - row);
+    const bytes = stored.subarray(0, count * rowBytes);
+    readFully(source, bytes, { files, start: row * rowBytes });
+    const piece = values.subarray(0, count * columns);
+    if (!widen(bytes, source.dtype, piece)) throw damagedBase(piece, source);
+    for (let i = 0; i < count; i++) {
+      const target = piece.subarray(i * columns, (i + 1) * columns);
+      for (const one of apply) one(target, row + i);
+    }
+    const written = rounded.subarray(0, count * outBytes);
+    if (!narrow(piece, dtype, written)) {
+      throw beyond(output.name, { rounded: written, values: piece, dtype, changes });
+    }
+    writeFully(files.writing(output.file), written, output.byteOffset + row * outBytes);
+    onBytes(written.byteLength);
   }
 }
 
-/**
- * The merged tensor's bytes, in pieces.
- * @param name in the output, for messages
- * @throws InputError when the base holds NaN or infinity, or a value does not fit its type
- */
-async function* mergedChunks(
-  name: string,
-  { source, changes, dtype }: MergedTensor,
-): AsyncGenerator<Uint8Array> {
-  // A bias is a row for each of its elements.
-  const columns = source.shape.length === 2 ? source.shape[1]! : 1;
-  const apply: RowChange[] = [];
-  for (const change of changes) apply.push(await rowChange(change, source));
-  const rowBytes = columns * DTYPE_BYTES[source.dtype];
-  const rowsPerChunk = Math.max(1, Math.floor(CHUNK_BYTES / rowBytes));
-  let row = 0;
-  for await (const bytes of readTensorChunks(source, rowsPerChunk * rowBytes)) {
-    const values = toFloat32(bytes, source.dtype);
-    checkBase(values, source);
-    const rows = values.length / columns;
-    for (let i = 0; i < rows; i++) {
-      const target = values.subarray(i * columns, (i + 1) * columns);
-      for (const one of apply) one(target, row + i);
-    }
-    const rounded = fromFloat32(values, dtype);
-    checkFinite(rounded, { name, dtype, values, changes });
-    yield rounded;
-    row += rows;
-  }
+/** A bias is a row for each of its elements. */
+function columnsOf({ shape }: TensorInfo): number {
+  return shape.length === 2 ? shape[1]! : 1;
 }
 
 async function rowChange(change: Change, source: TensorInfo): Promise<RowChange> {
   const { weight } = change;
-  const columns = source.shape.length === 2 ? source.shape[1]! : 1;
+  const columns = columnsOf(source);
   switch (change.type) {
     case "lora":
       return loraChange(change, source, columns);
@@ -202,11 +197,10 @@ function transposed(
   return out;
 }
 
-function checkBase(values: Float32Array, { file, name }: MergedTensor["source"]): void {
-  const at = values.findIndex((value) => !Number.isFinite(value));
-  if (at === -1) return;
-  throw new InputError(
-    `${file}: tensor ${name} holds ${values[at]}: the base is damaged, and a merge would hide it`,
+function damagedBase(values: Float32Array, { file, name }: TensorInfo): InputError {
+  const found = values.find((value) => !Number.isFinite(value));
+  return new InputError(
+    `${file}: tensor ${name} holds ${found}: the base is damaged, and a merge would hide it`,
   );
 }
 
@@ -243,21 +237,18 @@ function stretch(row: Float32Array, length: number): void {
 }
 
 /** Values beyond the type's range round to infinity. */
-function checkFinite(
-  rounded: Uint8Array,
+function beyond(
+  name: string,
   {
-    name,
-    dtype,
+    rounded,
     values,
+    dtype,
     changes,
-  }: Omit<MergedTensor, "source"> & { name: string; values: Float32Array },
-): void {
-  const stored = toFloat32(rounded, dtype);
-  for (let i = 0; i < stored.length; i++) {
-    if (Number.isFinite(stored[i]!)) continue;
-    const adapters = [...new Set(changes.map(({ adapterDir }) => adapterDir))].join(", ");
-    throw new InputError(
-      `${name}: merging ${adapters} gives ${values[i]}, which ${dtype} cannot hold; convert the base to BF16 or F32 first`,
-    );
-  }
+  }: Omit<MergedTensor, "source"> & { rounded: Uint8Array; values: Float32Array },
+): InputError {
+  const at = toFloat32(rounded, dtype).findIndex((value) => !Number.isFinite(value));
+  const adapters = [...new Set(changes.map(({ adapterDir }) => adapterDir))].join(", ");
+  return new InputError(
+    `${name}: merging ${adapters} gives ${values[at]}, which ${dtype} cannot hold; convert the base to BF16 or F32 first`,
+  );
 }

@@ -7,7 +7,7 @@ import path from "node:path";
 import { InputError } from "../../util/errors.ts";
 import { fromFloat32 } from "../../tensors/dtype.ts";
 import type { PeftConfig } from "../../adapter-files/peft/any-config.ts";
-import { writePeftFolder } from "../../adapter-files/peft/folder.ts";
+import { writePeftFolder } from "../../adapter-files/peft/write-folder.ts";
 import { elementCount } from "../../util/element-count.ts";
 import { type TensorInfo, type TensorToWrite, readTensor } from "../../tensors/safetensors.ts";
 import { classifierFiles, readClassifierFile } from "../../adapter-files/classifier-head.ts";

@@ -19,12 +19,13 @@ export async function withTrainingDataMarked(
   tuned: string,
 ): Promise<InterpolationData[]> {
   const recipeFile = path.join(path.dirname(tuned), RUN_FILES.recipe);
-  const recipe = valueOf(await readJsonAs(recipeFile, parseRunRecipe))?.recipe;
-  if (recipe === undefined) return [...data];
-  const { train } = recipe.data;
+  const { recipe, foreign } = valueOf(await readJsonAs(recipeFile, parseRunRecipe)) ?? {};
+  const train = (recipe ?? foreign)?.data?.train;
+  // Another engine may name its data otherwise.
+  if (train === undefined || !path.isAbsolute(train)) return [...data];
   const place = await realpath(train).catch(() => undefined);
   // As the run read it; the file may have changed since.
-  const hash = recipe.hashes?.[train];
+  const hash = recipe?.hashes?.[train];
   const marked = data.map(async (each): Promise<InterpolationData> => {
     const isSame = (await realpath(each.file)) === place || (await hashOf(each.file)) === hash;
     return isSame ? { ...each, isTrainingData: true } : each;

@@ -5,7 +5,7 @@ import path from "node:path";
 import { after, before, suite, test } from "node:test";
 import { type PeftLoraConfig, readPeftAdapter } from "../../../src/adapter-files/peft/adapter.ts";
 import { peftLoraScale } from "../../../src/adapter-files/peft/config.ts";
-import { writePeftFolder } from "../../../src/adapter-files/peft/folder.ts";
+import { writePeftFolder } from "../../../src/adapter-files/peft/write-folder.ts";
 import { readTensor } from "../../../src/tensors/safetensors.ts";
 import { safetensorsBytes } from "../../tensors/bytes.ts";
 import { refuses } from "../../support/refuses.ts";

@@ -17,7 +17,7 @@ import { type StopSignals, watchStopRequests, whenAborted } from "../run-folder/
 import { InputError, errorMessage } from "../util/errors.ts";
 import { messageLine } from "../util/terminal-text.ts";
 import { cutTornLine } from "../util/torn-line.ts";
-import { openEvaluator } from "../evaluation/evaluate-file.ts";
+import { openEvaluator } from "./evaluate-file.ts";
 
 const WHAT = "an interpolation folder";
 

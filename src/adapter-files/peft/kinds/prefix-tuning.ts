@@ -1,0 +1,9 @@
+import type { PeftKind } from "../kind.ts";
+import { tokensFact, virtualContents } from "./prompt-tuning.ts";
+
+export const PREFIX_TUNING: PeftKind = {
+  name: "PREFIX_TUNING",
+  title: () => "Prefix tuning",
+  facts: (config) => [tokensFact(config)],
+  contents: virtualContents,
+};

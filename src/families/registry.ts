@@ -11,7 +11,7 @@ export function familyOf({ model_type: type }: { readonly model_type?: unknown }
   return (typeof type === "string" ? families.find(type) : undefined) ?? unknownFamily;
 }
 
-/** Of a .gguf, by its `general.architecture`. */
+/** The family of a .gguf, by its `general.architecture`. */
 export function familyOfGguf(architecture: string): Family {
   return families.all.find(({ gguf }) => gguf?.architecture === architecture) ?? unknownFamily;
 }

@@ -30,6 +30,12 @@ export interface BaseKind {
   readonly offered?: { readonly extension: string; readonly title: string };
   /** What is loaded in its place, for messages: "its dequantised weights". */
   readonly loadedAs?: string;
+  /** Where a copy is loaded in its place: the files of the copy, and whether they are still what was made. */
+  readonly copy?: {
+    readonly files: (dir: string) => Promise<string[]>;
+    /** @param hashes SHA-256 of these files. @throws InputError for one that has changed */
+    readonly check: (dir: string, hashes: Readonly<Record<string, string>>) => Promise<void>;
+  };
   /**
    * Where it lies on this machine; left out: at its location.
    * @throws InputError that says how to get it

@@ -1,8 +1,5 @@
 import { rm } from "node:fs/promises";
 import path from "node:path";
-import { mergeAdapters } from "../merge/adapters/merge-adapters.ts";
-import { mergeModels } from "../merge/models/weighted-sum.ts";
-import { resolveBase } from "../bases/references.ts";
 import {
   type DataRole,
   INTERPOLATIONS_FOLDER,
@@ -18,7 +15,8 @@ import { stopOnSignals } from "../run-folder/stop-request.ts";
 import { InputError } from "../util/errors.ts";
 import { type Command, numberOption, parseArguments } from "./command.ts";
 import { print, printError } from "./output.ts";
-import { type Mix, type InterpolationOutcome, runInterpolation } from "./run-interpolation.ts";
+import { mixOf } from "../evaluation/mix.ts";
+import { type InterpolationOutcome, runInterpolation } from "../evaluation/run-interpolation.ts";
 
 const OPTIONS = {
   adapter: { type: "string" },
@@ -97,7 +95,7 @@ Ctrl+C stops an interpolation; no model that it mixed is left behind.`,
     if (values.out === undefined) throw new InputError("--out DIR is missing");
     const outDir = path.resolve(values.out);
     const { stop } = stopOnSignals();
-    const mix = await mixOf(ends);
+    const mix = await mixOf(ends, printError);
     await mix(alpha, outDir, stop).catch((error: unknown) => {
       throw stop.aborted ? new InputError("stopped; nothing was written") : error;
     });
@@ -125,44 +123,12 @@ function namedFile(option: string, role: DataRole, text: string): InterpolationD
   throw new InputError(`--${option} must be NAME=FILE, found "${text}"`);
 }
 
-async function mixOf({
-  base,
-  tuned,
-  adapter,
-}: {
-  base: string;
-  tuned?: string | undefined;
-  adapter?: string | undefined;
-}): Promise<Mix> {
-  const baseDir = await resolveBase(base, printError);
-  if (adapter !== undefined) {
-    return (alpha, outDir, signal) =>
-      mergeAdapters({
-        baseDir,
-        adapterDirs: [adapter],
-        weights: [alpha],
-        outDir,
-        ...(signal ? { signal } : {}),
-      });
-  }
-  const other = await resolveBase(tuned ?? "", printError);
-  return (alpha, outDir, signal) =>
-    mergeModels({
-      models: [
-        { dir: baseDir, weight: 1 - alpha },
-        { dir: other, weight: alpha },
-      ],
-      outDir,
-      ...(signal ? { signal } : {}),
-    });
-}
-
 async function runFolder(
   interpolationDir: string,
   { json, quiet, isNew }: { json: boolean; quiet: boolean; isNew: boolean },
 ): Promise<number> {
   const outcome = await runInterpolation(interpolationDir, {
-    mixOf,
+    mixOf: (ends) => mixOf(ends, printError),
     signals: stopOnSignals(interpolationDir),
     // Whoever starts it unseen has seen to that, and may have asked to stop since.
     forgetsStop: !isNew && !quiet,

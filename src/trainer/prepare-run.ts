@@ -1,6 +1,5 @@
 /** From a recipe to everything the training loop needs. All that can be refused is refused here. */
 import { startFiniteScan } from "../tensors/finite-scan.ts";
-import { checkImport, importedFiles } from "../gguf/import-cache.ts";
 import type { TensorInfo } from "../tensors/safetensors.ts";
 import path from "node:path";
 import { readdir } from "node:fs/promises";
@@ -9,7 +8,7 @@ import type { Dataset } from "../data/dataset.ts";
 import type { Examples } from "../data/example.ts";
 import { startTemplates } from "../data/templates/early-start.ts";
 import { loadTokenizer } from "../data/tokenizer.ts";
-import { resolveBase } from "../bases/references.ts";
+import { baseKindAt, resolveBase } from "../bases/references.ts";
 import { type BaseModel, openBaseModel } from "../models/base-model.ts";
 import { refuseContradictions } from "../protocol/contradictions.ts";
 import { onnxOptions } from "../protocol/engines/onnx.ts";
@@ -157,7 +156,7 @@ async function inputFiles(recipe: ResolvedRecipe, baseDir: string): Promise<stri
     (name) =>
       MODEL_FILES.test(name) && !(isFromScratch(recipe.method) && name.endsWith(".safetensors")),
   );
-  // A .gguf is its own truth; the copy in the cache is not.
+  // What was named is the truth; a copy of it in the cache is not.
   const ofBase =
     base === baseDir
       ? [
@@ -168,13 +167,14 @@ async function inputFiles(recipe: ResolvedRecipe, baseDir: string): Promise<stri
   return [...ofBase, data.train, ...(data.eval === undefined ? [] : [data.eval])];
 }
 
-/** Hashes what the run depends on; a .gguf's import is hashed too, and must be what was imported. */
+/** Hashes what the run depends on; a copy of the base is hashed too, and must be what was made. */
 async function hashInputs(recipe: ResolvedRecipe, baseDir: string): Promise<Hashing> {
-  const imported = recipe.base === baseDir ? [] : await importedFiles(baseDir);
-  const hashing = startHashing([...(await inputFiles(recipe, baseDir)), ...imported]);
+  const { copy } = baseKindAt(recipe.base);
+  const copied = recipe.base === baseDir || !copy ? [] : await copy.files(baseDir);
+  const hashing = startHashing([...(await inputFiles(recipe, baseDir)), ...copied]);
   const hashes = hashing.hashes.then(async (found) => {
-    if (imported.length > 0) await checkImport(baseDir, found);
-    return Object.fromEntries(Object.entries(found).filter(([file]) => !imported.includes(file)));
+    if (copied.length > 0) await copy?.check(baseDir, found);
+    return Object.fromEntries(Object.entries(found).filter(([file]) => !copied.includes(file)));
   });
   hashes.catch(() => {});
   return { hashes, stop: () => hashing.stop() };

@@ -2,10 +2,8 @@
 import assert from "node:assert/strict";
 import path from "node:path";
 import { test } from "node:test";
-import { compareLogits } from "../../src/evaluation/logit-difference.ts";
 import { checkMerge } from "../../src/cli/merge-check.ts";
 import type { RecipeInput } from "../../src/protocol/recipe.ts";
-import { assertClose } from "../support/assert-close.ts";
 import { retune, tinyWorkspace, writeRecipe } from "../support/retune.ts";
 
 const CHECKED =
@@ -16,20 +14,6 @@ function figures(text: string): number[] {
   assert.equal(found.length, 5, text);
   return found.map(Number);
 }
-
-test("logits are compared by difference, arg-max and divergence", () => {
-  const log = (shares: number[]): number[] => shares.map(Math.log);
-  const p = [0.5, 0.25, 0.25, 0.2, 0.7, 0.1];
-  const q = [0.25, 0.5, 0.25, 0.2, 0.7, 0.1];
-  // A constant added to a row's logits changes no probability.
-  const shifted = log(q).map((value, i) => (i < 3 ? value : value + 3));
-  const found = compareLogits(Float32Array.from(log(p)), Float32Array.from(shifted), 3);
-  const kl = 0.5 * Math.log(2) + 0.25 * Math.log(0.5);
-  assertClose([found.divergence], [kl / 2], { rtol: 1e-5 });
-  assertClose([found.largest], [3], { rtol: 1e-6 });
-  assertClose([found.mean], [(2 * Math.LN2 + 9) / 6], { rtol: 1e-5 });
-  assert.equal(found.same, 0.5);
-});
 
 test("two weighted adapters are checked as one; a model that is not theirs is told apart", async (t) => {
   const dir = tinyWorkspace(t);

@@ -11,13 +11,16 @@ import {
 } from "../protocol/interpolation.ts";
 import { definitionFile } from "../runs/interpolations/definition-file.ts";
 import { readPoints } from "../runs/interpolations/points.ts";
-import { LogWriter, StateWriter, readChecked, takeFolder } from "../run-folder/state-writer.ts";
+import { LogWriter } from "../run-folder/log-writer.ts";
+import { readChecked } from "../run-folder/read-json.ts";
+import { StateWriter } from "../run-folder/state-writer.ts";
+import { takeFolder } from "../run-folder/take-folder.ts";
 import { forgetStopRequest } from "../run-folder/control.ts";
 import { type StopSignals, watchStopRequests, whenAborted } from "../run-folder/stop-request.ts";
 import { InputError, errorMessage } from "../util/errors.ts";
 import { messageLine } from "../util/terminal-text.ts";
 import { cutTornLine } from "../util/torn-line.ts";
-import { openEvaluator } from "../evaluation/evaluate-file.ts";
+import { openEvaluator } from "./evaluate-file.ts";
 
 const WHAT = "an interpolation folder";
 

@@ -4,7 +4,10 @@ import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs
 import { cp } from "node:fs/promises";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
-import { type InterpolationOutcome, runInterpolation } from "../../src/cli/run-interpolation.ts";
+import {
+  type InterpolationOutcome,
+  runInterpolation,
+} from "../../src/evaluation/run-interpolation.ts";
 import { createInterpolation } from "../../src/runs/interpolations/create-interpolation.ts";
 import { tinyWorkspace } from "../support/retune.ts";
 

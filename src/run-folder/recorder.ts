@@ -32,7 +32,10 @@ import {
 import { isStopRequested } from "./control.ts";
 import { removeLeftovers } from "./leftovers.ts";
 import { appendMetric, cutMetrics } from "./metrics-file.ts";
-import { LogWriter, StateWriter, readChecked, takeFolder } from "./state-writer.ts";
+import { LogWriter } from "./log-writer.ts";
+import { readChecked } from "./read-json.ts";
+import { StateWriter } from "./state-writer.ts";
+import { takeFolder } from "./take-folder.ts";
 
 const WHAT = "a run folder";
 

@@ -1,7 +1,7 @@
 /** A run that its engine executes elsewhere: started, watched in its folder, and asked to stop, as a window does it. */
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { RUN_FILES, type RunState } from "../protocol/run-folder.ts";
+import { type Metric, RUN_FILES, type RunState } from "../protocol/run-folder.ts";
 import { MetricsTail } from "../run-folder/metrics-tail.ts";
 import type { Run } from "../run-folder/run.ts";
 import { readEngineRun } from "../runs/engine-status.ts";
@@ -19,10 +19,8 @@ const LOOK_MS = 250;
  * Until the run has ended, however that is; its process outlives this one.
  * @throws InputError when the folder is no run, has finished, or is being trained already
  */
-export async function followRun(
-  runDir: string,
-  { signals, onMetric, onPhase, onNote }: FollowOptions,
-): Promise<TrainOutcome> {
+export async function followRun(runDir: string, options: FollowOptions): Promise<TrainOutcome> {
+  const { signals, onNote } = options;
   const tail = new MetricsTail(path.join(runDir, RUN_FILES.metrics));
   // What a run that goes on has told already.
   await readAll(tail);
@@ -40,14 +38,27 @@ export async function followRun(
   for (;;) {
     const run = await readEngineRun(runDir);
     if (!run) throw new InputError(`${runDir} was removed while it was trained`);
-    if (run.state?.phase !== undefined && run.state.phase !== phase) onPhase?.(run.state.phase);
-    phase = run.state?.phase;
-    for (const metric of await readAll(tail)) if (run.state) onMetric?.(metric, run.state);
+    const metrics = await readAll(tail);
+    if (run.state) phase = tellProgress(run.state, { metrics, phase }, options);
     // One that goes on says first what it said last time.
     hasBegun ||= hasExited || isActive(run.status) || run.state?.endedAt !== before;
     if (hasBegun && !isActive(run.status)) return outcomeOf(run);
     await sleep(LOOK_MS);
   }
+}
+
+/**
+ * @param now the metrics that are new, and the phase that was told last
+ * @returns the phase that has been told
+ */
+function tellProgress(
+  state: RunState,
+  now: { metrics: readonly Metric[]; phase: string | undefined },
+  { onMetric, onPhase }: FollowOptions,
+): string | undefined {
+  if (state.phase !== undefined && state.phase !== now.phase) onPhase?.(state.phase);
+  for (const metric of now.metrics) onMetric?.(metric, state);
+  return state.phase;
 }
 
 async function readAll(tail: MetricsTail) {

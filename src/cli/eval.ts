@@ -3,7 +3,7 @@ import path from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import { EVALUATION_COLUMNS, type EvaluationResult } from "../protocol/evaluation.ts";
 import { resolveBase } from "../bases/references.ts";
-import { EVALUATION_ROWS } from "../training/evaluate.ts";
+import { EVALUATION_ROWS } from "../objectives/evaluate-examples.ts";
 import { toCsv } from "../util/csv.ts";
 import { InputError } from "../util/errors.ts";
 import { type Command, numberOption, parseArguments } from "./command.ts";

@@ -1,7 +1,7 @@
 /** What a classifier says of texts. */
 import { unlabelledExamples } from "../data/labelled-rows.ts";
 import { openBaseModel } from "../models/base-model.ts";
-import { evaluateExamples } from "../training/evaluate.ts";
+import { evaluateExamples } from "../objectives/evaluate-examples.ts";
 import { adaptedBase } from "../onnx-engine/load-adapter.ts";
 import { givenLabels, labelValues } from "../objectives/classification/head.ts";
 import { InputError } from "../util/errors.ts";

@@ -6,7 +6,7 @@ import type { Example } from "../data/example.ts";
 import { type Tokenizer, loadTokenizer } from "../data/tokenizer.ts";
 import { combineAdapters } from "../merge/adapters/combined-adapter.ts";
 import { openBaseModel } from "../models/base-model.ts";
-import { evaluateExamples } from "../training/evaluate.ts";
+import { evaluateExamples } from "../objectives/evaluate-examples.ts";
 import { openEvaluationEngine } from "../onnx-engine/onnx-engine.ts";
 import { openTextGenerator } from "../onnx-engine/text-generator.ts";
 import { InputError } from "../util/errors.ts";

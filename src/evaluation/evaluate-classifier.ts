@@ -5,7 +5,7 @@ import type { Classifier } from "../adapter-files/classifier-head.ts";
 import { resolveBase } from "../bases/references.ts";
 import { openBaseModel } from "../models/base-model.ts";
 import type { ClassifierEvaluation } from "../protocol/evaluation.ts";
-import { type Evaluation, evaluateExamples } from "../training/evaluate.ts";
+import { type Evaluation, evaluateExamples } from "../objectives/evaluate-examples.ts";
 import {
   classifierEvaluation,
   featureDistortion,
@@ -45,7 +45,7 @@ export async function evaluateClassifier(
     overlong: "truncate",
   });
   for (const line of report) log(line);
-  const { loss, answers } = await evaluateExamples(options.engine, examples, batchSize);
+  const { loss, answers } = await evaluateExamples(options.engine, examples, { batchSize });
   const evaluation = classifierEvaluation(answers, classifier, loss);
   if (featuresFrom === undefined) return evaluation;
   const baseDir = await resolveBase(featuresFrom, log);
@@ -54,7 +54,7 @@ export async function evaluateClassifier(
   const engine = await openEvaluationEngine({ baseDir, emptyHead: classifier, maxLength, device });
   let before: Evaluation;
   try {
-    before = await evaluateExamples(engine, examples, batchSize);
+    before = await evaluateExamples(engine, examples, { batchSize });
   } finally {
     await engine.dispose();
   }

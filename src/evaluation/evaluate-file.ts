@@ -8,7 +8,11 @@ import type { DeviceWish } from "../protocol/engines/onnx.ts";
 import type { ClassifierEvaluation, EvaluationFigures } from "../protocol/evaluation.ts";
 import { adaptedBase } from "../onnx-engine/load-adapter.ts";
 import { openDevice } from "../onnx-engine/device-check.ts";
-import { EVALUATION_ROWS, type Evaluation, evaluateExamples } from "../training/evaluate.ts";
+import {
+  EVALUATION_ROWS,
+  type Evaluation,
+  evaluateExamples,
+} from "../objectives/evaluate-examples.ts";
 import { openEvaluationEngine } from "../onnx-engine/onnx-engine.ts";
 import { tokenizerPlace } from "../adapter-files/tokenizer-place.ts";
 import { InputError } from "../util/errors.ts";
@@ -83,7 +87,7 @@ export async function openEvaluator(options: EvaluatorOptions): Promise<Evaluato
       const rows = { tokenizer, vocabSize, lossOn, maxLength, ...EVALUATED };
       const { examples, report } = await loadAll(dataFile, rows);
       for (const line of describeReport(dataFile, report)) log(line);
-      const evaluation = await evaluateExamples(engine, examples, batchSize);
+      const evaluation = await evaluateExamples(engine, examples, { batchSize });
       return { figures: checked(tokenFigures(evaluation), dataFile) };
     },
     dispose: () => engine.dispose(),

@@ -11,7 +11,10 @@ import {
 } from "../protocol/interpolation.ts";
 import { definitionFile } from "../runs/interpolations/definition-file.ts";
 import { readPoints } from "../runs/interpolations/points.ts";
-import { LogWriter, StateWriter, readChecked, takeFolder } from "../run-folder/state-writer.ts";
+import { LogWriter } from "../run-folder/log-writer.ts";
+import { readChecked } from "../run-folder/read-json.ts";
+import { StateWriter } from "../run-folder/state-writer.ts";
+import { takeFolder } from "../run-folder/take-folder.ts";
 import { forgetStopRequest } from "../run-folder/control.ts";
 import { type StopSignals, watchStopRequests, whenAborted } from "../run-folder/stop-request.ts";
 import { InputError, errorMessage } from "../util/errors.ts";

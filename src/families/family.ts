@@ -6,6 +6,14 @@
 import type { BlockPart, Layout, Role, TensorFacts } from "../protocol/tensor-facts.ts";
 import { type BlockOf, type BlockPlace, moduleOf } from "../util/tensor-patterns.ts";
 
+/** What a .gguf of the family calls it. */
+export interface GgufNames {
+  /** `general.architecture`, which may be another word than model_type. */
+  architecture: string;
+  /** transformers' name of a tensor; undefined for one that the family doesn't have. */
+  checkpointName: (stored: string) => string | undefined;
+}
+
 export interface Family {
   /** config.json's `model_type`. */
   readonly name: string;
@@ -22,8 +30,7 @@ export interface Family {
   readonly blockOf: BlockOf;
   /** Whether a tensor has a row for each token: the embedding and the language head. */
   readonly isVocabularyTable: (name: string) => boolean;
-  /** transformers' name of a tensor in a .gguf of this family; undefined for one that it doesn't have. */
-  readonly checkpointName?: (stored: string) => string | undefined;
+  readonly gguf: GgufNames | undefined;
 }
 
 interface ModuleFacts {
@@ -45,7 +52,7 @@ export interface FamilyTable {
   /** Those before the blocks, and those behind them. */
   before: Readonly<Record<string, "embedding" | "position" | "norm" | "other">>;
   after: Readonly<Record<string, "head" | "norm" | "linear" | "other">>;
-  checkpointName?: (stored: string) => string | undefined;
+  gguf?: GgufNames;
 }
 
 /** transformers' classification heads, over whatever body. */
@@ -72,7 +79,6 @@ export function describeFamily(table: FamilyTable): Family {
     const isBeforeBlocks = place?.isBeforeBlocks === true;
     return { block, isBeforeBlocks, module, ...factsOfModule(tensor, known) };
   };
-  const { checkpointName } = table;
   return {
     name,
     isKnown: true,
@@ -82,7 +88,7 @@ export function describeFamily(table: FamilyTable): Family {
     facts,
     blockOf,
     isVocabularyTable: (tensor) => tensor === head || facts(tensor).role === "embedding",
-    ...(checkpointName ? { checkpointName } : {}),
+    gguf: table.gguf,
   };
 }
 
@@ -121,11 +127,12 @@ function placesOutside(
 function factsOfModule(
   tensor: string,
   module: ModuleFacts | undefined,
-): Pick<TensorFacts, "role" | "layout" | "part"> {
-  if (!module) return { role: "other", layout: undefined, part: undefined };
+): Pick<TensorFacts, "role" | "moduleRole" | "layout" | "part"> {
+  if (!module) return { role: "other", moduleRole: "other", layout: undefined, part: undefined };
   // What another tool packed, GPTQ's "qweight", is none of these.
   const stored = tensor.endsWith(".weight") ? module.role : "other";
   const role = tensor.endsWith(".bias") ? "bias" : stored;
   const layout = role === "linear" ? (module.layout ?? "[out,in]") : undefined;
-  return { role, layout, part: module.part ?? (module.role === "norm" ? "norms" : undefined) };
+  const part = module.part ?? (module.role === "norm" ? "norms" : undefined);
+  return { role, moduleRole: module.role, layout, part };
 }

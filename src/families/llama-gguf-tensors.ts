@@ -18,7 +18,7 @@ export function checkpointTensors(
   return [...tensors.values()]
     .filter(({ name }) => name !== ROPE_FACTORS)
     .map((source) => {
-      const name = llamaFamily.checkpointName?.(source.name);
+      const name = llamaFamily.gguf?.checkpointName(source.name);
       if (name === undefined) {
         throw new InputError(
           `${file}: tensor ${source.name} is not part of a Llama; this variant is not supported`,

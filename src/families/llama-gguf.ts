@@ -16,7 +16,7 @@ import {
 import { ropeScaling } from "./llama-gguf-rope.ts";
 
 export const llamaGguf: GgufFamily = {
-  name: llamaFamily.name,
+  name: "llama",
   examples: "Llama, SmolLM, TinyLlama, Mistral",
   open: async (header) => {
     checkVariant(header);

@@ -41,11 +41,14 @@ export const llamaFamily = describeFamily({
     "mlp.down_proj": FEED_FORWARD,
   },
   after: { "model.norm": "norm", lm_head: "head" },
-  checkpointName: (stored) => {
-    const block = /^blk\.(\d+)\.([a-z_]+)\.(weight|bias)$/u.exec(stored);
-    if (!block) return OUTSIDE[stored];
-    const [, layer, part = "", kind] = block;
-    const inside = IN_BLOCK[part];
-    return inside && `model.layers.${layer}.${inside}.${kind}`;
+  gguf: {
+    architecture: "llama",
+    checkpointName: (stored) => {
+      const block = /^blk\.(\d+)\.([a-z_]+)\.(weight|bias)$/u.exec(stored);
+      if (!block) return OUTSIDE[stored];
+      const [, layer, part = "", kind] = block;
+      const inside = IN_BLOCK[part];
+      return inside && `model.layers.${layer}.${inside}.${kind}`;
+    },
   },
 });

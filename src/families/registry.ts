@@ -11,6 +11,11 @@ export function familyOf({ model_type: type }: { readonly model_type?: unknown }
   return (typeof type === "string" ? families.find(type) : undefined) ?? unknownFamily;
 }
 
+/** The family of a .gguf, by its `general.architecture`. */
+export function familyOfGguf(architecture: string): Family {
+  return families.all.find(({ gguf }) => gguf?.architecture === architecture) ?? unknownFamily;
+}
+
 /** What a checkpoint that is not at hand may call its embedding or its language head. */
 export function mayBeVocabularyTable(name: string): boolean {
   return [...families.all, unknownFamily].some((family) => family.isVocabularyTable(name));

@@ -31,6 +31,7 @@ function facts(name: string, shape?: readonly number[]): TensorFacts {
   const block = blockOf(name);
   return {
     role: roleOf(name, shape, block !== undefined),
+    moduleRole: roleOf(name.replace(/\.bias$/u, ".weight"), shape, block !== undefined),
     block,
     isBeforeBlocks: !block && EMBEDDED.test(name) && !ANY_HEAD.test(name),
     module: moduleOf(name),
@@ -65,6 +66,7 @@ export const unknownFamily: Family = {
   causalLm: undefined,
   embedding: "model.embed_tokens.weight",
   head: "lm_head.weight",
+  gguf: undefined,
   facts,
   blockOf,
   isVocabularyTable: (name) => EMBEDDING.test(name) || HEAD_TABLE.test(name),

@@ -88,6 +88,8 @@ export interface TrainingEngine {
   logProbs(batch: readonly Example[], options?: PassOptions): Promise<readonly Float32Array[]>;
   /** What the head reads of each row in order, the last norm's output: [T,C] of all its T tokens. */
   hiddenStates(batch: readonly Example[], options?: PassOptions): Promise<readonly Float32Array[]>;
+  /** Lets go of what the reference's passes hold, until the next one. */
+  releaseReference(): Promise<void>;
   /** New ids after each prompt, by the parameters as they are. */
   generate(
     prompts: readonly (readonly number[])[],

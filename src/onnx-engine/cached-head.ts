@@ -130,6 +130,10 @@ export class CachedHead implements OnnxTrainingEngine {
     return this.#engine.hiddenStates(batch, options);
   }
 
+  releaseReference(): Promise<void> {
+    return this.#engine.releaseReference();
+  }
+
   generate(
     prompts: readonly (readonly number[])[],
     options: GenerationOptions,

@@ -208,6 +208,11 @@ class OnnxEngine implements OnnxTrainingEngine {
     return passes;
   }
 
+  async releaseReference(): Promise<void> {
+    await this.#passes.get(true)?.dispose();
+    this.#passes.delete(true);
+  }
+
   async generate(
     prompts: readonly (readonly number[])[],
     options: GenerationOptions,

@@ -19,6 +19,8 @@ export type BlockPart = "attention" | "feed-forward" | "norms";
 
 export interface TensorFacts {
   role: Role;
+  /** What its module is: of a head's bias, "head". */
+  moduleRole: Role;
   /** Undefined outside of the blocks. */
   block: BlockPlace | undefined;
   /** Whether the blocks come after it, for what stands outside. */

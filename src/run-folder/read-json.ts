@@ -1,7 +1,7 @@
-/** A JSON file of a folder of ours, read without throwing: what can't be used becomes a problem, in one line. */
+/** A JSON file of a folder of ours: read without throwing, what can't be used becomes a problem, in one line. */
 import path from "node:path";
 import type * as z from "zod";
-import { errorMessage } from "../util/errors.ts";
+import { InputError, errorMessage } from "../util/errors.ts";
 import { checkJson, readJsonIfThere } from "../util/json.ts";
 
 /** undefined: there is no such file. */
@@ -32,4 +32,11 @@ export function problemOf(name: string, read: Read<unknown>): string | undefined
 
 export function valueOf<T>(read: Read<T>): T | undefined {
   return read !== undefined && "value" in read ? read.value : undefined;
+}
+
+/** @throws InputError naming file and key; @param what the folder should be: "a run folder" */
+export async function readChecked<T>(file: string, schema: z.ZodType<T>, what: string): Promise<T> {
+  const json = await readJsonIfThere(file);
+  if (!json) throw new InputError(`${file} does not exist: not ${what}`);
+  return checkJson(json.value, schema, file);
 }

@@ -20,7 +20,6 @@
 import path from "node:path";
 import * as z from "zod";
 import writeFileAtomic from "write-file-atomic";
-import type { ClassifierEvaluation } from "../protocol/evaluation.ts";
 import { type Metric, RUN_FILES, type RunState, runStateSchema } from "../protocol/run-folder.ts";
 import { InputError, errorMessage } from "../util/errors.ts";
 import { readJsonObject } from "../util/json.ts";
@@ -33,7 +32,10 @@ import {
 import { isStopRequested } from "./control.ts";
 import { removeLeftovers } from "./leftovers.ts";
 import { appendMetric, cutMetrics } from "./metrics-file.ts";
-import { LogWriter, StateWriter, readChecked, takeFolder } from "./state-writer.ts";
+import { LogWriter } from "./log-writer.ts";
+import { readChecked } from "./read-json.ts";
+import { StateWriter } from "./state-writer.ts";
+import { takeFolder } from "./take-folder.ts";
 
 const WHAT = "a run folder";
 
@@ -145,8 +147,8 @@ export class RunRecorder {
     return this.#addingToRecipe;
   }
 
-  /** How a classifier labels its evaluation rows now. */
-  evaluation(evaluation: ClassifierEvaluation): Promise<void> {
+  /** What the objective tells of the newest evaluation, e.g. how a classifier labels its rows. */
+  evaluation(evaluation: object): Promise<void> {
     const file = path.join(this.#dir, RUN_FILES.evaluation);
     return writeFileAtomic(file, JSON.stringify(evaluation, null, 2));
   }

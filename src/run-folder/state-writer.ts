@@ -1,117 +1,21 @@
 /**
- * What a detached process tells of itself: state.json by rename, with a heartbeat, and log.txt. A
- * training run and an interpolation are both told so.
+ * What a detached process tells of itself: state.json by rename, with a heartbeat. A training run and
+ * an interpolation are both told so.
  */
-import { appendFile } from "node:fs/promises";
-import { hostname } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type * as z from "zod";
 import writeFileAtomic from "write-file-atomic";
-import {
-  HEARTBEAT_INTERVAL_MS,
-  type ProcessIdentity,
-  RUN_FILES,
-  type RunStatus,
-} from "../protocol/run-folder.ts";
-import { hasLivingProcess } from "./liveness.ts";
-import { type Holder, Lock } from "./lock.ts";
-import { InputError, errorMessage, hasCode } from "../util/errors.ts";
+import { HEARTBEAT_INTERVAL_MS } from "../protocol/run-folder.ts";
+import { InputError, errorMessage } from "../util/errors.ts";
 import { messageLine } from "../util/terminal-text.ts";
-import { checkJson, parseJson, readJsonIfThere } from "../util/json.ts";
-import { currentProcessIdentity } from "../util/process-identity.ts";
-import { endTornLine } from "../util/torn-line.ts";
+import { parseJson } from "../util/json.ts";
+import type { Lock } from "./lock.ts";
+import type { ProcessState, Taken } from "./take-folder.ts";
 
 /** At most this often, so that a fast run does not spend its time on it. */
 const STATE_INTERVAL_MS = 250;
 const LAST_WORD_ATTEMPTS = 10;
 const LAST_WORD_RETRY_MS = 100;
-const TIDY_LIMIT_MS = 3_000;
-const TIDY_LOOK_MS = 50;
-
-interface ProcessState {
-  status: Exclude<RunStatus, "interrupted">;
-  process?: ProcessIdentity | undefined;
-  phase?: string | undefined;
-  startedAt?: string | undefined;
-  endedAt?: string | undefined;
-  heartbeatAt?: string | undefined;
-  message?: string | undefined;
-}
-
-/** @throws InputError naming file and key; @param what the folder should be: "a run folder" */
-export async function readChecked<T>(file: string, schema: z.ZodType<T>, what: string): Promise<T> {
-  const json = await readJsonIfThere(file);
-  if (!json) throw new InputError(`${file} does not exist: not ${what}`);
-  return checkJson(json.value, schema, file);
-}
-
-/** What this process alone may write to, from now on. */
-interface Taken<S> {
-  state: S;
-  lock: Lock;
-}
-
-/**
- * Takes a folder over for this process: the lock first, then what its state says.
- * @param options.busy the message's end, e.g. "is training this run already"
- * @throws InputError when another process works on it, or when it can't be read
- */
-export async function takeFolder<S extends ProcessState>(
-  dir: string,
-  { read, busy }: { read: () => Promise<S>; busy: string },
-): Promise<Taken<S>> {
-  const lock = await takeLock(dir, read);
-  if (!(lock instanceof Lock)) throw new InputError(`${dir}: ${describeHolder(lock)} ${busy}`);
-  try {
-    const state = await read();
-    // Other programs that write run folders take no lock.
-    if (await hasLivingProcess(state)) {
-      const silentMs = Date.now() - Date.parse(state.heartbeatAt ?? "");
-      const holder = { process: state.process, silentMs };
-      throw new InputError(`${dir}: ${describeHolder(holder)} ${busy}`);
-    }
-    return { state: await takenOver(state), lock };
-  } catch (error) {
-    await lock.release();
-    throw error;
-  }
-}
-
-/** A window that tidies up after a killed process has the lock for a moment, and the state then names no live one. */
-async function takeLock<S extends ProcessState>(
-  dir: string,
-  read: () => Promise<S>,
-): Promise<Lock | Holder> {
-  const deadline = performance.now() + TIDY_LIMIT_MS;
-  for (;;) {
-    const lock = await Lock.take(path.join(dir, RUN_FILES.lock)).catch((error: unknown) => {
-      if (hasCode(error, "ENOENT")) throw new InputError(`${dir} does not exist`);
-      throw error;
-    });
-    if (lock instanceof Lock || performance.now() > deadline) return lock;
-    if (await hasLivingProcess(await read())) return lock;
-    await sleep(TIDY_LOOK_MS);
-  }
-}
-
-function describeHolder({ process: owner, silentMs }: Holder): string {
-  if (owner === undefined) return "another process";
-  if (owner.hostname === hostname()) return `process ${owner.pid}`;
-  const seconds = Math.round(silentMs / 1000);
-  return `process ${owner.pid} of ${owner.hostname} (last heard of ${seconds} s ago)`;
-}
-
-/** A state of last time, as this process begins with it. */
-async function takenOver<S extends ProcessState>(state: S): Promise<S> {
-  const { message: _, endedAt: __, phase: ___, ...kept } = state;
-  return {
-    ...kept,
-    status: "starting",
-    process: await currentProcessIdentity(),
-    startedAt: state.startedAt ?? new Date().toISOString(),
-  } as S;
-}
 
 /** Writes only as long as the folder is this process's: a folder that was removed does not come back. */
 export class StateWriter<S extends ProcessState> {
@@ -220,34 +124,5 @@ export class StateWriter<S extends ProcessState> {
     if (!(await this.#lock.beat())) return this.#lost.abort();
     const state: S = { ...this.#state, heartbeatAt: new Date().toISOString() };
     await writeFileAtomic(this.#file, JSON.stringify(state, null, 2));
-  }
-}
-
-/** Never fails: a log that can't be written (a full disk, a lock of Windows) is no reason to stop working. */
-export class LogWriter {
-  readonly #file: string;
-  #logging: Promise<void>;
-  #problem = "";
-
-  /** @param file of a folder that was taken over */
-  constructor(file: string) {
-    this.#file = file;
-    this.#logging = endTornLine(file).catch(() => undefined);
-  }
-
-  /** Lines arrive in the order of the calls, awaited or not. */
-  log(line: string): Promise<void> {
-    const text = `${new Date().toISOString()} ${line}\n`;
-    this.#logging = this.#logging
-      .then(() => appendFile(this.#file, text))
-      .catch((error: unknown) => this.#tell(errorMessage(error)));
-    return this.#logging;
-  }
-
-  /** Once, not for each line. */
-  #tell(problem: string): void {
-    if (problem === this.#problem) return;
-    this.#problem = problem;
-    process.stderr.write(`${messageLine(`${this.#file}: ${problem}`)}\n`);
   }
 }

@@ -10,7 +10,6 @@ import { readdir } from "node:fs/promises";
 import { hostname } from "node:os";
 import path from "node:path";
 import { RUN_FILES, type RunStatus, runStateSchema } from "../protocol/run-folder.ts";
-import { resolvedRecipeSchema } from "../protocol/recipe.ts";
 import { errorMessage } from "../util/errors.ts";
 import {
   type Queue,
@@ -20,7 +19,8 @@ import {
   queueDir,
   readQueue,
 } from "./queue-file.ts";
-import { readJson, valueOf } from "../run-folder/read-json.ts";
+import { readJson, readJsonAs, valueOf } from "../run-folder/read-json.ts";
+import { parseRunRecipe } from "../run-folder/run-recipe.ts";
 import { engineStatus } from "./engine-status.ts";
 import { isLive } from "./run-status.ts";
 import type { RunStore } from "./run-store.ts";
@@ -195,7 +195,7 @@ async function statusesIn(runsDir: string): Promise<Map<string, RunStatus>> {
       if (!state) return [];
       // Only what is under way is asked of its engine.
       const recipe = isLive(state.status)
-        ? valueOf(await readJson(file("recipe"), resolvedRecipeSchema))
+        ? valueOf(await readJsonAs(file("recipe"), parseRunRecipe))?.recipe
         : undefined;
       return [[name, await engineStatus(state, recipe)]];
     }),

@@ -44,17 +44,26 @@ export interface TensorToWrite {
   data: Uint8Array | (() => Promise<Uint8Array> | AsyncIterable<Uint8Array>);
 }
 
-const count = z.custom<number>(
-  (value) => typeof value === "number" && Number.isSafeInteger(value),
-  {
-    error: ({ input }) => `expected a whole number from 0, found ${String(input).slice(0, 40)}`,
-  },
-);
-const entrySchema = z.object({
-  dtype: z.string(),
-  shape: z.array(count),
-  data_offsets: z.tuple([count, count]),
-});
+let madeSchema: ReturnType<typeof makeEntrySchema> | undefined;
+
+/** Made at the first use, so that a bundle which reads values alone holds no schema library. */
+function entrySchema(): ReturnType<typeof makeEntrySchema> {
+  return (madeSchema ??= makeEntrySchema());
+}
+
+function makeEntrySchema() {
+  const count = z.custom<number>(
+    (value) => typeof value === "number" && Number.isSafeInteger(value),
+    {
+      error: ({ input }) => `expected a whole number from 0, found ${String(input).slice(0, 40)}`,
+    },
+  );
+  return z.object({
+    dtype: z.string(),
+    shape: z.array(count),
+    data_offsets: z.tuple([count, count]),
+  });
+}
 
 /** The crate takes digits alone: `1e3`, `1.0` and `-0` are no counts, and no text either. */
 function wholeNumber(text: string): number | { toString: () => string } {
@@ -146,7 +155,7 @@ function parseEntry(
   entry: unknown,
   { file, dataStart }: { file: string; dataStart: number },
 ): TensorInfo {
-  const parsed = entrySchema.safeParse(entry);
+  const parsed = entrySchema().safeParse(entry);
   if (!parsed.success) {
     throw new InputError(`${file}: tensor ${name}: ${issueText(parsed.error)}`);
   }

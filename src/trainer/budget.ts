@@ -3,11 +3,9 @@ import { onnxOptions } from "../protocol/engines/onnx.ts";
 import type { ResolvedRecipe } from "../protocol/recipe.ts";
 import { resolveBase } from "../bases/references.ts";
 import { type BaseModel } from "../models/base-model.ts";
-import { countedTokens } from "../data/example.ts";
 import { type PlannedTraining, planEngine } from "../onnx-engine/onnx-engine.ts";
 import { TRAINING_METHODS } from "../methods/registry.ts";
-import { openRunBase, prepareTraining, readData } from "./prepare-run.ts";
-import { headedBase } from "../objectives/run-objective.ts";
+import { headedBase, prepareTraining, readData } from "./prepare-run.ts";
 import { fits } from "../onnx-engine/budget-text.ts";
 import { initAdamW, updateAdamW } from "../training/optimizer.ts";
 import type { MemoryParts } from "../onnx-engine/step-form.ts";
@@ -52,7 +50,7 @@ export async function budgetOf(recipe: ResolvedRecipe, log: Log): Promise<Budget
 
 async function baseOf(recipe: ResolvedRecipe, log: Log): Promise<BaseModel> {
   const baseDir = await resolveBase(recipe.base, log);
-  return headedBase(recipe, await openRunBase(recipe, baseDir));
+  return headedBase(recipe, baseDir);
 }
 
 export interface DataCheck {
@@ -91,28 +89,25 @@ function asBudget({ memory, trainableParameters, totalParameters }: PlannedTrain
 export async function calibrate(recipe: ResolvedRecipe, log: Log): Promise<Calibration> {
   const baseDir = await resolveBase(recipe.base, log);
   const phase = async (): Promise<void> => {};
-  const { engine, plan, ranges } = await prepareTraining(recipe, baseDir, { phase, log });
+  const { engine, learning, rows, ranges } = await prepareTraining(recipe, baseDir, { phase, log });
   try {
     const into = new Float32Array(engine.parameters.length);
     const optimizer = initAdamW(engine.parameters.length);
     const { betas, epsilon } = recipe.optimizer;
     const still = { learningRate: 0, weightDecay: 0, betas, epsilon };
     let stepSeconds = 0;
-    for (const step of [0, Math.min(1, plan.totalSteps - 1)]) {
-      const batches = plan.microBatches(step);
-      const counted = batches.flat().reduce((sum, row) => sum + countedTokens(row), 0);
+    for (const step of [0, Math.min(1, rows.totalSteps - 1)]) {
+      const batches = await rows.microBatches(step);
       const started = performance.now();
-      for (const batch of batches) {
-        await engine.accumulateGradients(batch, { scale: 1 / counted, dropoutSeed: step, into });
-      }
+      await learning.step(engine, batches, { seedOf: () => step, into });
       const { parameters } = engine;
       updateAdamW({ parameters, gradients: into }, optimizer, ranges, still);
       stepSeconds = (performance.now() - started) / 1000;
     }
     return {
       stepSeconds,
-      steps: plan.totalSteps,
-      totalSeconds: stepSeconds * plan.totalSteps,
+      steps: rows.totalSteps,
+      totalSeconds: stepSeconds * rows.totalSteps,
       measuredBytes: process.resourceUsage().maxRSS * 1024,
     };
   } finally {

@@ -4,9 +4,7 @@ import type { TensorInfo } from "../tensors/safetensors.ts";
 import path from "node:path";
 import { readdir } from "node:fs/promises";
 import { splitExamples } from "../data/batches.ts";
-import type { Dataset } from "../data/dataset.ts";
 import type { Examples } from "../data/example.ts";
-import { startTemplates } from "../data/templates/early-start.ts";
 import { loadTokenizer } from "../data/tokenizer.ts";
 import { baseKindAt, resolveBase } from "../bases/references.ts";
 import { type BaseModel, openBaseModel } from "../models/base-model.ts";
@@ -17,7 +15,8 @@ import { type ResolvedRecipe, layerChoice } from "../protocol/recipe.ts";
 import { additionalTemplates } from "../util/chat-template-file.ts";
 import { InputError } from "../util/errors.ts";
 import { type Hashing, startHashing } from "../util/hash-files.ts";
-import { headedBase, loadRows } from "../objectives/run-objective.ts";
+import type { Learning } from "../objectives/objective.ts";
+import { objectiveOf } from "../objectives/registry.ts";
 import { openDevice } from "../onnx-engine/device-check.ts";
 import { openTrainingEngine } from "../onnx-engine/onnx-engine.ts";
 import type { OnnxTrainingEngine } from "../onnx-engine/training-engine.ts";
@@ -55,16 +54,17 @@ export async function prepareRun(
   }
 }
 
-/** The base as the recipe uses it. */
-export function openRunBase(
+/** The base as the recipe uses it, under the head that its objective trains. */
+export async function headedBase(
   recipe: ResolvedRecipe,
   baseDir: string,
   log?: (line: string) => void,
 ): Promise<BaseModel> {
-  return openBaseModel(baseDir, {
+  const base = await openBaseModel(baseDir, {
     needWeights: !isFromScratch(recipe.method),
     ...(log ? { log } : {}),
   });
+  return objectiveOf(recipe).headed(recipe.objective, base, recipe.data);
 }
 
 export async function prepareTraining(
@@ -72,11 +72,8 @@ export async function prepareTraining(
   baseDir: string,
   { phase, log }: Reporter,
 ): Promise<Omit<PreparedRun, "hashing">> {
-  const { data, objective } = recipe;
-  if (objective.type === "sft") {
-    void startTemplates(data.train, { format: data.format, modelDirs: [baseDir] });
-  }
-  const base = await headedBase(recipe, await openRunBase(recipe, baseDir, log));
+  objectiveOf(recipe).readAhead?.(recipe.data, baseDir);
+  const base = await headedBase(recipe, baseDir, log);
   const scan = startFiniteScan(usedWeights(base));
   try {
     const prepared = await prepareEngine(recipe, { base, phase, log });
@@ -98,6 +95,7 @@ async function prepareEngine(
 ): Promise<Omit<PreparedRun, "hashing">> {
   await phase("tokenising data");
   const { train, evaluation, plan, method } = await readData(recipe, base, log);
+  const learning: Learning = objectiveOf(recipe).begin(recipe.objective, recipe, base);
   await phase("compiling the training step");
   const { quantization, memory, threads, device: wished } = onnxOptions(recipe);
   const { seed } = recipe;
@@ -110,7 +108,9 @@ async function prepareEngine(
   if (before !== undefined && before !== engine.device.name) {
     log(`this run began on ${before} and goes on on ${engine.device.name}: the last digits differ`);
   }
-  return { engine, plan, ranges: parameterRanges(engine.trainables, recipe), train, evaluation };
+  const rows = learning.rows?.(plan, engine) ?? plan;
+  const ranges = parameterRanges(engine.trainables, recipe);
+  return { engine, learning, rows, ranges, train, evaluation };
 }
 
 interface RunData {
@@ -192,20 +192,19 @@ function checkHashes(before: Record<string, string>, now: Record<string, string>
 }
 
 async function loadData(
-  { data, objective, seed }: ResolvedRecipe,
+  recipe: ResolvedRecipe,
   base: BaseModel,
   log: (line: string) => void,
 ): Promise<{ train: Examples; evaluation: Examples }> {
+  const { data, objective, seed } = recipe;
   const tokenizer = await loadTokenizer(base.dir);
-  const { vocabSize } = base.architecture;
-  const labels = base.classifier?.labels ?? [];
-  const load = (file: string): Promise<Pick<Dataset, "examples">> =>
-    loadRows(file, { tokenizer, vocabSize, objective, data, labels, log });
+  const load = (file: string): Promise<Examples> =>
+    objectiveOf(recipe).loadRows(objective, file, { tokenizer, base, data, log });
   let examples: Examples;
   try {
-    ({ examples } = await load(data.train));
+    examples = await load(data.train);
     if (data.eval !== undefined) {
-      return { train: examples, evaluation: (await load(data.eval)).examples };
+      return { train: examples, evaluation: await load(data.eval) };
     }
   } finally {
     // Its memory is needed for what comes next.

@@ -3,8 +3,7 @@ import path from "node:path";
 import { env } from "onnxruntime-node";
 import type { UsedDevice } from "../protocol/engines/onnx.ts";
 import type { ResolvedRecipe } from "../protocol/recipe.ts";
-import { methodFacts, trainsBase } from "../protocol/methods.ts";
-import type { ClassifierEvaluation } from "../protocol/evaluation.ts";
+import { trainsBase } from "../protocol/methods.ts";
 import { type Metric, RUN_FILES, type RunState } from "../protocol/run-folder.ts";
 import { InputError, errorMessage } from "../util/errors.ts";
 import { formatDuration } from "../util/format.ts";
@@ -20,13 +19,12 @@ import {
   checkpointContent,
 } from "../training/checkpoint.ts";
 import { checkpointName, hasCheckpoint, pruneCheckpoints } from "../run-folder/checkpoints.ts";
-import { featuresOfBase } from "../objectives/base-features.ts";
-import type { BaseFeatures } from "../objectives/classification/evaluation.ts";
-import { probeHead } from "../objectives/classification/probe.ts";
+import { fit } from "../training/fit.ts";
+import { figureOfBest } from "../protocol/objectives.ts";
 import { budgetLines } from "../onnx-engine/budget-text.ts";
 import { initAdamW } from "../training/optimizer.ts";
 import { type PreparedRun, prepareRun } from "./prepare-run.ts";
-import { accuracyOf, stateOf } from "../training/progress-state.ts";
+import { headlineOf, stateOf } from "../training/progress-state.ts";
 import { RunRecorder } from "../run-folder/recorder.ts";
 import { readRunRecipe } from "../run-folder/run-recipe.ts";
 import { forgetStopRequest } from "../run-folder/control.ts";
@@ -117,11 +115,10 @@ async function outcomeOf(training: RunTraining, recorder: RunRecorder): Promise<
   }
 }
 
-const BEST_BY = {
-  loss: "evaluation loss",
-  accuracy: "evaluation accuracy",
-  macroF1: "macro-F1",
-} as const;
+/** What keepBest and earlyStop go by, in words. */
+function bestWords(recipe: ResolvedRecipe): string {
+  return figureOfBest(recipe)?.best?.words ?? "evaluation loss";
+}
 
 class RunTraining {
   readonly #dir: string;
@@ -155,7 +152,7 @@ class RunTraining {
   }
 
   get stoppedEarly(): string {
-    return `stopped early: the ${BEST_BY[this.#recipe.bestBy]} no longer improved`;
+    return `stopped early: the ${bestWords(this.#recipe)} no longer improved`;
   }
 
   async train(): Promise<{ end: LoopEnd; result: string }> {
@@ -171,16 +168,19 @@ class RunTraining {
     const prepared = await Promise.race([prepareRun(this.#recipe, { phase, log }), ended]);
     this.#prepared = prepared;
     await this.#recordInputs(prepared);
-    const { engine, plan } = prepared;
+    const { engine, learning, rows } = prepared;
     const optimizer = initAdamW(engine.parameters.length);
     const trained: Trained = { parameters: engine.parameters, optimizer };
-    const baseFeatures = await Promise.race([this.#beforeFirstStep(prepared, log), ended]);
+    const goesOn = await hasCheckpoint(this.#checkpoints);
+    const isStopped = (): Promise<boolean> => this.#shouldStop();
+    const context = { ...prepared, goesOn, fit, phase, log, isStopped };
+    await Promise.race([learning.beforeFirstStep?.(context), ended]);
     const restored = await restoreNewest(this.#checkpoints, engine.trainables, {
       into: trained,
       log,
     });
     await recorder.cutMetrics(restored?.step ?? -1);
-    log(restored ? `goes on from step ${restored.step}` : `${plan.totalSteps} steps to go`);
+    log(restored ? `goes on from step ${restored.step}` : `${rows.totalSteps} steps to go`);
     const recipe = recipeHashes(this.#recipe);
     if (restored?.recipe) this.#tellEdits(restored.recipe, recipe);
     const start = { step: 0, tokens: 0, elapsedMs: 0, evaluationsSinceBest: 0 };
@@ -188,10 +188,10 @@ class RunTraining {
     await recorder.update({
       status: "running",
       phase: undefined,
-      totalSteps: plan.totalSteps,
+      totalSteps: rows.totalSteps,
       trainableParameters: engine.parameters.length,
       totalParameters: engine.totalParameters,
-      ...stateOf(progress, plan),
+      ...stateOf(progress, rows, this.#recipe),
     });
     const counts = { trained: engine.parameters.length, total: engine.totalParameters };
     for (const line of budgetLines(counts, engine.memory)) {
@@ -201,50 +201,18 @@ class RunTraining {
     const loop = new TrainingLoop(
       prepared,
       this.#recipe,
-      { progress, optimizer, baseFeatures },
+      { progress, optimizer },
       {
         metric: (metric) => this.#metric(metric, loop.progress),
         save: (now) => this.#save(now, trained),
         shouldStop: () => this.#shouldStop(),
-        labelled: (evaluation) => this.#writeEvaluation(evaluation),
+        report: (report) => recorder.evaluation(report),
       },
     );
     this.#hasBegun = true;
     const end = await loop.run();
     if (loop.collapse !== undefined) this.#tell(loop.collapse);
     return { end, result: await this.#writeResult(loop.progress) };
-  }
-
-  /**
-   * What a classifier does with the base as it is, before a checkpoint's weights take its place: LP-FT
-   * probes the head; a run that goes on, or whose method starts elsewhere, looks at what the head
-   * reads of the evaluation rows. Of others the evaluation before the first step tells it.
-   */
-  async #beforeFirstStep(
-    { engine, train, evaluation }: PreparedRun,
-    log: (line: string) => void,
-  ): Promise<BaseFeatures | undefined> {
-    const { objective, method, seed } = this.#recipe;
-    if (objective.type !== "classification") return undefined;
-    const goesOn = await hasCheckpoint(this.#checkpoints);
-    const features =
-      goesOn || !methodFacts(method).startsAsBase
-        ? await featuresOfBase(this.#recipe, engine, evaluation)
-        : undefined;
-    const { probe } = objective;
-    if (goesOn || !probe) return features;
-    this.#options.onPhase?.("probing the head");
-    await this.#recorder.update({ phase: "probing the head" });
-    const { classifier } = engine;
-    if (!classifier) throw new Error("internal: no classification head to probe");
-    await probeHead(engine, train, {
-      classifier,
-      probe,
-      seed,
-      log,
-      isStopped: () => this.#shouldStop(),
-    });
-    return features;
   }
 
   #tellEdits(before: Record<string, string>, now: Record<string, string>): void {
@@ -259,10 +227,6 @@ class RunTraining {
     this.notes.push(note);
     this.#options.onNote?.(note);
     void this.#recorder.log(note);
-  }
-
-  #writeEvaluation(evaluation: ClassifierEvaluation): Promise<void> {
-    return this.#recorder.evaluation(evaluation);
   }
 
   /** Whether the loop was reached. */
@@ -303,8 +267,9 @@ class RunTraining {
   async #metric(metric: Metric, progress: Progress): Promise<void> {
     await this.#recorder.metric(metric);
     if (!this.#prepared) return;
-    await this.#recorder.update(stateOf(progress, this.#prepared.plan));
-    if (metric.loss !== undefined) await this.#tellRest(metric, this.#prepared.plan.totalSteps);
+    const { rows } = this.#prepared;
+    await this.#recorder.update(stateOf(progress, rows, this.#recipe));
+    if (metric.loss !== undefined) await this.#tellRest(metric, rows.totalSteps);
     this.#options.onMetric?.(metric, this.#recorder.state);
   }
 
@@ -368,12 +333,12 @@ class RunTraining {
         trainables,
       );
       if (progress.labelled) {
-        await this.#writeEvaluation(progress.labelled);
-        await this.#recorder.update({ evalAccuracy: accuracyOf(progress.labelled) });
+        await this.#recorder.evaluation(progress.labelled);
+        await this.#recorder.update(headlineOf(progress.labelled, this.#recipe));
       }
       const value = best.score ?? best.evalLoss;
       await this.#recorder.log(
-        `best ${BEST_BY[this.#recipe.bestBy]} ${value} at step ${best.step}: kept`,
+        `best ${bestWords(this.#recipe)} ${value} at step ${best.step}: kept`,
       );
       return parameters;
     } catch (error) {

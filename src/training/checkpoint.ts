@@ -6,7 +6,6 @@ import { createHash } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import * as z from "zod";
-import { evaluationSchema } from "../protocol/evaluation.ts";
 import {
   type CheckpointContent,
   type CheckpointFolder,
@@ -46,8 +45,8 @@ const trainerStateSchema = z.object({
     .object({ step: z.int().min(1), evalLoss: z.number(), score: z.number().optional() })
     .optional(),
   evaluationsSinceBest: z.int().min(0),
-  /** How a classifier labelled the evaluation rows the last time. */
-  labelled: evaluationSchema.optional(),
+  /** What evaluation.json said the last time, where the objective has one. */
+  labelled: z.looseObject({}).optional(),
   /** A hash of each key of the recipe, so that an edited one is told. */
   recipe: z.record(z.string(), z.string()).optional(),
 });

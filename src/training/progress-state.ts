@@ -1,25 +1,34 @@
 /** What state.json says of how far a run is. */
-import type { ClassifierEvaluation } from "../protocol/evaluation.ts";
+import { objectiveFacts } from "../protocol/objectives.ts";
+import type { ResolvedRecipe } from "../protocol/recipe.ts";
 import type { RunState } from "../protocol/run-folder.ts";
+import type { RowSource } from "../objectives/objective.ts";
 import type { Progress } from "./checkpoint.ts";
-import type { TrainingPlan } from "./training-plan.ts";
+
+type StateChange = { [Key in keyof RunState]?: RunState[Key] | undefined };
 
 export function stateOf(
   { step, elapsedMs, lastLoss, lastEvalLoss, best, labelled }: Progress,
-  plan: TrainingPlan,
-): { [Key in keyof RunState]?: RunState[Key] | undefined } {
+  rows: RowSource,
+  recipe: Pick<ResolvedRecipe, "objective">,
+): StateChange {
   return {
     step,
-    epoch: plan.epochAt(step),
+    epoch: rows.epochAt(step),
     elapsedMs,
     loss: lastLoss,
     evalLoss: lastEvalLoss,
-    evalAccuracy: labelled && accuracyOf(labelled),
+    ...headlineOf(labelled, recipe),
     bestEvalLoss: best?.evalLoss,
     bestStep: best?.step,
   };
 }
 
-export function accuracyOf(evaluation: ClassifierEvaluation): number | undefined {
-  return "accuracy" in evaluation ? evaluation.accuracy : undefined;
+/** The figure that the run is known by, as an evaluation's report has it. */
+export function headlineOf(
+  report: object | undefined,
+  { objective }: Pick<ResolvedRecipe, "objective">,
+): StateChange {
+  const { headline } = objectiveFacts(objective);
+  return headline ? { [headline.figure]: report && headline.of(report) } : {};
 }

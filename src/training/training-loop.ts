@@ -1,29 +1,22 @@
 /** The optimizer steps of a run: train, evaluate, checkpoint, and know when to end. */
 import { CollapseWatch } from "./collapse.ts";
-import { type Example, type Examples, countedTokens } from "../data/example.ts";
+import type { Example, Examples } from "../data/example.ts";
 import type { ResolvedRecipe } from "../protocol/recipe.ts";
-import type { ClassifierEvaluation } from "../protocol/evaluation.ts";
 import type { Metric } from "../protocol/run-folder.ts";
 import { figureOfBest } from "../protocol/objectives.ts";
 import { InputError } from "../util/errors.ts";
 import type { Progress } from "./checkpoint.ts";
-import type { RowAnswer, SavingEngine } from "../objectives/engine.ts";
-import type { Classifier } from "../adapter-files/classifier-head.ts";
-import { evaluateExamples } from "./evaluate.ts";
+import type { SavingEngine } from "../objectives/engine.ts";
+import type { Learning, RowSource } from "../objectives/objective.ts";
 import { type AdamWState, type ParameterRange, clipGradients, updateAdamW } from "./optimizer.ts";
-import {
-  type BaseFeatures,
-  classifierEvaluation,
-  featureDistortion,
-  featuresByRow,
-} from "../objectives/classification/evaluation.ts";
-import type { TrainingPlan } from "./training-plan.ts";
 import { type Schedule, learningRateAt, warmupStepCount } from "./schedule.ts";
 
 /** What a run trains, with what, on what. */
 export interface TrainingRun {
-  engine: SavingEngine & { readonly classifier?: Classifier | undefined };
-  plan: TrainingPlan;
+  engine: SavingEngine;
+  /** What it learns, and from which rows. */
+  learning: Learning;
+  rows: RowSource;
   /** What the optimizer does with each part of the engine's parameters. */
   ranges: readonly ParameterRange[];
   train: Examples;
@@ -36,15 +29,13 @@ export interface LoopHooks {
   /** Writes a checkpoint of `progress`. */
   save: (progress: Progress) => Promise<void>;
   shouldStop: () => Promise<boolean>;
-  /** How the evaluation rows were labelled, after each evaluation of a classifier. */
-  labelled: (evaluation: ClassifierEvaluation) => Promise<void>;
+  /** What the objective tells of an evaluation beside its figures. */
+  report: (report: object) => Promise<void>;
 }
 
 export interface LoopState {
   progress: Progress;
   optimizer: AdamWState;
-  /** A classifier that goes on has them; in a new run step 0 finds them. */
-  baseFeatures?: BaseFeatures | undefined;
 }
 
 export type LoopEnd = "finished" | "stopped" | "stopped early";
@@ -60,28 +51,26 @@ export class TrainingLoop {
   readonly #schedule: Schedule;
   readonly #elapsedBefore: number;
   readonly #startedAt = performance.now();
-  #baseFeatures: BaseFeatures | undefined;
   #progress: Progress;
   #savedStep: number;
 
   constructor(
     run: TrainingRun,
     recipe: ResolvedRecipe,
-    { progress, optimizer, baseFeatures }: LoopState,
+    { progress, optimizer }: LoopState,
     hooks: LoopHooks,
   ) {
     this.#run = run;
     this.#recipe = recipe;
     this.#hooks = hooks;
     this.#optimizer = optimizer;
-    this.#baseFeatures = baseFeatures;
     this.#progress = progress;
     this.#savedStep = progress.step;
     this.#elapsedBefore = progress.elapsedMs;
     this.#gradients = new Float32Array(run.engine.parameters.length);
     this.#ranges = run.ranges;
     const { schedule: type, learningRate, warmupSteps } = recipe.optimizer;
-    const { totalSteps } = run.plan;
+    const { totalSteps } = run.rows;
     this.#schedule = {
       type,
       learningRate,
@@ -101,7 +90,7 @@ export class TrainingLoop {
 
   /** @throws InputError when the loss is no number any more, or when a checkpoint can't be written */
   async run(): Promise<LoopEnd> {
-    const { totalSteps } = this.#run.plan;
+    const { totalSteps } = this.#run.rows;
     const { evalEvery, saveEvery, earlyStop } = this.#recipe;
     if (this.#progress.step === 0) await this.#evaluate();
     while (this.#progress.step < totalSteps) {
@@ -121,13 +110,15 @@ export class TrainingLoop {
   }
 
   async #trainStep(): Promise<void> {
-    const { plan, engine } = this.#run;
+    const { rows, learning, engine } = this.#run;
     const { step } = this.#progress;
     const startedAt = performance.now();
-    const batches = plan.microBatches(step);
-    const { lossSum, counted } = await this.#gradientsOf(batches, step);
+    const batches = await rows.microBatches(step);
+    const { loss, counted, figures } = await learning.step(engine, batches, {
+      seedOf: (microBatch) => mixSeeds(this.#recipe.seed, step, microBatch),
+      into: this.#gradients.fill(0),
+    });
     const { maxGradNorm, betas, epsilon, weightDecay } = this.#recipe.optimizer;
-    const loss = lossSum / counted;
     const gradNorm = clipGradients(this.#gradients, maxGradNorm);
     if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) {
       throw this.#diverged({ loss, gradNorm, batches });
@@ -159,32 +150,17 @@ export class TrainingLoop {
       tokens: this.#progress.tokens,
       tokensPerSecond: Math.round((processed / seconds) * 10) / 10,
       rssBytes: process.memoryUsage.rss(),
+      ...figures,
     });
   }
 
-  async #gradientsOf(
-    batches: readonly (readonly Example[])[],
-    step: number,
-  ): Promise<{ lossSum: number; counted: number }> {
-    const into = this.#gradients.fill(0);
-    const counted = batches.flat().reduce((sum, row) => sum + countedTokens(row), 0);
-    let lossSum = 0;
-    for (const [index, batch] of batches.entries()) {
-      const dropoutSeed = mixSeeds(this.#recipe.seed, step, index);
-      const options = { scale: 1 / counted, dropoutSeed, into };
-      lossSum += (await this.#run.engine.accumulateGradients(batch, options)).lossSum;
-    }
-    return { lossSum, counted };
-  }
-
   async #evaluate(): Promise<void> {
-    const { engine, evaluation } = this.#run;
+    const { learning, engine, evaluation } = this.#run;
     if (evaluation.length === 0) return;
-    const { loss, accuracy, answers } = await evaluateExamples(engine, evaluation);
+    const { step } = this.#progress;
+    const { loss, figures, report } = await learning.evaluate(engine, evaluation, { step });
     if (!Number.isFinite(loss)) throw this.#diverged({ loss, gradNorm: 0, batches: [] });
-    const { best, step, evaluationsSinceBest } = this.#progress;
-    const labelled = this.#labelled(answers, loss);
-    const figures = labelled ? labelFigures(labelled) : { evalAccuracy: accuracy };
+    const { best, evaluationsSinceBest } = this.#progress;
     const found = { step, evalLoss: loss, ...scoreOf(figures, this.#recipe) };
     // Step 0 is the base model: what is kept shall have been trained.
     const isBest = step > 0 && (best === undefined || isBetter(found, best));
@@ -192,24 +168,12 @@ export class TrainingLoop {
       ...this.#progress,
       elapsedMs: this.#elapsedMs(),
       lastEvalLoss: loss,
-      labelled,
+      labelled: report && { ...report },
       ...(isBest ? { best: found } : {}),
       evaluationsSinceBest: isBest || step === 0 ? 0 : evaluationsSinceBest + 1,
     };
-    if (labelled) await this.#hooks.labelled(labelled);
+    if (report) await this.#hooks.report(report);
     await this.#hooks.metric({ ...this.#position(), evalLoss: loss, ...figures });
-  }
-
-  #labelled(answers: readonly RowAnswer[], loss: number): ClassifierEvaluation | undefined {
-    const { classifier } = this.#run.engine;
-    if (!classifier) return undefined;
-    this.#baseFeatures ??= featuresByRow(answers);
-    const distortion = featureDistortion(answers, this.#baseFeatures);
-    return {
-      step: this.#progress.step,
-      ...classifierEvaluation(answers, classifier, loss),
-      ...(distortion ? { featureDistortion: distortion } : {}),
-    };
   }
 
   /** The best weights are kept as a checkpoint: a resumed run then finds them too. */
@@ -225,7 +189,7 @@ export class TrainingLoop {
 
   #position(): Pick<Metric, "step" | "epoch" | "elapsedMs"> {
     const { step } = this.#progress;
-    return { step, epoch: this.#run.plan.epochAt(step), elapsedMs: this.#elapsedMs() };
+    return { step, epoch: this.#run.rows.epochAt(step), elapsedMs: this.#elapsedMs() };
   }
 
   #elapsedMs(): number {
@@ -251,11 +215,6 @@ export class TrainingLoop {
 }
 
 type Figures = Readonly<Record<string, number>>;
-
-function labelFigures(labelled: ClassifierEvaluation): Figures {
-  if (labelled.problem === "regression") return {};
-  return { evalAccuracy: labelled.accuracy, evalMacroF1: labelled.macroF1 };
-}
 
 type Best = NonNullable<Progress["best"]>;
 

@@ -1,13 +1,11 @@
 /** Which rows each optimizer step sees: a pure function of recipe and data, so that a run resumes anywhere. */
 import { type BatchOptions, countBatches, epochBatches } from "../data/batches.ts";
 import type { Example, Examples } from "../data/example.ts";
+import type { RowSource } from "../objectives/objective.ts";
 import type { Recipe } from "../protocol/recipe.ts";
 
-export interface TrainingPlan {
-  totalSteps: number;
-  /** Passes over the data after so many steps; fractional within one. */
-  epochAt(step: number): number;
-  /** @param step 0-based */
+/** Rows of a file in seeded order. */
+export interface TrainingPlan extends RowSource {
   microBatches(step: number): readonly (readonly Example[])[];
 }
 

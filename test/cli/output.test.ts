@@ -82,6 +82,7 @@ test("streams of the process are written to where it is made safe, and nowhere e
     );
   assert.deepEqual(found.toSorted(), [
     "cli/output.ts",
+    "run-folder/log-writer.ts",
     "run-folder/state-writer.ts",
     "trainer/main.ts",
   ]);

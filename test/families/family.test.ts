@@ -30,6 +30,7 @@ const garden = describeFamily({
 test("a family says of each tensor its role, block, module and layout", () => {
   assert.deepEqual(llamaFamily.facts("model.layers.12.self_attn.q_proj.weight"), {
     role: "linear",
+    moduleRole: "linear",
     block: { stem: "model.layers.", index: 12, inner: "self_attn.q_proj.weight" },
     isBeforeBlocks: false,
     module: "model.layers.12.self_attn.q_proj",
@@ -75,6 +76,8 @@ test("what is only guessed says so, and is other where names give nothing away",
   assert.equal(roleOf("transformer.wpe.weight", [8, 8]), "position");
   assert.equal(roleOf("transformer.h.0.ln_1.weight", [8]), "norm");
   assert.equal(roleOf("transformer.h.0.ln_1.bias", [8]), "bias");
+  const bias = unknownFamily.facts("classifier.bias", [2]);
+  assert.deepEqual([bias.role, bias.moduleRole], ["bias", "head"]);
   assert.equal(roleOf("vision.patch.weight", [8, 3, 4, 4]), "conv");
   assert.equal(roleOf("secret.weight", [8, 8]), "other");
 });

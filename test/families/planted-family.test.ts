@@ -158,12 +158,12 @@ test("a .gguf of it becomes a base model", async (t) => {
   t.after(() => rmSync(dir, { recursive: true }));
   const file = path.join(dir, "kitchen.gguf");
   const metadata = {
-    "general.architecture": "garden",
+    "general.architecture": "allotment",
     "garden.heads": 2,
     "garden.width": 8,
     "garden.leaves": 12,
     "garden.beds": 1,
-    "garden.context_length": 16,
+    "allotment.context_length": 16,
     "tokenizer.ggml.model": "gpt2",
     "tokenizer.ggml.pre": "gpt-2",
     "tokenizer.ggml.tokens": ["a", "b", "ab", "<end>"],

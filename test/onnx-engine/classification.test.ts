@@ -7,8 +7,9 @@ import path from "node:path";
 import { after, test } from "node:test";
 import { asClassifier, openBaseModel } from "../../src/models/base-model.ts";
 import { type Method, methodSchema } from "../../src/protocol/methods.ts";
-import { evaluateExamples } from "../../src/training/evaluate.ts";
+import { evaluateExamples } from "../../src/objectives/evaluate-examples.ts";
 import { probeHead } from "../../src/objectives/classification/probe.ts";
+import { fit } from "../../src/training/fit.ts";
 import { openEvaluationEngine, openTrainingEngine } from "../../src/onnx-engine/onnx-engine.ts";
 import type { StepPlan } from "../../src/onnx-engine/step-form.ts";
 import { readPeftFolder } from "../../src/adapter-files/peft/folder.ts";
@@ -224,6 +225,7 @@ test("a probe changes the head alone, the same each time, and lowers the loss", 
     const lines: string[] = [];
     await probeHead(engine, batch, {
       classifier: engine.classifier!,
+      fit,
       probe: { epochs: 60, learningRate: 1e-2 },
       seed: 3,
       log: (line) => lines.push(line),

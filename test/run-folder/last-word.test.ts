@@ -6,7 +6,8 @@ import path from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RunState } from "../../src/protocol/run-folder.ts";
-import { StateWriter, takeFolder } from "../../src/run-folder/state-writer.ts";
+import { StateWriter } from "../../src/run-folder/state-writer.ts";
+import { takeFolder } from "../../src/run-folder/take-folder.ts";
 
 async function open(
   t: TestContext,

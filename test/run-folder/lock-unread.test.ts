@@ -7,7 +7,8 @@ import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RunState } from "../../src/protocol/run-folder.ts";
 import { Lock } from "../../src/run-folder/lock.ts";
-import { StateWriter, takeFolder } from "../../src/run-folder/state-writer.ts";
+import { StateWriter } from "../../src/run-folder/state-writer.ts";
+import { takeFolder } from "../../src/run-folder/take-folder.ts";
 
 interface Held {
   file: string;

@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { RunState } from "../../src/protocol/run-folder.ts";
-import { LogWriter, StateWriter, takeFolder } from "../../src/run-folder/state-writer.ts";
-import { currentProcessIdentity } from "../../src/util/process-identity.ts";
+import { StateWriter } from "../../src/run-folder/state-writer.ts";
+import { takeFolder } from "../../src/run-folder/take-folder.ts";
 import { sourceUrl, startScript } from "../support/script-process.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { until } from "../support/until.ts";
@@ -24,42 +23,6 @@ async function open(t: TestContext): Promise<{ file: string; writer: StateWriter
 }
 
 const readState = (file: string): RunState => JSON.parse(readFileSync(file, "utf8")) as RunState;
-
-test("a state that is taken over begins anew and keeps what was reached", async (t) => {
-  const before: RunState = {
-    ...QUEUED,
-    status: "stopped",
-    step: 7,
-    phase: "saving",
-    message: "stopped",
-    startedAt: "2026-11-20T10:01:00.000Z",
-    endedAt: "2026-11-20T11:00:00.000Z",
-  };
-  const { state, lock } = await take(tempDir(t), before);
-  const { message: _, endedAt: __, phase: ___, ...kept } = before;
-  const owner = await currentProcessIdentity();
-  assert.deepEqual(state, { ...kept, status: "starting", process: owner });
-  await lock.release();
-});
-
-test("a state that names a living process is nobody else's, though no lock is there", async (t) => {
-  const dir = tempDir(t);
-  const running: RunState = {
-    ...QUEUED,
-    status: "running",
-    process: await currentProcessIdentity(),
-  };
-  await assert.rejects(take(dir, running), new RegExp(`process ${process.pid} works on it$`));
-  // Only the heartbeat of an engine on another machine is known.
-  const elsewhere = { pid: 1, startedAt: "x", hostname: "cluster-7", pidSpace: "other" };
-  const beating = { ...running, process: elsewhere, heartbeatAt: new Date().toISOString() };
-  await assert.rejects(
-    take(dir, beating),
-    /process 1 of cluster-7 \(last heard of \d+ s ago\) works/,
-  );
-  const silent = { ...beating, heartbeatAt: "2026-11-20T10:00:00.000Z" };
-  await (await take(dir, silent)).lock.release();
-});
 
 test("figures are written a few times a second, whatever their number; the last ones are never lost", async (t) => {
   const { file, writer } = await open(t);
@@ -95,7 +58,8 @@ test("a process that only computes still shows that it lives, and one that is ki
   const file = path.join(dir, "state.json");
   const script = startScript(
     t,
-    `import { StateWriter, takeFolder } from ${JSON.stringify(sourceUrl("run-folder/state-writer.ts"))};
+    `import { StateWriter } from ${JSON.stringify(sourceUrl("run-folder/state-writer.ts"))};
+    import { takeFolder } from ${JSON.stringify(sourceUrl("run-folder/take-folder.ts"))};
     const [dir, file] = ${JSON.stringify([dir, file])};
     const taken = await takeFolder(dir, { read: async () => (${JSON.stringify(QUEUED)}), busy: "" });
     const writer = new StateWriter(file, taken);
@@ -112,26 +76,4 @@ test("a process that only computes still shows that it lives, and one that is ki
   const { state, lock } = await take(dir, readState(file));
   assert.equal(state.process?.pid, process.pid);
   await lock.release();
-});
-
-test("lines of a log arrive in order, behind a line that a killed process left torn", async (t) => {
-  const dir = tempDir(t);
-  const file = path.join(dir, "log.txt");
-  writeFileSync(file, "2026-11-20T10:00:00.000Z whole\n2026-11-20T10:00:01.000Z to");
-  const log = new LogWriter(file);
-  await Promise.all(["a", "b", "c"].map((line) => log.log(line)));
-  const lines = readFileSync(file, "utf8").split("\n");
-  assert.deepEqual(
-    lines.map((line) => line.replace(/^\S+Z /u, "")),
-    ["whole", "to", "a", "b", "c", ""],
-  );
-});
-
-test("a log that can't be written is no reason to fail", async (t) => {
-  const dir = tempDir(t);
-  const log = new LogWriter(path.join(dir, "gone", "log.txt"));
-  await log.log("nobody reads this");
-  rmSync(dir, { recursive: true });
-  await log.log("nor this");
-  await sleep(0);
 });

@@ -40,6 +40,16 @@ suite("recipes in the editor", () => {
     await problemLike(await openRecipe("wrong-type"), /integer|number/i);
   });
 
+  test("what contradicts itself is marked in the words of the command line", async () => {
+    await problemLike(await openRecipe("contradicted"), /^method freeze needs freeze, trainFirst/);
+  });
+
+  test("an engine takes its options in it, and what they can't be is marked", async () => {
+    const document = await openRecipe("options-inside");
+    await problemLike(await openRecipe("bad-option"), /minimum/);
+    assert.deepEqual(vscode.languages.getDiagnostics(document.uri), []);
+  });
+
   test("a missing data file and a missing base model are marked by name", async () => {
     await problemLike(await openRecipe("missing-data"), /no-such-file\.jsonl/);
     await problemLike(await openRecipe("missing-base"), /no-such-model/);

@@ -3,7 +3,7 @@ import path from "node:path";
 import { baseKindAt } from "../../bases/references.ts";
 import type { Family } from "../../families/family.ts";
 import type { TensorFacts } from "../../protocol/tensor-facts.ts";
-import { familyOf } from "../../families/registry.ts";
+import { familyOf, familyOfGguf } from "../../families/registry.ts";
 import { InputError } from "../../util/errors.ts";
 import { isComputed } from "../../families/computed.ts";
 import { readJsonObject } from "../../util/json.ts";
@@ -32,15 +32,15 @@ export function baseTensor(family: Family, name: string, shape: readonly number[
  */
 export async function readBaseTensors(base: string): Promise<BaseTensor[]> {
   const { tensors, modelType } = await summariseModel(base);
-  const family = familyOf({ model_type: modelType });
   const { hasOwnTensorNames = false } = baseKindAt(base);
+  const family = hasOwnTensorNames ? familyOfGguf(modelType) : familyOf({ model_type: modelType });
   const hasHead = tensors.some(({ name }) => name === family.head);
   const isTied = !hasOwnTensorNames && hasHead && (await isTiedFolder(base));
-  if (hasOwnTensorNames && !family.checkpointName) {
+  if (hasOwnTensorNames && !family.gguf) {
     throw new InputError(`${base}: general.architecture "${modelType}" is not supported`);
   }
   return tensors.flatMap(({ name: stored, shape }) => {
-    const name = hasOwnTensorNames ? family.checkpointName?.(stored) : stored;
+    const name = hasOwnTensorNames ? family.gguf?.checkpointName(stored) : stored;
     if (name === undefined || isComputed(name) || (isTied && name === family.head)) return [];
     return baseTensor(family, name, shape);
   });

@@ -152,7 +152,9 @@ export class LayerEditor implements vscode.Disposable {
       this.#base = { path: basePath, tensors: await readBaseTensors(basePath) };
     }
     // The new head takes the place of the base's own.
-    const all = this.#base.tensors.filter(({ facts }) => !labelsRows || facts.role !== "head");
+    const all = this.#base.tensors.filter(
+      ({ facts }) => !labelsRows || facts.moduleRole !== "head",
+    );
     const isTrained = trainedBy(choice, all, basePath);
     const isHeadAlone = methodFacts(method).ofBase === "head";
     const isChosen = (name: string): boolean => !isHeadAlone && isTrained(name);

@@ -56,7 +56,7 @@ export function layerNodes(tensors: readonly BaseTensor[], isFlat = false): Laye
 function looseNode(tensor: BaseTensor): LayerNode {
   const { name, facts } = tensor;
   const [label, kind] =
-    facts.role === "head"
+    facts.moduleRole === "head"
       ? (["Head", "head"] as const)
       : facts.isBeforeBlocks
         ? (["Embeddings", "embeddings"] as const)

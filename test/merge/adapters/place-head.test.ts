@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
 import { mergeAdapters } from "../../../src/merge/adapters/merge-adapters.ts";
-import { evaluateExamples } from "../../../src/training/evaluate.ts";
+import { evaluateExamples } from "../../../src/objectives/evaluate-examples.ts";
 import { openEvaluationEngine } from "../../../src/onnx-engine/onnx-engine.ts";
 import { readModelWeights } from "../../../src/tensors/model-weights.ts";
 import { readTensor } from "../../../src/tensors/safetensors.ts";

@@ -55,7 +55,10 @@ const family = describeFamily({
     "leaves.down": LEAVES,
   },
   after: { last_rake: "norm", harvest: "head" },
-  checkpointName: (stored) => stored.replace(/^blk\./u, "beds."),
+  gguf: {
+    architecture: "allotment",
+    checkpointName: (stored) => stored.replace(/^blk\./u, "beds."),
+  },
 });
 
 function norm(width: number, epsilon: number): Norm {
@@ -124,7 +127,7 @@ function layoutOf(config: DecoderConfig): DecoderLayout {
 
 /** Its files have the garden's own names, but for the blocks. */
 const gguf: GgufFamily = {
-  name: NAME,
+  name: "allotment",
   examples: "Kitchen Garden",
   open: (header) => {
     const [heads, width] = [number(header, "garden.heads"), number(header, "garden.width")];
@@ -138,7 +141,7 @@ const gguf: GgufFamily = {
       tie_word_embeddings: true,
     };
     const tensors = [...header.tensors.values()].map((source) => ({
-      name: family.checkpointName?.(source.name) ?? source.name,
+      name: family.gguf?.checkpointName(source.name) ?? source.name,
       source,
       interleavedHeads: undefined,
     }));

@@ -79,6 +79,9 @@ export function brokenWorkspace(folder: string): void {
     });
   recipe("unknown-key", { learning_rate: 1 });
   recipe("wrong-type", { batchSize: "four" });
+  recipe("contradicted", { method: { type: "freeze" } });
+  recipe("options-inside", { engine: { type: "onnx", device: "cpu", threads: 1 } });
+  recipe("bad-option", { engine: { type: "onnx", threads: 0 } });
   recipe("missing-data", { data: { train: "data/no-such-file.jsonl" } });
   recipe("missing-base", { base: "models/no-such-model" });
   recipe("broken-base", { base: "models/truncated" });

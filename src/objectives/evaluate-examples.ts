@@ -1,6 +1,6 @@
 import { evaluationBatches } from "../data/batches.ts";
 import type { Examples } from "../data/example.ts";
-import type { RowAnswer, TrainingEngine } from "../objectives/engine.ts";
+import type { PassOptions, RowAnswer, TrainingEngine } from "./engine.ts";
 
 export interface Evaluation {
   /** Mean per counted token, or labelled row: cross-entropy in nats, or squared error. */
@@ -27,12 +27,12 @@ export const EVALUATION_ROWS = 64;
 export async function evaluateExamples(
   engine: Pick<TrainingEngine, "evaluate">,
   examples: Examples,
-  batchSize = EVALUATION_ROWS,
+  { batchSize = EVALUATION_ROWS, ...pass }: PassOptions & { batchSize?: number } = {},
 ): Promise<Evaluation> {
   let [lossSum, correct, exact, tokens, rows] = [0, 0, 0, 0, 0];
   const answers: RowAnswer[] = [];
   for (const batch of evaluationBatches(examples, batchSize)) {
-    const sums = await engine.evaluate(batch);
+    const sums = await engine.evaluate(batch, pass);
     lossSum += sums.lossSum;
     correct += sums.correct;
     exact += sums.exact;

@@ -21,7 +21,7 @@ interface Delta {
   scale: number;
 }
 
-type LoraChange = Extract<Change, { type: "lora" }>;
+type LoraChange = Extract<Change, { type: "low-rank" }>;
 
 /** Changes one row in place. */
 type RowChange = (target: Float32Array, row: number) => void;
@@ -74,7 +74,7 @@ async function rowChange(change: Change, source: TensorInfo): Promise<RowChange>
   const { weight } = change;
   const columns = columnsOf(source);
   switch (change.type) {
-    case "lora":
+    case "low-rank":
       return loraChange(change, source, columns);
     case "scale": {
       const scales = Float64Array.from(await readTensor(change.scales), (scale) =>

@@ -94,7 +94,7 @@ function problemOf(
     return `${info.file}: the adapter changes ${source.name} as [${expected.join(", ")}], but in ${source.file} it is [${source.shape.join(", ")}]: the adapter was made for another base`;
   }
   if (change.type === "rows") checkTokens(change, source, `${name} of ${base.dir}`);
-  const dora = [...before, change].find((one) => one.type === "lora" && one.factors.magnitude);
+  const dora = [...before, change].find((one) => one.type === "low-rank" && one.factors.magnitude);
   if (dora && before.length > 0) {
     return `${dora.adapterDir}: DoRA sets the length of each row of ${name}, which adapters merged with it change too; merge it alone`;
   }
@@ -103,7 +103,7 @@ function problemOf(
 
 function tensorOf(change: Change): TensorInfo {
   switch (change.type) {
-    case "lora":
+    case "low-rank":
       return change.factors.a;
     case "scale":
       return change.scales;
@@ -116,7 +116,7 @@ function tensorOf(change: Change): TensorInfo {
 /** The shape that the base's tensor must have; axes that the change leaves open are the base's own. */
 function shapeFor(change: Change, base: readonly number[]): readonly number[] {
   switch (change.type) {
-    case "lora": {
+    case "low-rank": {
       const { a, b } = change.factors;
       const [rows, columns] = [b.shape[0] ?? 0, a.shape[1] ?? 0];
       return change.isEmbedding ? [columns, rows] : [rows, columns];
@@ -151,7 +151,7 @@ export async function checkChanges(adapters: readonly MergeAdapter[]): Promise<s
 
 async function doesChange(change: Change): Promise<boolean> {
   switch (change.type) {
-    case "lora": {
+    case "low-rank": {
       const hasA = await hasOther(change.factors.a, 0);
       return (await hasOther(change.factors.b, 0)) && hasA;
     }

@@ -16,12 +16,13 @@ import { readJsonObject } from "../../util/json.ts";
 import { sourceOf } from "../../adapter-files/peft/vocabulary.ts";
 import { withTrueTie } from "../../families/tied-head.ts";
 import { type FittedMerge, fitAdapters } from "./fit-to-base.ts";
-import { type Change, type MergeAdapter, readMergeAdapter } from "./changes.ts";
+import type { Change, MergeAdapter } from "./changes.ts";
+import { readMergeAdapter } from "./read-adapter.ts";
 import { moved } from "./apply-changes.ts";
 
 const PREFIX = "base_model.model.";
 
-type Lora = Extract<Change, { type: "lora" }>;
+type Lora = Extract<Change, { type: "low-rank" }>;
 type Whole = Extract<Change, { type: "replace" | "rows" }>;
 type Scale = Extract<Change, { type: "scale" }>;
 
@@ -48,7 +49,7 @@ export async function combineAdapters(dir: string, combination: Combination): Pr
   const whole: string[] = [];
   for (const [name, changes] of byName) {
     const module = name.replace(/\.(weight|bias)$/u, "");
-    if (allOf(changes, "lora")) {
+    if (allOf(changes, "low-rank")) {
       ranks[module] = changes.reduce((sum, { factors }) => sum + (factors.a.shape[0] ?? 0), 0);
       tensors.push(...(await sideBySide(module, changes)));
     } else if (allOf(changes, "scale")) {
@@ -93,7 +94,7 @@ function changesByName(adapters: readonly MergeAdapter[]): ReadonlyMap<string, C
   for (const { dir, weight, changes } of adapters) {
     for (const { name, change } of changes) {
       if (
-        change.type === "lora" &&
+        change.type === "low-rank" &&
         change.factors.magnitude &&
         (weight !== 1 || adapters.length > 1)
       ) {

@@ -30,7 +30,7 @@ export async function asUnmerge(adapters: readonly MergeAdapter[]): Promise<Merg
 async function inverseOf(change: Change): Promise<Change> {
   const { adapterDir } = change;
   switch (change.type) {
-    case "lora":
+    case "low-rank":
       if (change.factors.magnitude) {
         throw new InputError(
           `${adapterDir} is DoRA, which set the length of each row anew: the old lengths are in no file of it, so it can't be taken out; go back to the base`,

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
-import { readMergeAdapter } from "../../../src/merge/adapters/changes.ts";
+import { readMergeAdapter } from "../../../src/merge/adapters/read-adapter.ts";
 import { InputError } from "../../../src/util/errors.ts";
 import { summariseAdapter } from "../../../src/cards/model-summary.ts";
 import { readPeftFolder } from "../../../src/adapter-files/peft/folder.ts";

@@ -2,14 +2,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { recipeSchema } from "../../src/protocol/recipe.ts";
-import { methodSchema } from "../../src/protocol/methods.ts";
-import { openTrainingEngine } from "../../src/onnx-engine/onnx-engine.ts";
-import { initAdamW, updateAdamW } from "../../src/training/optimizer.ts";
-import { parameterRanges } from "../../src/training/parameter-ranges.ts";
-import { readSafetensorsHeader, readTensor } from "../../src/tensors/safetensors.ts";
-import { assertClose } from "../support/assert-close.ts";
-import { countedIn, goldenModel, readBatch } from "../support/llama-golden.ts";
+import { recipeSchema } from "../../../src/protocol/recipe.ts";
+import { methodSchema } from "../../../src/protocol/methods.ts";
+import { openTrainingEngine } from "../../../src/onnx-engine/onnx-engine.ts";
+import { initAdamW, updateAdamW } from "../../../src/training/optimizer.ts";
+import { parameterRanges } from "../../../src/training/parameter-ranges.ts";
+import { readSafetensorsHeader, readTensor } from "../../../src/tensors/safetensors.ts";
+import { assertClose } from "../../support/assert-close.ts";
+import { countedIn, goldenModel, readBatch } from "../../support/llama-golden.ts";
 
 /** As make_loraplus.py. */
 const STEPS = 5;
@@ -29,7 +29,7 @@ const CASES = {
 };
 
 const { tensors } = await readSafetensorsHeader(
-  fileURLToPath(new URL("../golden/trainer/loraplus.safetensors", import.meta.url)),
+  fileURLToPath(new URL("../../golden/trainer/loraplus.safetensors", import.meta.url)),
 );
 const floats = (name: string): Promise<Float32Array> => readTensor(tensors.get(name)!);
 

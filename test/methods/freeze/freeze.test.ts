@@ -3,25 +3,31 @@ import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
 import path from "node:path";
 import { after, test } from "node:test";
-import { openBaseModel } from "../../src/models/base-model.ts";
-import type { RecipeInput } from "../../src/protocol/recipe.ts";
-import { openTrainingEngine } from "../../src/onnx-engine/onnx-engine.ts";
-import type { OnnxTrainingEngine } from "../../src/onnx-engine/training-engine.ts";
-import { buildTrainingGraph } from "../../src/onnx-engine/ort-graphs.ts";
-import { planStep } from "../../src/onnx-engine/step-form.ts";
-import { graphOptionsOf } from "../../src/onnx-engine/tuned-base.ts";
-import { tuningOf } from "../../src/methods/tuning.ts";
-import type { LayerChoice } from "../../src/util/tensor-patterns.ts";
-import { readModelWeights } from "../../src/tensors/model-weights.ts";
-import { readTensor, readTensorBytes } from "../../src/tensors/safetensors.ts";
-import { assertClose } from "../support/assert-close.ts";
+import { openBaseModel } from "../../../src/models/base-model.ts";
+import type { RecipeInput } from "../../../src/protocol/recipe.ts";
+import { openTrainingEngine } from "../../../src/onnx-engine/onnx-engine.ts";
+import type { OnnxTrainingEngine } from "../../../src/onnx-engine/training-engine.ts";
+import { buildTrainingGraph } from "../../../src/onnx-engine/ort-graphs.ts";
+import { planStep } from "../../../src/onnx-engine/step-form.ts";
+import { graphOptionsOf } from "../../../src/onnx-engine/tuned-base.ts";
+import { tuningOf } from "../../../src/methods/tuning.ts";
+import type { LayerChoice } from "../../../src/util/tensor-patterns.ts";
+import { readModelWeights } from "../../../src/tensors/model-weights.ts";
+import { readTensor, readTensorBytes } from "../../../src/tensors/safetensors.ts";
+import { assertClose } from "../../support/assert-close.ts";
 import {
   countedIn,
   goldenModel as folder,
   readBatch,
   readExpected,
-} from "../support/llama-golden.ts";
-import { makeRun, readMetrics, readState, startTrainer, tinyWorkspace } from "../support/retune.ts";
+} from "../../support/llama-golden.ts";
+import {
+  makeRun,
+  readMetrics,
+  readState,
+  startTrainer,
+  tinyWorkspace,
+} from "../../support/retune.ts";
 
 const FREEZE = { type: "freeze" } as const;
 /** Relative to each tensor's largest value, float32 on both sides. */

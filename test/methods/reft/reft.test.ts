@@ -2,25 +2,25 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { orthonormaliseColumns } from "../../src/methods/orthonormal.ts";
-import type { Example } from "../../src/data/example.ts";
-import { methodSchema } from "../../src/protocol/methods.ts";
-import { openTrainingEngine } from "../../src/onnx-engine/onnx-engine.ts";
-import type { StepPlan } from "../../src/onnx-engine/step-form.ts";
+import { orthonormaliseColumns } from "../../../src/methods/orthonormal.ts";
+import type { Example } from "../../../src/data/example.ts";
+import { methodSchema } from "../../../src/protocol/methods.ts";
+import { openTrainingEngine } from "../../../src/onnx-engine/onnx-engine.ts";
+import type { StepPlan } from "../../../src/onnx-engine/step-form.ts";
 import {
   readSafetensorsHeader,
   readTensor,
   readTensorBytes,
-} from "../../src/tensors/safetensors.ts";
-import { assertClose } from "../support/assert-close.ts";
-import { countedIn, goldenModel } from "../support/llama-golden.ts";
-import { refuses } from "../support/refuses.ts";
+} from "../../../src/tensors/safetensors.ts";
+import { assertClose } from "../../support/assert-close.ts";
+import { countedIn, goldenModel } from "../../support/llama-golden.ts";
+import { refuses } from "../../support/refuses.ts";
 
 /** Relative to each tensor's largest value, float32 on both sides. */
 const GRADIENT_TOLERANCE = { rtol: 1e-4, atol: 1e-9 };
 const LOSS_TOLERANCE = { rtol: 1e-5 };
 
-const GOLDEN = fileURLToPath(new URL("../golden/adapters/reft.safetensors", import.meta.url));
+const GOLDEN = fileURLToPath(new URL("../../golden/adapters/reft.safetensors", import.meta.url));
 const { tensors } = await readSafetensorsHeader(GOLDEN);
 const floats = (name: string): Promise<Float32Array> => readTensor(tensors.get(name)!);
 

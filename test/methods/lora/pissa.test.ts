@@ -4,14 +4,14 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
-import { methodSchema } from "../../src/protocol/methods.ts";
-import { openEvaluationEngine, openTrainingEngine } from "../../src/onnx-engine/onnx-engine.ts";
-import { readPeftFolder } from "../../src/adapter-files/peft/folder.ts";
-import { readSafetensorsHeader, readTensor } from "../../src/tensors/safetensors.ts";
-import { PISSA_CASE, adapterGolden } from "../support/adapter-cases.ts";
-import { assertClose } from "../support/assert-close.ts";
-import { countedIn, goldenModel, readBatch, readExpected } from "../support/llama-golden.ts";
-import { refuses } from "../support/refuses.ts";
+import { methodSchema } from "../../../src/protocol/methods.ts";
+import { openEvaluationEngine, openTrainingEngine } from "../../../src/onnx-engine/onnx-engine.ts";
+import { readPeftFolder } from "../../../src/adapter-files/peft/folder.ts";
+import { readSafetensorsHeader, readTensor } from "../../../src/tensors/safetensors.ts";
+import { PISSA_CASE, adapterGolden } from "../../support/adapter-cases.ts";
+import { assertClose } from "../../support/assert-close.ts";
+import { countedIn, goldenModel, readBatch, readExpected } from "../../support/llama-golden.ts";
+import { refuses } from "../../support/refuses.ts";
 
 const LOSS_TOLERANCE = { rtol: 1e-5 };
 /** PEFT decomposes exactly, we by subspace iteration: both to float32's accuracy at this size. */

@@ -96,6 +96,23 @@ test("the table names every source folder", () => {
   );
 });
 
+test("the table has no circle of folders", () => {
+  // The command line imports everything, and nobody imports it.
+  const allowed = new Map(rows.map(({ name, allowed: to }) => [name, to.filter(isFolder)]));
+  const reaches = (from: string): Set<string> => {
+    const found = new Set<string>();
+    const open = [...(allowed.get(from) ?? [])];
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      if (found.has(next)) continue;
+      found.add(next);
+      open.push(...(allowed.get(next) ?? []));
+    }
+    return found;
+  };
+  const circular = folders.filter((folder) => folder !== "cli" && reaches(folder).has(folder));
+  assert.deepEqual(circular, []);
+});
+
 test("every import that the table forbids is reported with our message", () => {
   const forbidden = rows.flatMap((row) =>
     forbiddenIn(row).flatMap((target) => [

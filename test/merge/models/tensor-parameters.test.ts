@@ -26,7 +26,7 @@ function scope(parameters: MergeParameters | undefined, ...keys: PropertyKey[]):
 
 interface Asked {
   method?: ParameterScopes["method"];
-  /** Of each model, and of the whole file. */
+  /** What each model says, then the whole file. */
   models?: readonly (MergeParameters | undefined)[];
   file?: MergeParameters;
   slice?: MergeParameters;

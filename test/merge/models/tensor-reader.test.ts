@@ -82,7 +82,7 @@ suite("a tensor in one place", () => {
   for (const dtype of ["BF16", "F32"] as const) {
     test(`values go on where one piece of the file ends and the next begins, ${dtype}`, async (t) => {
       // Numbers of 8 bits, which bfloat16 holds; 251 is prime, so that no shift gives the same.
-      const values = Float32Array.from({ length: PIECE_ELEMENTS + 1000 }, (_, i) => i % 251);
+      const values = Float32Array.from({ length: 2 * PIECE_ELEMENTS + 1000 }, (_, i) => i % 251);
       const { source } = await written(t, [{ name: "w", dtype, values }]);
       const options = { files: openFiles(t), elements: values.length, stretch: 3 * 4096 };
       assert.deepEqual(readAll(source("w"), options), values);

@@ -125,8 +125,8 @@ for (const chunks of CUTS) {
     };
     const [loss, hits, own] = await run(feeds, 1);
     assertClose(loss!, [2200], { rtol: 1e-6 }, "loss");
-    assert.deepEqual([...hits!], [0, ...new Array<number>(11).fill(1)]);
-    assertClose(own!, [2200, ...new Array<number>(11).fill(0)], { rtol: 1e-6 }, "own");
+    assert.deepEqual([...hits!], [0, ...Array.from({ length: 11 }, () => 1)]);
+    assertClose(own!, [2200, ...Array.from({ length: 11 }, () => 0)], { rtol: 1e-6 }, "own");
     await dispose();
   });
 }

@@ -22,7 +22,7 @@ const CASES = JSON.parse(
   readFileSync(path.join(import.meta.dirname, "../golden/models/rope.json"), "utf8"),
 ) as RopeCase[];
 
-/** Of the header that a converter of llama.cpp's would write. @param factors rope_freqs.weight */
+/** For the header that a converter of llama.cpp's would write. @param factors rope_freqs.weight */
 async function scalingOf(
   t: TestContext,
   { metadata = {}, factors }: { metadata?: Record<string, Value>; factors?: readonly number[] },

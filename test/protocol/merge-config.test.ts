@@ -13,7 +13,7 @@ const CASES = path.join(import.meta.dirname, "../golden/mergekit/cases");
 const TIES = { merge_method: "ties", base_model: "base" };
 
 const read = (config: object) => mergeConfigSchema.parse({ ...TIES, ...config });
-/** Of the whole file. */
+/** What the whole file's parameter is read as. */
 const parameter = (name: string, value: unknown): unknown =>
   (read({ parameters: { [name]: value } }).parameters as Record<string, unknown>)[name];
 

@@ -50,7 +50,7 @@ test("whatever value is written is read back, however it is indented", () => {
 });
 
 test("a text broken at one character is refused exactly when JSON.parse refuses it", () => {
-  const characters = [..."{}[]\",:\\ \n\t-+.eE0123tfnulr/x'\u00A0\u0001"];
+  const characters = "{}[]\",:\\ \n\t-+.eE0123tfnulr/x'\u00A0\u0001".split("");
   let refused = 0;
   let taken = 0;
   fc.assert(
@@ -80,11 +80,11 @@ test("the cases on which parsers differ go as the grammar has them", () => {
   for (const text of taken) assert.deepEqual(ours(text), { value: JSON.parse(text) as unknown });
   assert.ok(Object.is(parse("-0"), -0));
   const refused = [
-    ...["", " ", "+1", ".5", "1.", "1e", "-", "--1", "0x1", "1_000", "012", "-012", "1eE2"],
-    ...["[,1]", "[1,]", "[1 2]", "[", "]", "{,}", '{"a"}', "{1:2}", "{a:1}", '{"a":1,}', "{]"],
-    ...["nul", "True", "trueX", "undefined", "inf", "+Infinity", "nan", "- 1", "-true"],
-    ...['"\\x41"', '"\\u00G0"', '"\\u12"', "'a'", '"\t"', '"a', "[1]x", "\u00A01", "\uFEFF1"],
-  ];
+    ["", " ", "+1", ".5", "1.", "1e", "-", "--1", "0x1", "1_000", "012", "-012", "1eE2"],
+    ["[,1]", "[1,]", "[1 2]", "[", "]", "{,}", '{"a"}', "{1:2}", "{a:1}", '{"a":1,}', "{]"],
+    ["nul", "True", "trueX", "undefined", "inf", "+Infinity", "nan", "- 1", "-true"],
+    ['"\\x41"', '"\\u00G0"', '"\\u12"', "'a'", '"\t"', '"a', "[1]x", "\u00A01", "\uFEFF1"],
+  ].flat();
   for (const text of refused) assert.equal(ours(text), undefined, JSON.stringify(text));
 });
 

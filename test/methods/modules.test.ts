@@ -64,6 +64,10 @@ test("a target that matches nothing is told with what there is", () => {
   // One of two is idle: that one is named.
   says(() => selectTargets(linearLayers, ["q_proj", "wq"]), /^method\.targets "wq" matches no/u);
   // Not at a dot.
+  says(
+    () => selectTargets(linearLayers, ["q_proj", "proj"]),
+    /^method\.targets "proj" matches no/u,
+  );
   says(() => selectTargets(linearLayers, ["proj"]), /\["proj"\] matches no linear layer/u);
   says(() => selectTargets(linearLayers, "q_proj"), /^method\.targets "q_proj" matches no/u);
 });

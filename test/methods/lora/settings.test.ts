@@ -9,7 +9,7 @@ import { InputError } from "../../../src/util/errors.ts";
 import { goldenModel } from "../../support/llama-golden.ts";
 
 const { architecture } = await openBaseModel(goldenModel("untied"));
-const ALL = (): boolean => true;
+const ALL = (_tensor: string): boolean => true;
 
 function settings(method: object, isTrained = ALL) {
   const parsed = methodSchema.parse({ type: "lora", ...method }) as LoraMethod;

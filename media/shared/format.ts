@@ -8,9 +8,10 @@ export function formatValue(value: number | undefined | null): string {
   if (Number.isNaN(value)) return "NaN";
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
   if (value === 0) return "0";
-  const magnitude = Math.abs(value);
+  const shown = value.toPrecision(4);
+  const magnitude = Math.abs(Number(shown));
   const isPlain = magnitude >= 1e-3 && magnitude < 1e6;
-  const text = isPlain ? value.toPrecision(4) : value.toExponential(2);
+  const text = !isPlain ? value.toExponential(2) : magnitude >= 1e4 ? value.toFixed(0) : shown;
   return text.replace(/^-/, "−").replace("e+", "e");
 }
 
@@ -18,6 +19,11 @@ export function formatValue(value: number | undefined | null): string {
 export function formatNumber(value: number | undefined | null): string {
   const [mantissa = "", exponent] = formatValue(value).split("e");
   return exponent === undefined ? trimZeros(mantissa) : `${trimZeros(mantissa)}e${exponent}`;
+}
+
+/** So many digits, and never an exponent for a large one. */
+function rounded(value: number, digits: number): string {
+  return String(Number(value.toPrecision(digits)));
 }
 
 function trimZeros(text: string): string {
@@ -38,7 +44,8 @@ export function formatParameters(value: number | undefined): string {
     ["M", 1e6],
     ["K", 1e3],
   ] as const) {
-    if (value >= size) return `${trimZeros((value / size).toPrecision(3))} ${unit}`;
+    // 999,500 rounds to 1 M.
+    if (value >= 0.9995 * size) return `${rounded(value / size, 3)} ${unit}`;
   }
   return String(value);
 }
@@ -49,18 +56,19 @@ export function formatBytes(bytes: number | undefined): string {
   const units = ["B", "kB", "MB", "GB", "TB"];
   let value = bytes;
   let unit = 0;
-  while (value >= 1000 && unit < units.length - 1) {
+  const shown = (): number => Number(value.toPrecision(3));
+  while (shown() >= 1000 && unit < units.length - 1) {
     value /= 1000;
     unit += 1;
   }
-  const digits = value >= 100 || unit === 0 ? 0 : value >= 10 ? 1 : 2;
+  const digits = shown() >= 100 || unit === 0 ? 0 : shown() >= 10 ? 1 : 2;
   return `${value.toFixed(digits)} ${units[unit]}`;
 }
 
 /** A share in [0, 1] as a percentage: 0.85 %, 12.3 %, 100 %. */
 export function formatShare(share: number | undefined): string {
   if (share === undefined || !Number.isFinite(share)) return UNKNOWN;
-  return `${trimZeros((share * 100).toPrecision(3))} %`;
+  return `${rounded(share * 100, 3)} %`;
 }
 
 /** A relative change with its sign: −21.4 %, +3.0 %. */
@@ -90,14 +98,15 @@ export function formatDuration(ms: number | undefined): string {
 
 /** Axis ticks of elapsed time: 0, 45s, 5m, 1h30m, 2d. */
 export function formatTickDuration(seconds: number): string {
-  const total = Math.round(seconds * 10) / 10;
-  if (total === 0) return "0";
-  if (total < 60) return `${total}s`;
+  const tenths = Math.round(seconds * 10) / 10;
+  if (tenths === 0) return "0";
+  if (tenths < 60) return `${tenths}s`;
+  const total = Math.round(seconds);
   const parts: [number, string][] = [
     [Math.floor(total / 86_400), "d"],
     [Math.floor(total / 3600) % 24, "h"],
     [Math.floor(total / 60) % 60, "m"],
-    [Math.round(total % 60), "s"],
+    [total % 60, "s"],
   ];
   const shown = parts.filter(([count]) => count > 0).slice(0, 2);
   return shown.map(([count, unit]) => `${count}${unit}`).join("");
@@ -105,8 +114,8 @@ export function formatTickDuration(seconds: number): string {
 
 /** Axis ticks of a step: 500, 1.5k, 20k, 3M. */
 export function formatTickCount(value: number): string {
-  if (Math.abs(value) >= 1e6) return `${trimZeros((value / 1e6).toPrecision(4))}M`;
-  if (Math.abs(value) >= 1e4) return `${trimZeros((value / 1e3).toPrecision(4))}k`;
+  if (Math.abs(value) >= 0.99995e6) return `${rounded(value / 1e6, 4)}M`;
+  if (Math.abs(value) >= 1e4) return `${rounded(value / 1e3, 4)}k`;
   return String(Math.round(value * 100) / 100);
 }
 

@@ -25,11 +25,13 @@ export function parseJsonc(text: string, file: string): Node {
   const [error] = errors;
   if (root && !error) return root;
   const tooDeep = tooDeepAt(text);
-  const [offset, what] = error
-    ? [error.offset, printParseErrorCode(error.error)]
-    : tooDeep === undefined
-      ? [0, "the file is empty"]
-      : [tooDeep, `nested deeper than ${MAX_DEPTH} levels`];
+  const isEmpty = !root && error?.offset === text.length;
+  const [offset, what] =
+    error && !isEmpty
+      ? [error.offset, printParseErrorCode(error.error)]
+      : tooDeep === undefined
+        ? [0, "the file is empty"]
+        : [tooDeep, `nested deeper than ${MAX_DEPTH} levels`];
   throw new InputError(`${file}:${lineAt(text, offset)}: not valid JSON: ${what}`);
 }
 

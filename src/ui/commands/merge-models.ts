@@ -12,7 +12,7 @@ import type { Choice } from "../ask/question.ts";
 import { askInSteps, type Wizard } from "../ask/wizard.ts";
 import type { ModelEntry } from "../catalogs/model-catalog.ts";
 import { requireTrust } from "../trust.ts";
-import { describeModel } from "../views/models-tree.ts";
+import { describeModel } from "../views/entry-text.ts";
 import { askOutput } from "./ask-output.ts";
 import { baseOf } from "./pick-base.ts";
 import { writeModel } from "./write-model.ts";

@@ -64,11 +64,11 @@ export function sameLabels(one: Classifier | undefined, other: Classifier): bool
   return one?.labels.join("\n") === other.labels.join("\n") && one.problem === other.problem;
 }
 
-const PROBLEMS: Readonly<Record<string, Classifier["problem"]>> = {
-  single_label_classification: "single-label",
-  multi_label_classification: "multi-label",
-  regression: "regression",
-};
+const PROBLEMS: ReadonlyMap<string, Classifier["problem"]> = new Map([
+  ["single_label_classification", "single-label"],
+  ["multi_label_classification", "multi-label"],
+  ["regression", "regression"],
+]);
 
 /**
  * What config.json says of a classification head; undefined for a model without one.
@@ -88,7 +88,7 @@ export function classifierOf(
     throw new InputError(`${file}: id2label does not name the labels 0, 1, 2 …`);
   }
   const guessed = labels.length === 1 ? "regression" : "single-label";
-  const problem = (typeof type === "string" ? PROBLEMS[type] : undefined) ?? guessed;
+  const problem = (typeof type === "string" ? PROBLEMS.get(type) : undefined) ?? guessed;
   return { labels, problem, pooling: pooling === "mean" || pooling === "first" ? pooling : "last" };
 }
 
@@ -100,7 +100,7 @@ export function classifierConfig(
   const { architectures, pad_token_id: pad, eos_token_id: eos, pooling: _, ...kept } = config;
   const first: unknown = Array.isArray(architectures) ? architectures[0] : undefined;
   const name = typeof first === "string" ? first : familyOf(config).causalLm;
-  const [type] = Object.entries(PROBLEMS).find(([, ours]) => ours === problem) ?? [];
+  const [type] = [...PROBLEMS].find(([, ours]) => ours === problem) ?? [];
   const padding: unknown = pad ?? (Array.isArray(eos) ? eos[0] : eos);
   return {
     ...kept,

@@ -25,27 +25,29 @@ const llama3: PreTokenizer = { splits: [LLAMA3], ignoreMerges: true };
 const qwen2: PreTokenizer = { splits: [QWEN2] };
 
 /** By `tokenizer.ggml.pre`, as llama.cpp groups them (src/llama-vocab.cpp). */
-const PRE_TOKENIZERS: Readonly<Record<string, PreTokenizer>> = {
-  "gpt-2": gpt2,
-  mpt: gpt2,
-  olmo: gpt2,
-  jais: gpt2,
-  smollm: digits,
-  starcoder: digits,
-  refact: digits,
-  codeshell: digits,
-  "command-r": digits,
-  exaone: digits,
-  "minerva-7b": digits,
-  "llama-bpe": llama3,
-  llama3,
-  "llama-v3": llama3,
-  falcon3: llama3,
-  qwen2,
-  "deepseek-r1-qwen": qwen2,
-  megrez: qwen2,
-  tekken: { splits: [TEKKEN], ignoreMerges: true },
-};
+const PRE_TOKENIZERS: ReadonlyMap<string, PreTokenizer> = new Map(
+  Object.entries({
+    "gpt-2": gpt2,
+    mpt: gpt2,
+    olmo: gpt2,
+    jais: gpt2,
+    smollm: digits,
+    starcoder: digits,
+    refact: digits,
+    codeshell: digits,
+    "command-r": digits,
+    exaone: digits,
+    "minerva-7b": digits,
+    "llama-bpe": llama3,
+    llama3,
+    "llama-v3": llama3,
+    falcon3: llama3,
+    qwen2,
+    "deepseek-r1-qwen": qwen2,
+    megrez: qwen2,
+    tekken: { splits: [TEKKEN], ignoreMerges: true },
+  }),
+);
 
 export function byteLevelTokenizer(
   header: GgufHeader,
@@ -91,10 +93,10 @@ function preTokenizer(header: GgufHeader, log: (line: string) => void): PreToken
     );
     return gpt2;
   }
-  const found = PRE_TOKENIZERS[name];
+  const found = PRE_TOKENIZERS.get(name);
   if (!found) {
     throw new InputError(
-      `${header.file}: tokenizer.ggml.pre "${name}" is not supported; supported: default, ${Object.keys(PRE_TOKENIZERS).join(", ")}`,
+      `${header.file}: tokenizer.ggml.pre "${name}" is not supported; supported: default, ${[...PRE_TOKENIZERS.keys()].join(", ")}`,
     );
   }
   return found;

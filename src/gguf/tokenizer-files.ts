@@ -15,28 +15,29 @@ export interface TokenizerFiles {
 }
 
 /** By `tokenizer.ggml.model`. */
-const TOKENIZERS: Readonly<
-  Record<
-    string,
-    {
-      make: (header: GgufHeader, vocabulary: Vocabulary, log: (line: string) => void) => Json;
-      /** What llama.cpp does where a file does not say. */
-      addsBos: (pre: string | undefined) => boolean;
-    }
-  >
-> = {
-  gpt2: { make: byteLevelTokenizer, addsBos: (pre) => pre?.startsWith("llama") === true },
-  llama: { make: sentencePieceTokenizer, addsBos: () => true },
-};
+const TOKENIZERS: ReadonlyMap<
+  string,
+  {
+    make: (header: GgufHeader, vocabulary: Vocabulary, log: (line: string) => void) => Json;
+    /** What llama.cpp does where a file does not say. */
+    addsBos: (pre: string | undefined) => boolean;
+  }
+> = new Map([
+  [
+    "gpt2",
+    { make: byteLevelTokenizer, addsBos: (pre?: string) => pre?.startsWith("llama") === true },
+  ],
+  ["llama", { make: sentencePieceTokenizer, addsBos: () => true }],
+]);
 
 /** @throws InputError for a kind of tokenizer that is not supported, or metadata that is not whole */
 export function tokenizerFiles(header: GgufHeader, log: (line: string) => void): TokenizerFiles {
   const { file } = header;
   const kind = optionalText(header, "tokenizer.ggml.model");
-  const tokenizer = kind === undefined ? undefined : TOKENIZERS[kind];
+  const tokenizer = kind === undefined ? undefined : TOKENIZERS.get(kind);
   if (!tokenizer) {
     throw new InputError(
-      `${file}: tokenizer.ggml.model ${kind === undefined ? "is missing" : `"${kind}" is not supported`}; supported: ${Object.keys(TOKENIZERS).join(", ")}`,
+      `${file}: tokenizer.ggml.model ${kind === undefined ? "is missing" : `"${kind}" is not supported`}; supported: ${[...TOKENIZERS.keys()].join(", ")}`,
     );
   }
   const vocabulary = readVocabulary(header);

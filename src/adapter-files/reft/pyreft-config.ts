@@ -49,11 +49,11 @@ const configSchema = z.object({
 });
 
 /** The classes of pyreft whose formulas are in intervention.ts. */
-const CLASSES: Readonly<Record<string, ReftType>> = {
-  "pyreft.interventions.LoreftIntervention": "loreft",
-  "pyreft.interventions.DireftIntervention": "direft",
-  "pyreft.interventions.NoreftIntervention": "noreft",
-};
+const CLASSES: ReadonlyMap<string, ReftType> = new Map([
+  ["pyreft.interventions.LoreftIntervention", "loreft"],
+  ["pyreft.interventions.DireftIntervention", "direft"],
+  ["pyreft.interventions.NoreftIntervention", "noreft"],
+]);
 const BLOCK_OUTPUT = "block_output";
 /** A block's output by its module path: "model.layers[15].output", "transformer.h[15].output" */
 const BLOCK_PATH = /^(?:\w+\.)*\w+\[(\d+)\]\.output$/;
@@ -117,10 +117,10 @@ export function parsePyreftConfig(json: Record<string, unknown>, file: string): 
 
 /** The class is only compared; pyreft itself imports whatever is named here. */
 function reftType(name: string, at: string): ReftType {
-  const type = CLASSES[/^<class '(.+)'>$/.exec(name)?.[1] ?? ""];
+  const type = CLASSES.get(/^<class '(.+)'>$/.exec(name)?.[1] ?? "");
   if (type) return type;
   throw new InputError(
-    `${at} is ${JSON.stringify(name.slice(0, 100))}; Retune computes ${Object.keys(CLASSES).join(", ")}`,
+    `${at} is ${JSON.stringify(name.slice(0, 100))}; Retune computes ${[...CLASSES.keys()].join(", ")}`,
   );
 }
 
@@ -178,7 +178,7 @@ export function pyreftFileName({ layer, positionIndex }: PyreftPlace): string {
 /** What pyreft 0.1 writes as config.json for interventions in this order. */
 export function pyreftConfigJson(places: readonly PyreftPlace[]): string {
   const className = (type: ReftType) =>
-    Object.keys(CLASSES).find((name) => CLASSES[name] === type) ?? type;
+    [...CLASSES.keys()].find((name) => CLASSES.get(name) === type) ?? type;
   const representation = ({ layer, rank, linkKey }: PyreftPlace) => {
     const given: Partial<Record<(typeof FIELDS)[number], unknown>> = {
       layer,

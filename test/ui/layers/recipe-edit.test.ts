@@ -85,11 +85,11 @@ test("a list stands on one line of at most 90 characters, else a line for each",
   const long = set(
     '{\n   "base": "m",\n   "epochs": 1\n}',
     ["freeze"],
-    ["x".repeat(44), "y".repeat(43)],
+    ["x".repeat(44), "y".repeat(39)],
   );
   assert.equal(
     long,
-    `{\n   "base": "m",\n   "freeze": [\n      "${"x".repeat(44)}",\n      "${"y".repeat(43)}"\n   ],\n   "epochs": 1\n}`,
+    `{\n   "base": "m",\n   "freeze": [\n      "${"x".repeat(44)}",\n      "${"y".repeat(39)}"\n   ],\n   "epochs": 1\n}`,
   );
 });
 

@@ -8,7 +8,7 @@ import * as vscode from "vscode";
 import { evaluationSchema } from "../../src/protocol/evaluation.ts";
 import type { RecipeInput } from "../../src/protocol/recipe.ts";
 import { methodChoices } from "../../src/ui/recipes/method-choices.ts";
-import { runAbilities } from "../../src/ui/views/runs-tree.ts";
+import { runAbilities } from "../../src/ui/views/abilities.ts";
 import { retune, runThat, workspaceFolder } from "./support/extension.ts";
 import type { Messages } from "./support/messages.ts";
 import type { QuickInput } from "./support/quick-input.ts";

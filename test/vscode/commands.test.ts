@@ -9,7 +9,7 @@ import { retune, workspaceFolder } from "./support/extension.ts";
 import type { Messages } from "./support/messages.ts";
 import type { QuickInput } from "./support/quick-input.ts";
 import { runRowText } from "../../src/ui/run-text.ts";
-import { runAbilities } from "../../src/ui/views/runs-tree.ts";
+import { runAbilities } from "../../src/ui/views/abilities.ts";
 import { MADE_UP_RECIPE } from "../support/made-up-recipe.ts";
 import { writeTinyLlama } from "../support/tiny-llama.ts";
 import { until } from "./support/until.ts";

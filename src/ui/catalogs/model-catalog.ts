@@ -3,7 +3,6 @@
  * is kept until `invalidate`.
  */
 import { stat } from "node:fs/promises";
-import path from "node:path";
 import * as vscode from "vscode";
 import { type ModelSummary, summariseModel } from "../../cards/model-summary.ts";
 import { errorMessage } from "../../util/errors.ts";
@@ -11,6 +10,7 @@ import { modelFolders, searchesHuggingFaceCache } from "../settings.ts";
 import { Catalog } from "./catalog.ts";
 import { offeredPatterns } from "../../bases/references.ts";
 import { hubCacheFolder } from "../../util/hub-cache.ts";
+import { bySourceAndLabel, labelOf, withUniqueLabels } from "./model-labels.ts";
 import { findCachedModels, findModelsBelow, modelsAmong } from "./model-folders.ts";
 
 export interface ModelEntry {
@@ -74,28 +74,6 @@ export class ModelCatalog extends Catalog<ModelEntry> {
     this.#summaries.set(found.path, { ...entry, stamp });
     return entry;
   }
-}
-
-function bySourceAndLabel(a: ModelEntry, b: ModelEntry): number {
-  const order = ["workspace", "folder", "cache"];
-  return order.indexOf(a.source) - order.indexOf(b.source) || a.label.localeCompare(b.label);
-}
-
-function labelOf(model: string): string {
-  const name = path.basename(model);
-  // What a run trained whole is named after its run.
-  return name === "model" ? `${path.basename(path.dirname(model))}/model` : name;
-}
-
-/** Two models of one name are told apart by the folder that they are in. */
-function withUniqueLabels(entries: readonly ModelEntry[]): ModelEntry[] {
-  const counts = new Map<string, number>();
-  for (const { label } of entries) counts.set(label, (counts.get(label) ?? 0) + 1);
-  return entries.map((entry) =>
-    counts.get(entry.label) === 1
-      ? entry
-      : { ...entry, label: `${path.basename(path.dirname(entry.path))}/${entry.label}` },
-  );
 }
 
 async function inWorkspace(): Promise<Found[]> {

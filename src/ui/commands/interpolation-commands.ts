@@ -11,7 +11,7 @@ import { toFileName } from "../../util/format.ts";
 import type { App } from "../app.ts";
 import { ask } from "../say.ts";
 import { requireTrust } from "../trust.ts";
-import { interpolationAbilities } from "../views/interpolation-item.ts";
+import { interpolationAbilities } from "../views/abilities.ts";
 import { interpolationFrom } from "./pick-interpolation.ts";
 import { openLog } from "./show.ts";
 

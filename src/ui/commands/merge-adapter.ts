@@ -4,7 +4,7 @@ import type { App } from "../app.ts";
 import { askInSteps, type Wizard } from "../ask/wizard.ts";
 import type { AdapterEntry } from "../catalogs/adapter-catalog.ts";
 import { requireTrust } from "../trust.ts";
-import { describeAdapter } from "../views/adapters-tree.ts";
+import { describeAdapter } from "../views/entry-text.ts";
 import { asRow } from "../views/rows.ts";
 import { askOutput } from "./ask-output.ts";
 import { resolveBase } from "./pick-answerer.ts";

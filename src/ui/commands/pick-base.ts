@@ -2,7 +2,7 @@ import * as vscode from "vscode";
 import type { App } from "../app.ts";
 import type { Choices } from "../ask/question.ts";
 import type { Wizard } from "../ask/wizard.ts";
-import { describeModel } from "../views/models-tree.ts";
+import { describeModel } from "../views/entry-text.ts";
 import { asRow } from "../views/rows.ts";
 import { type PathQuestion, pickPath } from "./pick-path.ts";
 import { offeredFiles } from "../../bases/references.ts";

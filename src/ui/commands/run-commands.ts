@@ -2,7 +2,7 @@ import type { Run } from "../../run-folder/run.ts";
 import type { App } from "../app.ts";
 import { ask } from "../say.ts";
 import { requireTrust } from "../trust.ts";
-import { runAbilities } from "../views/runs-tree.ts";
+import { runAbilities } from "../views/abilities.ts";
 import { runFrom } from "./pick-run.ts";
 
 export async function openRun(app: App, argument: unknown): Promise<void> {

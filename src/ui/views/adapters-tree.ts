@@ -1,10 +1,10 @@
 import path from "node:path";
 import * as vscode from "vscode";
 import { answeringOf } from "../answering.ts";
-import { formatBytes, formatCount, formatWhen, shortenMiddle } from "../../util/format.ts";
-import type { AdapterSummary } from "../../cards/model-summary.ts";
+import { formatBytes, formatCount, shortenMiddle } from "../../util/format.ts";
 import type { AdapterCatalog, AdapterEntry } from "../catalogs/adapter-catalog.ts";
 import { shortPaths } from "../short-paths.ts";
+import { adapterRowText } from "./entry-text.ts";
 import { factsTooltip } from "./markdown.ts";
 import type { AdapterGroupRow, AdapterRow } from "./rows.ts";
 
@@ -67,32 +67,6 @@ function adapterItem(adapter: AdapterEntry): vscode.TreeItem {
   item.tooltip = adapterTooltip(adapter);
   item.accessibilityInformation = { label: `${adapter.label}, ${description}` };
   return item;
-}
-
-/** Below its base: "0.7824 · LoRA r=8 · 14:02" */
-function adapterRowText(adapter: AdapterEntry): string {
-  const { summary, figure, madeAt } = adapter;
-  if (summary === undefined) return describeAdapter(adapter);
-  return [figure, methodText(summary), formatWhen(madeAt, Date.now())].filter(Boolean).join(" · ");
-}
-
-function methodText({ method, rank }: AdapterSummary): string {
-  return rank === undefined ? method : `${method} r=${rank}`;
-}
-
-/** In a picker: "0.7824 · LoRA r=8 · SmolLM2-135M · 2.44M · 14:02" */
-export function describeAdapter(adapter: AdapterEntry): string {
-  const { path: place, summary, problem, base, figure, madeAt } = adapter;
-  if (summary === undefined) return problem?.replaceAll(place + path.sep, "") ?? "";
-  return [
-    figure,
-    methodText(summary),
-    base === undefined ? undefined : path.basename(base),
-    formatCount(summary.parameters),
-    formatWhen(madeAt, Date.now()),
-  ]
-    .filter(Boolean)
-    .join(" · ");
 }
 
 function adapterTooltip(adapter: AdapterEntry): vscode.MarkdownString {

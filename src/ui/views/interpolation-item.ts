@@ -1,11 +1,11 @@
 /** An interpolation's row in the Runs view. */
 import * as vscode from "vscode";
-import { isActive, isLive } from "../../runs/run-status.ts";
 import type { Interpolation } from "../../runs/interpolations/interpolation.ts";
 import { formatDuration, shortenMiddle } from "../../util/format.ts";
 import { COMMANDS } from "../command-ids.ts";
 import { shortPaths } from "../short-paths.ts";
 import { describeInterpolation, pointsText } from "../interpolation-text.ts";
+import { interpolationAbilities } from "./abilities.ts";
 import { factsTooltip } from "./markdown.ts";
 
 /** What a side bar of default width shows beside an alpha and a time. */
@@ -28,19 +28,6 @@ export function interpolationItem(interpolation: Interpolation): vscode.TreeItem
     arguments: [interpolation.dir],
   };
   return item;
-}
-
-/** Words in the row's context value: package.json shows a command where its word stands. */
-export function interpolationAbilities({ status, problem, points }: Interpolation): string[] {
-  const isStoppable = isActive(status);
-  const isContinuable =
-    problem === undefined && ["queued", "stopped", "failed", "interrupted"].includes(status);
-  return [
-    ...(isStoppable ? ["stoppable"] : []),
-    ...(isContinuable ? ["resumable"] : []),
-    ...(isLive(status) ? [] : ["deletable"]),
-    ...(points.length > 0 ? ["hasPoints"] : []),
-  ];
 }
 
 function interpolationIcon({ status, problem }: Interpolation): vscode.ThemeIcon {

@@ -1,16 +1,7 @@
-/** Tooltips: a title and a table of facts. Names come from files, so everything is escaped. */
 import * as vscode from "vscode";
+import { type Fact, factsMarkdown } from "./facts.ts";
 
-export type Fact = readonly [label: string, value: string | undefined];
-
+/** A tooltip: a title and a table of facts. */
 export function factsTooltip(title: string, facts: readonly Fact[]): vscode.MarkdownString {
-  const lines = [`**${escape(title)}**`, ""];
-  const known = facts.filter(([, value]) => value !== undefined && value !== "");
-  if (known.length > 0) lines.push("| | |", "|---|---|");
-  for (const [label, value] of known) lines.push(`| ${label} | ${escape(value ?? "")} |`);
-  return new vscode.MarkdownString(lines.join("\n"));
-}
-
-function escape(text: string): string {
-  return text.replaceAll(/[\\`*_{}[\]()#+\-.!|<>~&:@$]/g, "\\$&").replaceAll(/\s*\n\s*/g, " ");
+  return new vscode.MarkdownString(factsMarkdown(title, facts));
 }

@@ -6,6 +6,7 @@ import type { ModelCatalog, ModelEntry } from "../catalogs/model-catalog.ts";
 import { storedBlockOf } from "../../families/stored-blocks.ts";
 import { groupTensors } from "../catalogs/tensor-groups.ts";
 import { shortPaths } from "../short-paths.ts";
+import { describeModel } from "./entry-text.ts";
 import { factsTooltip } from "./markdown.ts";
 import type { LayerRow, ModelRow, TensorLeaf } from "./rows.ts";
 import { elementCount } from "../../util/element-count.ts";
@@ -48,18 +49,6 @@ export class ModelsTree implements vscode.TreeDataProvider<Row> {
         return tensorItem(row);
     }
   }
-}
-
-/** "llama · 135M · F32 · 538 MB" */
-export function describeModel({ path: place, summary, problem }: ModelEntry): string {
-  // The row itself says which model it is.
-  if (summary === undefined) return problem?.replaceAll(place + path.sep, "") ?? "";
-  return [
-    summary.modelType,
-    formatCount(summary.parameters),
-    summary.dtype,
-    formatBytes(summary.bytes),
-  ].join(" · ");
 }
 
 function modelItem(model: ModelEntry): vscode.TreeItem {

@@ -1,15 +1,15 @@
 import * as vscode from "vscode";
 import type { Run } from "../../run-folder/run.ts";
-import { isActive, isLive } from "../../runs/run-status.ts";
+import { isActive } from "../../runs/run-status.ts";
 import type { RunStore } from "../../runs/run-store.ts";
 import type { InterpolationStore } from "../../runs/interpolations/interpolation-store.ts";
-import { answeringOfRun } from "../answering.ts";
 import type { EvaluationCatalog } from "../catalogs/evaluation-catalog.ts";
 import { COMMANDS } from "../command-ids.ts";
 import { headlineOf, progressOf, runRowText, stepText } from "../run-text.ts";
 import { methodText } from "../../protocol/methods.ts";
 import { formatCount, formatDuration, formatLoss, shortenMiddle } from "../../util/format.ts";
 import { shortPaths } from "../short-paths.ts";
+import { runAbilities } from "./abilities.ts";
 import { factsTooltip } from "./markdown.ts";
 import { evaluationItem } from "./evaluation-item.ts";
 import type {
@@ -206,24 +206,6 @@ function runItem(run: Run): vscode.TreeItem {
   item.accessibilityInformation = { label: `${run.name}, ${run.status}, ${description}` };
   item.command = { command: COMMANDS.openRun, title: "Open Run", arguments: [run.dir] };
   return item;
-}
-
-/** Words in the row's context value: package.json shows a command where its word stands. */
-export function runAbilities(run: Run): string[] {
-  const isStoppable = isActive(run.status);
-  // A run whose state alone can't be read goes on by its checkpoints.
-  const isResumable =
-    run.foreign === undefined &&
-    (run.problem === undefined || (run.state === undefined && run.recipe !== undefined)) &&
-    ["queued", "stopped", "failed", "interrupted"].includes(run.status);
-  const answering = run.recipe ? [answeringOfRun(run.recipe)] : [];
-  return [
-    ...(isStoppable ? ["stoppable"] : []),
-    ...(isResumable ? ["resumable"] : []),
-    ...(isLive(run.status) ? [] : ["deletable"]),
-    ...(run.hasAdapter ? ["hasAdapter"] : []),
-    ...(run.hasAdapter || run.hasModel ? ["hasOutput", ...answering] : []),
-  ];
 }
 
 function runIcon(run: Run): vscode.ThemeIcon {

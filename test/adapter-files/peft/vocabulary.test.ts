@@ -160,6 +160,15 @@ suite("a vocabulary that grew", () => {
     assert.equal(sourceOf(fitted, HEAD)?.shape[0], 7);
   });
 
+  test("is the head's too where factors on the embedding give it one of its own", async (t) => {
+    const base = await llama(t);
+    const saved = only(await tables(base.dir, "adapter", { [EMBEDDING]: [7, 0] }), EMBEDDING);
+    const more = extras({ copies: copy(EMBEDDING, saved) });
+    const { base: fitted, untiesHead } = await fitBase(base, more, [EMBEDDING]);
+    assert.equal(untiesHead, true);
+    assert.deepEqual(only(fitted.weights, HEAD), { ...saved, name: HEAD });
+  });
+
   test("is none where the copy is the base's own, be it rounded", async (t) => {
     const base = await llama(t);
     for (const dtype of ["F32", "BF16"] as const) {

@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { methodSchema } from "../../../src/protocol/methods.ts";
+import { llamaFamily } from "../../../src/families/llama.ts";
+import { baseTensor } from "../../../src/ui/layers/base-tensors.ts";
 import { choosableTensors } from "../../../src/ui/layers/choosable.ts";
 import { layerNodes } from "../../../src/ui/layers/layer-nodes.ts";
 import { blockCount, presetsFor, presetTensors } from "../../../src/ui/layers/layer-presets.ts";
@@ -33,6 +35,14 @@ test("a preset of n blocks has n times one block's tensors, all blocks at most",
   assert.equal(presetTensors(nodes, "last-blocks", 2).size, 2 * one);
   assert.equal(presetTensors(nodes, "last-blocks", 9).size, 2 * one);
   assert.equal(presetTensors(nodes, "last-blocks").size, one, "one, where nobody says how many");
+});
+
+test("the last blocks are those of the highest numbers, as numbers go and not as text does", () => {
+  const name = (block: number) => `model.layers.${block}.mlp.up_proj.weight`;
+  // A file has them in the order of text: 0, 1, 10, 11, 2, …
+  const stored = Array.from({ length: 12 }, (_, block) => name(block)).toSorted();
+  const nodes = layerNodes(stored.map((each) => baseTensor(llamaFamily, each, [4, 4])));
+  assert.deepEqual(presetTensors(nodes, "last-blocks", 3), new Set([name(9), name(10), name(11)]));
 });
 
 test("head, embeddings, and what is between them are the whole model", () => {

@@ -59,7 +59,9 @@ export interface FamilyTable {
 const LABEL_HEADS = ["score", "classifier"];
 
 export function describeFamily(table: FamilyTable): Family {
-  const { name, causalLm, before, after, inBlock } = table;
+  const { name, causalLm, before, after } = table;
+  // A file may call a module as every object calls what it inherits: "constructor".
+  const inBlock = new Map(Object.entries(table.inBlock));
   const [head, embedding] = [named(after, "head"), named(before, "embedding")];
   const stems = [`${table.blocks}.`, `${withoutBody(table, table.blocks)}.`];
   const blockOf = (tensor: string): BlockPlace | undefined => {
@@ -75,7 +77,7 @@ export function describeFamily(table: FamilyTable): Family {
     const module = moduleOf(tensor);
     const block = blockOf(tensor);
     const place = block ? undefined : places.get(module);
-    const known = block ? inBlock[moduleOf(block.inner)] : place;
+    const known = block ? inBlock.get(moduleOf(block.inner)) : place;
     const isBeforeBlocks = place?.isBeforeBlocks === true;
     return { block, isBeforeBlocks, module, ...factsOfModule(tensor, known) };
   };

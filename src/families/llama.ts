@@ -1,23 +1,27 @@
 /** Llama's tensors, as transformers and as llama.cpp name them. */
 import { describeFamily } from "./family.ts";
 
-const OUTSIDE: Readonly<Record<string, string>> = {
-  "token_embd.weight": "model.embed_tokens.weight",
-  "output_norm.weight": "model.norm.weight",
-  "output.weight": "lm_head.weight",
-};
+const OUTSIDE = new Map(
+  Object.entries({
+    "token_embd.weight": "model.embed_tokens.weight",
+    "output_norm.weight": "model.norm.weight",
+    "output.weight": "lm_head.weight",
+  }),
+);
 
-const IN_BLOCK: Readonly<Record<string, string>> = {
-  attn_norm: "input_layernorm",
-  attn_q: "self_attn.q_proj",
-  attn_k: "self_attn.k_proj",
-  attn_v: "self_attn.v_proj",
-  attn_output: "self_attn.o_proj",
-  ffn_norm: "post_attention_layernorm",
-  ffn_gate: "mlp.gate_proj",
-  ffn_up: "mlp.up_proj",
-  ffn_down: "mlp.down_proj",
-};
+const IN_BLOCK = new Map(
+  Object.entries({
+    attn_norm: "input_layernorm",
+    attn_q: "self_attn.q_proj",
+    attn_k: "self_attn.k_proj",
+    attn_v: "self_attn.v_proj",
+    attn_output: "self_attn.o_proj",
+    ffn_norm: "post_attention_layernorm",
+    ffn_gate: "mlp.gate_proj",
+    ffn_up: "mlp.up_proj",
+    ffn_down: "mlp.down_proj",
+  }),
+);
 
 const ATTENTION = { role: "linear", part: "attention" } as const;
 const FEED_FORWARD = { role: "linear", part: "feed-forward" } as const;
@@ -45,9 +49,9 @@ export const llamaFamily = describeFamily({
     architecture: "llama",
     checkpointName: (stored) => {
       const block = /^blk\.(\d+)\.([a-z_]+)\.(weight|bias)$/u.exec(stored);
-      if (!block) return OUTSIDE[stored];
+      if (!block) return OUTSIDE.get(stored);
       const [, layer, part = "", kind] = block;
-      const inside = IN_BLOCK[part];
+      const inside = IN_BLOCK.get(part);
       return inside && `model.layers.${layer}.${inside}.${kind}`;
     },
   },

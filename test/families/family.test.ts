@@ -119,3 +119,12 @@ test("a family that is planted is known everywhere, until it is taken out", asyn
   takeOut();
   assert.equal((await withTrueTie(config, weights))["tie_word_embeddings"], undefined);
 });
+
+test("a name that every object inherits is no module of a family, in neither format", () => {
+  for (const word of ["constructor", "toString", "__proto__"]) {
+    const { role, part } = llamaFamily.facts(`model.layers.0.${word}.weight`);
+    assert.deepEqual({ role, part }, { role: "other", part: undefined }, word);
+    assert.equal(llamaFamily.gguf?.checkpointName(word), undefined, word);
+    assert.equal(llamaFamily.gguf?.checkpointName(`blk.0.${word}.weight`), undefined, word);
+  }
+});

@@ -169,9 +169,7 @@ function plan(planning: Planning, slice: Slice, place: Place): PlannedTensor {
     );
   }
   const dtype = asked === undefined ? (own ?? first).dtype : DTYPES[asked];
-  if (!isFloatDType(dtype)) {
-    throw new InputError(`${first.file}: tensor ${from} is ${dtype}, expected F32, F16 or BF16`);
-  }
+  if (!isFloatDType(dtype)) throw noFloat(own ?? first);
   const name = renamed(familyOf(firstOf(slice).model.config), from, to ?? layer);
   const depth = layer === undefined ? 0 : slice.layers < 2 ? 1 : layer / (slice.layers - 1);
   const scopes = scopesOf(planning, slice, place);
@@ -180,6 +178,10 @@ function plan(planning: Planning, slice: Slice, place: Place): PlannedTensor {
   const [base, models] = slice.base ? [sources[0], sources.slice(1)] : [undefined, sources];
   const job = { method: config.merge_method, tensor, base, models };
   return { name, shape, dtype, file: own?.file, job };
+}
+
+function noFloat({ file, name, dtype }: TensorInfo): InputError {
+  return new InputError(`${file}: tensor ${name} is ${dtype}, expected F32, F16 or BF16`);
 }
 
 interface Inputs {
@@ -199,6 +201,7 @@ function inputsOf({ where, vocabulary }: Planning, slice: Slice, place: Place): 
   const family = familyOf(firstOf(slice).model.config);
   const aligned = alignedRows(infos, { family, dirs, vocabulary });
   if (aligned) return { ...aligned, first };
+  if (!isFloatDType(first.dtype)) throw noFloat(first);
   for (const [index, info] of infos.entries()) {
     const problem = tensorProblem(first, info);
     if (problem) refuseProblems(dirs[0]!, dirs[index]!, [problem]);

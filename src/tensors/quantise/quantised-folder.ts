@@ -70,7 +70,9 @@ export async function quantisedFile(
   const dir = cacheFolder(cacheDir, source, `${path.basename(source)}-${type}`);
   const file = path.join(dir, WEIGHTS);
   const made = { version: QUANTISED_VERSION, type, source, quantised: [...quantised] } as const;
-  const sources = [...new Set([...weights.values()].map((info) => info.file))];
+  // By the folder's real name, as the cache has it: a link to it is no other model.
+  const inSource = (of: string): string => path.join(source, path.relative(modelDir, of));
+  const sources = [...new Set([...weights.values()].map((info) => inSource(info.file)))];
   if (await isCurrent(dir, made, { file, sources, log })) return file;
   log(`quantising the linear weights of ${modelDir} to ${type}`);
   const tensors = tensorsToWrite(weights, quantised, type);

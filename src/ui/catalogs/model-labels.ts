@@ -21,13 +21,23 @@ export function labelOf(model: string): string {
   return name === "model" ? `${path.basename(path.dirname(model))}/model` : name;
 }
 
-/** Two models of one name are told apart by the folder that they are in. */
+/** Models of one name are told apart by the folders above them, as few as do it. */
 export function withUniqueLabels<T extends Labelled>(entries: readonly T[]): T[] {
-  const counts = new Map<string, number>();
-  for (const { label } of entries) counts.set(label, (counts.get(label) ?? 0) + 1);
-  return entries.map((entry) =>
-    counts.get(entry.label) === 1
-      ? entry
-      : { ...entry, label: `${path.basename(path.dirname(entry.path))}/${entry.label}` },
-  );
+  return entries.map((entry) => {
+    const rivals = entries.filter(
+      ({ path: at, label }) => label === entry.label && at !== entry.path,
+    );
+    if (rivals.length === 0) return entry;
+    const depth = entry.path.split(path.sep).length;
+    for (let count = entry.label.split("/").length + 1; count <= depth; count++) {
+      const label = endOf(entry.path, count);
+      if (rivals.every((rival) => endOf(rival.path, count) !== label)) return { ...entry, label };
+    }
+    return entry;
+  });
+}
+
+/** The last parts of a path. */
+function endOf(place: string, count: number): string {
+  return place.split(path.sep).slice(-count).join("/");
 }

@@ -15,9 +15,9 @@ import { requireTrust } from "../trust.ts";
 import { describeModel } from "../views/entry-text.ts";
 import { askOutput } from "./ask-output.ts";
 import { baseOf } from "./pick-base.ts";
+import { numbersIn, numbersProblem, optionFor, resultName } from "./merge-answers.ts";
 import { writeModel } from "./write-model.ts";
 
-const MAX_NAME_CHARS = 80;
 /** Its layers are chosen in a YAML file. */
 const NOT_BY_CLICK: readonly MethodName[] = ["passthrough"];
 const NO_BASE = "";
@@ -72,18 +72,6 @@ async function askForMerge(app: App, wizard: Wizard, argument: unknown): Promise
     beside: models[0]?.path ?? base,
   });
   return { models, args, out };
-}
-
-function optionFor(name: string, value: string): string {
-  return ["weight", "density", "t"].includes(name)
-    ? `--${name}=${value}`
-    : `--set=${name}=${value}`;
-}
-
-/** "tiny-tone-topics-ties": of a run's model the run's name. */
-function resultName(models: readonly ModelEntry[], method: MethodName): string {
-  const names = models.map(({ label }) => path.basename(label.replace(/\/model$/u, "")));
-  return `${names.join("-").slice(0, MAX_NAME_CHARS)}-${method}`;
 }
 
 function askMethod(wizard: Wizard, count: number): Promise<MethodName> {
@@ -159,20 +147,11 @@ async function askNumbers(
   { proposal, labels }: { proposal: number; labels: readonly string[] },
 ): Promise<string[]> {
   const count = Math.max(1, labels.length);
-  const split = (text: string): string[] => text.trim().split(/\s+/u);
   const order = count > 1 ? `; one each, with spaces between, for ${labels.join(", ")}` : "";
   const text = await wizard.input({
     prompt: `${what}${order}`,
     value: Array.from({ length: count }, () => String(proposal)).join(" "),
-    validate: (typed) => {
-      const numbers = split(typed);
-      const isFine =
-        typed.trim() !== "" &&
-        numbers.length === count &&
-        numbers.every((each) => Number.isFinite(Number(each)));
-      const expected = count === 1 ? "One number" : `${count} numbers`;
-      return isFine ? undefined : `${expected}, please; found "${typed}".`;
-    },
+    validate: (typed) => numbersProblem(typed, count),
   });
-  return split(text);
+  return numbersIn(text);
 }

@@ -1,7 +1,5 @@
 /** The data that an interpolation evaluates on: which files, and what each may be used for. */
-import path from "node:path";
 import * as vscode from "vscode";
-import { dataName } from "../../protocol/data-files.ts";
 import type { DataRole, InterpolationData } from "../../protocol/interpolation.ts";
 import type { Run } from "../../run-folder/run.ts";
 import { pathExists } from "../../util/path-exists.ts";
@@ -9,6 +7,7 @@ import type { Choices } from "../ask/question.ts";
 import type { Wizard } from "../ask/wizard.ts";
 import { proposeRole } from "../recipes/evaluation-roles.ts";
 import { evaluationFilesBeside } from "../recipes/recipe-inputs.ts";
+import { freeName } from "../recipes/free-name.ts";
 import { DATA_FILTERS, findDataFiles } from "./pick-data.ts";
 import { pickPath } from "./pick-path.ts";
 
@@ -95,13 +94,4 @@ function pickRole(wizard: Wizard, file: string, run: Run | undefined): Promise<D
     placeHolder: `What is ${vscode.workspace.asRelativePath(file)} for?`,
     choices: () => roles.map((role) => ({ ...ROLES[role], value: role })),
   });
-}
-
-/** The file's name; where that is taken, with its folder's. */
-function freeName(file: string, taken: readonly InterpolationData[]): string {
-  const own = dataName(path.basename(file));
-  const isTaken = (name: string): boolean => taken.some((data) => data.name === name);
-  if (!isTaken(own)) return own;
-  const longer = `${path.basename(path.dirname(file))}/${own}`;
-  return isTaken(longer) ? `${longer}-${taken.length + 1}` : longer;
 }

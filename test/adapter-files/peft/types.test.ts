@@ -60,6 +60,11 @@ test("methods that no weight can hold, and names that nobody knows", async () =>
     readMergeAdapter(ofType("NEWEST"), 1),
     /peft_type is "NEWEST"; Retune computes LORA/,
   );
+  // What every object has by this name is no description of it.
+  await refuses(
+    readMergeAdapter(ofType("toString"), 1),
+    /peft_type is "toString"; Retune computes LORA/,
+  );
 });
 
 test("virtual tokens can't be merged, and are said to work beside the base", async () => {

@@ -100,6 +100,23 @@ test("another answer may lead to other questions: what was answered behind it is
   ]);
 });
 
+test("where a question has become another one, nothing of the old way is left behind it", async () => {
+  const person = new Person("run", "old", "x", BACK, "new", "y", BACK, "z", "end");
+  const steps = new Steps("Interpolate");
+  let pass = 0;
+  const result = await steps.run(async () => {
+    pass += 1;
+    const answers = [await steps.answer("Kind?", person.show("Kind?"))];
+    // A model that was there at first is gone.
+    for (const name of [pass === 1 ? "Old?" : "New?", "Alphas?", "Folder?"]) {
+      answers.push(await steps.answer(name, person.show(name)));
+    }
+    return answers;
+  });
+  assert.deepEqual(result, ["run", "new", "z", "end"]);
+  assert.deepEqual(person.seen.slice(4), ["New?", "Alphas?", "Folder?", "Alphas?", "Folder?"]);
+});
+
 test("the same question may be asked twice, of two files say", async () => {
   const person = new Person("a", "b", BACK, "B", "end");
   const steps = new Steps("Roles");

@@ -5,6 +5,7 @@ import {
   labelOf,
   withUniqueLabels,
 } from "../../../src/ui/catalogs/model-labels.ts";
+import { Dice } from "../../support/fuzz/dice.ts";
 
 test("a model is called by its folder or file, a run's whole model by its run", () => {
   assert.equal(labelOf("/models/SmolLM2-135M"), "SmolLM2-135M");
@@ -20,6 +21,43 @@ test("only models of one name are told apart, by the folder that they are in", (
   assert.deepEqual(unique("/a/tiny", "/b/tiny", "/b/large"), ["a/tiny", "b/tiny", "large"]);
   assert.deepEqual(unique("/a/tiny", "/a/large"), ["tiny", "large"]);
   assert.deepEqual(unique(), []);
+});
+
+test("where the folder is of one name too, those above it are named", () => {
+  assert.deepEqual(unique("/x/a/tiny", "/y/a/tiny", "/z/b/tiny"), [
+    "x/a/tiny",
+    "y/a/tiny",
+    "b/tiny",
+  ]);
+  assert.deepEqual(unique("/w/one/runs/tone/model", "/w/two/runs/tone/model"), [
+    "one/runs/tone/model",
+    "two/runs/tone/model",
+  ]);
+});
+
+test("of two snapshots of one model of the cache, which has a name of its own, each can be chosen", () => {
+  const snapshot = (commit: string) => ({
+    path: `/cache/models--org--tiny/snapshots/${commit}`,
+    label: "org/tiny",
+  });
+  const labels = withUniqueLabels([snapshot("aa"), snapshot("bb")]).map(({ label }) => label);
+  assert.equal(new Set(labels).size, 2, labels.join(", "));
+});
+
+test("whatever lies where, no two models have one label, and each label ends its path", () => {
+  for (let seed = 0; seed < 300; seed++) {
+    const dice = new Dice(seed);
+    const places = Array.from({ length: 2 + dice.int(8) }, () => {
+      const folders = Array.from({ length: 1 + dice.int(4) }, () => dice.pick(["a", "b"]));
+      return `/${[...folders, dice.pick(["tiny", "model", "a"])].join("/")}`;
+    });
+    const paths = [...new Set(places)];
+    const labels = unique(...paths);
+    const message = `seed ${seed}: ${paths.join(", ")} → ${labels.join(", ")}`;
+    assert.equal(new Set(labels).size, paths.length, message);
+    for (const [index, label] of labels.entries())
+      assert.ok(`/${paths[index]}`.endsWith(`/${label}`), message);
+  }
 });
 
 test("nothing else of an entry changes, and their order neither", () => {

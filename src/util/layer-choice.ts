@@ -198,6 +198,8 @@ interface Part {
 
 /** "self_attn.q_proj.weight" → self_attn, self_attn.q_proj, q_proj */
 function partsOf(path: string): Part[] {
+  // A tensor that is called as its block is.
+  if (path === "") return [];
   const stem = path.replace(/\.(weight|bias)$/u, "");
   const parts = stem.split(".");
   const found: Part[] = parts.map((_, end) => ({

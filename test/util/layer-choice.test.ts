@@ -81,6 +81,13 @@ test("names that stand inside one another are kept apart", () => {
   );
 });
 
+test("a tensor that is called as its block is", () => {
+  const names = ["layers.0", "layers.0.mlp", "layers.1", "layers.10.layers"];
+  for (let chosen = 0; chosen < 2 ** names.length; chosen++) {
+    assertFaithful(names, new Set(names.filter((_, at) => (chosen >> at) % 2 === 1)));
+  }
+});
+
 test("says it as a person would", () => {
   const names = llama(30);
   const choice = (isTrained: (name: string) => boolean) =>

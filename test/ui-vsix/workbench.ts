@@ -182,11 +182,16 @@ export class Workbench {
 
   /** Opens a row's context menu. */
   async contextMenu(view: string, label: string | RegExp): Promise<Locator> {
-    await this.row(view, label).click({ button: "right" });
     const items = this.page.getByRole("menuitem");
-    await items.first().waitFor();
-    // A menu that has just opened takes no click, lest the one that opened it counts.
-    await this.page.waitForTimeout(MENU_SETTLES_MS);
+    const stays = async (): Promise<true | undefined> => {
+      await this.row(view, label).click({ button: "right" });
+      await items.first().waitFor();
+      // A menu that has just opened takes no click, lest the one that opened it counts.
+      await this.page.waitForTimeout(MENU_SETTLES_MS);
+      // Where the row was drawn anew meanwhile, its menu is closed again.
+      return (await items.count()) > 0 ? true : undefined;
+    };
+    await until(stays, { what: () => `the menu of ${label}` });
     return items;
   }
 

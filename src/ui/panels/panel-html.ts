@@ -1,3 +1,5 @@
+import { escapeHtml } from "./escape-html.ts";
+
 interface PageOptions {
   /** What the page shows, as the data attribute of its body: `run-dir` or `interpolation-dir`. */
   shows: { attribute: "run-dir" | "interpolation-dir"; value: string };
@@ -31,13 +33,4 @@ export function panelHtml(options: PageOptions): string {
 </body>
 </html>
 `;
-}
-
-/** Run names and paths are other people's text: none of it may become markup. */
-function escapeHtml(text: string): string {
-  return text
-    .replaceAll("&", "&amp;")
-    .replaceAll("<", "&lt;")
-    .replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;");
 }

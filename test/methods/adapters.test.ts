@@ -14,6 +14,7 @@ import { assertClose } from "../support/assert-close.ts";
 import { ADAPTER_CASES, adapterGolden as golden, savedTensor } from "../support/adapter-cases.ts";
 import { countedIn, goldenModel, readBatch } from "../support/llama-golden.ts";
 import { refuses } from "../support/refuses.ts";
+import { stepPlans } from "../support/step-plans.ts";
 
 /** Relative to each tensor's largest value, float32 on both sides. */
 const GRADIENT_TOLERANCE = { rtol: 1e-4, atol: 1e-9 };
@@ -47,19 +48,7 @@ async function evaluate(variant: string, adapterDir: string): Promise<number> {
   return lossSum / counted;
 }
 
-/** In one piece, and as a step with little memory is cut. */
-const PLANS: Record<string, StepPlan> = {
-  whole: {
-    form: { blocks: 1, rowChunks: 1, vocabularyChunks: 1, kept: "all" },
-    maxTokens: 1e6,
-    prepack: false,
-  },
-  "in parts": {
-    form: { blocks: 2, rowChunks: 2, vocabularyChunks: 1, kept: "layers" },
-    maxTokens: 20,
-    prepack: false,
-  },
-};
+const PLANS = stepPlans({ rowChunks: 2, maxTokens: 20 });
 
 for (const [name, { variant, method }] of Object.entries(ADAPTER_CASES)) {
   for (const [how, plan] of Object.entries(PLANS)) {

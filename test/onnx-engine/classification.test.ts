@@ -29,6 +29,7 @@ import {
 } from "../support/classification-cases.ts";
 import { goldenModel } from "../support/llama-golden.ts";
 import { refuses } from "../support/refuses.ts";
+import { stepPlans } from "../support/step-plans.ts";
 
 /** Relative to each tensor's largest value, float32 on both sides. */
 const GRADIENT_TOLERANCE = { rtol: 1e-4, atol: 1e-9 };
@@ -55,19 +56,7 @@ async function open(each: ClassificationCase, method = each.method, plan?: StepP
   return engine;
 }
 
-/** In one piece, and as a step with little memory is cut. */
-const PLANS: Record<string, StepPlan> = {
-  whole: {
-    form: { blocks: 1, rowChunks: 1, vocabularyChunks: 1, kept: "all" },
-    maxTokens: 1e6,
-    prepack: false,
-  },
-  "in parts": {
-    form: { blocks: 2, rowChunks: 1, vocabularyChunks: 1, kept: "layers" },
-    maxTokens: 20,
-    prepack: false,
-  },
-};
+const PLANS = stepPlans({ rowChunks: 1, maxTokens: 20 });
 
 for (const [name, each] of Object.entries(CLASSIFICATION_CASES)) {
   for (const [how, plan] of Object.entries(PLANS)) {

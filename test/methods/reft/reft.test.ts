@@ -15,6 +15,7 @@ import {
 import { assertClose } from "../../support/assert-close.ts";
 import { countedIn, goldenModel } from "../../support/llama-golden.ts";
 import { refuses } from "../../support/refuses.ts";
+import { stepPlans } from "../../support/step-plans.ts";
 
 /** Relative to each tensor's largest value, float32 on both sides. */
 const GRADIENT_TOLERANCE = { rtol: 1e-4, atol: 1e-9 };
@@ -71,18 +72,7 @@ const CASES: Record<string, { variant: string; method: object }> = {
   },
 };
 
-const PLANS: Record<string, StepPlan> = {
-  whole: {
-    form: { blocks: 1, rowChunks: 1, vocabularyChunks: 1, kept: "all" },
-    maxTokens: 1e6,
-    prepack: false,
-  },
-  "in parts": {
-    form: { blocks: 2, rowChunks: 2, vocabularyChunks: 1, kept: "layers" },
-    maxTokens: 12,
-    prepack: false,
-  },
-};
+const PLANS = stepPlans({ rowChunks: 2, maxTokens: 12 });
 
 for (const [name, { variant, method }] of Object.entries(CASES)) {
   for (const [how, plan] of Object.entries(PLANS)) {

@@ -50,13 +50,6 @@ export interface FolderContents {
   missing: readonly string[];
 }
 
-/** True for what *Install bfloat16 Runtime* takes from a wheel. */
-export function isWanted(fileName: string, { gpu }: { gpu: boolean }): boolean {
-  const stem = FILE_NAME.exec(fileName)?.groups?.["stem"] ?? "";
-  const stems: readonly string[] = [...Object.values(NEEDED), ARM_CPU_PLUGIN];
-  return stems.includes(stem) || DEPENDENCY.test(stem) || (gpu && stem === GPU_PLUGIN);
-}
-
 /** The versions whose core library lies in the folder; several where a system keeps them side by side. */
 export async function readRuntimes(
   dir: string,

@@ -13,7 +13,7 @@ import { TESTED_VERSIONS, isTested } from "./runtime-version.ts";
 import { systemFolders } from "./system-folders.ts";
 
 /** What the environment calls the folder; the editor sets it from `retune.openvinoFolder`. */
-export const FOLDER_VARIABLE = "RETUNE_OPENVINO";
+const FOLDER_VARIABLE = "RETUNE_OPENVINO";
 
 export type OpenvinoSource = "named" | "cache" | "python" | "system";
 

@@ -4,7 +4,6 @@
  */
 import { readFile, readdir, realpath } from "node:fs/promises";
 import path from "node:path";
-import { pathExists } from "../util/path-exists.ts";
 import type { Machine } from "./machine.ts";
 
 const POSIX_NAMES = ["python3", "python"];
@@ -12,34 +11,38 @@ const WINDOWS_NAMES = ["python.exe", "python3.exe"];
 
 /** The active environment first, then as PATH has them, then what a user's Python adds. Each once. */
 export async function packageFolders(machine: Machine): Promise<readonly string[]> {
-  const prefixes = [...activePrefixes(machine), ...(await prefixesOnPath(machine))];
-  const folders: string[] = [];
-  for (const prefix of prefixes) folders.push(...(await packagesUnder(prefix, machine.platform)));
-  folders.push(...(await userFolders(machine)));
-  return [...new Set(folders)];
+  const prefixes = [activePrefixes(machine), await prefixesOnPath(machine)].flat();
+  const folders = await Promise.all(
+    prefixes.map((prefix) => packagesUnder(prefix, machine.platform)),
+  );
+  return [...new Set([...folders.flat(), ...(await userFolders(machine))])];
 }
 
 function activePrefixes({ env }: Machine): string[] {
   return [env["VIRTUAL_ENV"], env["CONDA_PREFIX"]].flatMap((dir) => dir || []);
 }
 
-/** Where the interpreters of PATH are installed: of a link, where it lies (a venv) and where it leads. */
-async function prefixesOnPath({ platform, env, home }: Machine): Promise<string[]> {
+async function prefixesOnPath(machine: Machine): Promise<string[]> {
+  const { platform, env } = machine;
   const separator = platform === "win32" ? ";" : ":";
   const name = Object.keys(env).find((key) => key.toUpperCase() === "PATH") ?? "PATH";
   const folders = (env[name] ?? "").split(separator).filter((dir) => path.isAbsolute(dir));
-  const prefixes: string[] = [];
-  for (const folder of folders) {
-    // A stub of pyenv is a script; the versions that it chooses from lie beside it.
-    if (path.basename(folder) === "shims") prefixes.push(...(await pyenvPrefixes(env, home)));
-    for (const file of platform === "win32" ? WINDOWS_NAMES : POSIX_NAMES) {
-      const interpreter = path.join(folder, file);
-      if (!(await pathExists(interpreter))) continue;
-      const real = await realpath(interpreter);
-      prefixes.push(...[interpreter, real].map((each) => prefixOf(each, platform)));
-    }
-  }
-  return prefixes;
+  const names = platform === "win32" ? WINDOWS_NAMES : POSIX_NAMES;
+  const prefixes = await Promise.all(
+    folders.map(async (folder) => [
+      // A stub of pyenv is a script; the versions that it chooses from lie beside it.
+      ...(path.basename(folder) === "shims" ? await pyenvPrefixes(machine) : []),
+      ...(await Promise.all(names.map((each) => prefixesOf(path.join(folder, each), platform)))),
+    ]),
+  );
+  return prefixes.flat(2);
+}
+
+/** Where an interpreter is installed: of a link, where it lies (a venv) and where it leads. */
+async function prefixesOf(interpreter: string, platform: NodeJS.Platform): Promise<string[]> {
+  const real = await realpath(interpreter).catch(() => undefined);
+  if (real === undefined) return [];
+  return [interpreter, real].map((each) => prefixOf(each, platform));
 }
 
 function prefixOf(interpreter: string, platform: NodeJS.Platform): string {
@@ -48,67 +51,58 @@ function prefixOf(interpreter: string, platform: NodeJS.Platform): string {
   return isBelow ? path.dirname(folder) : folder;
 }
 
-/** The chosen version first: PYENV_VERSION, then the user's global one. */
-async function pyenvPrefixes(env: Machine["env"], home: string): Promise<string[]> {
+/** The chosen version first: PYENV_VERSION's, or the user's global one. */
+async function pyenvPrefixes({ env, home }: Machine): Promise<string[]> {
   const root = env["PYENV_ROOT"] ?? path.join(home, ".pyenv");
-  const versions = path.join(root, "versions");
   const globalFile = path.join(root, "version");
   const text = env["PYENV_VERSION"] ?? (await readFile(globalFile, "utf8").catch(() => ""));
   const chosen = text.split(/[:\s]+/u).filter((version) => version !== "");
-  const all = [...chosen, ...(await namesIn(versions)).toReversed()];
-  return all.map((version) => path.join(versions, version));
+  const versions = path.join(root, "versions");
+  return [...chosen.map((version) => path.join(versions, version)), ...(await foldersIn(versions))];
 }
 
 /** The folders of packages under the prefix of an environment, the newest Python's first. */
 export async function packagesUnder(prefix: string, platform: NodeJS.Platform): Promise<string[]> {
   if (platform === "win32") return [path.join(prefix, "Lib", "site-packages")];
-  const folders: string[] = [];
-  for (const lib of [path.join(prefix, "lib"), path.join(prefix, "lib64")]) {
-    const versions = (await namesIn(lib)).filter((name) => /^python3(?:\.\d+)?$/u.test(name));
-    for (const version of newestFirst(versions)) {
+  const folders = await Promise.all(
+    ["lib", "lib64"].map(async (lib) => {
+      const versions = await foldersIn(path.join(prefix, lib), /^python3(?:\.\d+)?$/u);
       // dist-packages is Debian's name for what its own packages bring.
-      const names = ["site-packages", "dist-packages"];
-      folders.push(...names.map((name) => path.join(lib, version, name)));
-    }
-  }
-  return folders;
+      return versions.flatMap((dir) =>
+        ["site-packages", "dist-packages"].map((name) => path.join(dir, name)),
+      );
+    }),
+  );
+  return folders.flat();
 }
 
-/** Where `pip install --user` puts packages, and where Python itself lies when it is not on PATH. */
-async function userFolders(machine: Machine): Promise<string[]> {
-  const { platform, env, home, root } = machine;
+/** Where `pip install --user` puts packages, and where Python lies when it is not on PATH. */
+async function userFolders({ platform, env, home, root }: Machine): Promise<string[]> {
   if (platform === "win32") {
-    const below = async (dir: string | undefined, ...rest: string[]): Promise<string[]> =>
-      dir === undefined
-        ? []
-        : newestFirst(await namesIn(path.join(dir, ...rest))).map((name) =>
-            path.join(dir, ...rest, name),
-          );
-    const user = await below(env["APPDATA"], "Python");
-    const own = await below(env["LOCALAPPDATA"], "Programs", "Python");
+    const { APPDATA = "", LOCALAPPDATA = "" } = env;
+    const user = await foldersIn(path.join(APPDATA, "Python"));
+    const own = await foldersIn(path.join(LOCALAPPDATA, "Programs", "Python"));
     return [
       ...user.map((dir) => path.join(dir, "site-packages")),
       ...own.map((dir) => path.join(dir, "Lib", "site-packages")),
     ];
   }
-  const folders = await packagesUnder(path.join(home, ".local"), platform);
-  if (platform === "darwin") {
-    const library = path.join(home, "Library", "Python");
-    const versions = newestFirst(await namesIn(library));
-    folders.push(...versions.map((name) => path.join(library, name, "lib/python/site-packages")));
-  }
-  for (const prefix of ["usr/local", "usr"]) {
-    folders.push(...(await packagesUnder(path.join(root, prefix), platform)));
-  }
-  return folders;
+  const library = platform === "darwin" ? await foldersIn(path.join(home, "Library/Python")) : [];
+  const prefixes = [
+    path.join(home, ".local"),
+    path.join(root, "usr/local"),
+    path.join(root, "usr"),
+  ];
+  const folders = await Promise.all(prefixes.map((prefix) => packagesUnder(prefix, platform)));
+  return [...library.map((dir) => path.join(dir, "lib/python/site-packages")), ...folders.flat()];
 }
 
 /** Python 3.12 before 3.9. */
-function newestFirst(names: readonly string[]): string[] {
+async function foldersIn(dir: string, pattern = /^/u): Promise<string[]> {
+  const names = await readdir(dir).catch((): string[] => []);
   const order = new Intl.Collator("en", { numeric: true });
-  return names.toSorted((a, b) => order.compare(b, a));
-}
-
-function namesIn(dir: string): Promise<string[]> {
-  return readdir(dir).catch(() => []);
+  return names
+    .filter((name) => pattern.test(name))
+    .toSorted((a, b) => order.compare(b, a))
+    .map((name) => path.join(dir, name));
 }

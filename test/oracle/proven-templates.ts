@@ -87,7 +87,9 @@ for (const [source, name] of sources) {
   if (isProven) proven.push([createHash("sha256").update(source).digest("hex"), name]);
 }
 child.stdin.end();
-const entries = proven.toSorted().map(([hash, name]) => `  "${hash}": ${JSON.stringify(name)},`);
+const entries = proven
+  .toSorted(([a], [b]) => (a < b ? -1 : 1))
+  .map(([hash, name]) => `  "${hash}": ${JSON.stringify(name)},`);
 writeFileSync(
   LIST,
   `/** Written by test/oracle/proven-templates.ts: sha256 of the templates that it found equal, and whose they are. */

@@ -12,7 +12,7 @@ export interface RenderedRow {
   marked: readonly Span[] | null;
   /** What a completion is the answer to; null where the row has none. */
   prompt: string | null;
-  /** Of the answers that `placedAnswers` names. */
+  /** One for each answer that `placedAnswers` names. */
   turns: readonly RenderedTurn[];
 }
 
@@ -94,20 +94,26 @@ function onlyPlace(text: string, part: string): number | undefined {
   return at === -1 || text.includes(part, at + part.length) ? undefined : at;
 }
 
+/** White space in Python, and not in JavaScript. */
+const PYTHON_SPACE = "\u001C\u001D\u001E\u001F\u0085";
+
 /** As Python has it. */
-const WHITE_SPACE = /[\x1C-\x1F\x85]|(?!\uFEFF)\s/u;
+function isSpace(text: string, at: number): boolean {
+  const unit = text.charAt(at);
+  return PYTHON_SPACE.includes(unit) || (unit !== "\uFEFF" && /\s/u.test(unit));
+}
 
 /** An answer's own words. */
 function said(message: JsonObject | undefined): string {
   const content = message?.["content"];
   if (typeof content !== "string") return "";
   let [start, end] = [0, content.length];
-  while (start < end && WHITE_SPACE.test(content.charAt(start))) start++;
-  while (start < end && WHITE_SPACE.test(content.charAt(end - 1))) end--;
+  while (start < end && isSpace(content, start)) start++;
+  while (start < end && isSpace(content, end - 1)) end--;
   return content.slice(start, end);
 }
 
-/** Of the longest common prefix, in whole characters. */
+/** How long the longest common prefix is, in whole characters. */
 function commonLength(a: string, b: string): number {
   if (b.startsWith(a)) return a.length;
   let [low, high] = [0, Math.min(a.length, b.length)];

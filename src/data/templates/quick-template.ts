@@ -19,8 +19,8 @@ const END = "\uFDD1";
 
 const GENERATION_TAG = /\{%([-+]?)(\s*)(end)?generation(?=\s*[-+]?%\})/gu;
 
-/** What Python strips and JavaScript does not, or the other way round; the borders; halves of a character. */
-const ODD_TEXT = /[\x1C-\x1F\x85\uFEFF\uFDD0\uFDD1\p{Surrogate}]/u;
+/** Among the former, what Python strips and JavaScript does not, or the other way round; the borders; halves of a character. */
+const ODD_TEXT = /(?![\t\n\r])\p{Control}|[\uFEFF\uFDD0\uFDD1\p{Surrogate}]/u;
 
 /** A template may take time with the square of its messages, and this runs on the thread that asks. */
 const MAX_MESSAGES = 64;

@@ -19,6 +19,7 @@ import { labPanels } from "./ui/panels/lab-panels.ts";
 import { runPanels } from "./ui/panels/run-panels.ts";
 import { RecipeCodeLens } from "./ui/recipes/recipe-code-lens.ts";
 import { RecipeDiagnostics } from "./ui/recipes/recipe-diagnostics.ts";
+import { passOpenvinoFolder } from "./ui/openvino-folder.ts";
 import { RunNotifications } from "./ui/run-notifications.ts";
 import { RunRoots } from "./ui/run-roots.ts";
 import { sayError } from "./ui/say.ts";
@@ -77,6 +78,7 @@ export function activate(context: vscode.ExtensionContext): RetuneApi {
     app.evaluations,
     app.evaluationPanels,
     app.interpolationNotifications,
+    passOpenvinoFolder(context),
     ...tidying(app),
     vscode.workspace.onDidGrantWorkspaceTrust(() => queue.advanceAll()),
     app.notifications,

@@ -2,7 +2,7 @@
  * The setting retune.openvinoFolder, for the processes that compute: they find a runtime by an environment variable, which
  * they inherit from the extension host, and the `retune` command in a terminal of this window from its collection.
  */
-import * as vscode from "vscode";
+import type * as vscode from "vscode";
 import { OPENVINO_FOLDER_VARIABLE } from "../protocol/openvino.ts";
 import { onDidChangeOpenvinoFolder, openvinoFolder } from "./settings.ts";
 

@@ -38,7 +38,6 @@ export type RetuneApi = Pick<
 export function activate(context: vscode.ExtensionContext): RetuneApi {
   const bundled = (name: string) => vscode.Uri.joinPath(context.extensionUri, "dist", name).fsPath;
   const log = vscode.window.createOutputChannel("Retune", { log: true });
-  const memory = context.workspaceState;
   const store = new RunStore();
   const interpolations = new InterpolationStore();
   const programs: Programs = { trainer: bundled("trainer.cjs"), cli: bundled("cli.cjs") };
@@ -57,7 +56,7 @@ export function activate(context: vscode.ExtensionContext): RetuneApi {
     interpolationActions: new InterpolationActions({ cliPath: programs.cli, log }),
     labs: labPanels(context, interpolations),
     interpolationNotifications: new InterpolationNotifications(interpolations),
-    notifications: new RunNotifications(store, memory),
+    notifications: new RunNotifications(store, context.workspaceState),
     models: new ModelCatalog(log),
     adapters: new AdapterCatalog(store, log),
     transcripts: new Transcripts(),

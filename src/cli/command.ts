@@ -1,6 +1,7 @@
 /** What every subcommand is made of, and the one way in which wrong arguments are answered. */
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { InputError, errorMessage } from "../util/errors.ts";
+import { parseDecimal } from "../util/parse-decimal.ts";
 
 export interface Command {
   /** e.g. "train RECIPE [--run-dir DIR] [--json]" */
@@ -70,9 +71,9 @@ export function numberOption(
   { min, integer = false }: { min: number; integer?: boolean },
 ): number | undefined {
   if (text === undefined) return undefined;
-  const value = Number(text);
-  const isFine = Number.isFinite(value) && value >= min && (!integer || Number.isInteger(value));
-  if (text.trim() !== "" && isFine) return value;
+  const value = parseDecimal(text);
+  const isFine = value !== undefined && value >= min && (!integer || Number.isInteger(value));
+  if (isFine) return value;
   throw new InputError(
     `--${name} must be ${integer ? "a whole number" : "a number"} of at least ${min}, found "${text}"`,
   );

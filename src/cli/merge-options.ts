@@ -15,6 +15,7 @@ import {
   methodWords,
 } from "../protocol/merge-methods.ts";
 import { InputError } from "../util/errors.ts";
+import { parseDecimal } from "../util/parse-decimal.ts";
 
 export const MODEL_OPTIONS = {
   method: { type: "string" },
@@ -177,8 +178,8 @@ function perModel(
 
 /** "0.4", or "0,0.5,1" over the layers. */
 function gradient(name: string, text: string): number | number[] {
-  const values = text.split(",").map((part) => (part.trim() === "" ? Number.NaN : Number(part)));
-  if (!values.every(Number.isFinite)) {
+  const values = text.split(",").map((part) => parseDecimal(part));
+  if (!values.every((value) => value !== undefined)) {
     throw new InputError(
       `--${name} must be a number, or numbers with commas over the layers, found "${text}"`,
     );

@@ -35,8 +35,8 @@ Models of one architecture:
   --method NAME    ${methodList()}
   --base BASE      what task vectors are differences to; of slerp and nearswap the first end (slerp: A)
   --weight X       one for all, or one for each model (default: 1)
-  --density X      share of each task vector that is kept, from 0 to 1 (default: 1)
-  --t X            of slerp from 0 to 1, of nearswap how far a value may move
+  --density X      share of each task vector that is kept (default: 1, all)
+  --t X            of slerp 0 for the base and 1 for the other, of nearswap how far a value may move
   --lambda X       factor of the whole change (default: 1)
   --[no-]normalize, --[no-]rescale
                    as mergekit's parameters

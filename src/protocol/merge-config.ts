@@ -4,6 +4,7 @@
  * know; here an unknown key is refused, so that a slip of the pen is no other merge.
  */
 import * as z from "zod";
+import { parseDecimal } from "../util/parse-decimal.ts";
 import {
   MERGE_PARAMETERS,
   METHOD_NAMES,
@@ -14,7 +15,7 @@ import {
 /** As mergekit's pydantic reads numbers: text and booleans too. */
 const numberSchema = z.preprocess((value) => {
   if (typeof value === "boolean") return Number(value);
-  return typeof value === "string" && value.trim() !== "" ? Number(value) : value;
+  return typeof value === "string" ? (parseDecimal(value) ?? value) : value;
 }, z.number("expected a number"));
 
 const TRUE = /^(true|t|yes|y|on|1)$/iu;

@@ -24,14 +24,17 @@ const flag = (text: string): Words<"flag", "all"> => ({ kind: "flag", of: "all",
 
 export const MERGE_PARAMETERS = {
   weight: { ...each("how much of the model"), proposal: 1 },
-  density: { ...each("share of the task vector that is kept, from 0 to 1"), proposal: 0.5 },
+  density: {
+    ...each("share of the task vector that is kept; 0 none, 1 and above all"),
+    proposal: 0.5,
+  },
   scale: each("factor of the values that are passed through"),
   gamma: {
     ...each("share of the task vector that is dropped for being largest"),
     proposal: 0.01,
   },
   epsilon: each("how far the chance to be kept rises and falls around density"),
-  t: { ...shared("from 0, the base, to 1, the other model"), proposal: 0.5 },
+  t: { ...shared("0 is the base, 1 the other model"), proposal: 0.5 },
   lambda: shared("factor of the whole change"),
   select_topk: {
     ...shared("share of the elements that is kept, where the models differ most"),
@@ -62,6 +65,8 @@ export interface MethodWords {
   models: { min: number; max: number };
   /** What it reads, with the value where the configuration is silent; "needed" where it must not be. */
   parameters: Readonly<Partial<Record<MergeParameterName, number | boolean | "needed">>>;
+  /** The least that the arithmetic takes. */
+  least?: Readonly<Partial<Record<MergeParameterName, number>>>;
   /** What a wizard proposes in place of the parameter's own. */
   proposals?: Readonly<Partial<Record<MergeParameterName, { value: number; text: string }>>>;
   /** Whether a seed decides what comes out. */
@@ -73,6 +78,8 @@ const TASK_VECTORS = {
   models: { min: 1, max: Infinity },
 } as const;
 const SPARSE = { weight: "needed", density: 1, lambda: 1 } as const;
+/** A chance is drawn by it. */
+const BY_CHANCE = { ...TASK_VECTORS, isRandom: true, least: { density: 0 } } as const;
 const PAIR = { base: "needed", models: { min: 1, max: 1 } } as const;
 
 export const MERGE_METHODS = {
@@ -130,20 +137,18 @@ export const MERGE_METHODS = {
     parameters: { ...SPARSE, normalize: true, rescale: false },
   },
   "dare-linear": {
-    ...TASK_VECTORS,
+    ...BY_CHANCE,
     title: "DARE linear",
     description: "task vectors thinned at random",
     paper: "https://arxiv.org/abs/2311.03099",
     parameters: { ...SPARSE, normalize: false, rescale: true },
-    isRandom: true,
   },
   "dare-ties": {
-    ...TASK_VECTORS,
+    ...BY_CHANCE,
     title: "DARE ties",
     description: "task vectors thinned at random, signs elected",
     paper: "https://arxiv.org/abs/2311.03099",
     parameters: { ...SPARSE, normalize: false, rescale: true },
-    isRandom: true,
   },
   della: {
     ...TASK_VECTORS,

@@ -1,15 +1,21 @@
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import path from "node:path";
-import { hasCode } from "./errors.ts";
+import { errorMessage, hasCode } from "./errors.ts";
 import { isAbandoned, processMark } from "./process-mark.ts";
+
+/** Windows keeps files that are open, be it by a virus scanner, for a moment. */
+const REMOVAL = { recursive: true, force: true, maxRetries: 5, retryDelay: 100 } as const;
 
 /**
  * Fills a temporary folder beside `dir` and puts it in `dir`'s place by rename. Whatever `fill`
- * throws, an earlier `dir` is still there and nothing half-written is left.
+ * throws, an earlier `dir` is still there and nothing half-written is left. Once the new one is in its place it
+ * is saved: that the earlier one can't be removed is told.
+ * @param effects.tell left out: a warning of the process, which goes to its standard error
  */
 export async function replaceFolder(
   dir: string,
   fill: (temporary: string) => Promise<void>,
+  { remove = removeFolder, tell = (line: string) => process.emitWarning(line) } = {},
 ): Promise<void> {
   // A trailing separator would put the temporary folder inside.
   const target = path.resolve(dir);
@@ -29,7 +35,15 @@ export async function replaceFolder(
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
-  await rm(old, { recursive: true, force: true });
+  await remove(old).catch((error: unknown) => {
+    tell(
+      `${target} is saved, but what was there before can't be removed: ${errorMessage(error)}; it is ${old}`,
+    );
+  });
+}
+
+function removeFolder(dir: string): Promise<void> {
+  return rm(dir, REMOVAL);
 }
 
 async function moveIfThere(from: string, to: string): Promise<boolean> {

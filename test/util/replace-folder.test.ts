@@ -45,6 +45,23 @@ test("leaves what was there, and nothing else, when filling fails", async () => 
   assert.deepEqual(await readdir(dir), ["out"]);
 });
 
+test("is done though what was there can't be removed; that is told", async () => {
+  const folder = path.join(dir, "out");
+  const told: string[] = [];
+  // As Windows refuses a folder of which a file is open.
+  const remove = (): Promise<void> =>
+    Promise.reject(Object.assign(new Error("EBUSY: resource busy"), { code: "EBUSY" }));
+  await replaceFolder(folder, fill("old"));
+  await replaceFolder(folder, fill("new"), { remove, tell: (line) => told.push(line) });
+  assert.equal(await content(folder), "new");
+  const [name = ""] = (await readdir(dir)).filter((one) => one.endsWith(".old"));
+  const old = path.join(dir, name);
+  assert.equal(await content(old), "old");
+  assert.deepEqual(told, [
+    `${folder} is saved, but what was there before can't be removed: EBUSY: resource busy; it is ${old}`,
+  ]);
+});
+
 test("is not stopped by what a killed process of the same id left", async () => {
   const folder = path.join(dir, "out");
   await mkdir(`${folder}.${process.pid}.tmp`);

@@ -10,12 +10,15 @@ interface Cuts {
   outliers: number;
 }
 
-/** mergekit's counts: where `gamma` asks for more than density leaves, fewer outliers go. */
+/**
+ * mergekit's counts: where `gamma` asks for more than density leaves, fewer outliers go. One below 0 takes from what
+ * is kept instead, at its lower end.
+ */
 function cutsOf({ elements, parameters }: MergeTensor, model: number): Cuts {
   const kept = Math.floor(parameters.density[model]! * elements);
-  const outliers = Math.floor(parameters.gamma[model]! * elements);
-  const most = elements - Math.max(0, elements - kept - outliers);
-  return { most, outliers: most - kept };
+  const outliers = Math.trunc(parameters.gamma[model]! * elements);
+  const most = Math.max(0, Math.min(elements, kept + outliers));
+  return { most, outliers: Math.max(0, most - kept) };
 }
 
 /** Two counts of each model's magnitudes. */

@@ -152,24 +152,36 @@ function interpolate(
   return (1 - share) * from + share * to;
 }
 
-type IsFine = (value: number) => boolean;
-const RANGES: Partial<Record<MergeParameterName, { isFine: IsFine; text: string }>> = {
-  t: { isFine: (value) => value >= 0 && value <= 1, text: "from 0 to 1" },
-  density: { isFine: (value) => value >= 0 && value <= 1, text: "from 0 to 1" },
-  gamma: { isFine: (value) => value >= 0 && value <= 1, text: "from 0 to 1" },
-  max_iter: {
-    isFine: (value) => Number.isInteger(value) && value >= 0 && value <= 10_000,
-    text: "a whole number from 0 to 10000",
-  },
-};
+const MAX_STEPS = 10_000;
+
+/** mergekit's only ranges are those that its arithmetic has; a `t` beyond 0 and 1 goes on along the arc. */
+function expectedOf(method: MethodName, name: MergeParameterName, value: number) {
+  if (!Number.isFinite(value)) return "a number";
+  const isStepCount = Number.isInteger(value) && value >= 0 && value <= MAX_STEPS;
+  if (name === "max_iter" && !isStepCount) return `a whole number from 0 to ${MAX_STEPS}`;
+  const least = methodWords(method).least?.[name] ?? -Infinity;
+  return value < least ? `at least ${least}` : undefined;
+}
 
 function checked(
   { method, name, where }: { method: MethodName; name: MergeParameterName; where: Where },
   { value, keys }: Found,
 ): number | boolean {
-  const range = method === "nearswap" ? undefined : RANGES[name];
-  if (!range || typeof value === "boolean" || range.isFine(value)) return value;
-  throw new InputError(`${where(keys)}: ${name} must be ${range.text}, found ${value}`);
+  const expected = expectedOf(method, name, Number(value));
+  if (expected === undefined) return value;
+  throw new InputError(`${where(keys)}: ${name} must be ${expected}, found ${value}`);
+}
+
+/** Who writes 1.5 may mean 0.15. */
+function densityNotes(setting: Setting, place: string): string[] {
+  const beyond = scalarsOf(setting).find((value) => Number(value) > 1);
+  return beyond === undefined
+    ? []
+    : [`${place}: density ${beyond} keeps all of the task vector, as 1 does`];
+}
+
+function scalarsOf(setting: Setting): readonly (number | boolean)[] {
+  return [setting].flat().flatMap((one) => (typeof one === "object" ? one.value : one));
 }
 
 /** @returns lines to tell, for parameters that change nothing: mergekit reads no others of a method either */
@@ -196,7 +208,7 @@ export function parameterNotes(
         notes.push(
           `${place}: ${name} is not of one model, so that it changes nothing here; set it in the file's parameters`,
         );
-      }
+      } else if (name === "density") notes.push(...densityNotes(value, place));
     }
   }
   return notes;

@@ -13,6 +13,7 @@ import { InputError } from "../../util/errors.ts";
 import { createFolder, createFreeFolder } from "../../run-folder/new-folder.ts";
 import { withTrainingDataMarked } from "./training-data.ts";
 import { baseLabel } from "../../bases/references.ts";
+import { parseDecimal } from "../../util/parse-decimal.ts";
 
 /** 0.1 + 0.2 is not 0.3; nobody means more digits. */
 const DIGITS = 6;
@@ -29,7 +30,9 @@ export interface NewInterpolation extends Pick<
 
 /** @throws InputError for anything but three numbers from 0 to 1 */
 export function parseAlphas(text: string): number[] {
-  const [from = NaN, to = NaN, step = NaN, ...rest] = text.split(":").map(Number);
+  const [from = NaN, to = NaN, step = NaN, ...rest] = text
+    .split(":")
+    .map((part) => parseDecimal(part) ?? NaN);
   const isFine = from >= 0 && to <= 1 && from <= to && step > 0 && rest.length === 0;
   const count = isFine ? Math.floor((to - from) / step + 1e-9) + 1 : 0;
   if (count < 1 || count > MAX_ALPHAS) {

@@ -1,6 +1,8 @@
 /** What a quick pick or an input box is told. Labels and texts may come from files: they are shown as they are. */
 
 export interface Choice<T> {
+  /** What tells it from others of its label when the list is shown again; left out: a value that is a text, or the label. */
+  id?: string;
   label: string;
   description?: string;
   detail?: string;
@@ -44,7 +46,7 @@ export interface Frame {
   title: string;
   step: number;
   total: number;
-  /** Labels of a pick, or the text of an input. */
+  /** What a pick calls its choices (choice-ids.ts), or the text of an input. */
   draft: readonly string[] | undefined;
 }
 

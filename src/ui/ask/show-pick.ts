@@ -1,5 +1,6 @@
 import * as vscode from "vscode";
 import { plainText } from "../../util/plain-text.ts";
+import { choiceIds } from "./choice-ids.ts";
 import { setFrame } from "./frame.ts";
 import {
   type Answer,
@@ -13,7 +14,12 @@ import {
 } from "./question.ts";
 
 interface Item<T> extends vscode.QuickPickItem {
-  choice?: Choice<T>;
+  chosen?: Chosen<T>;
+}
+
+interface Chosen<T> {
+  id: string;
+  choice: Choice<T>;
 }
 
 /** Shows the list until something of it is chosen. @param many whether several may be */
@@ -25,8 +31,8 @@ export async function showPick<T>(
   for (;;) {
     const chosen = await showOnce(question, frame, many);
     if (chosen === BACK || chosen === AWAY) return chosen;
-    const values = await valuesOf(chosen);
-    if (values !== undefined) return { value: values, draft: chosen.map(({ label }) => label) };
+    const values = await valuesOf(chosen.map(({ choice }) => choice));
+    if (values !== undefined) return { value: values, draft: chosen.map(({ id }) => id) };
   }
 }
 
@@ -48,7 +54,7 @@ async function showOnce<T>(
   { placeHolder, choices, accepts = () => true }: PickQuestion<T>,
   frame: Frame,
   many: boolean,
-): Promise<Choice<T>[] | Left> {
+): Promise<Chosen<T>[] | Left> {
   const pick = vscode.window.createQuickPick<Item<T>>();
   try {
     setFrame(pick, frame);
@@ -62,10 +68,10 @@ async function showOnce<T>(
       pick.onDidTriggerButton(() => resolve(BACK));
       pick.onDidHide(() => resolve(AWAY));
     });
-    const accepted = new Promise<Choice<T>[]>((resolve) => {
+    const accepted = new Promise<Chosen<T>[]>((resolve) => {
       pick.onDidAccept(() => {
         const items = many ? pick.selectedItems : pick.activeItems;
-        const chosen = items.flatMap(({ choice }) => choice ?? []);
+        const chosen = items.flatMap((item) => item.chosen ?? []);
         if (many ? accepts(chosen.length) : chosen.length > 0) resolve(chosen);
       });
     });
@@ -86,13 +92,14 @@ function fill<T>(
   choices: Choices<T>,
   draft: readonly string[] | undefined,
 ): void {
-  const items = choices.map(itemOf);
+  const ids = choiceIds(choices);
+  const items = choices.map((choice, index) => itemOf(choice, ids[index]));
   pick.items = items;
-  const isDraft = ({ choice }: Item<T>): boolean =>
-    choice !== undefined && draft !== undefined && draft.includes(choice.label);
+  const isDraft = ({ chosen }: Item<T>): boolean =>
+    chosen !== undefined && draft !== undefined && draft.includes(chosen.id);
   if (pick.canSelectMany) {
     pick.selectedItems = items.filter((item) =>
-      draft === undefined ? item.choice?.picked === true : isDraft(item),
+      draft === undefined ? item.chosen?.choice.picked === true : isDraft(item),
     );
   } else {
     const before = items.find(isDraft);
@@ -100,13 +107,13 @@ function fill<T>(
   }
 }
 
-function itemOf<T>(choice: Choices<T>[number]): Item<T> {
+function itemOf<T>(choice: Choices<T>[number], id = ""): Item<T> {
   if ("heading" in choice) {
     return { label: plainText(choice.heading), kind: vscode.QuickPickItemKind.Separator };
   }
   const { label, description, detail, icon, alwaysShow } = choice;
   return {
-    choice,
+    chosen: { id, choice },
     label: plainText(label),
     ...(description === undefined ? {} : { description: plainText(description) }),
     ...(detail === undefined ? {} : { detail: plainText(detail) }),

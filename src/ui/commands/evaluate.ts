@@ -126,6 +126,7 @@ async function pickModels(app: App, wizard: Wizard): Promise<Candidate[]> {
     ...adapters
       .filter((adapter) => adapter.summary !== undefined)
       .map((adapter) => ({
+        id: adapter.path,
         label: adapter.label,
         icon: "extensions",
         description: `${describeAdapter(adapter)}, beside its base`,
@@ -134,6 +135,7 @@ async function pickModels(app: App, wizard: Wizard): Promise<Candidate[]> {
     ...models
       .filter((model) => model.summary !== undefined)
       .map((model) => ({
+        id: model.path,
         label: model.label,
         icon: "package",
         description: describeModel(model),

@@ -23,6 +23,7 @@ import { pickData } from "./pick-data.ts";
 import { askName, freeFile, workspaceFolder } from "./start-run.ts";
 import { activeRecipe, pickRecipe, toUri } from "./start-run-from-recipe.ts";
 import { toFileName } from "../../util/format.ts";
+import { parseDecimal } from "../../util/parse-decimal.ts";
 
 const TITLE = "Freeze Layers";
 /** A new recipe begins with a choice that trains well on little data. */
@@ -131,7 +132,7 @@ async function askBlocks(wizard: Wizard, most: number): Promise<number> {
     prompt: `How many of the ${most} blocks, counted from the end?`,
     value: String(Math.min(USUAL_LAST_BLOCKS, most)),
     validate: (value) => {
-      const count = Number(value);
+      const count = parseDecimal(value) ?? 0;
       const isCount = Number.isInteger(count) && count >= 1 && count <= most;
       return isCount ? undefined : `A number from 1 to ${most}, please.`;
     },

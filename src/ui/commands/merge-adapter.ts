@@ -56,6 +56,7 @@ async function pickAdapter(app: App, wizard: Wizard): Promise<AdapterEntry> {
     placeHolder: "Merge which adapter?",
     choices: () =>
       usable.map((adapter) => ({
+        id: adapter.path,
         label: adapter.label,
         description: describeAdapter(adapter),
         value: adapter,

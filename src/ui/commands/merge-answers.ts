@@ -1,5 +1,6 @@
 /** What the answers of Merge Models… come to: arguments of `retune merge`, and a name for the result. */
 import path from "node:path";
+import { parseDecimal } from "../../util/parse-decimal.ts";
 
 const MAX_NAME_CHARS = 80;
 
@@ -25,7 +26,7 @@ export function numbersProblem(typed: string, count: number): string | undefined
   const isFine =
     typed.trim() !== "" &&
     numbers.length === count &&
-    numbers.every((each) => Number.isFinite(Number(each)));
+    numbers.every((each) => parseDecimal(each) !== undefined);
   const expected = count === 1 ? "One number" : `${count} numbers`;
   return isFine ? undefined : `${expected}, please; found "${typed}".`;
 }

@@ -133,6 +133,7 @@ async function askModels(
 
 function choiceOf<T>(model: ModelEntry, value: T): Choice<T> {
   return {
+    id: model.path,
     label: model.label,
     description: describeModel(model),
     detail: vscode.workspace.asRelativePath(model.path),

@@ -90,6 +90,7 @@ async function pickAnswerer(app: App, wizard: Wizard, answering: Answering): Pro
     choices: () => [
       ...(usable.length > 0 ? [{ heading: "Adapters" }] : []),
       ...usable.map((adapter) => ({
+        id: adapter.path,
         label: adapter.label,
         icon: "extensions",
         description: describeAdapter(adapter),
@@ -99,6 +100,7 @@ async function pickAnswerer(app: App, wizard: Wizard, answering: Answering): Pro
         ? [{ heading: answering === "writesText" ? "Base models" : "Models" }]
         : []),
       ...bases.map((model) => ({
+        id: model.path,
         label: model.label,
         icon: "package",
         description: describeModel(model),

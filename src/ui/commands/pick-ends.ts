@@ -61,6 +61,7 @@ async function offered(app: App): Promise<Choices<Offer>> {
     ...adapters
       .filter((adapter) => adapter.summary !== undefined)
       .map((adapter) => ({
+        id: adapter.path,
         label: adapter.label,
         icon: "extensions",
         description: describeAdapter(adapter),
@@ -68,6 +69,7 @@ async function offered(app: App): Promise<Choices<Offer>> {
       })),
     ...(tuned.length > 0 ? [{ heading: "Models that runs have tuned" }] : []),
     ...tuned.map((run) => ({
+      id: run.dir,
       label: run.name,
       icon: "package",
       description: path.basename(run.recipe?.base ?? ""),

@@ -9,6 +9,7 @@ import { requireTrust } from "../trust.ts";
 import { askOutput } from "./ask-output.ts";
 import { interpolationFrom } from "./pick-interpolation.ts";
 import { writeModel } from "./write-model.ts";
+import { parseDecimal } from "../../util/parse-decimal.ts";
 
 const TITLE = "Save This Model";
 
@@ -67,5 +68,6 @@ async function askAlpha(wizard: Wizard, proposed: number): Promise<number> {
 }
 
 function isAlpha(text: string): boolean {
-  return text.trim() !== "" && Number(text) >= 0 && Number(text) <= 1;
+  const alpha = parseDecimal(text);
+  return alpha !== undefined && alpha >= 0 && alpha <= 1;
 }

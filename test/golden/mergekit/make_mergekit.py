@@ -205,6 +205,31 @@ CASES = {
     ),
     "nearswap": delta("nearswap", [of("b")], {"t": [0.01, 0.2]}),
     "arcee-fusion": delta("arcee_fusion", [of("b")]),
+    # What lies outside of what a number means, and is computed all the same.
+    "slerp-beyond": dict(
+        merge_method="slerp",
+        base_model="../base",
+        models=[of("b")],
+        parameters={"t": [{"filter": "self_attn", "value": 1.5}, {"value": -0.25}]},
+        **FLOAT,
+    ),
+    "slerp-parallel-beyond": dict(
+        merge_method="slerp", base_model="../a", models=[of("base")], parameters={"t": 3}, **FLOAT
+    ),
+    "ties-beyond": delta(
+        "ties",
+        [of("b", weight=0.5, density=1.5), of("c", weight=0.7, density=[-0.5, 0.4])],
+        {"rescale": True},
+    ),
+    "breadcrumbs-beyond": delta(
+        "breadcrumbs",
+        [of("b", weight=0.5, density=0.6, gamma=1.2), of("c", weight=0.7, density=0.5, gamma=-0.1)],
+        {"rescale": True},
+    ),
+    "breadcrumbs-nothing": delta(
+        "breadcrumbs_ties",
+        [of("b", weight=0.5, density=0.2, gamma=-0.3), of("c", weight=0.7, density=[-0.2, 2])],
+    ),
     "della": delta("della", B_AND_C),
     "della-linear": delta("della_linear", B_AND_C, {"lambda": 0.5}),
     # One layer: its gradient ends.

@@ -186,9 +186,8 @@ suite("what is not said", () => {
 
 suite("ranges", () => {
   for (const [method, file, message] of [
-    ["slerp", { t: 1.5 }, "parameters.t: t must be from 0 to 1, found 1.5"],
-    ["slerp", { t: -0.1 }, "parameters.t: t must be from 0 to 1, found -0.1"],
-    ["slerp", { t: Number.NaN }, "parameters.t: t must be from 0 to 1, found NaN"],
+    ["slerp", { t: Number.NaN }, "parameters.t: t must be a number, found NaN"],
+    ["slerp", { t: Infinity }, "parameters.t: t must be a number, found Infinity"],
     [
       "karcher",
       { max_iter: 1.5 },
@@ -200,9 +199,9 @@ suite("ranges", () => {
       "parameters.max_iter: max_iter must be a whole number from 0 to 10000, found 10001",
     ],
     [
-      "breadcrumbs",
-      { weight: 1, gamma: 2 },
-      "parameters.gamma: gamma must be from 0 to 1, found 2",
+      "dare-ties",
+      { weight: 1, density: -0.1 },
+      "parameters.density: density must be at least 0, found -0.1",
     ],
   ] as const) {
     test(`${method} refuses ${JSON.stringify(file)}`, () => {
@@ -210,19 +209,25 @@ suite("ranges", () => {
     });
   }
 
-  test("the place of a model's own number is named, and the ends are in the range", () => {
+  test("the place of a model's own number is named", () => {
+    const models = [{ weight: 1 }, { weight: 1, density: [0.5, -1.5] }];
     refuses(
-      { method: "ties", models: [{ weight: 1 }, { weight: 1, density: [0.5, 1.5] }], depth: 1 },
-      "merge.yml models.1.parameters.density: density must be from 0 to 1, found 1.5",
+      { method: "dare-linear", models, depth: 1 },
+      "merge.yml models.1.parameters.density: density must be at least 0, found -1.5",
     );
-    for (const density of [0, 1]) {
+  });
+
+  test("mergekit's arithmetic takes any density, t and gamma, and so does this", () => {
+    for (const density of [-0.5, 0, 1, 1.5]) {
       const models = [{ weight: 1, density }];
       assert.deepEqual(parameters({ method: "ties", models }).density, [density]);
     }
-  });
-
-  test("nearswap's t is a distance between values and may be anything", () => {
-    assert.equal(parameters({ method: "nearswap", file: { t: 3 } }).t, 3);
+    for (const t of [-0.1, 1.5, 3]) {
+      assert.equal(parameters({ method: "slerp", file: { t } }).t, t);
+      assert.equal(parameters({ method: "nearswap", file: { t } }).t, t);
+    }
+    const crumbs = { method: "breadcrumbs", file: { weight: 1, gamma: 2 } } as const;
+    assert.deepEqual(parameters(crumbs).gamma, [2]);
   });
 });
 
@@ -283,6 +288,15 @@ suite("notes", () => {
     assert.deepEqual(notes, [
       "merge.yml models.0.parameters.lambda: lambda is not of one model, so that it changes nothing here; set it in the file's parameters",
       "merge.yml parameters.int8_mask: int8_mask changes no result, and nothing here",
+    ]);
+  });
+
+  test("a density above 1 is told: it keeps no more than 1 does", () => {
+    const density = [{ filter: "mlp", value: [0.2, 1.5] }, { value: 1 }];
+    const scopes = [scope({ density: 15 }, "models", 0), scope({ density }), scope({ density: 1 })];
+    assert.deepEqual(parameterNotes("ties", scopes, where), [
+      "merge.yml models.0.parameters.density: density 15 keeps all of the task vector, as 1 does",
+      "merge.yml parameters.density: density 1.5 keeps all of the task vector, as 1 does",
     ]);
   });
 

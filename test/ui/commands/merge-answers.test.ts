@@ -22,7 +22,7 @@ test("what is no such thing is said with what was found", () => {
   assert.equal(numbersProblem("1 2", 1), 'One number, please; found "1 2".');
   assert.equal(numbersProblem("1", 2), '2 numbers, please; found "1".');
   assert.equal(numbersProblem("1, 2", 2), '2 numbers, please; found "1, 2".', "a comma is none");
-  for (const odd of ["NaN", "Infinity", "-Infinity", "1e999"])
+  for (const odd of ["NaN", "Infinity", "-Infinity", "1e999", "0x10", "0b1", "1_0"])
     assert.ok(numbersProblem(odd, 1), odd);
 });
 

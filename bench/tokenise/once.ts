@@ -6,7 +6,7 @@ import { loadTokenizer } from "../../src/data/tokenizer.ts";
 export interface Figures {
   tokens: number;
   seconds: number;
-  /** Of all threads. */
+  /** Processor time, all threads together. */
   cpuSeconds: number;
   peakMb: number;
 }

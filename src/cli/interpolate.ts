@@ -17,7 +17,7 @@ import { type Command, numberOption, parseArguments } from "./command.ts";
 import { print, printError } from "./output.ts";
 import { type MixEnds, mixOf } from "../evaluation/mix.ts";
 import { baseName } from "../bases/base-name.ts";
-import { resolveBase } from "../bases/references.ts";
+import { resolveBase } from "../bases/load-base.ts";
 import { checkMerge, checkMergeOfModels } from "./merge-check.ts";
 import { type InterpolationOutcome, runInterpolation } from "../evaluation/run-interpolation.ts";
 

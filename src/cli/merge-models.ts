@@ -10,7 +10,7 @@ import {
 import { readMergeConfig } from "../merge/models/mergekit-yaml.ts";
 import { type MethodMerge, mergeByMethod } from "../merge/models/merge-by-method.ts";
 import { baseName } from "../bases/base-name.ts";
-import { resolveBase } from "../bases/references.ts";
+import { resolveBase } from "../bases/load-base.ts";
 import { stopOnSignals } from "../run-folder/stop-request.ts";
 import { InputError } from "../util/errors.ts";
 import { ByteProgress } from "./byte-progress.ts";

@@ -47,7 +47,7 @@ export async function readBaseTensors(base: string): Promise<BaseTensor[]> {
   });
 }
 
-/** Of a folder that has a head's tensor: it may be the embedding, once more or alone. */
+/** The tensors of a folder with a head: it may be the embedding, once more or alone. */
 async function usedTensors(dir: string, { head }: Family): Promise<TensorInfo[]> {
   const written = await readJsonObject(path.join(dir, "config.json"));
   const { config, weights } = await withTrueTie(written, await readModelWeights(dir));

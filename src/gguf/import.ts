@@ -9,7 +9,7 @@ import path from "node:path";
 import { InputError } from "../util/errors.ts";
 import { defaultCacheDir } from "../util/cache-root.ts";
 import { startHashing } from "../util/hash-files.ts";
-import { cacheFolder, checkRoom, removeAbandoned } from "../tensors/cache-folder.ts";
+import { cacheFolder, checkRoom, removeAbandoned } from "../util/cache-folder.ts";
 import { configText } from "../tensors/config-text.ts";
 import { DTYPE_BYTES } from "../tensors/dtype.ts";
 import { elementCount } from "../util/element-count.ts";

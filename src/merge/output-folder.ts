@@ -3,7 +3,7 @@ import { mkdir, readdir, realpath, rm, stat, statfs } from "node:fs/promises";
 import path from "node:path";
 import { InputError, errorMessage, hasCode } from "../util/errors.ts";
 import { processMark } from "../util/process-mark.ts";
-import { removeAbandoned } from "../tensors/cache-folder.ts";
+import { removeAbandoned } from "../util/cache-folder.ts";
 
 /** For the files whose size is not reckoned: index, card, the file system's own. */
 const SPARE_BYTES = 1_000_000;

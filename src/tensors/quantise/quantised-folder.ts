@@ -5,7 +5,7 @@ import path from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import * as z from "zod";
 import { defaultCacheDir } from "../../util/cache-root.ts";
-import { cacheFolder, checkRoom, removeAbandoned } from "../cache-folder.ts";
+import { cacheFolder, checkRoom, removeAbandoned } from "../../util/cache-folder.ts";
 import { startHashing } from "../../util/hash-files.ts";
 import { checkJson, readJson } from "../../util/json.ts";
 import { replaceFolder } from "../../util/replace-folder.ts";

@@ -2,8 +2,8 @@
 import { createHash } from "node:crypto";
 import { readdir, rm, statfs } from "node:fs/promises";
 import path from "node:path";
-import { InputError, hasCode } from "../util/errors.ts";
-import { isAbandoned } from "../util/process-mark.ts";
+import { InputError, hasCode } from "./errors.ts";
+import { isAbandoned } from "./process-mark.ts";
 
 /** Enough to tell sources of the same name apart. */
 const HASH_DIGITS = 12;

@@ -261,7 +261,7 @@ function modulesOf(metafile: Metafile): string[] {
 }
 
 const isEngine = (module: string) =>
-  /onnxruntime|@tensorflow|^tokenizers$|^pyodide$|^src\/(trainer|training|onnx-engine|objectives|graph|models|adapters|onnx|merge|data)\//.test(
+  /onnxruntime|@tensorflow|^tokenizers$|^pyodide$|^src\/(trainer|training|onnx-engine|objectives|graph|models|methods|onnx|merge|data)\//.test(
     module,
   );
 
@@ -271,10 +271,25 @@ test("the extension's bundle holds no engine, no runtime and no tokenizer", asyn
   assert.deepEqual(modules.filter(isEngine), []);
 });
 
-test("the same look at the training process finds the engine", async () => {
+/** What makes a base's copy, which the extension host only names. */
+const isImport = (module: string) => /^src\/(?:gguf|families)\/import|load-base\.ts$/u.test(module);
+
+test("the extension's bundle reads references to bases and loads none", async () => {
+  const modules = await reachableFrom("src/extension.ts");
+  assert.ok(modules.includes("src/bases/references.ts"));
+  assert.deepEqual(modules.filter(isImport), []);
+});
+
+test("the same look at the training process finds the engine, and what loads bases", async () => {
   const modules = await reachableFrom("src/trainer/main.ts");
   assert.ok(modules.includes("onnxruntime-node"));
   assert.ok(modules.filter(isEngine).length > 5);
+  assert.deepEqual(modules.filter(isImport).toSorted(), [
+    "src/bases/load-base.ts",
+    "src/families/import-gguf.ts",
+    "src/gguf/import-cache.ts",
+    "src/gguf/import.ts",
+  ]);
 });
 
 /** A list that is spread into arguments lies on the stack, which ends at some 120,000 of them. */

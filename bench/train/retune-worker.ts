@@ -1,6 +1,7 @@
 /** Our side of a comparison: the training engine and the optimizer that a run uses. Bundled as the product's trainer is. */
 import { readFileSync } from "node:fs";
 import { type EngineOptions, openTrainingEngine } from "../../src/onnx-engine/onnx-engine.ts";
+import { openBaseModel } from "../../src/models/base-model.ts";
 import { initAdamW, updateAdamW } from "../../src/training/optimizer.ts";
 import type { StepReply, TrainConfig, TrainData } from "./protocol.ts";
 import { toExamples } from "./train-data.ts";
@@ -10,8 +11,7 @@ async function main(): Promise<void> {
   const config = readConfig<TrainConfig>();
   const data = JSON.parse(readFileSync(config.dataFile, "utf8")) as TrainData;
   const examples = toExamples(data.rows);
-  const options: EngineOptions = {
-    baseDir: config.modelDir,
+  const options: Omit<EngineOptions, "base"> = {
     method: {
       type: "lora",
       rank: config.rank,
@@ -26,7 +26,8 @@ async function main(): Promise<void> {
     ...config.engine,
   };
   const started = performance.now();
-  const engine = await openTrainingEngine(options);
+  const base = await openBaseModel(config.modelDir);
+  const engine = await openTrainingEngine({ base, ...options });
   const openMs = performance.now() - started;
   const { parameters } = engine;
   const gradients = new Float32Array(parameters.length);

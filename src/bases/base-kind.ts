@@ -30,20 +30,29 @@ export interface BaseKind {
   readonly offered?: { readonly extension: string; readonly title: string };
   /** What is loaded in its place, for messages: "its dequantised weights". */
   readonly loadedAs?: string;
-  /** Where a copy is loaded in its place: the files of the copy, and whether they are still what was made. */
-  readonly copy?: {
-    readonly files: (dir: string) => Promise<string[]>;
-    /** @param hashes SHA-256 of these files. @throws InputError for one that has changed */
-    readonly check: (dir: string, hashes: Readonly<Record<string, string>>) => Promise<void>;
-  };
   /**
    * Where it lies on this machine; left out: at its location.
    * @throws InputError that says how to get it
    */
   readonly locate?: (reference: BaseReference) => Promise<string>;
+}
+
+/** What was made of a base and is loaded in its place. */
+export interface BaseCopy {
+  readonly files: (dir: string) => Promise<string[]>;
+  /** @param hashes SHA-256 of these files. @throws InputError for one that is not what was made */
+  readonly check: (dir: string, hashes: Readonly<Record<string, string>>) => Promise<void>;
+}
+
+/** How a kind is loaded that is not the Hugging Face folder itself. */
+export interface BaseLoader {
+  /** The kind's. */
+  readonly name: string;
   /**
    * The Hugging Face folder to load it from, which may be made first.
    * @throws InputError when there is nothing to load
    */
   readonly load: (reference: BaseReference, log: (line: string) => void) => Promise<string>;
+  /** Where that folder is a copy. */
+  readonly copy?: BaseCopy;
 }

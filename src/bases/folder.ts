@@ -23,4 +23,4 @@ export async function loadFolder(reference: BaseReference): Promise<string> {
 }
 
 /** A Hugging Face folder; and any path that no other kind knows, which is then refused. */
-export const folder: BaseKind = { name: "path", isAt: () => true, load: loadFolder };
+export const folder: BaseKind = { name: "path", isAt: () => true };

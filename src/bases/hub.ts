@@ -34,5 +34,4 @@ export const hub: BaseKind = {
     return isName ? { location, revision } : undefined;
   },
   locate: snapshotOf,
-  load: snapshotOf,
 };

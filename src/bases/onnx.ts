@@ -1,9 +1,7 @@
 import type { BaseKind } from "./base-kind.ts";
-import { loadFolder } from "./folder.ts";
 
 /** A graph of its own. Known so that it is refused by name: no family computes it yet. */
 export const onnx: BaseKind = {
   name: "onnx",
   isAt: (path) => /\.onnx$/iu.test(path),
-  load: loadFolder,
 };

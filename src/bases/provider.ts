@@ -17,5 +17,4 @@ export const provider: BaseKind = {
     return location === undefined ? undefined : { location };
   },
   locate: async (reference) => refuse(reference),
-  load: async (reference) => refuse(reference),
 };

@@ -51,19 +51,6 @@ export async function locateBase(reference: BaseReference): Promise<string> {
   return locate ? locate(reference) : reference.location;
 }
 
-/**
- * The Hugging Face folder to load a base model from.
- * @param base a path, or what was read before
- * @throws InputError when there is nothing to load
- */
-export async function resolveBase(
-  base: string | BaseReference,
-  log: (line: string) => void = () => {},
-): Promise<string> {
-  const reference = typeof base === "string" ? baseAt(base) : base;
-  return BASE_KINDS.get(reference.kind).load(reference, log);
-}
-
 /** A path's last part, or a name made of it, without what only says the kind. */
 export function baseLabel(name: string): string {
   return baseKindAt(name).label?.(name) ?? name;

@@ -1,7 +1,7 @@
 import path from "node:path";
 import { readRows } from "../data/rows/read-rows.ts";
 import { textBlocks } from "../data/rows/text-blocks.ts";
-import { resolveBase } from "../bases/references.ts";
+import { resolveBase } from "../bases/load-base.ts";
 import { isDataFile } from "../protocol/data-files.ts";
 import { InputError } from "../util/errors.ts";
 import { type Classified, type PlacedText, classify } from "../evaluation/classify-texts.ts";

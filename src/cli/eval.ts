@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import path from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import { EVALUATION_COLUMNS, type EvaluationResult } from "../protocol/evaluation.ts";
-import { resolveBase } from "../bases/references.ts";
+import { resolveBase } from "../bases/load-base.ts";
 import { EVALUATION_ROWS } from "../objectives/evaluate-examples.ts";
 import { toCsv } from "../util/csv.ts";
 import { InputError } from "../util/errors.ts";

@@ -1,7 +1,7 @@
 import path from "node:path";
 import { StreamDecoder } from "../data/stream-decoder.ts";
 import { type Tokenizer, loadTokenizer } from "../data/tokenizer.ts";
-import { resolveBase } from "../bases/references.ts";
+import { resolveBase } from "../bases/load-base.ts";
 import { openDevice } from "../onnx-engine/device-check.ts";
 import { openTextGenerator } from "../onnx-engine/text-generator.ts";
 import { tokenizerPlace } from "../adapter-files/tokenizer-place.ts";

@@ -1,7 +1,8 @@
 /** Merges adapters into their base, or takes them out of it again. */
 import path from "node:path";
 import { mergeAdapters } from "../merge/adapters/merge-adapters.ts";
-import { baseKindAt, resolveBase } from "../bases/references.ts";
+import { resolveBase } from "../bases/load-base.ts";
+import { baseKindAt } from "../bases/references.ts";
 import { stopOnSignals } from "../run-folder/stop-request.ts";
 import { InputError } from "../util/errors.ts";
 import { numberOption } from "./command.ts";

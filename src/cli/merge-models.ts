@@ -9,7 +9,7 @@ import {
 } from "../merge/models/request.ts";
 import { readMergeConfig } from "../merge/models/mergekit-yaml.ts";
 import { type MethodMerge, mergeByMethod } from "../merge/models/merge-by-method.ts";
-import { resolveBase } from "../bases/references.ts";
+import { resolveBase } from "../bases/load-base.ts";
 import { stopOnSignals } from "../run-folder/stop-request.ts";
 import { InputError } from "../util/errors.ts";
 import { ByteProgress } from "./byte-progress.ts";

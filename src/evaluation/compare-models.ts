@@ -1,5 +1,6 @@
 /** Several models on several data files, side by side. */
-import { baseLabel, resolveBase } from "../bases/references.ts";
+import { resolveBase } from "../bases/load-base.ts";
+import { baseLabel } from "../bases/references.ts";
 import { openBaseModel } from "../models/base-model.ts";
 import type { EvaluationResult } from "../protocol/evaluation.ts";
 import { adaptedBase } from "../onnx-engine/load-adapter.ts";

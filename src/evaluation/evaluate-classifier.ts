@@ -2,7 +2,7 @@
 import { loadLabelledRows } from "../data/labelled-rows.ts";
 import type { Tokenizer } from "../data/tokenizer.ts";
 import type { Classifier } from "../adapter-files/classifier-head.ts";
-import { resolveBase } from "../bases/references.ts";
+import { resolveBase } from "../bases/load-base.ts";
 import { openBaseModel } from "../models/base-model.ts";
 import type { ClassifierEvaluation } from "../protocol/evaluation.ts";
 import { type Evaluation, evaluateExamples } from "../objectives/evaluate-examples.ts";

@@ -1,5 +1,5 @@
 /** A model between a base and what it was tuned to: by weights, or with a share of an adapter's change. */
-import { resolveBase } from "../bases/references.ts";
+import { resolveBase } from "../bases/load-base.ts";
 import { mergeAdapters } from "../merge/adapters/merge-adapters.ts";
 import { mergeModels } from "../merge/models/weighted-sum.ts";
 import type { Mix } from "./run-interpolation.ts";

@@ -44,10 +44,7 @@ import {
 import { elementCount } from "../util/element-count.ts";
 
 export interface EngineOptions {
-  /** Hugging Face folder (`resolveBase` makes one of a .gguf). */
-  baseDir: string;
-  /** `baseDir` as it was opened; left out: it is opened here. */
-  base?: BaseModel | undefined;
+  base: BaseModel;
   method: Method;
   /** Which tensors of the base, or which of an adapter's targets, are trained; left out: all. */
   layers?: LayerChoice | undefined;
@@ -285,11 +282,9 @@ type PlanOptions = EngineOptions & { log?: (line: string) => void };
 
 /** @throws InputError for a base model, method or length that does not fit */
 export async function planEngine(options: PlanOptions): Promise<PlannedTraining> {
-  const { baseDir, method, maxLength, log = () => {} } = options;
-  const opened =
-    options.base ?? (await openBaseModel(baseDir, { needWeights: !isFromScratch(method) }));
-  checkLength(opened, maxLength);
-  const base = await quantiseBase(opened, { ...options, log });
+  const { method, maxLength, log = () => {} } = options;
+  checkLength(options.base, maxLength);
+  const base = await quantiseBase(options.base, { ...options, log });
   const tuning = tuningOf({ method, layers: options.layers }, base);
   checkLength(base, maxLength, tuning.adapter?.virtualTokens);
   const graphOptions = graphOptionsOf(base, tuning, maxLength);

@@ -1,11 +1,13 @@
 /** What a recipe will take, told before it starts: parameters, memory by part, and a measured step. */
-import { onnxOptions } from "../protocol/engines/onnx.ts";
 import type { ResolvedRecipe } from "../protocol/recipe.ts";
-import { resolveBase } from "../bases/references.ts";
+import { resolveBase } from "../bases/load-base.ts";
 import { type BaseModel } from "../models/base-model.ts";
 import { type PlannedTraining, planEngine } from "../onnx-engine/onnx-engine.ts";
-import { TRAINING_METHODS } from "../methods/registry.ts";
-import { headedBase, prepareTraining, readData } from "./prepare-run.ts";
+import { methodWithoutRows } from "../methods/registry.ts";
+import { openBase } from "./open-base.ts";
+import { engineOptions } from "./open-engine.ts";
+import { prepareTraining } from "./prepare-run.ts";
+import { readRows } from "./read-rows.ts";
 import { fits } from "../onnx-engine/budget-text.ts";
 import { initAdamW, updateAdamW } from "../training/optimizer.ts";
 import type { MemoryParts } from "../onnx-engine/step-form.ts";
@@ -38,19 +40,13 @@ type Log = (line: string) => void;
 /** From the files' headers and the step's graph alone. */
 export async function budgetOf(recipe: ResolvedRecipe, log: Log): Promise<Budget> {
   const base = await baseOf(recipe, log);
-  const baseDir = base.dir;
-  const { quantization, memory } = onnxOptions(recipe);
-  const { seed } = recipe;
-  const computed = TRAINING_METHODS.get(recipe.method.type);
-  const method = (computed.withoutRows?.(recipe.method) ?? recipe.method) as typeof recipe.method;
-  const { maxLength } = recipe.data;
-  const options = { method, layers: recipe, quantization, memory, seed, maxLength, baseDir, base };
+  const method = methodWithoutRows(recipe.method);
+  const options = engineOptions({ base, method }, recipe);
   return asBudget(await planEngine({ ...options, log }));
 }
 
 async function baseOf(recipe: ResolvedRecipe, log: Log): Promise<BaseModel> {
-  const baseDir = await resolveBase(recipe.base, log);
-  return headedBase(recipe, baseDir);
+  return openBase(await resolveBase(recipe.base, log), recipe);
 }
 
 export interface DataCheck {
@@ -67,7 +63,7 @@ export interface DataCheck {
  * @throws InputError naming file and line of a row that can't be used
  */
 export async function checkRunData(recipe: ResolvedRecipe, log: Log): Promise<DataCheck> {
-  const { train, evaluation, plan } = await readData(recipe, await baseOf(recipe, log), log);
+  const { train, evaluation, plan } = await readRows(await baseOf(recipe, log), recipe, log);
   return { rows: train.length, evaluationRows: evaluation.length, steps: plan.totalSteps };
 }
 
@@ -89,7 +85,7 @@ function asBudget({ memory, trainableParameters, totalParameters }: PlannedTrain
 export async function calibrate(recipe: ResolvedRecipe, log: Log): Promise<Calibration> {
   const baseDir = await resolveBase(recipe.base, log);
   const phase = async (): Promise<void> => {};
-  const { engine, learning, rows, ranges } = await prepareTraining(recipe, baseDir, { phase, log });
+  const { engine, learning, rows, ranges } = await prepareTraining(baseDir, recipe, { phase, log });
   try {
     const into = new Float32Array(engine.parameters.length);
     const optimizer = initAdamW(engine.parameters.length);

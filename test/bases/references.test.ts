@@ -4,7 +4,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
-import type { BaseKind } from "../../src/bases/base-kind.ts";
+import type { BaseKind, BaseReference } from "../../src/bases/base-kind.ts";
+import { BASE_LOADERS, loadBase, resolveBase } from "../../src/bases/load-base.ts";
 import {
   BASE_KINDS,
   baseAt,
@@ -13,7 +14,6 @@ import {
   locateBase,
   offeredPatterns,
   parseBase,
-  resolveBase,
 } from "../../src/bases/references.ts";
 import { modelsAmong } from "../../src/ui/catalogs/model-folders.ts";
 import { InputError } from "../../src/util/errors.ts";
@@ -108,13 +108,17 @@ test("a kind from outside is found, loaded, called and offered like those of the
     isAt: (file) => file.endsWith(".weights"),
     label: (name) => name.replace(/\.weights$/u, ""),
     offered: { extension: "weights", title: "Planted" },
-    load: async ({ location }) => path.dirname(location),
   };
+  const copy = { files: async () => [], check: async () => {} };
+  const load = async ({ location }: BaseReference): Promise<string> => path.dirname(location);
   const remove = BASE_KINDS.add(planted);
   t.after(remove);
+  t.after(BASE_LOADERS.add({ name: "planted", load, copy }));
   const file = path.join(dir, "tiny.weights");
   writeFileSync(file, "x");
   assert.equal(await resolveBase(await parseBase("tiny.weights", dir)), dir);
+  assert.deepEqual(await loadBase(file), { named: file, dir, copy });
+  assert.deepEqual(await loadBase(dir), { named: dir, dir, copy: undefined });
   assert.equal(baseLabel("tiny.weights"), "tiny");
   assert.deepEqual(modelsAmong([file]), [file]);
   assert.deepEqual(offeredPatterns(), ["*.gguf", "*.weights"]);

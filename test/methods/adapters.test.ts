@@ -6,6 +6,7 @@ import path from "node:path";
 import { after, test } from "node:test";
 import { type Method, methodSchema } from "../../src/protocol/methods.ts";
 import { openEvaluationEngine, openTrainingEngine } from "../../src/onnx-engine/onnx-engine.ts";
+import { openBaseModel } from "../../src/models/base-model.ts";
 import { openTextGenerator } from "../../src/onnx-engine/text-generator.ts";
 import type { StepPlan } from "../../src/onnx-engine/step-form.ts";
 import { readPeftFolder } from "../../src/adapter-files/peft/folder.ts";
@@ -33,8 +34,8 @@ after(async () => {
 });
 
 async function open(variant: string, method: Method, plan?: StepPlan) {
-  const baseDir = goldenModel(variant);
-  const options = { baseDir, method, seed: 1, maxLength: 32, threads: 1, plan };
+  const base = await openBaseModel(goldenModel(variant));
+  const options = { base, method, seed: 1, maxLength: 32, threads: 1, plan };
   const engine = await openTrainingEngine(options);
   engines.push(engine);
   return engine;

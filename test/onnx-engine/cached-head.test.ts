@@ -27,12 +27,10 @@ after(async () => {
 
 /** Trains the base whole, so that nothing is kept; and a head over it that reads the same parameters. */
 async function pair(each: ClassificationCase) {
-  const baseDir = goldenModel(each.variant);
   const classifier = classifierOf(each);
-  const base = asClassifier(await openBaseModel(baseDir), classifier);
+  const base = asClassifier(await openBaseModel(goldenModel(each.variant)), classifier);
   const { method } = each;
   const whole = await openTrainingEngine({
-    baseDir,
     base,
     method,
     seed: 1,

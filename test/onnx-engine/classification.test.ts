@@ -48,9 +48,8 @@ after(async () => {
 });
 
 async function open(each: ClassificationCase, method = each.method, plan?: StepPlan) {
-  const baseDir = goldenModel(each.variant);
-  const base = asClassifier(await openBaseModel(baseDir), classifierOf(each));
-  const options = { baseDir, base, method, seed: 1, maxLength: 32, threads: 1, plan };
+  const base = asClassifier(await openBaseModel(goldenModel(each.variant)), classifierOf(each));
+  const options = { base, method, seed: 1, maxLength: 32, threads: 1, plan };
   const engine = await openTrainingEngine(options);
   engines.push(engine);
   return engine;

@@ -50,7 +50,7 @@ async function openAdapted(
   { form = {}, maxTokens = 512 }: EngineForm = {},
 ): Promise<OnnxTrainingEngine> {
   const engine = await openTrainingEngine({
-    baseDir: goldenModel(variant),
+    base: await openBaseModel(goldenModel(variant)),
     method: VARIANTS[variant]!.method,
     seed: 1,
     maxLength: 32,
@@ -145,7 +145,7 @@ for (const variant of Object.keys(VARIANTS)) {
 
 test("the reference of a run that trains the base itself is the base as it lies on disk", async (t) => {
   const engine = await openTrainingEngine({
-    baseDir: goldenModel("tied"),
+    base: await openBaseModel(goldenModel("tied")),
     method: { type: "full", init: "base" },
     seed: 1,
     maxLength: 32,
@@ -167,7 +167,6 @@ test("a drawn head stays in the reference, and has no probabilities of tokens", 
     pooling: "last",
   });
   const engine = await openTrainingEngine({
-    baseDir: base.dir,
     base,
     method: { type: "full", init: "base" },
     seed: 1,

@@ -4,6 +4,7 @@ import { after, test } from "node:test";
 import type { Example } from "../../src/data/example.ts";
 import type { Method } from "../../src/protocol/methods.ts";
 import { openEvaluationEngine, openTrainingEngine } from "../../src/onnx-engine/onnx-engine.ts";
+import { openBaseModel } from "../../src/models/base-model.ts";
 import type { OnnxTrainingEngine } from "../../src/onnx-engine/training-engine.ts";
 import type { StepForm } from "../../src/onnx-engine/ort-graphs.ts";
 import type { StepPlan } from "../../src/onnx-engine/step-form.ts";
@@ -50,7 +51,7 @@ after(() => Promise.all(engines.map((engine) => engine.dispose())));
 async function open(variant: string, method: Method, plan?: StepPlan): Promise<OnnxTrainingEngine> {
   const engine = await openTrainingEngine({
     plan,
-    baseDir: folder(variant),
+    base: await openBaseModel(folder(variant)),
     method,
     seed: 1,
     maxLength: 32,

@@ -18,6 +18,7 @@ import type { Example } from "../../src/data/example.ts";
 import type { Quantization } from "../../src/protocol/engines/onnx.ts";
 import type { Method } from "../../src/protocol/methods.ts";
 import { openTrainingEngine } from "../../src/onnx-engine/onnx-engine.ts";
+import { openBaseModel } from "../../src/models/base-model.ts";
 import {
   type TensorInfo,
   readSafetensorsHeader,
@@ -50,9 +51,9 @@ const batch: Example[] = [31, 20].map((length, row) => ({
   line: row + 1,
 }));
 
-function open(baseDir: string, quantization?: Quantization, log?: (line: string) => void) {
+async function open(baseDir: string, quantization?: Quantization, log?: (line: string) => void) {
   return openTrainingEngine({
-    baseDir,
+    base: await openBaseModel(baseDir),
     method,
     quantization,
     cacheDir,
@@ -234,7 +235,7 @@ suite("refused, with nothing left in the cache:", () => {
 
   test("full fine-tuning", async () => {
     const work = openTrainingEngine({
-      baseDir: model,
+      base: await openBaseModel(model),
       method: { type: "full", init: "base" },
       quantization: "int8",
       cacheDir,

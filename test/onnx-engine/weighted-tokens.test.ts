@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { type Example, reweighed } from "../../src/data/example.ts";
 import type { Method } from "../../src/protocol/methods.ts";
 import { openTrainingEngine } from "../../src/onnx-engine/onnx-engine.ts";
+import { openBaseModel } from "../../src/models/base-model.ts";
 import type { OnnxTrainingEngine } from "../../src/onnx-engine/training-engine.ts";
 import type { StepForm } from "../../src/onnx-engine/ort-graphs.ts";
 import { assertClose } from "../support/assert-close.ts";
@@ -32,7 +33,7 @@ async function open(
   form: Partial<StepForm>,
 ): Promise<OnnxTrainingEngine> {
   const engine = await openTrainingEngine({
-    baseDir: goldenModel(variant),
+    base: await openBaseModel(goldenModel(variant)),
     method,
     seed: 1,
     maxLength: 32,

@@ -8,6 +8,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { openTrainingEngine } from "../../src/onnx-engine/onnx-engine.ts";
+import { openBaseModel } from "../../src/models/base-model.ts";
 import { readSafetensorsHeader, readTensor } from "../../src/tensors/safetensors.ts";
 import { ADAPTER_CASES, PISSA_CASE, adapterGolden, savedTensor } from "../support/adapter-cases.ts";
 import { goldenModel } from "../support/llama-golden.ts";
@@ -27,7 +28,7 @@ try {
   for (const [name, { variant, method }] of Object.entries(CASES)) {
     const baseDir = goldenModel(variant);
     const engine = await openTrainingEngine({
-      baseDir,
+      base: await openBaseModel(baseDir),
       method,
       seed: 1,
       maxLength: 32,

@@ -34,7 +34,7 @@ try {
     const baseDir = goldenModel(each.variant);
     const base = asClassifier(await openBaseModel(baseDir), classifierOf(each));
     const { method } = each;
-    const options = { baseDir, base, method, seed: 1, maxLength: 32, threads: 1 };
+    const options = { base, method, seed: 1, maxLength: 32, threads: 1 };
     const engine = await openTrainingEngine(options);
     await setClassificationGolden(engine, name);
     await engine.saveResult(path.join(dir, name), engine.parameters, { baseModel: baseDir });

@@ -13,7 +13,7 @@ import { promisify } from "node:util";
 import { loadDataset } from "../../src/data/dataset.ts";
 import { loadTokenizer } from "../../src/data/tokenizer.ts";
 import { mergeAdapters } from "../../src/merge/adapters/merge-adapters.ts";
-import { resolveBase } from "../../src/bases/references.ts";
+import { resolveBase } from "../../src/bases/load-base.ts";
 import { evaluateExamples } from "../../src/objectives/evaluate-examples.ts";
 import { openEvaluationEngine } from "../../src/onnx-engine/onnx-engine.ts";
 import { readRunRecipe } from "../../src/run-folder/run-recipe.ts";

@@ -8,6 +8,7 @@ import type { Example } from "../../src/data/example.ts";
 import type { Packing, RecipeInput } from "../../src/protocol/recipe.ts";
 import type { Metric } from "../../src/protocol/run-folder.ts";
 import { openTrainingEngine } from "../../src/onnx-engine/onnx-engine.ts";
+import { openBaseModel } from "../../src/models/base-model.ts";
 import type { OnnxTrainingEngine } from "../../src/onnx-engine/training-engine.ts";
 import type { StepPlan } from "../../src/onnx-engine/step-form.ts";
 import { trainRun } from "../../src/trainer/train-run.ts";
@@ -47,7 +48,7 @@ async function openTiny(
       maxTokens: 1e6,
       prepack: false,
     },
-    baseDir: fileURLToPath(new URL("../golden/models/tied", import.meta.url)),
+    base: await openBaseModel(fileURLToPath(new URL("../golden/models/tied", import.meta.url))),
     method: { type: "full", init: "base" },
     seed: 1,
     maxLength: MAX_LENGTH,

@@ -48,7 +48,7 @@ for (const variant of ["tied", "untied"]) {
   for (const [what, layers] of Object.entries(CHOICES)) {
     test(`${variant}: ${what}: the gradients are those of PyTorch's full fine-tuning`, async () => {
       const engine = await openTrainingEngine({
-        baseDir: folder(variant),
+        base: await openBaseModel(folder(variant)),
         method: FREEZE,
         layers,
         seed: 1,

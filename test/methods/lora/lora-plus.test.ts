@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { recipeSchema } from "../../../src/protocol/recipe.ts";
 import { methodSchema } from "../../../src/protocol/methods.ts";
 import { openTrainingEngine } from "../../../src/onnx-engine/onnx-engine.ts";
+import { openBaseModel } from "../../../src/models/base-model.ts";
 import { initAdamW, updateAdamW } from "../../../src/training/optimizer.ts";
 import { parameterRanges } from "../../../src/training/parameter-ranges.ts";
 import { readSafetensorsHeader, readTensor } from "../../../src/tensors/safetensors.ts";
@@ -39,7 +40,7 @@ for (const [name, settings] of Object.entries(CASES)) {
     const method = methodSchema.parse({ ...settings, loraPlusRatio });
     const baseDir = goldenModel("tied");
     const engine = await openTrainingEngine({
-      baseDir,
+      base: await openBaseModel(baseDir),
       method,
       seed: 1,
       maxLength: 32,

@@ -26,7 +26,7 @@ test("a classifier's PiSSA is saved with its head as it was trained, and labels 
   const baseDir = goldenModel(each.variant);
   const base = asClassifier(await openBaseModel(baseDir), classifierOf(each));
   const method = methodSchema.parse(PISSA_CASE.method);
-  const options = { baseDir, base, method, seed: 1, maxLength: 32, threads: 1 };
+  const options = { base, method, seed: 1, maxLength: 32, threads: 1 };
   const engine = await openTrainingEngine(options);
   t.after(() => engine.dispose());
   const head = engine.trainables.find(({ name }) => name.endsWith("score.weight"))!;

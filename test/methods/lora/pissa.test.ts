@@ -6,6 +6,7 @@ import path from "node:path";
 import { after, test } from "node:test";
 import { methodSchema } from "../../../src/protocol/methods.ts";
 import { openEvaluationEngine, openTrainingEngine } from "../../../src/onnx-engine/onnx-engine.ts";
+import { openBaseModel } from "../../../src/models/base-model.ts";
 import { readPeftFolder } from "../../../src/adapter-files/peft/folder.ts";
 import { readSafetensorsHeader, readTensor } from "../../../src/tensors/safetensors.ts";
 import { PISSA_CASE, adapterGolden } from "../../support/adapter-cases.ts";
@@ -31,8 +32,8 @@ after(async () => {
 });
 
 async function open(method: object) {
-  const baseDir = goldenModel("tied");
-  const options = { baseDir, seed: 1, maxLength: 32, threads: 1 };
+  const base = await openBaseModel(goldenModel("tied"));
+  const options = { base, seed: 1, maxLength: 32, threads: 1 };
   const engine = await openTrainingEngine({ ...options, method: methodSchema.parse(method) });
   engines.push(engine);
   return engine;

@@ -6,6 +6,7 @@ import { orthonormaliseColumns } from "../../../src/methods/orthonormal.ts";
 import type { Example } from "../../../src/data/example.ts";
 import { methodSchema } from "../../../src/protocol/methods.ts";
 import { openTrainingEngine } from "../../../src/onnx-engine/onnx-engine.ts";
+import { openBaseModel } from "../../../src/models/base-model.ts";
 import type { StepPlan } from "../../../src/onnx-engine/step-form.ts";
 import {
   readSafetensorsHeader,
@@ -45,7 +46,7 @@ after(() => Promise.all(engines.map((engine) => engine.dispose())));
 
 async function open(variant: string, method: object, plan?: StepPlan) {
   const engine = await openTrainingEngine({
-    baseDir: goldenModel(variant),
+    base: await openBaseModel(goldenModel(variant)),
     method: methodSchema.parse(method),
     seed: 1,
     maxLength: 32,

@@ -28,10 +28,7 @@ export async function bfloat16Processor(log: (line: string) => void): Promise<Fo
 }
 
 /** Untried: no machine of ours has such a GPU. The check before training (device-check.ts) tells whether it computes rightly. */
-export async function intelGpu(
-  precision: Precision,
-  log: (line: string) => void,
-): Promise<Found> {
+export async function intelGpu(precision: Precision, log: (line: string) => void): Promise<Found> {
   const opened = await openCore(log);
   if ("missing" in opened) return opened;
   const { core, version } = opened;

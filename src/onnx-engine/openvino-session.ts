@@ -1,12 +1,10 @@
 /** A graph compiled by OpenVINO: properties and their reasons are in docs/engine.md. */
-import { mkdtemp, link, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import path from "node:path";
 import { evaluateDim } from "../graph/dim.ts";
 import type { Graph, Value } from "../graph/graph.ts";
-import type { ExternalLocation } from "../onnx/model-writer.ts";
 import { writeOnnxModel } from "../onnx/write-model.ts";
 import type { CompiledModel, OpenvinoCore, OpenvinoDevice, Properties } from "../openvino/core.ts";
+import type { MappedFile } from "../openvino/mapped-file.ts";
 import type { Precision } from "../protocol/engines/onnx.ts";
 import { InternalError } from "../util/errors.ts";
 import {
@@ -57,10 +55,18 @@ export class OpenvinoSession implements CompiledGraph {
   readonly #graph: Graph;
   readonly #symbols: readonly string[];
 
-  private constructor(model: CompiledModel, graph: Graph, symbols: readonly string[]) {
-    this.#model = model;
-    this.#graph = graph;
-    this.#symbols = symbols;
+  readonly #unmap: () => void;
+
+  private constructor(state: {
+    model: CompiledModel;
+    graph: Graph;
+    symbols: readonly string[];
+    unmap: () => void;
+  }) {
+    this.#model = state.model;
+    this.#graph = state.graph;
+    this.#symbols = state.symbols;
+    this.#unmap = state.unmap;
   }
 
   static async create(
@@ -68,17 +74,19 @@ export class OpenvinoSession implements CompiledGraph {
     target: OpenvinoTarget,
     options: CompileOptions,
   ): Promise<OpenvinoSession> {
-    const folder = await mkdtemp(path.join(tmpdir(), "retune-openvino-"));
+    const files = await mapWeights(graph, target, options);
+    const unmap = (): void => {
+      for (const { unmap: one } of files.values()) one();
+    };
     try {
-      const locate = await linkWeights(graph, options, folder);
+      const locate = addressesIn(files, options);
       const { bytes, symbols } = writeOnnxModel(graph, locate, "standard");
-      const file = path.join(folder, "graph.onnx");
-      await writeFile(file, bytes);
       const properties = propertiesOf(target, options.threads);
-      const model = await target.core.compile(file, target.device, properties);
-      return new OpenvinoSession(model, graph, symbols);
-    } finally {
-      await rm(folder, { recursive: true, force: true });
+      const model = await target.core.compile(bytes, target.device, properties);
+      return new OpenvinoSession({ model, graph, symbols, unmap });
+    } catch (error) {
+      unmap();
+      throw error;
     }
   }
 
@@ -115,34 +123,38 @@ export class OpenvinoSession implements CompiledGraph {
 
   async dispose(): Promise<void> {
     this.#model.dispose();
+    this.#unmap();
   }
 }
 
-/** OpenVINO finds external weights beside the model's file only, and a base's folder is not written to: so they are linked. */
-async function linkWeights(
+/** The files that hold weights, by their path in `weightsDir`. */
+async function mapWeights(
   { weights }: Graph,
+  { core }: OpenvinoTarget,
   { weightsDir, locate }: CompileOptions,
-  folder: string,
-): Promise<(name: string) => ExternalLocation> {
-  const links = new Map<string, string>();
-  for (const { name } of weights) {
-    const { path: file } = locate(name);
-    if (!links.has(file)) links.set(file, `weights-${links.size}.bin`);
+): Promise<ReadonlyMap<string, MappedFile>> {
+  const mapped = new Map<string, MappedFile>();
+  for (const file of new Set(weights.map(({ name }) => locate(name).path))) {
+    mapped.set(file, await core.mapFile(path.resolve(weightsDir, file)));
   }
-  for (const [file, name] of links) {
-    await linkFile(path.resolve(weightsDir, file), path.join(folder, name));
-  }
-  return (name) => {
-    const location = locate(name);
-    return { ...location, path: links.get(location.path) ?? location.path };
-  };
+  return mapped;
 }
 
-/** Windows allows symbolic links to few. */
-async function linkFile(target: string, file: string): Promise<void> {
-  try {
-    await symlink(target, file, "file");
-  } catch {
-    await link(target, file);
-  }
+/**
+ * The name by which OpenVINO's ONNX reader knows that an offset is an address of this process (ONNX Runtime hands
+ * weights over so). By path it takes only files beside the model's own, links not followed, and a base's folder is not
+ * ours to write to.
+ */
+const IN_MEMORY = "*/_ORT_MEM_ADDR_/*";
+
+function addressesIn(
+  files: ReadonlyMap<string, MappedFile>,
+  { locate }: CompileOptions,
+): CompileOptions["locate"] {
+  return (name) => {
+    const { path: file, byteOffset, byteLength } = locate(name);
+    const address = files.get(file)?.address;
+    if (address === undefined) throw new InternalError(`${file} is not mapped`);
+    return { path: IN_MEMORY, byteOffset: Number(address) + byteOffset, byteLength };
+  };
 }

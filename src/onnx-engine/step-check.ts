@@ -65,7 +65,8 @@ function shortest(examples: readonly Example[]): readonly Example[] {
   const chosen: Example[] = [];
   let tokens = 0;
   for (const example of byLength) {
-    if (chosen.length === ROWS || (chosen.length > 0 && tokens + example.ids.length > TOKENS)) break;
+    if (chosen.length === ROWS || (chosen.length > 0 && tokens + example.ids.length > TOKENS))
+      break;
     chosen.push(example);
     tokens += example.ids.length;
   }

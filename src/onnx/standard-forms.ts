@@ -6,10 +6,7 @@ import type { ModelWriter } from "./model-writer.ts";
 
 export const STANDARD_FORMS: Forms = {
   product(writer, { left, right, transA, transB, alpha, output }) {
-    const operands = [
-      transA ? turned(writer, left) : left,
-      transB ? turned(writer, right) : right,
-    ];
+    const operands = [transA ? turned(writer, left) : left, transB ? turned(writer, right) : right];
     const named = output === undefined ? {} : { outputs: [output] };
     if (alpha === 1) return writer.node("MatMul", operands, named);
     return writer.node("Mul", [writer.node("MatMul", operands), writer.float32(alpha)], named);

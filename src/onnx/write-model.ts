@@ -23,7 +23,6 @@ export function writeOnnxModel(
   for (const constant of graph.constants) writer.addConstant(constant);
   for (const weight of graph.weights) writer.addWeight(weight, locate(weight.name));
   for (const node of graph.nodes) lowerNode(writer, node, forms);
-  const nodes =
-    dialect === "standard" ? separateSquareWeights(writer.nodes, graph) : writer.nodes;
+  const nodes = dialect === "standard" ? separateSquareWeights(writer.nodes, graph) : writer.nodes;
   return writer.finish(graph, nodes);
 }

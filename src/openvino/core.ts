@@ -1,5 +1,6 @@
 /** OpenVINO as objects: a core compiles models, a model makes requests, a request runs. */
 import type { OpenvinoRuntime } from "./locate.ts";
+import type { MappedFile } from "./mapped-file.ts";
 import { type Handle, type Native, type Out, TEXT, loadNative } from "./native.ts";
 
 /** OpenVINO did not do what it was asked; the message is its own. */
@@ -50,12 +51,17 @@ export class OpenvinoCore {
     return native.textAt(given(value, key));
   }
 
+  /** For models whose weights are given by address. */
+  mapFile(file: string): Promise<MappedFile> {
+    return this.#native.mapFile(file);
+  }
+
   /**
-   * Reads an ONNX file, whose external weights lie beside it, and compiles it, in a thread of its own.
+   * Reads an ONNX model and compiles it, in a thread of its own.
    * @throws OpenvinoError
    */
   async compile(
-    modelFile: string,
+    onnx: Uint8Array,
     device: OpenvinoDevice,
     properties: Properties,
   ): Promise<CompiledModel> {
@@ -66,7 +72,7 @@ export class OpenvinoCore {
     }
     const read: Out<Handle> = [null];
     await inThread(native, "reading the graph", (done) =>
-      native.readModel.async(this.#core, modelFile, null, read, done),
+      native.readModel.async(this.#core, onnx, onnx.length, null, read, done),
     );
     const model = given(read, "model");
     try {
@@ -90,7 +96,7 @@ export class CompiledModel {
   readonly #model: Handle;
   readonly #request: Handle;
   /** Where the request reads its inputs: they stay the same. */
-  readonly #inputs = new Map<string, Handle>();
+  readonly #inputs = new Map<string, Handle | undefined>();
 
   constructor(native: Native, model: Handle) {
     this.#native = native;
@@ -100,10 +106,11 @@ export class CompiledModel {
     this.#request = given(made, "request");
   }
 
-  /** Copies values in. */
+  /** Copies values in. An input that nothing of the graph reads is gone from the compiled model, and passed over. */
   feed(name: string, values: TensorData, dims: readonly number[]): void {
     const native = this.#native;
     const tensor = this.#input(name);
+    if (!tensor) return;
     const shape = { rank: dims.length, dims: BigInt64Array.from(dims, BigInt) };
     check(native, native.setShape(tensor, shape), `${name} [${dims.join(",")}]`);
     if (values.length === 0) return;
@@ -118,9 +125,7 @@ export class CompiledModel {
 
   async infer(): Promise<void> {
     const native = this.#native;
-    await inThread(native, "running the graph", (done) =>
-      native.infer.async(this.#request, done),
-    );
+    await inThread(native, "running the graph", (done) => native.infer.async(this.#request, done));
   }
 
   /** Copies a result out. */
@@ -139,16 +144,19 @@ export class CompiledModel {
   }
 
   dispose(): void {
-    for (const tensor of this.#inputs.values()) this.#native.tensorFree(tensor);
+    for (const tensor of this.#inputs.values()) if (tensor) this.#native.tensorFree(tensor);
     this.#inputs.clear();
     this.#native.requestFree(this.#request);
     this.#native.compiledFree(this.#model);
   }
 
-  #input(name: string): Handle {
-    const tensor = this.#inputs.get(name) ?? this.#tensor(name);
-    this.#inputs.set(name, tensor);
-    return tensor;
+  #input(name: string): Handle | undefined {
+    if (!this.#inputs.has(name)) {
+      const found: Out<Handle> = [null];
+      const isThere = this.#native.getTensor(this.#request, name, found) === 0;
+      this.#inputs.set(name, isThere ? given(found, name) : undefined);
+    }
+    return this.#inputs.get(name);
   }
 
   #tensor(name: string): Handle {

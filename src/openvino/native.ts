@@ -4,6 +4,7 @@
  */
 import type { OpenvinoRuntime } from "./locate.ts";
 import { errorMessage } from "../util/errors.ts";
+import { type MappedFile, mapFile } from "./mapped-file.ts";
 
 declare const handle: unique symbol;
 /** A pointer that the library gave. */
@@ -31,7 +32,8 @@ export interface Native {
   /** One property; variadic, with a type before each value. */
   setProperty: (core: Handle, device: string, ...typedPair: readonly string[]) => number;
   getProperty: Call<[Handle, string, string, Out<Handle>]>;
-  readModel: Call<[Handle, string, null, Out<Handle>]>;
+  /** An ONNX model's bytes. */
+  readModel: Call<[Handle, Uint8Array, number, null, Out<Handle>]>;
   modelFree: Free;
   compileModel: Call<[Handle, Handle, string, number, Out<Handle>]>;
   importModel: Call<[Handle, Uint8Array, number, string, Out<Handle>]>;
@@ -54,6 +56,7 @@ export interface Native {
   /** Numbers at a pointer. */
   sizesAt: (pointer: unknown, count: number) => number[];
   textAt: (pointer: Handle) => string;
+  mapFile: (file: string) => Promise<MappedFile>;
 }
 
 /** The text parameters of a variadic call are typed one by one. */
@@ -88,7 +91,7 @@ export async function loadNative({ libraries }: OpenvinoRuntime): Promise<Native
       "int ov_core_get_property(void *core, const char *device, const char *key, _Out_ void **value)",
     ),
     readModel: of(
-      "int ov_core_read_model(void *core, const char *path, const char *weights, _Out_ void **model)",
+      "int ov_core_read_model_from_memory_buffer(void *core, const uint8_t *model, size_t length, void *weights, _Out_ void **model)",
     ),
     modelFree: free("ov_model_free"),
     // Variadic in C; with no properties it takes no more than these, on every system.
@@ -122,6 +125,7 @@ export async function loadNative({ libraries }: OpenvinoRuntime): Promise<Native
         Number,
       ),
     textAt: (pointer) => String(koffi.decode(pointer as never, "char", -1)),
+    mapFile: (file) => mapFile(koffi, file),
   };
 }
 
@@ -144,5 +148,7 @@ function cLibrary(koffi: Koffi): ReturnType<Koffi["load"]> {
       failures.push(errorMessage(error));
     }
   }
-  throw new Error(`no C library: ${failures.join("; ") || `none is known for ${process.platform}`}`);
+  throw new Error(
+    `no C library: ${failures.join("; ") || `none is known for ${process.platform}`}`,
+  );
 }

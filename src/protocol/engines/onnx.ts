@@ -92,8 +92,16 @@ export const ONNX: EngineFacts = {
   options: OPTIONS,
   hasOptionsBeside: true,
   can: { methods: "all", objectives: "all", families: "all" },
-  contradictions: ({ quantization = "none", method }: SharedRecipe & Partial<OnnxOptions>) => {
-    const problem = quantization === "none" ? undefined : quantizationProblem(method);
-    return problem === undefined ? [] : [{ keys: ["quantization"], message: problem }];
+  contradictions: ({
+    quantization = "none",
+    precision,
+    method,
+  }: SharedRecipe & Partial<OnnxOptions>) => {
+    if (quantization === "none") return [];
+    const problem = quantizationProblem(method);
+    const found = problem === undefined ? [] : [{ keys: ["quantization"], message: problem }];
+    if (precision !== "bfloat16") return found;
+    const message = `a base in ${quantization} blocks is computed with in float32; leave out precision, or quantization`;
+    return [...found, { keys: ["precision"], message }];
   },
 };

@@ -50,7 +50,7 @@ function propertiesOf({ device, precision }: OpenvinoTarget, threads: number): P
   };
 }
 
-export class OpenvinoSession implements CompiledGraph {
+class OpenvinoSession implements CompiledGraph {
   readonly #model: CompiledModel;
   readonly #graph: Graph;
   readonly #symbols: readonly string[];

@@ -4,7 +4,7 @@ import type { MappedFile } from "./mapped-file.ts";
 import { type Handle, type Native, type Out, TEXT, loadNative } from "./native.ts";
 
 /** OpenVINO did not do what it was asked; the message is its own. */
-export class OpenvinoError extends Error {
+class OpenvinoError extends Error {
   override name = "OpenvinoError";
 }
 

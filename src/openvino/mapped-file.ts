@@ -1,8 +1,9 @@
 /** Files in the process's memory as the system maps them: pages are read when they are touched, and shared with the system's cache. */
+import type koffiModule from "koffi";
 import { open } from "node:fs/promises";
 import { errorMessage } from "../util/errors.ts";
 
-type Koffi = typeof import("koffi").default;
+type Koffi = typeof koffiModule;
 type Foreign = (...args: unknown[]) => unknown;
 
 export interface MappedFile {

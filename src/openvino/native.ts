@@ -2,6 +2,7 @@
  * OpenVINO's C API (openvino/c/openvino.h of 2026.4) as far as it is used, called by koffi. Loaded when it is asked for,
  * never before: koffi is a binary too.
  */
+import type koffiModule from "koffi";
 import type { OpenvinoRuntime } from "./locate.ts";
 import { errorMessage } from "../util/errors.ts";
 import { type MappedFile, mapFile } from "./mapped-file.ts";
@@ -69,7 +70,7 @@ const C_LIBRARIES: Readonly<Partial<Record<NodeJS.Platform, readonly string[]>>>
   win32: ["ucrtbase.dll", "msvcrt.dll"],
 };
 
-type Koffi = typeof import("koffi").default;
+type Koffi = typeof koffiModule;
 
 /** @throws whatever the loader says, of a library that does not fit this system */
 export async function loadNative({ libraries }: OpenvinoRuntime): Promise<Native> {

@@ -208,7 +208,9 @@ export function parameterNotes(
         notes.push(
           `${place}: ${name} is not of one model, so that it changes nothing here; set it in the file's parameters`,
         );
-      } else if (name === "density") notes.push(...densityNotes(value, place));
+      } else if (name === "density") {
+        for (const note of densityNotes(value, place)) notes.push(note);
+      }
     }
   }
   return notes;

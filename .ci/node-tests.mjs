@@ -7,16 +7,16 @@ import { writeCounts } from "./results.mjs";
 
 /**
  * @param {string} step whose counts these are
- * @param {{ files: string[], concurrency: number, env?: Record<string, string> }} options
+ * @param {{ files: string[], concurrency: number, flags: string[], env?: Record<string, string> }} options
  * @returns {number} the exit code
  */
-export function runNodeTests(step, { files, concurrency, env = {} }) {
+export function runNodeTests(step, { files, concurrency, flags, env = {} }) {
   const tap = path.join(root, `out/results/${step}.tap`);
   mkdirSync(path.dirname(tap), { recursive: true });
   const run = spawnSync(
     process.execPath,
     [
-      ["--import", "tsx", "--test", `--test-concurrency=${concurrency}`],
+      [...flags, "--test", `--test-concurrency=${concurrency}`],
       ["--test-reporter=spec", "--test-reporter-destination=stdout"],
       ["--test-reporter=tap", `--test-reporter-destination=${tap}`],
       files,

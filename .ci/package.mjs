@@ -1,7 +1,7 @@
 // Builds the .vsix of one platform: out/retune-<target>.vsix. `node .ci/package.mjs [TARGET]`, where
 // TARGET is VS Code's name of a platform (linux-x64, linux-arm64, darwin-arm64, win32-x64, …).
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { root } from "./install.mjs";
@@ -58,6 +58,10 @@ function binariesFor(target) {
   return [`${runtime}/**`, ...binaries.slice(1)];
 }
 
+export function vsixFile(target = hostTarget) {
+  return path.join(root, `out/retune-${target}.vsix`);
+}
+
 /** @returns the path of the .vsix */
 export function packageExtension(target = hostTarget) {
   const binaries = binariesFor(target);
@@ -66,7 +70,9 @@ export function packageExtension(target = hostTarget) {
   const allowed = readFileSync(path.join(root, ".vscodeignore"), "utf8");
   const ignoreFile = path.join(out, `vscodeignore-${target}`);
   writeFileSync(ignoreFile, `${allowed}${binaries.map((file) => `!${file}\n`).join("")}`);
-  const vsix = path.join(out, `retune-${target}.vsix`);
+  const vsix = vsixFile(target);
+  // Where packaging fails, no older one is taken for it.
+  rmSync(vsix, { force: true });
   node(["esbuild.mjs"]);
   node(
     [

@@ -2,6 +2,7 @@
 // `node .ci/unit.mjs [WORD …]` runs only the files whose path holds one of the words.
 import { readdirSync } from "node:fs";
 import path from "node:path";
+import { compileTests } from "./compile-tests.mjs";
 import { root } from "./install.mjs";
 import { runNodeTests } from "./node-tests.mjs";
 
@@ -20,4 +21,10 @@ const files = testFilesIn("test")
   .filter((name) => words.length === 0 || words.some((word) => name.includes(word)))
   .toSorted();
 
-process.exit(runNodeTests("unit", { files, concurrency: 2 }));
+process.exit(
+  runNodeTests("unit", {
+    files: await compileTests(files),
+    concurrency: 2,
+    flags: ["--enable-source-maps"],
+  }),
+);

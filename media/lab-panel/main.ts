@@ -11,6 +11,7 @@ import type { InterpolationData } from "../../src/protocol/interpolation.ts";
 import { element, setHidden, setText } from "../shared/dom.ts";
 import { Header } from "../shared/header.ts";
 import { LogView } from "../shared/log-view.ts";
+import { ViewKeeper } from "../shared/view-keeper.ts";
 import { AlphaCurvesView } from "./alpha-curves.ts";
 import type { LabContext } from "./lab-context.ts";
 import { defaultAxes, defaultMetric, measuresOf, metricsOf, nearestAlpha } from "./measures.ts";
@@ -29,7 +30,6 @@ interface VsCodeApi {
 }
 declare function acquireVsCodeApi(): VsCodeApi;
 
-const SAVE_DELAY_MS = 150;
 /** The paper's default: shown first where nothing is recommended. */
 const DEFAULT_ALPHA = 0.5;
 
@@ -39,6 +39,7 @@ class LabPage {
     this.#vscode.getState(),
     document.body.dataset["interpolationDir"] ?? "",
   );
+  readonly #keeper: ViewKeeper<LabView>;
   readonly #main = element("main");
   readonly #header = new Header<LabAction>(this.#main, (action) =>
     this.#say({ type: "action", action }),
@@ -68,8 +69,6 @@ class LabPage {
   readonly #details = element("div", { class: "details" });
   readonly #log = new LogView(this.#details);
   #interpolation: InterpolationView | undefined;
-  #saveTimer: number | undefined;
-  #scrollRestored = false;
 
   constructor() {
     // Nothing is shown before it is known.
@@ -78,9 +77,8 @@ class LabPage {
     this.#main.classList.add("waiting");
     this.#main.append(this.#empty, this.#body, this.#details);
     document.body.append(this.#main);
-    this.#save();
+    this.#keeper = new ViewKeeper(this.#view, (view) => this.#vscode.setState(view));
     window.addEventListener("message", ({ data }: MessageEvent<ToLab>) => this.#receive(data));
-    window.addEventListener("scroll", () => this.#saveSoon(), { passive: true });
     this.#vscode.postMessage({ type: "ready" });
   }
 
@@ -123,9 +121,7 @@ class LabPage {
     this.#twoAxis.show(context);
     this.#curves.show(context);
     this.#table.show(context);
-    if (this.#scrollRestored) return;
-    this.#scrollRestored = true;
-    window.scrollTo(0, this.#view.scrollY);
+    this.#keeper.restoreScroll();
   }
 
   #contextOf(interpolation: InterpolationView): LabContext | undefined {
@@ -168,19 +164,8 @@ class LabPage {
 
   #choose(change: Partial<LabView>): void {
     Object.assign(this.#view, change);
-    this.#saveSoon();
+    this.#keeper.saveSoon();
     this.#draw();
-  }
-
-  #saveSoon(): void {
-    window.clearTimeout(this.#saveTimer);
-    this.#saveTimer = window.setTimeout(() => this.#save(), SAVE_DELAY_MS);
-  }
-
-  #save(): void {
-    // Before the page has its height back it can't be scrolled: what was kept still holds.
-    if (this.#scrollRestored) this.#view.scrollY = window.scrollY;
-    this.#vscode.setState(this.#view);
   }
 }
 

@@ -1,3 +1,5 @@
+import { keptOf } from "../shared/view-keeper.ts";
+
 /** What a person set in the panel. VS Code keeps it over tab switches and window reloads. */
 export interface LabView {
   interpolationDir: string;
@@ -13,7 +15,7 @@ export interface LabView {
 
 /** Reads what VS Code kept. Anything missing or odd (an older version's state) falls back. */
 export function restoreView(saved: unknown, interpolationDir: string): LabView {
-  const state = isRecord(saved) && saved["interpolationDir"] === interpolationDir ? saved : {};
+  const state = keptOf(saved, "interpolationDir", interpolationDir);
   const { metric, x, y, alpha, scrollY } = state;
   return {
     interpolationDir,
@@ -23,8 +25,4 @@ export function restoreView(saved: unknown, interpolationDir: string): LabView {
     ...(typeof alpha === "number" && alpha >= 0 && alpha <= 1 ? { alpha } : {}),
     scrollY: typeof scrollY === "number" ? scrollY : 0,
   };
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
 }

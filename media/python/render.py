@@ -1,4 +1,4 @@
-"""Rows of training data to text, as transformers renders them, and where in it the answers are.
+"""Rows of training data to text, as transformers renders them.
 
 Runs in CPython 3.11 as well as in Pyodide, with nothing but jinja2: the environment below is the one of
 transformers' utils/chat_template_utils.py (5.23), and `messages_of` what its tokenizers do before rendering.
@@ -218,127 +218,24 @@ def conversation_of(row, roles):
     return messages
 
 
-def is_trained(message):
-    return (
-        message.get("role") == "assistant"
-        and message.get("weight") != 0
-        and message.get("train") is not False
-    )
+def messages_in(row, roles):
+    if "messages" in row:
+        return messages_of(row["messages"])
+    if "conversations" in row:
+        return messages_of(conversation_of(row, roles))
+    return messages_of(row["prompt"]) + messages_of(row["completion"])
 
 
-def common_length(a, b):
-    """Of the longest common prefix."""
-    if b.startswith(a):
-        return len(a)
-    low, high = 0, min(len(a), len(b))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if a[:middle] == b[:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
-
-
-def said(message):
-    content = message.get("content")
-    return content.strip() if isinstance(content, str) else ""
-
-
-def turn_span(template, messages, index, whole):
-    """Where messages[index] stands in the whole text, with its end mark; None where that can't be told.
-
-    Between what the model is asked with and what there is with the answer. Where later turns
-    change how earlier ones are rendered, the answer's own words must be found in between.
-    """
+def turn_texts(template, messages, index):
+    """Between which messages[index] stands, if it is an answer."""
     is_last = index == len(messages) - 1
-    end_text = whole if is_last else template.text(messages[: index + 1])
-    end = common_length(end_text, whole)
-    answer = said(messages[index])
+    end = None if is_last else template.text(messages[: index + 1])
     try:
         asked = template.text(messages[:index], ask=True)
     except Exception:
         # Not every template can ask about nothing: an assistant that begins.
-        if index > 0 or answer == "" or whole.count(answer, 0, end) != 1:
-            return None
-        return (whole.index(answer, 0, end), end)
-    start = common_length(asked, whole)
-    if start > end:
-        return None
-    is_plain = start == len(asked) and end == len(end_text)
-    if is_plain or is_last or (answer != "" and whole.find(answer, start, end) >= 0):
-        return (start, end)
-    return None
-
-
-def within(spans, bounds):
-    low, high = bounds
-    cut = [(max(start, low), min(end, high)) for start, end in spans]
-    return [(start, end) for start, end in cut if start < end]
-
-
-def without(spans, holes):
-    for low, high in holes:
-        spans = within_any(spans, low, high)
-    return spans
-
-
-def within_any(spans, low, high):
-    parts = []
-    for start, end in spans:
-        parts += [(start, min(end, low)), (max(start, high), end)]
-    return [(start, end) for start, end in parts if start < end]
-
-
-def spans_of(template, messages, begin):
-    """Text, trained spans, and how many answers have no place in it.
-
-    begin: where a completion begins in the messages, 0 where all answers are trained.
-    """
-    if template.marks:
-        whole, spans = template.marked(messages)
-    else:
-        whole, spans = template.text(messages), None
-    unplaced = 0
-    if begin > 0:
-        prompt = template.text(messages[:begin], ask=True)
-        completion = (common_length(prompt, whole), len(whole))
-        spans = [completion] if spans is None else within(spans, completion)
-    answers = [i for i in range(begin, len(messages)) if messages[i].get("role") == "assistant"]
-    trained = [i for i in answers if is_trained(messages[i])]
-    if spans is None:
-        spans = []
-        for index in trained:
-            span = turn_span(template, messages, index, whole)
-            if span is None:
-                unplaced += 1
-            else:
-                spans.append(span)
-    elif len(trained) < len(answers):
-        holes = []
-        for index in answers:
-            if index in trained:
-                continue
-            span = turn_span(template, messages, index, whole)
-            if span is None:
-                # Rather nothing than what must not be learnt.
-                return whole, [], len(trained)
-            holes.append(span)
-        spans = without(spans, holes)
-    return whole, joined(spans), unplaced
-
-
-def joined(spans):
-    """In order and apart."""
-    result = []
-    for start, end in sorted(spans):
-        if start >= end:
-            continue
-        if result and start <= result[-1][1]:
-            result[-1] = (result[-1][0], max(end, result[-1][1]))
-        else:
-            result.append((start, end))
-    return result
+        asked = None
+    return {"end": end, "asked": asked}
 
 
 ASTRAL = re.compile("[\U00010000-\U0010ffff]")
@@ -353,30 +250,35 @@ def in_utf16(text, spans):
     ]
 
 
-def render_row(row, job):
+def render_row(row, job, answers):
+    """What answer-spans.ts asks to find the answers."""
     options = row.get("chat_template_kwargs")
     variables = {**job["variables"], **(options if isinstance(options, dict) else {})}
     template = Template(job["sources"], tools_of(row), variables)
-    if job["ask"]:
-        return [template.text(messages_of(row["messages"]), ask=True), [], 0]
-    if "messages" in row:
-        messages, begin = messages_of(row["messages"]), 0
-    elif "conversations" in row:
-        messages, begin = messages_of(conversation_of(row, job["roles"])), 0
+    if answers is None:
+        text = template.text(messages_of(row["messages"]), ask=True)
+        return {"text": text, "marked": None, "prompt": None, "turns": []}
+    messages = messages_in(row, job["roles"])
+    marked = None
+    if template.marks:
+        text, spans = template.marked(messages)
+        marked = in_utf16(text, spans)
     else:
-        prompt = messages_of(row["prompt"])
-        messages, begin = prompt + messages_of(row["completion"]), len(prompt)
-    text, spans, unplaced = spans_of(template, messages, begin)
-    return [text, in_utf16(text, spans), unplaced]
+        text = template.text(messages)
+    begin = answers["begin"]
+    prompt = template.text(messages[:begin], ask=True) if begin > 0 else None
+    placed = answers["trained" if marked is None and begin == 0 else "untrained"]
+    turns = [turn_texts(template, messages, index) for index in placed]
+    return {"text": text, "marked": marked, "prompt": prompt, "turns": turns}
 
 
-def render(job, rows):
-    """JSON text in and out: for each row [text, spans, unplaced answers], or what is wrong with it."""
+def render(job, rows, answers):
+    """JSON text in and out: for each row and its answers (null to ask for one) its texts, or what is wrong with it."""
     job = json.loads(job)
     results = []
-    for row in rows:
+    for row, placed in zip(rows, json.loads(answers)):
         try:
-            results.append(render_row(json.loads(row), job))
+            results.append(render_row(json.loads(row), job, placed))
         except Exception as error:
             results.append(told(error)[:2000])
     return json.dumps(results)
@@ -385,7 +287,8 @@ def render(job, rows):
 def warm():
     """Imports what a first rendering would."""
     source = "{% for m in messages %}{% generation %}{{ m | tojson }}{% endgeneration %}{% endfor %}"
-    job = {"sources": {"default": source}, "variables": {}, "ask": False}
-    render(json.dumps(job), [json.dumps({"messages": [{"role": "assistant", "content": "x"}]})])
+    job = {"sources": {"default": source}, "variables": {}}
+    row = {"messages": [{"role": "assistant", "content": "x"}]}
+    render(json.dumps(job), [json.dumps(row)], "[null]")
     datetime.now().strftime("%d %b %Y")
     compiled.cache_clear()

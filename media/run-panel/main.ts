@@ -18,6 +18,7 @@ import { keptMark } from "./kept.ts";
 import { LogView } from "../shared/log-view.ts";
 import { MetricStore } from "./metric-store.ts";
 import { isLive } from "../shared/status-label.ts";
+import { ViewKeeper } from "../shared/view-keeper.ts";
 import { positionOf } from "./position.ts";
 import { progressShare, progressText } from "./status.ts";
 import { summarise } from "./summary.ts";
@@ -32,12 +33,12 @@ interface VsCodeApi {
 }
 declare function acquireVsCodeApi(): VsCodeApi;
 
-const SAVE_DELAY_MS = 150;
 const CLOCK_INTERVAL_MS = 1000;
 
 class RunPage {
   readonly #vscode = acquireVsCodeApi();
   readonly #view = restoreView(this.#vscode.getState(), document.body.dataset["runDir"] ?? "");
+  readonly #keeper: ViewKeeper<PanelView>;
   readonly #store = new MetricStore();
   readonly #main = element("main");
   readonly #header = new Header<PanelAction>(this.#main, (action) => {
@@ -70,8 +71,6 @@ class RunPage {
   #metricsCame = false;
   #metricsCameAt = Date.now();
   #drawRequested = false;
-  #scrollRestored = false;
-  #saveTimer: number | undefined;
 
   constructor() {
     document.body.append(this.#main);
@@ -92,9 +91,8 @@ class RunPage {
       theme,
       onViewChange: () => this.#viewChanged(),
     });
-    this.#save();
+    this.#keeper = new ViewKeeper(this.#view, (view) => this.#vscode.setState(view));
     window.addEventListener("message", ({ data }: MessageEvent<ToPanel>) => this.#receive(data));
-    window.addEventListener("scroll", () => this.#saveSoon(), { passive: true });
     window.setInterval(() => this.#showProgress(), CLOCK_INTERVAL_MS);
     this.#vscode.postMessage({ type: "ready" });
   }
@@ -147,7 +145,7 @@ class RunPage {
     setHidden(this.#empty, hasMetrics || !this.#metricsCame);
     setText(this.#empty, emptyText(this.#run));
     if (hasMetrics) this.#charts.draw();
-    if (this.#metricsCame) this.#restoreScroll();
+    if (this.#metricsCame) this.#keeper.restoreScroll();
   }
 
   #showProgress(): void {
@@ -175,25 +173,8 @@ class RunPage {
 
   #viewChanged(): void {
     this.#toolbar.update();
-    this.#saveSoon();
+    this.#keeper.saveSoon();
     this.#requestDraw();
-  }
-
-  #saveSoon(): void {
-    window.clearTimeout(this.#saveTimer);
-    this.#saveTimer = window.setTimeout(() => this.#save(), SAVE_DELAY_MS);
-  }
-
-  #save(): void {
-    // Before the page has its height back it can't be scrolled: what was kept still holds.
-    if (this.#scrollRestored) this.#view.scrollY = window.scrollY;
-    this.#vscode.setState(this.#view);
-  }
-
-  #restoreScroll(): void {
-    if (this.#scrollRestored) return;
-    this.#scrollRestored = true;
-    window.scrollTo(0, this.#view.scrollY);
   }
 }
 

@@ -1,3 +1,4 @@
+import { isRecord, keptOf } from "../shared/view-keeper.ts";
 import type { Window } from "./downsample.ts";
 
 export type XAxis = "step" | "time";
@@ -19,7 +20,7 @@ const DEFAULT_SMOOTHING = 0.6;
 
 /** Reads what VS Code kept. Anything missing or odd (an older version's state) falls back. */
 export function restoreView(saved: unknown, runDir: string): PanelView {
-  const state = isRecord(saved) && saved["runDir"] === runDir ? saved : {};
+  const state = keptOf(saved, "runDir", runDir);
   const smoothing = Number(state["smoothing"] ?? DEFAULT_SMOOTHING);
   return {
     runDir,
@@ -35,8 +36,4 @@ function readWindow(value: unknown): Window | null {
   if (!isRecord(value)) return null;
   const { min, max } = value;
   return typeof min === "number" && typeof max === "number" && min < max ? { min, max } : null;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
 }

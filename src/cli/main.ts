@@ -2,8 +2,10 @@
 import { type Command } from "./command.ts";
 import { classifyCommand } from "./classify.ts";
 import { convertCommand } from "./convert.ts";
+import { doctorCommand } from "./doctor.ts";
 import { evalCommand } from "./eval.ts";
 import { generateCommand } from "./generate.ts";
+import { installCommand } from "./install.ts";
 import { interpolateCommand } from "./interpolate.ts";
 import { inspectCommand } from "./inspect.ts";
 import { mergeCommand } from "./merge.ts";
@@ -23,6 +25,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   interpolate: interpolateCommand,
   convert: convertCommand,
   inspect: inspectCommand,
+  install: installCommand,
+  doctor: doctorCommand,
 };
 
 function overview(): string {

@@ -74,7 +74,7 @@ export class Encoder {
       serialization: "advanced",
       // The library writes a stack of its own when it gives up.
       stdio: ["ignore", "ignore", "ignore", "ipc"],
-      ...(isBundled ? { execArgv: [] } : {}),
+      execArgv: isBundled ? [] : ["--import", "tsx"],
     });
     child.on("message", (message: FromEncoder) => this.#receive(message));
     child.once("error", (error) => this.#end(child, `could not be run: ${error.message}`));

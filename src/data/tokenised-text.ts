@@ -1,6 +1,6 @@
 /** The tokens of a text, and which of them make up a part of it, by the tokenizer's own offsets. */
 import type { Encoding } from "tokenizers";
-import type { Span } from "./templates/row-text.ts";
+import type { Span } from "./templates/answer-spans.ts";
 
 /** What is asked of an encoding. */
 export type TextEncoding = Pick<Encoding, "getIds" | "getOffsets" | "tokenToChars" | "charToToken">;

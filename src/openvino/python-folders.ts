@@ -79,7 +79,7 @@ export async function packagesUnder(prefix: string, platform: NodeJS.Platform): 
 /** Where `pip install --user` puts packages, and where Python lies when it is not on PATH. */
 async function userFolders({ platform, env, home, root }: Machine): Promise<string[]> {
   if (platform === "win32") {
-    const { APPDATA = "", LOCALAPPDATA = "" } = env;
+    const { APPDATA = home, LOCALAPPDATA = home } = env;
     const user = await foldersIn(path.join(APPDATA, "Python"));
     const own = await foldersIn(path.join(LOCALAPPDATA, "Programs", "Python"));
     return [

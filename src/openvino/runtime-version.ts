@@ -3,6 +3,9 @@
  * does not (docs/engine.md tells of a release with wrong gradients in float32), so that only what was tried is loaded.
  */
 
+/** What *Install bfloat16 Runtime* fetches. */
+export const PINNED_VERSION = "2026.4.1";
+
 /** For messages. */
 export const TESTED_VERSIONS = "2026.4";
 

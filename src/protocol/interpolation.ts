@@ -11,7 +11,7 @@
  *   work/         the interpolation's process only: the mixed model under evaluation, removed after it
  */
 import * as z from "zod";
-import { RUN_STATUSES, processIdentitySchema } from "./run-folder.ts";
+import { type ProcessState, processStateSchema } from "./run-folder.ts";
 
 export const INTERPOLATION_FILES = {
   definition: "interpolation.json",
@@ -92,29 +92,14 @@ export const interpolationPointSchema = z.object({
   results: z.record(z.string(), figuresSchema),
 });
 
-/** As a run's: a live status whose process is gone is `interrupted` (run-folder/liveness.ts). */
-const stateSchema = z.object({
-  status: z.enum(RUN_STATUSES),
-  process: processIdentitySchema.optional(),
-  /** What the process is doing, in a few words: "alpha 0.3: evaluating mails". */
-  phase: z.string().optional(),
-  createdAt: z.iso.datetime(),
-  startedAt: z.iso.datetime().optional(),
-  endedAt: z.iso.datetime().optional(),
-  /** Last sign of life, written at least every HEARTBEAT_INTERVAL_MS while the process lives. */
-  heartbeatAt: z.iso.datetime().optional(),
-  /** Milliseconds of computing so far, over all continuations. */
-  elapsedMs: z.number().min(0).optional(),
-  /** Why it failed or stopped: one line naming the file, line or tensor, and what to do. */
-  message: z.string().optional(),
-});
-
 export type DataRole = (typeof DATA_ROLES)[number];
 export type InterpolationData = z.output<typeof interpolationDataSchema>;
 export type InterpolationDefinition = z.output<typeof interpolationSchema>;
 export type InterpolationFigures = z.output<typeof figuresSchema>;
 export type InterpolationPoint = z.output<typeof interpolationPointSchema>;
-export type InterpolationState = z.output<typeof stateSchema>;
+
+/** As a run's, without steps: a live status whose process is gone is `interrupted` (run-folder/liveness.ts). */
+export type InterpolationState = ProcessState;
 
 /** Keys of newer versions are kept, also when the state is written again. */
-export const interpolationStateSchema: z.ZodType<InterpolationState> = stateSchema.loose();
+export const interpolationStateSchema: z.ZodType<InterpolationState> = processStateSchema.loose();

@@ -62,11 +62,26 @@ export const LIVE_STATUSES: readonly RunStatus[] = ["starting", "running", "stop
 /** `interrupted` is never stored: it is a live status whose process is gone. */
 export type RunStatus = (typeof RUN_STATUSES)[number] | "interrupted";
 
-const stateSchema = z.object({
+/** What a process tells of itself in the state.json of its folder: a run's, an interpolation's. */
+export const processStateSchema = z.object({
   status: z.enum(RUN_STATUSES),
   process: processIdentitySchema.optional(),
-  /** What the process is doing while `starting`, in a few words: "tokenising data". */
+  /** What the process is doing, in a few words: "tokenising data", "alpha 0.3: evaluating mails". */
   phase: z.string().optional(),
+  createdAt: z.iso.datetime(),
+  startedAt: z.iso.datetime().optional(),
+  endedAt: z.iso.datetime().optional(),
+  /** Last sign of life, written at least every HEARTBEAT_INTERVAL_MS while the process lives. */
+  heartbeatAt: z.iso.datetime().optional(),
+  /** Milliseconds of its work so far, over all resumes. */
+  elapsedMs: z.number().min(0).optional(),
+  /** Why it failed or stopped: one line naming the file, line or tensor, and what to do. */
+  message: z.string().optional(),
+});
+
+export type ProcessState = z.output<typeof processStateSchema>;
+
+const stateSchema = processStateSchema.extend({
   step: z.int().min(0),
   totalSteps: z.int().min(0).optional(),
   epoch: z.number().min(0).optional(),
@@ -78,15 +93,6 @@ const stateSchema = z.object({
   bestStep: z.int().optional(),
   trainableParameters: z.int().optional(),
   totalParameters: z.int().optional(),
-  createdAt: z.iso.datetime(),
-  startedAt: z.iso.datetime().optional(),
-  endedAt: z.iso.datetime().optional(),
-  /** Last sign of life, written at least every HEARTBEAT_INTERVAL_MS while the process lives. */
-  heartbeatAt: z.iso.datetime().optional(),
-  /** Milliseconds of training so far, over all resumes. */
-  elapsedMs: z.number().min(0).optional(),
-  /** Why it failed or stopped: one line naming the file, line or tensor, and what to do. */
-  message: z.string().optional(),
 });
 
 export type RunState = z.output<typeof stateSchema>;

@@ -5,12 +5,12 @@
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import writeFileAtomic from "write-file-atomic";
-import { HEARTBEAT_INTERVAL_MS } from "../protocol/run-folder.ts";
+import { HEARTBEAT_INTERVAL_MS, type ProcessState } from "../protocol/run-folder.ts";
 import { InputError, errorMessage } from "../util/errors.ts";
 import { messageLine } from "../util/terminal-text.ts";
 import { parseJson } from "../util/json.ts";
 import type { Lock } from "./lock.ts";
-import type { ProcessState, Taken } from "./take-folder.ts";
+import type { Taken } from "./take-folder.ts";
 
 /** At most this often, so that a fast run does not spend its time on it. */
 const STATE_INTERVAL_MS = 250;

@@ -2,7 +2,7 @@
 import { hostname } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type ProcessIdentity, RUN_FILES, type RunStatus } from "../protocol/run-folder.ts";
+import { type ProcessState, RUN_FILES } from "../protocol/run-folder.ts";
 import { InputError, hasCode } from "../util/errors.ts";
 import { currentProcessIdentity } from "../util/process-identity.ts";
 import { hasLivingProcess } from "./liveness.ts";
@@ -10,17 +10,6 @@ import { type Holder, Lock } from "./lock.ts";
 
 const TIDY_LIMIT_MS = 3_000;
 const TIDY_LOOK_MS = 50;
-
-/** What the states of runs and interpolations have in common. */
-export interface ProcessState {
-  status: Exclude<RunStatus, "interrupted">;
-  process?: ProcessIdentity | undefined;
-  phase?: string | undefined;
-  startedAt?: string | undefined;
-  endedAt?: string | undefined;
-  heartbeatAt?: string | undefined;
-  message?: string | undefined;
-}
 
 /** What this process alone may write to, from now on. */
 export interface Taken<S> {

@@ -32,6 +32,7 @@ export function runCli(options: CliOptions): Promise<boolean> {
       windowsHide: true,
     });
     let errors = "";
+    const progress = new LineBuffer((line) => onProgress?.(line));
     let killer: NodeJS.Timeout | undefined;
     const cancel = () => {
       child.kill("SIGTERM");
@@ -41,11 +42,12 @@ export function runCli(options: CliOptions): Promise<boolean> {
     child.stdout.setEncoding("utf8").on("data", (text: string) => onOutput?.(text));
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       errors = (errors + text).slice(-MAX_KEPT_CHARS);
-      for (const line of text.split(/[\r\n]+/)) if (line.trim() !== "") onProgress?.(line.trim());
+      progress.add(text);
     });
     child.once("error", reject);
     child.once("close", (code, killedBy) => {
       clearTimeout(killer);
+      progress.end();
       signal.removeEventListener("abort", cancel);
       if (signal.aborted) return resolve(false);
       if (code === 0) return resolve(true);
@@ -54,6 +56,32 @@ export function runCli(options: CliOptions): Promise<boolean> {
       );
     });
   });
+}
+
+/** Lines of a text that comes in pieces, each told once and whole; empty ones are none. */
+class LineBuffer {
+  readonly #tell: (line: string) => void;
+  #begun = "";
+
+  constructor(tell: (line: string) => void) {
+    this.#tell = tell;
+  }
+
+  add(text: string): void {
+    const lines = (this.#begun + text).split(/[\r\n]/);
+    this.#begun = (lines.pop() ?? "").slice(-MAX_KEPT_CHARS);
+    for (const line of lines) this.#tellWhole(line);
+  }
+
+  /** What has no end yet is a line too. */
+  end(): void {
+    this.#tellWhole(this.#begun);
+    this.#begun = "";
+  }
+
+  #tellWhole(line: string): void {
+    if (line.trim() !== "") this.#tell(line.trim());
+  }
 }
 
 function lastLine(text: string): string | undefined {

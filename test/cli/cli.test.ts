@@ -125,7 +125,8 @@ test("help, version and misuse", async () => {
     readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
   ) as { version: string };
   assert.equal((await retune("--version")).stdout.trim(), version);
-  for (const command of ["train", "resume", "eval", "generate", "merge", "convert", "inspect"]) {
+  const names = "train resume eval generate merge convert inspect install doctor";
+  for (const command of names.split(" ")) {
     const help = await retune(command, "--help");
     assert.equal(help.code, 0);
     assert.match(help.stdout, new RegExp(`^usage: retune ${command} `));

@@ -3,6 +3,7 @@ import { after, test } from "node:test";
 import { detectFormat, readConversation } from "../../src/data/formats.ts";
 import { ChatTemplate } from "../../src/data/templates/chat-template.ts";
 import { templateThreads } from "../../src/data/templates/template-threads.ts";
+import { chatRow } from "../support/chat-row.ts";
 
 const read = (value: Record<string, unknown>) => {
   const row = { line: 3, value, json: JSON.stringify(value) };
@@ -13,9 +14,9 @@ const read = (value: Record<string, unknown>) => {
 async function templated(value: object): Promise<unknown> {
   const byName = { default: "{{ {'messages': messages, 'tools': tools} | tojson }}" };
   const chatTemplate = new ChatTemplate({ file: "chat_template.jinja", byName }, {});
-  const [result] = await chatTemplate.renderRows([JSON.stringify(value)]);
-  assert.ok(Array.isArray(result));
-  return JSON.parse(result[0]);
+  const [result] = await chatTemplate.renderRows([chatRow(JSON.stringify(value))]);
+  assert.ok(result && !(result instanceof Error));
+  return JSON.parse(result.text);
 }
 
 after(() => templateThreads.close());

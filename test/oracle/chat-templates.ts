@@ -6,6 +6,7 @@ import { readFile } from "node:fs/promises";
 import { ChatTemplate } from "../../src/data/templates/chat-template.ts";
 import { templateThreads } from "../../src/data/templates/template-threads.ts";
 import { InputError, errorMessage } from "../../src/util/errors.ts";
+import { chatRow } from "../support/chat-row.ts";
 
 interface Rendering {
   file: string;
@@ -30,8 +31,8 @@ async function ours({ source, row, ask, file: name }: Rendering): Promise<string
     const { messages, tools } = JSON.parse(row) as { messages: object[]; tools?: object[] };
     return template.renderPrompt(messages, tools).catch(refused);
   }
-  const [result] = await template.renderRows([row]);
-  return Array.isArray(result) ? result[0] : refused(result);
+  const [result] = await template.renderRows([chatRow(row)]);
+  return result && "text" in result ? result.text : refused(result);
 }
 
 function refused(error: unknown): null {

@@ -114,6 +114,8 @@ export function writeRecipe(dir: string, change: Partial<RecipeInput> = {}): str
     epochs: 7.5,
     evalEvery: 6,
     saveEvery: 5,
+    // More threads than one take twice the processor's time for a model as small, and wait for each other.
+    threads: 1,
     ...change,
   };
   const file = path.join(dir, "tiny.retune.json");

@@ -26,8 +26,8 @@ import {
   untilStep,
 } from "../support/retune.ts";
 
-/** Long enough that a process can be killed in the middle of it. */
-const LONG: Partial<RecipeInput> = { epochs: 50, evalEvery: 7, saveEvery: 10 };
+/** Long enough that a process can be killed in the middle of it; on two threads, whose sums have one order too. */
+const LONG: Partial<RecipeInput> = { epochs: 50, evalEvery: 7, saveEvery: 10, threads: 2 };
 
 /** What must be the same whenever and wherever a run is resumed: all but the clock and the memory. */
 function reproducible(metrics: readonly Metric[]): Partial<Metric>[] {

@@ -38,6 +38,17 @@ test("lines of its standard error are progress, empty ones are none", async (t) 
   assert.deepEqual(lines, ["one", "two", "three"]);
 });
 
+test("a line that comes in pieces is told once, when it is whole; the last one needs no end", async (t) => {
+  const pieces = ["alpha 0.3: eval", "uating ma", "ils\n12", " %\r5", "0 %\r", "wri", "tten"];
+  const body = `const pieces = ${JSON.stringify(pieces)};
+    const say = () => process.stderr.write(pieces.shift(), () => pieces.length && setTimeout(say, 20));
+    say();`;
+  const lines: string[] = [];
+  const cliPath = script(t, body);
+  await runCli({ cliPath, args: [], signal: never, onProgress: (line) => lines.push(line) });
+  assert.deepEqual(lines, ["alpha 0.3: evaluating mails", "12 %", "50 %", "written"]);
+});
+
 test("where it fails its last line says why", async (t) => {
   const cliPath = script(
     t,

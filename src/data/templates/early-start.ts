@@ -1,13 +1,16 @@
 /** Python is started beside what comes before the first rendering, where a rendering is sure to come. */
 import { chatTemplatesOf } from "../../util/chat-template-file.ts";
+import type { JsonObject } from "../../util/json.ts";
 import { type Format, detectFormat, readConversation } from "../formats.ts";
 import { readRows } from "../rows/read-rows.ts";
 import type { DataRow } from "../rows/row.ts";
 import { keepsTokens } from "../token-cache.ts";
+import { isQuick } from "./quick-template.ts";
+import { instructionMessages } from "./row-text.ts";
 import { templateThreads } from "./template-threads.ts";
 
 /**
- * Not for rows that need no template, nor where the tokens may be in the cache: such a file is large
+ * Not for rows that need no template or one that is rendered without Python, nor where the tokens may be in the cache: such a file is large
  * enough that it does not matter.
  * @param options.modelDirs where a chat template may be
  */
@@ -17,10 +20,12 @@ export async function startTemplates(
 ): Promise<void> {
   try {
     if (await keepsTokens(file)) return;
-    const sources = await Promise.all(options.modelDirs.map((dir) => chatTemplatesOf(dir)));
-    if (sources.every((found) => found === undefined)) return;
+    const found = await Promise.all(options.modelDirs.map((dir) => chatTemplatesOf(dir)));
+    const sources = found.filter((each) => each !== undefined);
+    if (sources.length === 0) return;
     for await (const row of readRows(file)) {
-      if (needsTemplate(row, options.format, file)) templateThreads.start();
+      const shown = shownToTemplate(row, options.format, file);
+      if (shown && !sources.every((each) => isQuick(each, shown))) templateThreads.start();
       return;
     }
   } catch {
@@ -28,8 +33,14 @@ export async function startTemplates(
   }
 }
 
-function needsTemplate(row: DataRow, format: Format | "auto", file: string): boolean {
+/** Undefined for a row that needs no template. */
+function shownToTemplate(
+  row: DataRow,
+  format: Format | "auto",
+  file: string,
+): JsonObject | undefined {
   const found = format === "auto" ? detectFormat(row, file) : format;
-  const { kind } = readConversation(row, found, file);
-  return kind === "chat" || kind === "instruction";
+  const conversation = readConversation(row, found, file);
+  if (conversation.kind === "instruction") return { messages: instructionMessages(conversation) };
+  return conversation.kind === "chat" ? row.value : undefined;
 }

@@ -8,10 +8,9 @@ import {
   readConversation,
 } from "../formats.ts";
 import type { DataRow } from "../rows/row.ts";
+import type { Span } from "./answer-spans.ts";
+import type { ChatRow } from "./answers.ts";
 import type { ChatTemplate } from "./chat-template.ts";
-
-/** [start, end) in UTF-16 units of a text. */
-export type Span = readonly [start: number, end: number];
 
 export interface RowText {
   format: Format;
@@ -44,41 +43,41 @@ export async function renderRows(
 ): Promise<(RowText | InputError)[]> {
   const read = rows.map((row) => readRow(row, source));
   const templated = read.filter((each) => "json" in each);
-  const jsons = templated.map(({ json }) => json);
-  const rendered = (await source.chatTemplate?.renderRows(jsons)) ?? [];
+  const rendered = (await source.chatTemplate?.renderRows(templated)) ?? [];
   const byRow = new Map(templated.map((each, index) => [each, rendered[index]]));
   return read.map((each, index) => {
     if (!("json" in each)) return each;
     const result = byRow.get(each);
     if (!result) throw new InternalError("a row came back without its text");
     if (result instanceof InputError) return atLine(result, rows[index]?.line ?? 0, source);
-    const [text, spans, unplacedTurns] = result;
-    const { format } = each;
-    return { format, text, spans, unplacedTurns, addSpecialTokens: false, addEos: false };
+    const { text, spans, unplaced } = result;
+    const ends = { addSpecialTokens: false, addEos: false };
+    return { format: each.format, text, spans, unplacedTurns: unplaced, ...ends };
   });
 }
 
-/** For the chat template. */
-interface ChatRow {
+interface TemplatedRow extends ChatRow {
   format: Format;
-  json: string;
 }
 
 function atLine(error: InputError, line: number, { file }: RowSource): InputError {
   return new InputError(`${file}:${line}: ${error.message}`, { cause: error });
 }
 
-function readRow(row: DataRow, source: RowSource): RowText | ChatRow | InputError {
+function readRow(row: DataRow, source: RowSource): RowText | TemplatedRow | InputError {
   try {
     const format = source.format === "auto" ? detectFormat(row, source.file) : source.format;
     const conversation = readConversation(row, format, source.file);
     const hasTemplate = source.chatTemplate !== undefined;
     if (conversation.kind === "instruction" && hasTemplate) {
-      return { format, json: JSON.stringify({ messages: instructionMessages(conversation) }) };
+      const value = { messages: instructionMessages(conversation) };
+      return { format, value, json: JSON.stringify(value) };
     }
     if (conversation.kind !== "chat")
       return { format, ...plainText(conversation, row.line, source) };
-    return hasTemplate ? { format, json: row.json } : noTemplate(`"messages"`, row.line, source);
+    return hasTemplate
+      ? { format, value: row.value, json: row.json }
+      : noTemplate(`"messages"`, row.line, source);
   } catch (error) {
     if (error instanceof InputError) return error;
     throw error;
@@ -113,7 +112,13 @@ function plainText(
 }
 
 /** Earlier answers are trained as the last one is, which is LLaMA-Factory's way. */
-function instructionMessages({ system, prompt, input, answer, history }: Instruction): object[] {
+export function instructionMessages({
+  system,
+  prompt,
+  input,
+  answer,
+  history,
+}: Instruction): object[] {
   const turns = [...history, [input === "" ? prompt : `${prompt}\n${input}`, answer] as const];
   return [
     ...(system === "" ? [] : [{ role: "system", content: system }]),

@@ -12,7 +12,7 @@ import type { Batch, Rendering } from "./template-threads.ts";
 const MAX_BYTES = 512 * 2 ** 20;
 const PAGE_BYTES = 2 ** 16;
 
-type Render = PyProxy & ((job: string, rows: PyProxy) => string);
+type Render = PyProxy & ((job: string, rows: PyProxy, answers: string) => string);
 
 const port = parentPort;
 if (!port) throw new InternalError("template-thread runs as a thread only");
@@ -28,11 +28,11 @@ void openPython().then((python) => {
 });
 
 /** What is wrong with Python itself in place of results. */
-function renderBatch(python: PyodideAPI, { job, rows }: Batch): Rendering[] | string {
+function renderBatch(python: PyodideAPI, { job, rows, answers }: Batch): Rendering[] | string {
   const render = python.globals["get"]("render") as Render;
   const list = python.toPy(rows) as PyProxy;
   try {
-    return parseJson(render(job, list), "render.py") as Rendering[];
+    return parseJson(render(job, list, answers), "render.py") as Rendering[];
   } catch (error) {
     return errorMessage(error);
   } finally {

@@ -6,17 +6,20 @@ import { setTimeout } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import { InputError, InternalError } from "../../util/errors.ts";
+import type { RenderedRow } from "./answer-spans.ts";
 
 /** Rows for media/python/render.py. */
 export interface Batch {
-  /** JSON: sources, variables, ask. */
+  /** JSON: sources, variables, roles. */
   job: string;
   /** JSON objects. */
   rows: readonly string[];
+  /** JSON: for each row its answers, or null where it asks for one. */
+  answers: string;
 }
 
-/** Text, [start, end) of what is trained, count of answers without a place; or what is wrong. */
-export type Rendering = [string, [number, number][], number] | string;
+/** A row's texts, or what is wrong with it. */
+export type Rendering = RenderedRow | string;
 
 interface Waiting extends Batch {
   /** Whose it is: closing ends nobody else's. */
@@ -91,9 +94,10 @@ export class TemplateThreads {
     void this.#run(thread, first);
   }
 
-  async #run(thread: Thread, { job, rows, owner, resolve, reject }: Waiting): Promise<void> {
+  async #run(thread: Thread, waiting: Waiting): Promise<void> {
+    const { job, rows, answers, owner, resolve, reject } = waiting;
     try {
-      const answer = await this.#answer(thread, { job, rows });
+      const answer = await this.#answer(thread, { job, rows, answers });
       this.#busy.delete(thread);
       this.#idle.push(thread);
       this.#answered++;

@@ -173,11 +173,11 @@ function checked(
 }
 
 /** Who writes 1.5 may mean 0.15. */
-function densityNotes(setting: Setting, place: string): string[] {
+function densityNote(setting: Setting, place: string): string | undefined {
   const beyond = scalarsOf(setting).find((value) => Number(value) > 1);
   return beyond === undefined
-    ? []
-    : [`${place}: density ${beyond} keeps all of the task vector, as 1 does`];
+    ? undefined
+    : `${place}: density ${beyond} keeps all of the task vector, as 1 does`;
 }
 
 function scalarsOf(setting: Setting): readonly (number | boolean)[] {
@@ -209,7 +209,8 @@ export function parameterNotes(
           `${place}: ${name} is not of one model, so that it changes nothing here; set it in the file's parameters`,
         );
       } else if (name === "density") {
-        for (const note of densityNotes(value, place)) notes.push(note);
+        const note = densityNote(value, place);
+        if (note !== undefined) notes.push(note);
       }
     }
   }

@@ -12,6 +12,7 @@ import { renderRows } from "../../../src/data/templates/row-text.ts";
 import { TemplateThreads } from "../../../src/data/templates/template-threads.ts";
 import { loadTokenizer } from "../../../src/data/tokenizer.ts";
 import { InputError } from "../../../src/util/errors.ts";
+import { chatRow } from "../../support/chat-row.ts";
 
 interface Case {
   name: string;
@@ -41,7 +42,7 @@ function chatTemplate(source: string): ChatTemplate {
 async function refusal(source: string, own = threads): Promise<string> {
   const sources = { file: "m/chat_template.jinja", byName: { default: source } };
   const row = JSON.stringify({ messages: [{ role: "user", content: "x" }] });
-  const [result] = await new ChatTemplate(sources, {}, own).renderRows([row]);
+  const [result] = await new ChatTemplate(sources, {}, own).renderRows([chatRow(row)]);
   assert.ok(result instanceof InputError, JSON.stringify(result));
   return result.message;
 }
@@ -49,8 +50,8 @@ async function refusal(source: string, own = threads): Promise<string> {
 test("a row is rendered and masked as transformers and TRL do", { timeout: 120_000 }, async (t) => {
   for (const { name, template, row, text, spans, unplaced } of cases) {
     await t.test(name, async () => {
-      const [result] = await chatTemplate(template).renderRows([row]);
-      assert.deepEqual(result, [text, spans, unplaced]);
+      const [result] = await chatTemplate(template).renderRows([chatRow(row)]);
+      assert.deepEqual(result, { text, spans, unplaced });
     });
   }
 });
@@ -76,7 +77,7 @@ test("a template without an end is ended, and the next one renders", async () =>
   const loop = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}";
   const own = new TemplateThreads({ limitMs: 1000 });
   assert.match(await refusal(loop, own), /was not done after 1 s \(m\/chat_template\.jinja\)/u);
-  const rows = Array.from({ length: 6400 }, () => JSON.stringify({ messages: [] }));
+  const rows = Array.from({ length: 6400 }, () => chatRow(`{"messages": []}`));
   const sources = { file: "m/chat_template.jinja", byName: { default: loop } };
   const asked = Date.now();
   const results = await new ChatTemplate(sources, {}, own).renderRows(rows);

@@ -6,6 +6,7 @@ import { renderRows } from "../../../src/data/templates/row-text.ts";
 import { TemplateThreads } from "../../../src/data/templates/template-threads.ts";
 import { chatTemplatesOf } from "../../../src/util/chat-template-file.ts";
 import { InputError } from "../../../src/util/errors.ts";
+import { chatRow } from "../../support/chat-row.ts";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -118,7 +119,7 @@ test("closing one template does not end what another one renders", async (t) => 
   const shared = new TemplateThreads({ limitMs: 60_000 });
   t.after(() => shared.close());
   const [mine, other] = [chatTemplate(TURNS, shared), chatTemplate(`${TURNS}!`, shared)];
-  const row = JSON.stringify({ messages: [{ role: "user", content: "x" }] });
+  const row = chatRow(JSON.stringify({ messages: [{ role: "user", content: "x" }] }));
   const rows = Array.from({ length: 300 }, () => row);
   const going = other.renderRows(rows);
   const ended = mine.renderRows(rows);
@@ -126,5 +127,7 @@ test("closing one template does not end what another one renders", async (t) => 
   await mine.close();
   await assert.rejects(ended, /rendering was stopped/u);
   assert.equal((await going).length, 300);
-  for (const result of await going) assert.deepEqual(result, ["<user>x!", [], 0]);
+  for (const result of await going) {
+    assert.deepEqual(result, { text: "<user>x!", spans: [], unplaced: 0 });
+  }
 });

@@ -65,7 +65,7 @@ const targets = [
     },
     outdir: "dist",
     outExtension: { ".js": ".cjs" },
-    external: ["onnxruntime-node", "tokenizers"],
+    external: ["onnxruntime-node", "tokenizers", "koffi"],
   },
   {
     ...shared,

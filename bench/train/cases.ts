@@ -1,5 +1,5 @@
 /** The cases, by name. */
-import { biggerCase } from "./bigger-case.ts";
+import { BIGGER_SIZES, biggerCase } from "./bigger-case.ts";
 import type { Context } from "./context.ts";
 import { firstLossCase } from "./first-loss-case.ts";
 import { instructionsCase } from "./instructions-case.ts";
@@ -16,7 +16,9 @@ export const CASES: Readonly<Record<string, Case>> = {
   instructions: instructionsCase,
   "memory-4x256": (context) => memoryCase(context, { name: "memory-4x256", rows: 4, length: 256 }),
   "memory-1x512": (context) => memoryCase(context, { name: "memory-1x512", rows: 1, length: 512 }),
-  bigger: biggerCase,
+  ...Object.fromEntries(
+    BIGGER_SIZES.map((size): [string, Case] => [size, (context) => biggerCase(context, size)]),
+  ),
   scaling: scalingCase,
   "first-loss": firstLossCase,
   tfjs: tfjsCase,

@@ -2,6 +2,7 @@
 import { build } from "esbuild";
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import type { Precision } from "../../src/protocol/engines/onnx.ts";
 import type { GemmConfig, TrainConfig, TrainData } from "./protocol.ts";
 import type { WorkerCommand } from "./worker-process.ts";
 
@@ -11,6 +12,8 @@ export interface Context {
   python: string;
   threads: number;
   rounds: number;
+  /** What both sides compute products in. */
+  precision: Precision;
   quick: boolean;
   log: (line: string) => void;
 }
@@ -27,6 +30,7 @@ const source = (name: string): string => path.join(import.meta.dirname, name);
 const NODE_WORKERS = [
   "retune-worker",
   "ort-gemm-worker",
+  "openvino-gemm-worker",
   "dense-retune-worker",
   "dense-tfjs-worker",
 ] as const;
@@ -107,7 +111,9 @@ export function gemmCommands(
 ): WorkerCommand[] {
   const file = writeInput(context, `${caseName}.gemm`, config);
   return [
-    nodeCommand(context, "ort-gemm-worker", "ONNX Runtime", file),
+    config.precision === "float32"
+      ? nodeCommand(context, "ort-gemm-worker", "ONNX Runtime", file)
+      : nodeCommand(context, "openvino-gemm-worker", "OpenVINO", file),
     { name: "torch.mm", command: context.python, args: [source("peer.py"), "gemm", file] },
   ];
 }

@@ -10,12 +10,13 @@
  * loss is measured all the same, since SFTTrainer uses it.
  */
 import { epochBatches } from "../../src/data/batches.ts";
-import { type Context, type TrainWorker, writeTrainData } from "./context.ts";
+import { type Context, writeTrainData } from "./context.ts";
 import { type CaseResult, windowTable } from "./report.ts";
 import { SHAPES } from "./shapes.ts";
 import { instructionRows, passWork, shuffledBatches, toExamples } from "./train-data.ts";
-import { RANK, baseConfig, trainingWindow } from "./training-window.ts";
+import { RANK, baseConfig, storedIn, trainingWindow } from "./training-window.ts";
 import type { WorkerRecord } from "./window.ts";
+import { halfWeights, oursAndFloat32, peer } from "./workers.ts";
 
 const ROWS = 64;
 const QUICK_ROWS = 16;
@@ -62,24 +63,21 @@ export async function instructionsCase(context: Context): Promise<CaseResult> {
   const random = { ...grouped, steps: shuffledBatches(count, { batchSize: BATCH_ROWS, seed: 1 }) };
   const shared = await baseConfig(context, {
     shape,
-    weightType: "F32",
+    weightType: storedIn(context),
     dataFile: writeTrainData(context, "instructions-grouped", grouped),
   });
   const config = { ...shared, learningRate: LEARNING_RATE };
   const theirs = { ...config, dataFile: writeTrainData(context, "instructions-random", random) };
   const packing = { length: PACKED_LENGTH, sequencesPerStep: 1 };
-  const packed = { ...theirs, peer: { packing } };
-  const ours: TrainWorker = { name: "retune", side: "retune", config };
-  const padded: TrainWorker[] = [ours, { name: "padded", side: "pytorch", config: theirs }];
-  const packs: TrainWorker[] = [
-    ours,
-    { name: "packed", side: "pytorch", config: packed },
-    { name: "packed-tuned", side: "pytorch", config: packed, tunedMalloc: true },
+  const ours = oursAndFloat32(config);
+  const padded = [...ours, peer(theirs, "padded")];
+  const packs = [
+    ...ours,
+    peer(theirs, "packed", { packing }),
+    peer(theirs, "packed-tuned", { packing, tunedMalloc: true }),
   ];
-  if (!context.quick) {
-    const trl = { ...theirs, peer: { packing, trlLoss: true } };
-    packs.push({ name: "packed-trl-loss", side: "pytorch", config: trl });
-  }
+  if (context.precision === "bfloat16") packs.push(halfWeights(theirs, { packing }));
+  if (!context.quick) packs.push(peer(theirs, "packed-trl-loss", { packing, trlLoss: true }));
   // Two windows: padded to 400 tokens, eight rows take too much memory to stand beside all others.
   const summaries = [];
   for (const [name, workers] of Object.entries({ padded, packed: packs })) {

@@ -5,6 +5,8 @@
  * standard input ends, so does it.
  */
 
+import type { Precision } from "../../src/protocol/engines/onnx.ts";
+
 /** What a training worker is started with. `peer.py` reads the same file. */
 export interface TrainConfig {
   modelDir: string;
@@ -14,12 +16,19 @@ export interface TrainConfig {
   rank: number;
   alpha: number;
   learningRate: number;
+  /**
+   * What products are computed in; what is trained, its optimizer and the loss are float32. bfloat16: ours through
+   * OpenVINO, PyTorch under autocast.
+   */
+  precision: Precision;
   /** Ours: given to `openTrainingEngine` as they are, e.g. { memory: "balanced" }. */
   engine?: Readonly<Record<string, unknown>>;
   /** PyTorch only. */
   peer?: {
     compile?: boolean;
     gradientCheckpointing?: boolean;
+    /** What base and adapter are held in. Left out: float32, and autocast rounds what it multiplies. */
+    weights?: "bfloat16";
     /** Rows packed by TRL into sequences of `length` tokens, so many of them in a step. */
     packing?: { length: number; sequencesPerStep: number };
     /** TRL's loss, which projects only the tokens that count, instead of transformers'. */
@@ -66,6 +75,7 @@ export interface GemmConfig {
   tokens: number;
   /** [K, N] of each product. */
   shapes: readonly (readonly [number, number])[];
+  precision: Precision;
 }
 
 export interface GemmReply {

@@ -81,7 +81,7 @@ export function markdownTable(
   );
 }
 
-function ratioText(ratio: Spread | undefined): string {
+export function ratioText(ratio: Spread | undefined): string {
   if (!ratio) return "";
   return `${ratio.median.toFixed(3)} [${ratio.min.toFixed(3)}–${ratio.max.toFixed(3)}]`;
 }

@@ -1,5 +1,6 @@
 /** Our side of a comparison: the training engine and the optimizer that a run uses. Bundled as the product's trainer is. */
 import { readFileSync } from "node:fs";
+import { openDevice } from "../../src/onnx-engine/device-check.ts";
 import { type EngineOptions, openTrainingEngine } from "../../src/onnx-engine/onnx-engine.ts";
 import { openBaseModel } from "../../src/models/base-model.ts";
 import { initAdamW, updateAdamW } from "../../src/training/optimizer.ts";
@@ -27,7 +28,11 @@ async function main(): Promise<void> {
   };
   const started = performance.now();
   const base = await openBaseModel(config.modelDir);
-  const engine = await openTrainingEngine({ base, ...options });
+  const { precision } = config;
+  const device = await openDevice("cpu", { purpose: "training", precision, log: console.error });
+  const engine = await openTrainingEngine({ base, ...options, device, sample: examples });
+  // A run goes on in float32; a time of that is none of bfloat16.
+  if (engine.device.precision !== precision) throw new Error(engine.device.note);
   const openMs = performance.now() - started;
   const { parameters } = engine;
   const gradients = new Float32Array(parameters.length);

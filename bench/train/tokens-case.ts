@@ -5,35 +5,42 @@ import type { TrainConfig } from "./protocol.ts";
 import { type CaseResult, type WindowSummary, windowTable } from "./report.ts";
 import { type LlamaShape, SHAPES } from "./shapes.ts";
 import { passWork, randomTokens } from "./train-data.ts";
-import { baseConfig, firstLosses, trainingWindow } from "./training-window.ts";
+import { baseConfig, firstLosses, storedIn, trainingWindow } from "./training-window.ts";
+import { peer, stepWindows } from "./workers.ts";
 
-export interface TokensWindow {
+export interface TokensWindows {
   name: string;
   rows: number;
   length: number;
   shape: LlamaShape;
   weightType: WeightType;
   rounds: number;
-  workers: (config: TrainConfig) => readonly TrainWorker[];
+  /** Each list takes turns in a window of its own. */
+  workers: (config: TrainConfig) => readonly (readonly TrainWorker[])[];
 }
 
-export async function tokensWindow(
+export async function tokensWindows(
   context: Context,
-  options: TokensWindow,
-): Promise<WindowSummary> {
+  options: TokensWindows,
+): Promise<{ table: string; data: readonly WindowSummary[] }> {
   const { name, rows, length, shape, weightType, rounds, workers } = options;
   const data = randomTokens({ rows, length, vocabulary: shape.vocabulary });
   const dataFile = writeTrainData(context, name, data);
   const config = await baseConfig(context, { shape, weightType, dataFile });
-  return trainingWindow(context, {
-    name,
-    shape,
-    workers: workers(config),
-    work: passWork(data, config.rank),
-    gemmTokens: rows * length,
-    rounds,
-    losses: firstLosses,
-  });
+  const summaries: WindowSummary[] = [];
+  for (const window of workers(config)) {
+    const summary = await trainingWindow(context, {
+      name,
+      shape,
+      workers: window,
+      work: passWork(data, config.rank),
+      gemmTokens: rows * length,
+      rounds,
+      losses: firstLosses,
+    });
+    summaries.push(summary);
+  }
+  return { table: summaries.map(windowTable).join("\n\n"), data: summaries };
 }
 
 interface Batch {
@@ -44,48 +51,37 @@ interface Batch {
 
 async function batchCase(
   context: Context,
-  { name, rows, length }: Batch,
-  workers: TokensWindow["workers"],
+  batch: Batch,
+  workers: TokensWindows["workers"],
 ): Promise<CaseResult> {
   const { rounds } = context;
   const shape = SHAPES["135M"];
-  const options: TokensWindow = { name, rows, length, shape, weightType: "F32", rounds, workers };
-  const summary = await tokensWindow(context, options);
-  return { title: `135M, ${rows} × ${length} tokens`, table: windowTable(summary), data: summary };
+  const weightType = storedIn(context);
+  const measured = await tokensWindows(context, { ...batch, shape, weightType, rounds, workers });
+  return { title: `135M, ${batch.rows} × ${batch.length} tokens`, ...measured };
 }
 
 /** Speed against every form of the peer. */
 export function tokensCase(context: Context, batch: Batch): Promise<CaseResult> {
-  return batchCase(context, batch, (config) => {
-    const workers: TrainWorker[] = [
-      { name: "retune", side: "retune", config },
-      { name: "eager", side: "pytorch", config },
-      { name: "tuned", side: "pytorch", config, tunedMalloc: true },
-    ];
-    if (context.quick) return workers;
-    const compiled = { ...config, peer: { compile: true } };
-    return [...workers, { name: "compiled", side: "pytorch", config: compiled }];
-  });
+  return batchCase(context, batch, (config) => stepWindows(context, config));
 }
 
 /** Memory in the two modes that save it. */
 export function memoryCase(context: Context, batch: Batch): Promise<CaseResult> {
   return batchCase(context, batch, (config) => [
-    {
-      name: "retune-memory",
-      side: "retune",
-      config: { ...config, engine: { memory: "memory" } },
-    },
-    {
-      name: "retune-balanced",
-      side: "retune",
-      config: { ...config, engine: { memory: "balanced" } },
-    },
-    { name: "eager", side: "pytorch", config },
-    {
-      name: "checkpointing",
-      side: "pytorch",
-      config: { ...config, peer: { gradientCheckpointing: true } },
-    },
+    [
+      {
+        name: "retune-memory",
+        side: "retune",
+        config: { ...config, engine: { memory: "memory" } },
+      },
+      {
+        name: "retune-balanced",
+        side: "retune",
+        config: { ...config, engine: { memory: "balanced" } },
+      },
+      peer(config, "eager"),
+      peer(config, "checkpointing", { gradientCheckpointing: true }),
+    ],
   ]);
 }

@@ -1,5 +1,6 @@
 /** A window of training workers over one model and one set of tokens: run, checked, summed up. */
 import path from "node:path";
+import type { Precision } from "../../src/protocol/engines/onnx.ts";
 import { type Context, type TrainWorker, gemmCommands, trainCommand } from "./context.ts";
 import { type StepWork, stepFlops } from "./flops.ts";
 import { type WeightType, modelFolder } from "./model-folder.ts";
@@ -10,8 +11,15 @@ import { type WorkerRecord, runWindow } from "./window.ts";
 
 export const RANK = 8;
 const WARM_STEPS = 2;
-/** Both sides add up the same float32 products in another order. */
-const LOSS_TOLERANCE = 1e-4;
+/**
+ * Largest part of a loss by which the sides may differ. In float32 they add up the same products in another order; in
+ * bfloat16 each rounds at other places.
+ */
+const LOSS_TOLERANCE: Readonly<Record<Precision, number>> = { float32: 1e-4, bfloat16: 2e-4 };
+
+/** Who trains in bfloat16 has a base that is stored so, as nearly all are that are published. */
+export const storedIn = ({ precision }: Context): WeightType =>
+  precision === "bfloat16" ? "BF16" : "F32";
 
 /** What all workers of a window have in common. */
 export async function baseConfig(
@@ -26,17 +34,22 @@ export async function baseConfig(
     rank,
     alpha: 2 * rank,
     learningRate: 2e-4,
+    precision: context.precision,
   };
 }
 
 /** @throws when losses differ: then the sides did not compute the same thing, and no time counts */
-export function checkLosses(losses: readonly { name: string; loss: number }[]): void {
+export function checkLosses(
+  losses: readonly { name: string; loss: number }[],
+  precision: Precision = "float32",
+): void {
+  const tolerance = LOSS_TOLERANCE[precision];
   const [base, ...others] = losses;
   for (const { name, loss } of others) {
     const difference = Math.abs(loss - (base?.loss ?? Number.NaN));
-    if (!(difference <= LOSS_TOLERANCE * Math.abs(loss))) {
+    if (!(difference <= tolerance * Math.abs(loss))) {
       throw new Error(
-        `loss of ${name} is ${loss}, of ${base?.name} ${base?.loss}: they differ by more than ${LOSS_TOLERANCE} of it, so the two do not compute the same step`,
+        `loss of ${name} is ${loss}, of ${base?.name} ${base?.loss}: they differ by more than ${tolerance} of it, so the two do not compute the same step`,
       );
     }
   }
@@ -74,6 +87,7 @@ export async function trainingWindow(
         ? []
         : gemmCommands(context, name, {
             threads: context.threads,
+            precision: context.precision,
             tokens: gemmTokens,
             shapes: [
               [hidden, intermediate],
@@ -86,7 +100,9 @@ export async function trainingWindow(
     warmSteps: WARM_STEPS,
     log: context.log,
   });
-  checkLosses(losses(result.workers));
-  const ours = workers.filter(({ side }) => side === "retune").map((worker) => worker.name);
+  checkLosses(losses(result.workers), context.precision);
+  const ours = workers
+    .filter(({ side, config }) => side === "retune" && config.precision === context.precision)
+    .map((worker) => worker.name);
   return summarise(result, { ours, flopsPerRound: stepFlops(shape, work).total });
 }

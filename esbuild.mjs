@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync
 import { createRequire } from "node:module";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
+import { assignedFields } from "./.ci/assigned-fields.mjs";
 
 /**
  * A hash of what decides about tokens and masks: src/data, the readers of files in src/util, and the versions of
@@ -39,6 +40,7 @@ const node = {
   platform: "node",
   target: "node20",
   format: "cjs",
+  plugins: [assignedFields],
   // Its main file is UMD, whose require calls no bundler sees.
   alias: { "jsonc-parser": "jsonc-parser/lib/esm/main.js" },
 };
@@ -63,7 +65,7 @@ const targets = [
     },
     outdir: "dist",
     outExtension: { ".js": ".cjs" },
-    external: ["onnxruntime-node", "tokenizers"],
+    external: ["onnxruntime-node", "tokenizers", "koffi"],
   },
   {
     ...shared,

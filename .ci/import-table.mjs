@@ -13,6 +13,7 @@ const PACKAGES = {
   vscode: ["vscode"],
   onnxruntime: ["onnxruntime-*", "@tensorflow/*"],
   tokenizers: ["tokenizers", "pyodide"],
+  koffi: ["koffi"],
 };
 
 /** Folders lie at most so deep in a row's folder. */

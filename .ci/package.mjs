@@ -25,6 +25,16 @@ const TOKENIZER_BUILDS = {
 
 export const hostTarget = `${process.platform}-${process.arch}`;
 
+/** koffi's binary alone, for glibc: OpenVINO's own libraries need that too. */
+function foreignCalls(target) {
+  const folder = `node_modules/@koromix/koffi-${target}`;
+  return [
+    `${folder}/package.json`,
+    `${folder}/index.js`,
+    `${folder}/${target.replace("-", "_")}/koffi.node`,
+  ];
+}
+
 /** Runs a script of ours or of a package; what it prints is shown only when it fails. */
 function node(args) {
   const run = spawnSync(process.execPath, args, { cwd: root, encoding: "utf8" });
@@ -39,6 +49,7 @@ function binariesFor(target) {
   const binaries = [
     runtime,
     ...builds.map((build) => `node_modules/tokenizers/tokenizers.${build}.node`),
+    ...foreignCalls(target),
   ];
   const missing = binaries.filter((file) => !existsSync(path.join(root, file)));
   if (builds.length === 0) missing.push("a tokenizers binding");

@@ -19,6 +19,7 @@ import { labPanels } from "./ui/panels/lab-panels.ts";
 import { runPanels } from "./ui/panels/run-panels.ts";
 import { RecipeCodeLens } from "./ui/recipes/recipe-code-lens.ts";
 import { RecipeDiagnostics } from "./ui/recipes/recipe-diagnostics.ts";
+import { passOpenvinoFolder } from "./ui/openvino-folder.ts";
 import { RunNotifications } from "./ui/run-notifications.ts";
 import { RunRoots } from "./ui/run-roots.ts";
 import { sayError } from "./ui/say.ts";
@@ -37,7 +38,6 @@ export type RetuneApi = Pick<
 export function activate(context: vscode.ExtensionContext): RetuneApi {
   const bundled = (name: string) => vscode.Uri.joinPath(context.extensionUri, "dist", name).fsPath;
   const log = vscode.window.createOutputChannel("Retune", { log: true });
-  const memory = context.workspaceState;
   const store = new RunStore();
   const interpolations = new InterpolationStore();
   const programs: Programs = { trainer: bundled("trainer.cjs"), cli: bundled("cli.cjs") };
@@ -56,7 +56,7 @@ export function activate(context: vscode.ExtensionContext): RetuneApi {
     interpolationActions: new InterpolationActions({ cliPath: programs.cli, log }),
     labs: labPanels(context, interpolations),
     interpolationNotifications: new InterpolationNotifications(interpolations),
-    notifications: new RunNotifications(store, memory),
+    notifications: new RunNotifications(store, context.workspaceState),
     models: new ModelCatalog(log),
     adapters: new AdapterCatalog(store, log),
     transcripts: new Transcripts(),
@@ -77,6 +77,7 @@ export function activate(context: vscode.ExtensionContext): RetuneApi {
     app.evaluations,
     app.evaluationPanels,
     app.interpolationNotifications,
+    passOpenvinoFolder(context),
     ...tidying(app),
     vscode.workspace.onDidGrantWorkspaceTrust(() => queue.advanceAll()),
     app.notifications,

@@ -46,7 +46,7 @@ export async function bundleWorkers({ outDir }: Context): Promise<void> {
     format: "cjs",
     define: { "process.env.RETUNE_BUNDLED": '"1"', "import.meta.dirname": "__dirname" },
     alias: { "jsonc-parser": "jsonc-parser/lib/esm/main.js" },
-    external: ["onnxruntime-node", "tokenizers"],
+    external: ["onnxruntime-node", "tokenizers", "koffi"],
     logLevel: "warning",
   });
 }

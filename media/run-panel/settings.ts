@@ -136,9 +136,10 @@ function runSettings(recipe: ResolvedRecipe, objective: ObjectiveView): Setting[
 /** The device that computes; until the run has found it, the one that is asked for. */
 function deviceSettings({ device, usedDevice }: ResolvedRecipe): Setting[] {
   if (!usedDevice) return device === undefined ? [] : [{ label: "Device", value: device }];
-  const { name, note } = usedDevice;
+  const { name, precision, note } = usedDevice;
   const isAsked = device === "auto" || device === name;
-  const value = isAsked ? name : `${name}, not ${device}`;
+  const used = precision === "bfloat16" ? `${name}, bfloat16` : name;
+  const value = isAsked ? used : `${used}, not ${device}`;
   return [{ label: "Device", value, ...(note === undefined ? {} : { title: note }) }];
 }
 

@@ -8,7 +8,7 @@ import { familyOf } from "../families/registry.ts";
 import { InputError } from "../util/errors.ts";
 import { checkJson, readJsonIfThere } from "../util/json.ts";
 import type { PeftFolder } from "./peft/folder.ts";
-import { peftScore } from "./peft/others.ts";
+import { peftScore } from "./peft/score.ts";
 
 export const SCORE = "score.weight";
 export const CLASSIFIER_FILE = "classifier.json";

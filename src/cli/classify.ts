@@ -6,7 +6,12 @@ import { isDataFile } from "../protocol/data-files.ts";
 import { InputError } from "../util/errors.ts";
 import { type Classified, type PlacedText, classify } from "../evaluation/classify-texts.ts";
 import { type Command, numberOption, parseArguments } from "./command.ts";
-import { DEVICE_CHOICES, deviceOption } from "./device-option.ts";
+import {
+  DEVICE_CHOICES,
+  PRECISION_CHOICES,
+  deviceOption,
+  precisionOption,
+} from "./device-option.ts";
 import { DEFAULT_MAX_LENGTH } from "../evaluation/evaluate-file.ts";
 import { hasReader, print, printError } from "./output.ts";
 import { textTable } from "./text-table.ts";
@@ -25,6 +30,7 @@ export const classifyCommand: Command = {
   --top N          print so many labels of each text, the likeliest first (default: ${DEFAULT_TOP}, all with --json)
   --max-length N   longest text in tokens, the rest is cut off (default: ${DEFAULT_MAX_LENGTH}, or what the model allows)
   --device DEVICE  ${DEVICE_CHOICES} (default: auto)
+  --precision P    ${PRECISION_CHOICES} (default: auto)
   --json           a JSON object a line: {"text", "labels", "scores": [{"label", "probability"}]};
                    of regression {"text", "value"}
 
@@ -39,6 +45,7 @@ itself, and those above one half are given.`,
         top: { type: "string" },
         "max-length": { type: "string" },
         device: { type: "string", default: "auto" },
+        precision: { type: "string", default: "auto" },
         json: { type: "boolean", default: false },
       },
       positionals: ["BASE"],
@@ -50,8 +57,9 @@ itself, and those above one half are given.`,
     const top = numberOption("top", values.top, { min: 1, integer: true });
     const maxLength = numberOption("max-length", values["max-length"], { min: 1, integer: true });
     const device = deviceOption(values.device);
+    const precision = precisionOption(values.precision);
     const baseDir = await resolveBase(path.resolve(positionals[0] ?? ""), printError);
-    const options = { baseDir, adapterDir, maxLength, device, log: printError };
+    const options = { baseDir, adapterDir, maxLength, device, precision, log: printError };
     await classify(options, chunksOf(textsOf(text, file)), (one) => {
       if (!hasReader()) process.exit(0);
       if (json) print(JSON.stringify(withTop(one, top)));

@@ -66,7 +66,9 @@ function memoryFacts(): MachineFacts["memory"] {
 
 async function onnxruntimeFacts(): Promise<MachineFacts["onnxruntime"]> {
   const runtime = await inspectRuntime();
-  const names = deviceWishSchema.options.filter((name) => name !== "auto");
+  const names = deviceWishSchema.options.filter(
+    (name) => name !== "auto" && name !== "openvino-gpu",
+  );
   const devices = names.map((name) => {
     const { note } = planDevice(name, runtime);
     return note === undefined ? { name } : { name, note };

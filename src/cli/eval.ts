@@ -8,7 +8,12 @@ import { toCsv } from "../util/csv.ts";
 import { InputError } from "../util/errors.ts";
 import { type Command, numberOption, parseArguments } from "./command.ts";
 import { print, printError } from "./output.ts";
-import { DEVICE_CHOICES, deviceOption } from "./device-option.ts";
+import {
+  DEVICE_CHOICES,
+  PRECISION_CHOICES,
+  deviceOption,
+  precisionOption,
+} from "./device-option.ts";
 import { printEvaluation } from "./classifier-text.ts";
 import { comparedModels, evaluateTable } from "../evaluation/compare-models.ts";
 import { evaluationText } from "./evaluation-text.ts";
@@ -27,6 +32,7 @@ const OPTIONS = {
   "loss-on": { type: "string", default: "auto" },
   "features-from": { type: "string" },
   device: { type: "string", default: "auto" },
+  precision: { type: "string", default: "float32" },
   csv: { type: "string" },
   json: { type: "boolean", default: false },
 } as const;
@@ -41,6 +47,7 @@ export const evalCommand: Command = {
   --batch-size N    at most so many rows at a time (default: ${EVALUATION_ROWS})
   --loss-on WHAT    auto (assistant and completion tokens) or all
   --device DEVICE   ${DEVICE_CHOICES} (default: auto)
+  --precision P     ${PRECISION_CHOICES} (default: float32)
   --features-from BASE
                     of one classifier: also how far its features have moved from this base's
   --csv FILE        also writes the table as comma-separated values
@@ -97,6 +104,7 @@ function evaluatorOptions(values: Values): SharedOptions {
     lossOn,
     featuresFrom: values["features-from"],
     device: deviceOption(values.device),
+    precision: precisionOption(values.precision),
     log: printError,
   };
 }

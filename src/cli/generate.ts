@@ -8,7 +8,12 @@ import { tokenizerPlace } from "../adapter-files/tokenizer-place.ts";
 import { InputError } from "../util/errors.ts";
 import { type Command, numberOption, parseArguments } from "./command.ts";
 import { hasReader, printError, printGenerated } from "./output.ts";
-import { DEVICE_CHOICES, deviceOption } from "./device-option.ts";
+import {
+  DEVICE_CHOICES,
+  PRECISION_CHOICES,
+  deviceOption,
+  precisionOption,
+} from "./device-option.ts";
 
 const DEFAULT_MAX_TOKENS = 256;
 
@@ -52,7 +57,8 @@ export const generateCommand: Command = {
   --temperature T  0 takes the most likely token (default: 0)
   --top-p P        nucleus sampling: the likeliest tokens that make up P
   --seed S         of the sampling (default: 0)
-  --device DEVICE  ${DEVICE_CHOICES} (default: auto)`,
+  --device DEVICE  ${DEVICE_CHOICES} (default: auto)
+  --precision P    ${PRECISION_CHOICES} (default: auto)`,
   run: async (args) => {
     const { values, positionals } = parseArguments(args, {
       options: {
@@ -65,6 +71,7 @@ export const generateCommand: Command = {
         "top-p": { type: "string" },
         seed: { type: "string" },
         device: { type: "string", default: "auto" },
+        precision: { type: "string", default: "auto" },
       },
       positionals: ["BASE"],
     });
@@ -81,13 +88,14 @@ export const generateCommand: Command = {
       seed: count("seed", 0) ?? 0,
     };
     const wish = deviceOption(values.device);
+    const precision = precisionOption(values.precision);
     const baseDir = await resolveBase(path.resolve(positionals[0] ?? ""), printError);
     const place = await tokenizerPlace(baseDir, adapterDir);
     if (place.note !== undefined) printError(place.note);
     const tokenizer = await loadTokenizer(baseDir, place);
     const ids = await promptIds({ prompt, system, isRaw }, tokenizer);
     const log = printError;
-    const device = await openDevice(wish, { purpose: "inference", log });
+    const device = await openDevice(wish, { purpose: "inference", precision, log });
     const generator = await openTextGenerator({ baseDir, adapterDir, device, log });
     try {
       const decoder = new StreamDecoder(tokenizer);

@@ -15,7 +15,10 @@ import { stopOnSignals } from "../run-folder/stop-request.ts";
 import { InputError } from "../util/errors.ts";
 import { type Command, numberOption, parseArguments } from "./command.ts";
 import { print, printError } from "./output.ts";
-import { mixOf } from "../evaluation/mix.ts";
+import { type MixEnds, mixOf } from "../evaluation/mix.ts";
+import { baseName } from "../bases/base-name.ts";
+import { resolveBase } from "../bases/load-base.ts";
+import { checkMerge, checkMergeOfModels } from "./merge-check.ts";
 import { type InterpolationOutcome, runInterpolation } from "../evaluation/run-interpolation.ts";
 
 const OPTIONS = {
@@ -30,6 +33,7 @@ const OPTIONS = {
   "max-length": { type: "string" },
   "interpolation-dir": { type: "string" },
   continue: { type: "string" },
+  "no-check": { type: "boolean", default: false },
   json: { type: "boolean", default: false },
   quiet: { type: "boolean", default: false },
 } as const;
@@ -42,6 +46,7 @@ export const interpolateCommand: Command = {
   --adapter DIR           instead of B: A with so much of the adapter's change
   --alpha X               from 0 to 1
   --out DIR               folder for the mixed model; it must not exist yet
+  --no-check              do not compare the mixed model on sample texts with what it was mixed of
   --sweep F:T:S           evaluates each alpha from F to T in steps of S, and keeps none of the models
   --eval NAME=FILE        a data file like what B was tuned for, several times: a test
   --shifted NAME=FILE     a data file of another kind, several times: a test of robustness
@@ -99,10 +104,25 @@ Ctrl+C stops an interpolation; no model that it mixed is left behind.`,
     await mix(alpha, outDir, stop).catch((error: unknown) => {
       throw stop.aborted ? new InputError("stopped; nothing was written") : error;
     });
+    if (!values["no-check"]) printError(await checkMix(ends, { alpha, outDir, signal: stop }));
     print(outDir);
     return 0;
   },
 };
+
+/** As after `retune merge` of the same. */
+async function checkMix(
+  { base, tuned, adapter }: MixEnds,
+  { alpha, outDir, signal }: { alpha: number; outDir: string; signal: AbortSignal },
+): Promise<string> {
+  const baseDir = await resolveBase(base, printError);
+  if (adapter !== undefined) {
+    return checkMerge({ baseDir, adapterDirs: [adapter], weights: [alpha], outDir });
+  }
+  const dirs = [baseDir, await resolveBase(tuned ?? "", printError)];
+  const parents = dirs.map((dir) => ({ name: baseName(dir), dir }));
+  return checkMergeOfModels({ outDir, parents, signal });
+}
 
 function namedData(
   values: Partial<Record<"eval" | "shifted" | "validation", string[] | undefined>>,

@@ -9,11 +9,13 @@ import {
 } from "../merge/models/request.ts";
 import { readMergeConfig } from "../merge/models/mergekit-yaml.ts";
 import { type MethodMerge, mergeByMethod } from "../merge/models/merge-by-method.ts";
+import { baseName } from "../bases/base-name.ts";
 import { resolveBase } from "../bases/load-base.ts";
 import { stopOnSignals } from "../run-folder/stop-request.ts";
 import { InputError } from "../util/errors.ts";
 import { ByteProgress } from "./byte-progress.ts";
 import { numberOption } from "./command.ts";
+import { checkMergeOfModels } from "./merge-check.ts";
 import { print, printError } from "./output.ts";
 import { type ModelOptions, configOf, optionOf } from "./merge-options.ts";
 import { greedySoup } from "../evaluation/greedy-soup.ts";
@@ -22,6 +24,7 @@ interface OutputOptions {
   out?: string | undefined;
   seed?: string | undefined;
   allowOtherRope?: boolean | undefined;
+  noCheck: boolean;
 }
 
 const CONFIG_FILE = /\.ya?ml$/iu;
@@ -38,7 +41,7 @@ export function isMergeConfig(file: string | undefined): boolean {
 export async function mergeModelsCommand(
   sources: readonly string[],
   options: ModelOptions,
-  { out, seed, allowOtherRope = false }: OutputOptions,
+  { out, seed, allowOtherRope = false, noCheck }: OutputOptions,
 ): Promise<number> {
   if (out === undefined) throw new InputError("--out DIR is missing");
   const outDir = path.resolve(out);
@@ -47,10 +50,17 @@ export async function mergeModelsCommand(
   const { stop: signal } = stopOnSignals();
   const log = (line: string): void => progress.note(line);
   const onProgress = (done: number, total: number): void => progress.update(done, total);
-  const merge = async (request: MergeRequest): Promise<void> => {
-    const whole: MethodMerge = { request, outDir, log, onProgress, signal };
-    const isGreedy = request.config.evaluate_on !== undefined;
-    await mergeByMethod(isGreedy ? { ...whole, request: await greedySoup(whole) } : whole);
+  let check: string | undefined;
+  const merge = async (given: MergeRequest): Promise<void> => {
+    const whole: MethodMerge = { request: given, outDir, log, onProgress, signal };
+    const isGreedy = given.config.evaluate_on !== undefined;
+    const request = isGreedy ? await greedySoup(whole) : given;
+    await mergeByMethod({ ...whole, request });
+    // Here, because models made of a base and an adapter are gone with the end of the merge.
+    const parents = modelsOf(request.config).map((dir) => ({ name: baseName(dir), dir }));
+    if (noCheck) return;
+    log("checking the merged model");
+    check = await checkMergeOfModels({ outDir, parents, signal });
   };
   try {
     const request = { ...asked, allowsOtherRope: allowOtherRope };
@@ -62,6 +72,7 @@ export async function mergeModelsCommand(
     return 1;
   }
   progress.end();
+  if (check !== undefined) printError(check);
   print(outDir);
   return 0;
 }

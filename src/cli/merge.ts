@@ -27,7 +27,6 @@ export const mergeCommand: Command = {
   --adapter DIR    a LoRA or (IA)³ adapter of PEFT's; several are merged in their order
   --weight X       how much of its change is made, one for each adapter (default: 1)
   --unmerge        take the adapter out of a model that it was merged into
-  --no-check       do not compare the merged model with base and adapter on sample texts
 
 Models of one architecture:
   CONFIG.yml       a configuration in mergekit's YAML; paths in it are relative to it
@@ -48,7 +47,8 @@ Models of one architecture:
   --seed N         of DARE's and DELLA's random masks, with a YAML file too (default: 0)
 A number may be several with commas: --t 0,0.5,1 runs from the first layer to the last.
 
-  --out DIR        folder for the merged model; it must not exist yet`,
+  --out DIR        folder for the merged model; it must not exist yet
+  --no-check       do not compare the merged model on sample texts with what it was merged of`,
   run: async (args) => {
     const { values, positionals } = parseArguments(args, {
       options: {
@@ -71,7 +71,7 @@ A number may be several with commas: --t 0,0.5,1 runs from the first layer to th
         throw new InputError("--adapter does not go with merging models; merge it first");
       }
       if (unmerge) throw new InputError("--unmerge is for adapters; models can't be taken apart");
-      return mergeModelsCommand(positionals, modelOptions, { out, seed, allowOtherRope });
+      return mergeModelsCommand(positionals, modelOptions, { out, seed, allowOtherRope, noCheck });
     }
     if (extra !== undefined && adapterDirs.length === 0) {
       throw new InputError("--method NAME is missing: it says how the models are merged");

@@ -3,7 +3,7 @@ import { InputError } from "../util/errors.ts";
 import type { StoredDataset } from "./dataset-file.ts";
 import type { DatasetReport } from "./dataset-report.ts";
 import { type EncodedRow, encodeTexts } from "./encode-texts.ts";
-import { ExampleStoreBuilder, type FlaggedRow } from "./example-store.ts";
+import { ExampleStoreBuilder } from "./example-store.ts";
 import type { Examples } from "./example.ts";
 import type { Format } from "./formats.ts";
 import { readRows } from "./rows/read-rows.ts";
@@ -103,16 +103,17 @@ class DatasetBuilder {
     else if (unplacedTurns > 0) this.#unplaced.push(line);
     // The first token has nothing before it to be predicted from.
     counted[0] = 0;
-    const example = { ids: new Int32Array(ids), counted, line };
+    const example = { ids, counted, line };
     const { vocabSize, tokenizer } = this.#options;
-    checkInVocabulary(example.ids, { vocabSize, tokenizer, place: `${this.#file}:${line}` });
+    checkInVocabulary(ids, { vocabSize, tokenizer, place: `${this.#file}:${line}` });
     const fitted = fitLength(example, this.#file, this.#options);
     if (fitted === undefined) {
       this.#dropped.push(line);
       return;
     }
     if (fitted !== example) this.#truncated.push(line);
-    const learnt = fitted.counted.reduce((sum, flag) => sum + flag, 0);
+    let learnt = 0;
+    for (const flag of fitted.counted) learnt += flag;
     if (learnt === 0) {
       this.#withoutCounted.push(line);
       return;
@@ -138,12 +139,14 @@ class DatasetBuilder {
   }
 }
 
+type CountedRow = Pick<Row, "ids" | "counted" | "line">;
+
 /** The example itself when it fits, its beginning when it is cut, undefined when it is dropped. */
 function fitLength(
-  example: FlaggedRow,
+  example: CountedRow,
   file: string,
   { maxLength, overlong }: DatasetOptions,
-): FlaggedRow | undefined {
+): CountedRow | undefined {
   const { ids, counted, line } = example;
   if (ids.length <= maxLength) return example;
   switch (overlong) {

@@ -4,7 +4,7 @@ import { type Dataset, type DatasetOptions, loadDataset } from "../data/dataset.
 import { startTemplates } from "../data/templates/early-start.ts";
 import { loadTokenizer } from "../data/tokenizer.ts";
 import { type BaseModel, openBaseModel } from "../models/base-model.ts";
-import type { DeviceWish } from "../protocol/engines/onnx.ts";
+import type { DeviceWish, PrecisionWish } from "../protocol/engines/onnx.ts";
 import type { ClassifierEvaluation, EvaluationFigures } from "../protocol/evaluation.ts";
 import { adaptedBase } from "../onnx-engine/load-adapter.ts";
 import { openDevice } from "../onnx-engine/device-check.ts";
@@ -35,6 +35,8 @@ export interface EvaluatorOptions {
   /** A base to tell how far a classifier's features have moved from. */
   featuresFrom?: string | undefined;
   device: DeviceWish;
+  /** Left out: float32, for figures to compare. */
+  precision?: PrecisionWish | undefined;
   log: (line: string) => void;
 }
 
@@ -54,14 +56,17 @@ export interface Evaluator {
 /** A model that is open, with what its rows need. */
 export async function openEvaluated(
   { architecture, classifier }: BaseModel,
-  options: Pick<EvaluatorOptions, "baseDir" | "adapterDir" | "maxLength" | "device" | "log">,
+  options: Pick<
+    EvaluatorOptions,
+    "baseDir" | "adapterDir" | "maxLength" | "device" | "precision" | "log"
+  >,
 ) {
-  const { baseDir, adapterDir, log } = options;
+  const { baseDir, adapterDir, precision, log } = options;
   const maxLength = options.maxLength ?? Math.min(DEFAULT_MAX_LENGTH, architecture.maxPositions);
   const place = await tokenizerPlace(baseDir, adapterDir);
   if (place.note !== undefined) log(place.note);
   const tokenizer = await loadTokenizer(baseDir, place);
-  const device = await openDevice(options.device, { purpose: "inference", log });
+  const device = await openDevice(options.device, { purpose: "inference", precision, log });
   const engine = await openEvaluationEngine({ baseDir, adapterDir, maxLength, device, log });
   return { engine, tokenizer, vocabSize: architecture.vocabSize, maxLength, device, classifier };
 }

@@ -46,7 +46,7 @@ function klDivergence(p: Float32Array, q: Float32Array): number {
   return Math.max(sum, 0);
 }
 
-function logSumExp(values: Float32Array): number {
+export function logSumExp(values: Float32Array): number {
   const top = values.reduce((most, value) => Math.max(most, value), -Infinity);
   return top + Math.log(values.reduce((sum, value) => sum + Math.exp(value - top), 0));
 }

@@ -4,7 +4,7 @@ import { mergeAdapters } from "../merge/adapters/merge-adapters.ts";
 import { mergeModels } from "../merge/models/weighted-sum.ts";
 import type { Mix } from "./run-interpolation.ts";
 
-interface MixEnds {
+export interface MixEnds {
   base: string;
   tuned?: string | undefined;
   adapter?: string | undefined;

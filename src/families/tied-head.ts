@@ -3,22 +3,47 @@ import type { JsonObject } from "../util/json.ts";
 import { type TensorInfo, hasSameBytes } from "../tensors/safetensors.ts";
 import { familyOf } from "./registry.ts";
 
+export interface TiedModel {
+  config: JsonObject;
+  weights: ReadonlyMap<string, TensorInfo>;
+}
+
 /**
- * config.json, or where its `tie_word_embeddings` is not what the weights make of it, with that changed. A
- * model without a head's tensor shares the embedding, whatever the config says or leaves to its class. A head
- * that differs from the embedding is used, though the config ties them (transformers 4 ties them then).
+ * What config.json and the weights come to together. A model without a head's tensor shares the embedding,
+ * whatever the config says or leaves to its class. A head that differs from the embedding is used, though the
+ * config ties them (transformers 4 ties them then). Of a tied pair that is stored under the head's name alone
+ * the one tensor is the embedding.
  */
 export async function withTrueTie(
   config: JsonObject,
   weights: ReadonlyMap<string, TensorInfo>,
-): Promise<JsonObject> {
+): Promise<TiedModel> {
   const family = familyOf(config);
   const [embedding, head] = [weights.get(family.embedding), weights.get(family.head)];
-  if (!embedding || isClassifier(config)) return config;
-  const stated = config["tie_word_embeddings"];
-  if (!head) return stated === true ? config : { ...config, tie_word_embeddings: true };
-  if (stated !== true || (await hasSameBytes(embedding, head))) return config;
-  return { ...config, tie_word_embeddings: false };
+  const asStated = { config, weights };
+  if (isClassifier(config)) return asStated;
+  const isStated = config["tie_word_embeddings"] === true;
+  if (!embedding) {
+    // Another family may call its embedding otherwise.
+    if (!head || !isStated || !family.isKnown) return asStated;
+    return { config, weights: renamed(weights, head, family.embedding) };
+  }
+  if (!head) {
+    return isStated ? asStated : { config: { ...config, tie_word_embeddings: true }, weights };
+  }
+  if (!isStated || (await hasSameBytes(embedding, head))) return asStated;
+  return { config: { ...config, tie_word_embeddings: false }, weights };
+}
+
+/** At its place among the others. */
+function renamed(
+  weights: ReadonlyMap<string, TensorInfo>,
+  tensor: TensorInfo,
+  name: string,
+): ReadonlyMap<string, TensorInfo> {
+  return new Map(
+    [...weights].map((own) => (own[1] === tensor ? [name, { ...tensor, name }] : own)),
+  );
 }
 
 /** Has a head of another kind, and none for tokens. */

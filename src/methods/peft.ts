@@ -2,7 +2,7 @@
 import { SCORE, classifierFiles } from "../adapter-files/classifier-head.ts";
 import type { PeftConfig } from "../adapter-files/peft/any-config.ts";
 import { writePeftFolder } from "../adapter-files/peft/write-folder.ts";
-import { peftScoreName } from "../adapter-files/peft/others.ts";
+import { peftScoreName } from "../adapter-files/peft/score.ts";
 import type { CausalLm } from "../graph/causal-lm.ts";
 import { fromFloat32 } from "../tensors/dtype.ts";
 import type { TensorToWrite } from "../tensors/safetensors.ts";

@@ -63,9 +63,10 @@ export async function openBaseModel(
 ): Promise<BaseModel> {
   const { file, config: written } = await readConfig(dir);
   await refuseForeignQuantisation(dir, written);
-  const weights = needWeights ? await readModelWeights(dir, log) : new Map<string, TensorInfo>();
-  if (needWeights) checkLayerCount(written, weights, file);
-  const config = needWeights ? await withTrueTie(written, weights) : written;
+  const stored = needWeights ? await readModelWeights(dir, log) : new Map<string, TensorInfo>();
+  if (needWeights) checkLayerCount(written, stored, file);
+  const asWritten = { config: written, weights: stored };
+  const { config, weights } = needWeights ? await withTrueTie(written, stored) : asWritten;
   const causalLm = causalLmOf(config, file);
   const classifier = classifierOf(config, file);
   const architecture = classifier ? withScore(causalLm, classifier) : causalLm;

@@ -6,21 +6,26 @@
 import type { Example } from "../data/example.ts";
 import type { Graph } from "../graph/graph.ts";
 import { PROBE } from "../models/probe.ts";
-import type { DeviceWish } from "../protocol/engines/onnx.ts";
+import type { DeviceWish, PrecisionWish } from "../protocol/engines/onnx.ts";
+import { relativeError } from "../util/relative-error.ts";
 import {
   CPU,
   type Device,
   type InstalledRuntime,
+  describe,
   fallBack,
   fallBackAfter,
   inspectRuntime,
+  isPlain,
   planDevice,
 } from "./device.ts";
 import { initialValues } from "../methods/random.ts";
 import { runFeeds, trimRows } from "./ort-feeds.ts";
 import { buildEvaluationGraph } from "./evaluation-graphs.ts";
 import { type GraphOptions, type StepForm, buildTrainingGraph } from "./ort-graphs.ts";
-import { type Feed, OrtSession } from "./ort-session.ts";
+import { BFLOAT16_TOLERANCE } from "./step-check.ts";
+import { bfloat16Processor, intelGpu } from "./openvino-device.ts";
+import type { Feed } from "./runtime.ts";
 
 /** What a session is for: training reads the backward pass too. */
 export type Purpose = "training" | "inference";
@@ -34,19 +39,39 @@ const INITIALIZER_RANGE = 0.4;
  */
 const TOLERANCE = 0.03;
 
+export interface DeviceOptions {
+  purpose: Purpose;
+  /** Left out: float32. */
+  precision?: PrecisionWish | undefined;
+  log: (line: string) => void;
+  runtime?: InstalledRuntime;
+}
+
 /**
  * The device to use: the one wished if it is there and computes rightly, else the processor.
  * What stands in the way is logged, and in the device's note.
  */
-export async function openDevice(
-  wish: DeviceWish,
-  options: { purpose: Purpose; log: (line: string) => void; runtime?: InstalledRuntime },
-): Promise<Device> {
-  const { purpose, log, runtime } = options;
-  const planned = planDevice(wish, runtime ?? (await inspectRuntime()));
-  const device = planned.name === "cpu" ? planned : await checkDevice(planned, purpose);
+export async function openDevice(wish: DeviceWish, options: DeviceOptions): Promise<Device> {
+  const { purpose, log } = options;
+  const planned = await plan(wish, options);
+  const device = isPlain(planned) ? planned : await checkDevice(planned, purpose);
   if (device.note !== undefined) log(device.note);
   return device;
+}
+
+async function plan(wish: DeviceWish, options: DeviceOptions): Promise<Device> {
+  const { precision = "float32", log } = options;
+  if (wish === "openvino-gpu") {
+    const found = await intelGpu(precision === "float32" ? "float32" : "bfloat16", log);
+    return "device" in found ? found.device : fallBack(found.missing);
+  }
+  const planned = planDevice(wish, options.runtime ?? (await inspectRuntime()));
+  if (planned.name !== "cpu" || planned.note !== undefined || precision === "float32") {
+    return planned;
+  }
+  const found = await bfloat16Processor(precision === "auto" ? () => {} : log);
+  if ("device" in found) return found.device;
+  return precision === "auto" ? planned : fallBack(found.missing, "float32");
 }
 
 /** The device itself, or the processor with the reason. */
@@ -56,13 +81,13 @@ async function checkDevice(device: Device, purpose: Purpose): Promise<Device> {
     const expected = await runTrial(trial, CPU);
     const got = await runTrial(trial, device);
     const error = relativeError(got, expected);
-    if (error <= TOLERANCE) return device;
+    if (error <= (device.precision === "bfloat16" ? BFLOAT16_TOLERANCE : TOLERANCE)) return device;
     const what = purpose === "training" ? "gradients" : "losses";
     return fallBack(
-      `${device.name} computes wrong ${what} here: ${(100 * error).toFixed(0)} % off the processor's in a test step`,
+      `${describe(device)} computes wrong ${what} here: ${(100 * error).toFixed(0)} % off the processor's in a test step`,
     );
   } catch (error) {
-    return fallBackAfter(device.name, error);
+    return fallBackAfter(device, error);
   }
 }
 
@@ -96,15 +121,14 @@ function inferenceTrial(): Trial {
   return { graph, output: loss };
 }
 
-async function runTrial({ graph, output }: Trial, { providers }: Device): Promise<Float32Array> {
-  const session = await OrtSession.create(graph, {
+async function runTrial({ graph, output }: Trial, { runtime }: Device): Promise<Float32Array> {
+  const session = await runtime.compile(graph, {
     weightsDir: ".",
     locate: (name) => {
       throw new Error(`internal: ${name} is fed`);
     },
     threads: 1,
     prepack: false,
-    providers,
   });
   try {
     const { feeds, sizes } = runFeeds(trimRows(BATCH), 1, {
@@ -137,10 +161,4 @@ function parameters(graph: Graph): Record<string, Feed> {
       return shape ? [[name, initialValues({ name, shape }, values)]] : [];
     }),
   );
-}
-
-function relativeError(got: Float32Array, expected: Float32Array): number {
-  const difference = expected.map((value, i) => value - (got[i] ?? Number.NaN));
-  const error = Math.hypot(...difference) / Math.hypot(...expected);
-  return Number.isNaN(error) ? Infinity : error;
 }

@@ -6,19 +6,19 @@
 import { createRequire } from "node:module";
 import path from "node:path";
 import { env, listSupportedBackends } from "onnxruntime-node";
-import type { DeviceName, DeviceWish, UsedDevice } from "../protocol/engines/onnx.ts";
+import type { Graph } from "../graph/graph.ts";
+import type { DeviceName, DeviceWish, Precision, UsedDevice } from "../protocol/engines/onnx.ts";
 import { InternalError, errorMessage } from "../util/errors.ts";
 import { pathExists } from "../util/path-exists.ts";
+import { ortRuntime } from "./ort-session.ts";
+import type { CompileOptions, CompiledGraph, Runtime } from "./runtime.ts";
 
 export interface Device extends UsedDevice {
-  /**
-   * As InferenceSession.create takes them. ONNX Runtime itself adds the processor for the nodes that
-   * a device can't run; named here, it would replace a device that is missing, without a word.
-   */
-  providers: readonly string[];
+  precision: Precision;
+  runtime: Runtime;
 }
 
-export const CPU: Device = { name: "cpu", providers: ["cpu"] };
+export const CPU: Device = { name: "cpu", precision: "float32", runtime: ortRuntime(["cpu"]) };
 
 /** ONNX Runtime as it is installed here. */
 export interface InstalledRuntime {
@@ -41,6 +41,7 @@ const CUDA_FLAG = "--onnxruntime-node-install=cuda12";
 
 const HOMES: Readonly<Record<DeviceName, string>> = {
   cpu: "everywhere",
+  "openvino-gpu": "on Linux and Windows",
   cuda: "on Linux x64",
   dml: "on Windows",
   coreml: "on macOS",
@@ -49,6 +50,7 @@ const HOMES: Readonly<Record<DeviceName, string>> = {
 
 const NEEDS: Readonly<Record<DeviceName, string>> = {
   cpu: "nothing",
+  "openvino-gpu": "an Intel GPU with its driver, and OpenVINO (retune install openvino --gpu)",
   cuda: "an NVIDIA GPU with its driver, and CUDA 12 and cuDNN 9 where the loader finds them (LD_LIBRARY_PATH)",
   dml: "a GPU with DirectX 12",
   coreml: "macOS 10.15 or newer",
@@ -66,33 +68,49 @@ const NEEDS: Readonly<Record<DeviceName, string>> = {
  *
  * Asked for by name they are tried, and used if they pass the check of device-check.ts.
  */
-export function planDevice(wish: DeviceWish, runtime: InstalledRuntime): Device {
+export function planDevice(
+  wish: Exclude<DeviceWish, "openvino-gpu">,
+  runtime: InstalledRuntime,
+): Device {
   if (wish === "cpu") return CPU;
   if (wish === "auto") return missing("cuda", runtime) === undefined ? deviceOf("cuda") : CPU;
   const note = missing(wish, runtime);
   return note === undefined ? deviceOf(wish) : fallBack(note);
 }
 
+/**
+ * ONNX Runtime itself adds the processor for the nodes that a device can't run; named here, it would replace a device
+ * that is missing, without a word.
+ */
 function deviceOf(name: DeviceName): Device {
-  return { name, providers: [name] };
+  return { name, precision: "float32", runtime: ortRuntime([name]) };
 }
 
 /** The processor in place of what was wished, and why. */
-export function fallBack(note: string): Device {
-  return { ...CPU, note: `${note}; using cpu` };
+export function fallBack(note: string, instead = "cpu"): Device {
+  return { ...CPU, note: `${note}; using ${instead}` };
 }
 
 /** A device that is installed, but fails when it is used. */
-export function fallBackAfter(name: DeviceName, error: unknown): Device {
+export function fallBackAfter(
+  { name, precision }: Pick<Device, "name" | "precision">,
+  error: unknown,
+): Device {
   // ONNX Runtime's own checks begin with file, function and condition: "… was false. REASON".
   const reason = errorMessage(error)
     .trim()
     .replaceAll(/\s+/gu, " ")
     .replace(/^.* was false\. /u, "");
+  if (precision === "bfloat16" && name === "cpu") {
+    return fallBack(`bfloat16 can't be used: ${reason}`, "float32");
+  }
   return fallBack(`${name} can't be used: ${reason} (it needs ${NEEDS[name]})`);
 }
 
-function missing(name: Exclude<DeviceName, "cpu">, runtime: InstalledRuntime): string | undefined {
+function missing(
+  name: Exclude<DeviceName, "cpu" | "openvino-gpu">,
+  runtime: InstalledRuntime,
+): string | undefined {
   const { platform, version, backends, hasCudaLibrary } = runtime;
   const backend = backends.find((each) => each.name === name);
   if (!backend) {
@@ -145,17 +163,30 @@ export async function inspectRuntime(): Promise<InstalledRuntime> {
 }
 
 /**
- * Creates something on a device, or on the processor when the device fails at it: no driver, an
- * operation it does not know, too little memory.
+ * Compiles a graph on a device, or on the processor in float32 when the device fails at it: no driver, an operation it
+ * does not know, too little memory.
  */
-export async function createOnDevice<T>(
+export async function compileOnDevice(
   device: Device,
-  create: (providers: readonly string[]) => Promise<T>,
-): Promise<{ created: T; device: Device }> {
+  graph: Graph,
+  options: CompileOptions,
+): Promise<{ session: CompiledGraph; device: Device }> {
   try {
-    return { created: await create(device.providers), device };
+    return { session: await device.runtime.compile(graph, options), device };
   } catch (error) {
-    if (device.name === "cpu") throw error;
-    return { created: await create(CPU.providers), device: fallBackAfter(device.name, error) };
+    if (isPlain(device)) throw error;
+    const session = await CPU.runtime.compile(graph, options);
+    return { session, device: fallBackAfter(device, error) };
   }
+}
+
+/** As a log names it. */
+export function describe({ name, precision, runtime }: Device): string {
+  const of = precision === "float32" ? "" : ` in ${precision}`;
+  return name === "cpu" && of === "" ? name : `${name}${of} (${runtime.description})`;
+}
+
+/** The processor in float32: nothing is left to fall back to. */
+export function isPlain({ name, precision }: Pick<Device, "name" | "precision">): boolean {
+  return name === CPU.name && precision === CPU.precision;
 }

@@ -1,9 +1,10 @@
 /** What the model says of rows, without a gradient: losses, hits, log-probabilities, what its head reads. */
 import type { Example } from "../data/example.ts";
 import type { EvaluationSums, RowAnswer } from "../objectives/engine.ts";
+import type { Graph } from "../graph/graph.ts";
 import type { FedRow } from "../objectives/row-head.ts";
 import { InputError } from "../util/errors.ts";
-import { type Device, createOnDevice } from "./device.ts";
+import { type Device, compileOnDevice } from "./device.ts";
 import {
   type EvaluationGraph,
   type HiddenGraph,
@@ -12,19 +13,19 @@ import {
 } from "./evaluation-graphs.ts";
 import { feedFormOf, hiddenFeeds, planRuns, runFeeds, trimRows } from "./ort-feeds.ts";
 import type { GraphOptions } from "./ort-graphs.ts";
-import { type Feed, OrtSession, type OrtSessionOptions } from "./ort-session.ts";
+import type { CompileOptions, CompiledGraph, Feed } from "./runtime.ts";
 import { answersOf } from "./row-answers.ts";
 import type { StepPlan } from "./step-form.ts";
 import { floats, tokenHits, tokenLogProbs } from "./token-hits.ts";
 
-interface Opened<Graph> {
-  graph: Graph;
-  session: OrtSession;
+interface Opened<Built> {
+  graph: Built;
+  session: CompiledGraph;
 }
 
 export interface PassState {
   graphOptions: GraphOptions;
-  sessionOptions: OrtSessionOptions;
+  sessionOptions: CompileOptions;
   plan: StepPlan;
   /** What is trained, live. */
   parameterFeeds: Record<string, Feed>;
@@ -120,16 +121,14 @@ export class ForwardPasses {
     return feedFormOf(graphOptions, plan.form);
   }
 
-  async #open<Built extends { graph: Parameters<typeof OrtSession.create>[0] }>(
+  async #open<Built extends { graph: Graph }>(
     build: (options: GraphOptions, form: StepPlan["form"]) => Built,
   ): Promise<Opened<Built>> {
     const { graphOptions, plan, sessionOptions, device: wished, log } = this.#state;
     const graph = build(graphOptions, plan.form);
     // The weights stay in the file: packing takes longer than one evaluation gains by it.
     const options = { ...sessionOptions, prepack: false };
-    const { created: session, device } = await createOnDevice(wished, (providers) =>
-      OrtSession.create(graph.graph, { ...options, providers }),
-    );
+    const { session, device } = await compileOnDevice(wished, graph.graph, options);
     if (device !== wished) log(`evaluation: ${device.note}`);
     return { graph, session };
   }

@@ -3,7 +3,7 @@ import path from "node:path";
 import { SCORE, adapterClassifier, readClassifierFile } from "../adapter-files/classifier-head.ts";
 import { NO_EXTRAS, type PeftExtras } from "../adapter-files/peft/extras.ts";
 import { type PeftFolder, adapterFolder, readPeftFolder } from "../adapter-files/peft/folder.ts";
-import { peftScore } from "../adapter-files/peft/others.ts";
+import { peftScore } from "../adapter-files/peft/score.ts";
 import { unsupportedType } from "../adapter-files/peft/types.ts";
 import { checkTokens, fitBase, headOf } from "../adapter-files/peft/vocabulary.ts";
 import type { NamedShape } from "../graph/causal-lm.ts";

@@ -9,7 +9,8 @@ import { quantiseBase } from "../models/quantised-base.ts";
 import type { MemoryWish, Quantization } from "../protocol/engines/onnx.ts";
 import { type Method, isFromScratch, methodFacts } from "../protocol/methods.ts";
 import type { LayerChoice } from "../util/tensor-patterns.ts";
-import { CPU, type Device, createOnDevice } from "./device.ts";
+import { compileTraining } from "./compile-training.ts";
+import { CPU, type Device } from "./device.ts";
 import type {
   EvaluationSums,
   GenerationOptions,
@@ -28,7 +29,7 @@ import { type GraphOptions, type TrainingGraph, buildTrainingGraph } from "./ort
 import { CachedHead } from "./cached-head.ts";
 import type { OnnxTrainingEngine } from "./training-engine.ts";
 import { type LoadedAdapter, adaptedBase, loadAdapter } from "./load-adapter.ts";
-import { type Feed, OrtSession, type OrtSessionOptions } from "./ort-session.ts";
+import type { CompileOptions, CompiledGraph, Feed } from "./runtime.ts";
 import { saveResult } from "./save-result.ts";
 import { floats } from "./token-hits.ts";
 import { type PlannedMemory, type StepPlan, compileStep, planStep } from "./step-form.ts";
@@ -63,6 +64,8 @@ export interface EngineOptions {
   cacheDir?: string | undefined;
   /** Left out: the processor. */
   device?: Device | undefined;
+  /** Rows to check a device's gradients on; left out: they are not checked. */
+  sample?: readonly Example[] | undefined;
 }
 
 /** Sessions, parameters and feeds shared by training and evaluation. */
@@ -75,11 +78,11 @@ class OnnxEngine implements OnnxTrainingEngine {
   readonly #log: (line: string) => void;
   readonly #base: BaseModel;
   readonly #graphOptions: GraphOptions;
-  readonly #sessionOptions: OrtSessionOptions;
+  readonly #sessionOptions: CompileOptions;
   readonly #plan: StepPlan;
   readonly #parameterFeeds: Record<string, Feed>;
   readonly #starts: Record<string, Float32Array>;
-  readonly #training: { graph: TrainingGraph; session: OrtSession } | undefined;
+  readonly #training: { graph: TrainingGraph; session: CompiledGraph } | undefined;
   /** By whether they are the reference's. */
   readonly #passes = new Map<boolean, ForwardPasses>();
   #generator: TextGenerator | undefined;
@@ -87,11 +90,11 @@ class OnnxEngine implements OnnxTrainingEngine {
   constructor(state: {
     base: BaseModel;
     graphOptions: GraphOptions;
-    sessionOptions: OrtSessionOptions;
+    sessionOptions: CompileOptions;
     plan: StepPlan;
     trainables: readonly Trainable[];
     parameters: Float32Array;
-    training: { graph: TrainingGraph; session: OrtSession } | undefined;
+    training: { graph: TrainingGraph; session: CompiledGraph } | undefined;
     device: Device;
     memory?: PlannedMemory | undefined;
     log: (line: string) => void;
@@ -331,15 +334,7 @@ export async function openTrainingEngine(options: PlanOptions): Promise<OnnxTrai
     const engine = new OnnxEngine({ ...state, training: undefined, device: wished });
     return new CachedHead(engine, graphOptions.rowHead, log);
   }
-  const started = performance.now();
-  const { created: session, device } = await createOnDevice(wished, (providers) =>
-    OrtSession.create(graph.graph, { ...sessionOptions, providers }),
-  );
-  if (device !== wished) log(`training step: ${device.note}`);
-  const seconds = ((performance.now() - started) / 1000).toFixed(1);
-  log(
-    `compiled the training step: ${graph.graph.nodes.length} nodes in ${seconds} s, on ${device.name}`,
-  );
+  const { session, device } = await compileTraining({ ...state, graph, wished }, options.sample);
   return new OnnxEngine({ ...state, training: { graph, session }, device });
 }
 

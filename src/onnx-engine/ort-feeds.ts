@@ -5,7 +5,7 @@ import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import type { Adapter, AdapterFeeds, RowPlace } from "../methods/method.ts";
 import { type Example, promptLength } from "../data/example.ts";
 import type { FedRow, RowHead } from "../objectives/row-head.ts";
-import type { Feed } from "./ort-session.ts";
+import type { Feed } from "./runtime.ts";
 import { FEEDS, type GraphOptions, type StepForm } from "./ort-graphs.ts";
 import { largest } from "../util/largest.ts";
 

@@ -1,28 +1,32 @@
 /** The only place that talks to ONNX Runtime. Options and their reasons: docs/engine.md. */
-import { InferenceSession, Tensor } from "onnxruntime-node";
+import { InferenceSession, Tensor, env } from "onnxruntime-node";
 import type { Graph, Value } from "../graph/graph.ts";
 import { evaluateDim } from "../graph/dim.ts";
-import type { ExternalLocation } from "../onnx/model-writer.ts";
 import { writeOnnxModel } from "../onnx/write-model.ts";
+import { InternalError } from "../util/errors.ts";
+import {
+  type CompileOptions,
+  type CompiledGraph,
+  type Feed,
+  type Result,
+  type Runtime,
+  isResult,
+} from "./runtime.ts";
 
-export type Feed = Float32Array | BigInt64Array | Tensor;
-
-export interface OrtSessionOptions {
-  /** Folder that holds every external weight file. */
-  weightsDir: string;
-  locate: (name: string) => ExternalLocation;
-  threads: number;
-  /**
-   * Packed copies of the weights make products faster but live on the heap; without them the
-   * weights stay in the mapped file.
-   */
-  prepack: boolean;
+export interface OrtSessionOptions extends CompileOptions {
   /** Execution providers (device.ts); left out: the processor. */
   providers?: readonly string[];
 }
 
-/** One compiled graph. Inputs are fed by name; sizes of symbolic dimensions follow from `symbols`. */
-export class OrtSession {
+/** ONNX Runtime on these of its execution providers. */
+export function ortRuntime(providers: readonly string[]): Runtime {
+  return {
+    description: `ONNX Runtime ${env.versions.node ?? ""}`.trim(),
+    compile: (graph, options) => OrtSession.create(graph, { ...options, providers }),
+  };
+}
+
+export class OrtSession implements CompiledGraph {
   readonly #session: InferenceSession;
   readonly #graph: Graph;
   readonly #symbols: readonly string[];
@@ -59,10 +63,6 @@ export class OrtSession {
     return new OrtSession(session, graph, symbols);
   }
 
-  /**
-   * @param feeds data for every graph input, row-major
-   * @param sizes value of every symbolic dimension, e.g. { B: 4, T: 128 }
-   */
   async run(
     feeds: Readonly<Record<string, Feed>>,
     sizes: Readonly<Record<string, number>>,
@@ -72,7 +72,7 @@ export class OrtSession {
     for (const input of this.#graph.inputs) {
       const data = feeds[input.name];
       if (!data) throw new Error(`internal: input ${input.name} is not fed`);
-      tensors[input.name] = isTensor(data) ? data : toTensor(input, data, symbols);
+      tensors[input.name] = isResult(data) ? asTensor(data) : toTensor(input, data, symbols);
     }
     for (const symbol of this.#symbols) {
       const size = evaluateDim(symbol, symbols);
@@ -94,13 +94,16 @@ export function hasHalfWeights({ weights }: Graph): boolean {
   );
 }
 
-function isTensor(feed: Feed): feed is Tensor {
-  return feed instanceof Tensor;
+/** A result of a session's own is fed as it is. */
+function asTensor(result: Result): Tensor {
+  if (result instanceof Tensor) return result;
+  if (!(result.data instanceof Float32Array)) throw new InternalError("only floats are fed back");
+  return new Tensor("float32", result.data, result.dims);
 }
 
 function toTensor(
   { type, shape, name }: Value,
-  data: Exclude<Feed, Tensor>,
+  data: Exclude<Feed, Result>,
   symbols: ReadonlyMap<string, number>,
 ): Tensor {
   const dims = shape.map((dim) => evaluateDim(dim, symbols));

@@ -1,17 +1,17 @@
 /** Generates text token by token with a key-value cache; one compiled graph for prompt and steps. */
 import { uniformFloat64 } from "pure-rand/distribution/uniformFloat64";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
-import { Tensor } from "onnxruntime-node";
 import { openBaseModel } from "../models/base-model.ts";
 import type { GenerationOptions } from "../objectives/engine.ts";
 import { InputError } from "../util/errors.ts";
-import { CPU, type Device, createOnDevice } from "./device.ts";
+import { CPU, type Device, compileOnDevice } from "./device.ts";
 import type { Adapter } from "../methods/method.ts";
 import { adaptedBase, loadAdapter } from "./load-adapter.ts";
 import { graphOptionsOf, parameterFeeds, sessionOptionsOf } from "./tuned-base.ts";
 import { causalMask } from "./ort-feeds.ts";
 import { type DecodingGraph, FEEDS, type GraphOptions, buildDecodingGraph } from "./ort-graphs.ts";
-import { type Feed, OrtSession, type OrtSessionOptions, hasHalfWeights } from "./ort-session.ts";
+import { hasHalfWeights } from "./ort-session.ts";
+import type { CompileOptions, CompiledGraph, Feed, Result } from "./runtime.ts";
 import { sampleToken } from "./sample-token.ts";
 
 /** Each has a row in the tables of rotary positions: a config that names millions would fill the memory with them. */
@@ -69,7 +69,7 @@ export async function generatorOf(options: {
   baseDir: string;
   /** Its positions are how long prompt and answer may become together. */
   graphOptions: GraphOptions;
-  sessionOptions: OrtSessionOptions;
+  sessionOptions: CompileOptions;
   /** What is trained, live. */
   feeds: Readonly<Record<string, Feed>>;
   device: Device;
@@ -84,9 +84,8 @@ export async function generatorOf(options: {
   // time to pack them. Half-precision weights would be widened anew for every token: 123 ms against
   // 46 ms (360M, two cores), which pays after 40 tokens, and takes less memory too.
   const prepack = hasHalfWeights(graph.graph);
-  const { created: session, device } = await createOnDevice(wished, (providers) =>
-    OrtSession.create(graph.graph, { ...sessionOptions, prepack, providers }),
-  );
+  const compiling = { ...sessionOptions, prepack };
+  const { session, device } = await compileOnDevice(wished, graph.graph, compiling);
   if (device !== wished && device.note !== undefined) log(device.note);
   const { vocabSize } = architecture;
   const decoderOf = (promptIds: readonly number[]): Decoder => {
@@ -139,7 +138,7 @@ async function generate(
 /** Holds one sequence's cache. */
 class Decoder {
   readonly #graph: DecodingGraph;
-  readonly #session: OrtSession;
+  readonly #session: CompiledGraph;
   readonly #feeds: Readonly<Record<string, Feed>>;
   #cache: Record<string, Feed>;
   /** Virtual tokens in front of the prompt. */
@@ -149,7 +148,7 @@ class Decoder {
 
   constructor(options: {
     graph: DecodingGraph;
-    session: OrtSession;
+    session: CompiledGraph;
     feeds: Readonly<Record<string, Feed>>;
     shape: { keyValueHeads: number; headSize: number };
     adapter: Adapter | undefined;
@@ -160,8 +159,10 @@ class Decoder {
     this.#session = options.session;
     this.#feeds = options.feeds;
     const { keyValueHeads, headSize } = options.shape;
-    const empty = (): Tensor =>
-      new Tensor("float32", new Float32Array(), [1, keyValueHeads, 0, headSize]);
+    const empty = (): Result => ({
+      data: new Float32Array(),
+      dims: [1, keyValueHeads, 0, headSize],
+    });
     this.#cache = Object.fromEntries(
       options.graph.cache.flatMap(({ pastKey, pastValue }) => [
         [pastKey, empty()],

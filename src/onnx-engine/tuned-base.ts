@@ -6,7 +6,7 @@ import { InputError } from "../util/errors.ts";
 import type { Trainable } from "../objectives/engine.ts";
 import { rowHeadOf } from "../objectives/registry.ts";
 import { type GraphOptions, startName } from "./ort-graphs.ts";
-import type { Feed, OrtSessionOptions } from "./ort-session.ts";
+import type { CompileOptions, Feed } from "./runtime.ts";
 import { elementCount } from "../util/element-count.ts";
 
 /** Parameters laid out one after the other in one vector. */
@@ -80,7 +80,7 @@ export function graphOptionsOf(
 export async function sessionOptionsOf(
   base: BaseModel,
   { threads, prepack }: { threads: number; prepack: boolean },
-): Promise<OrtSessionOptions> {
+): Promise<CompileOptions> {
   const { dir, locate } = await locateWeights(base.weights);
   return { weightsDir: dir, locate, threads, prepack };
 }

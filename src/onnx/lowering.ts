@@ -1,17 +1,16 @@
 /**
- * How each operation becomes ONNX nodes: the forms that were measured to be fast in ONNX Runtime
- * (fused products, compact norms), with its contrib operators (`com.microsoft`) where they help.
+ * How each operation becomes ONNX nodes, in the forms that were measured to be fast. What the runtimes have different
+ * forms for comes from `forms.ts`.
  */
 import { dimAt, product } from "../graph/dim.ts";
 import type { Node, NodeOf, Value } from "../graph/graph.ts";
 import type { ElementType, OpType } from "../graph/ops.ts";
+import type { Forms } from "./forms.ts";
 import { lowerLinearCrossEntropy } from "./linear-cross-entropy.ts";
 import type { AttributeValue, ModelWriter } from "./model-writer.ts";
 import { TensorProto_DataType } from "./gen/onnx_pb.js";
 
-type Lowering<T extends OpType> = (writer: ModelWriter, node: NodeOf<T>) => void;
-
-const MICROSOFT = "com.microsoft";
+type Lowering<T extends OpType> = (writer: ModelWriter, node: NodeOf<T>, forms: Forms) => void;
 
 const CAST_TYPES: Record<ElementType, number> = {
   float32: TensorProto_DataType.FLOAT,
@@ -35,13 +34,11 @@ function name(values: readonly Value[], index: number): string {
 function direct<T extends OpType>(
   opType: string,
   attributes: (node: NodeOf<T>) => Record<string, AttributeValue> = () => ({}),
-  domain = "",
 ): Lowering<T> {
   return (writer, node) => {
     writer.node(opType, names(node.inputs), {
       outputs: names(node.outputs),
       attributes: attributes(node),
-      domain,
     });
   };
 }
@@ -63,15 +60,10 @@ const LOWERINGS: { readonly [T in OpType]: Lowering<T> } = {
     transA: flag(transA),
     transB: flag(transB),
   })),
-  MatMul: direct(
-    "FusedMatMul",
-    ({ attributes: { alpha, transA, transB } }) => ({
-      alpha,
-      transA: flag(transA),
-      transB: flag(transB),
-    }),
-    MICROSOFT,
-  ),
+  MatMul(writer, { inputs, outputs, attributes }, forms) {
+    const [left, right] = [name(inputs, 0), name(inputs, 1)];
+    forms.product(writer, { left, right, ...attributes, output: name(outputs, 0) });
+  },
   Add: direct("Add"),
   Sub: direct("Sub"),
   Mul: direct("Mul"),
@@ -133,37 +125,19 @@ const LOWERINGS: { readonly [T in OpType]: Lowering<T> } = {
     });
     writer.node("Reshape", [blocks, writer.shape(shape)], { outputs: names(outputs) });
   },
-  RmsNorm: direct("SimplifiedLayerNormalization", ({ attributes: { epsilon } }) => ({
-    axis: { int: -1 },
-    epsilon,
-    stash_type: { int: 1 },
-  })),
-  Rope(writer, { inputs, outputs }) {
-    const [x, positions, cos, sin] = inputs as [Value, Value, Value, Value];
-    const width = dimAt(x.shape, 1) as number;
-    // N rows of one token: as one row of N, they may not outnumber the positions of the table.
-    const rows = writer.node("Reshape", [x.name, writer.int64([-1, 1, width])]);
-    const rotated = writer.node("RotaryEmbedding", [rows, positions.name, cos.name, sin.name], {
-      attributes: { interleaved: { int: 0 } },
-      domain: MICROSOFT,
-    });
-    writer.node("Reshape", [rotated, writer.int64([-1, width])], { outputs: names(outputs) });
-  },
+  RmsNorm: (writer, node, forms) => forms.rmsNorm(writer, node),
+  Rope: (writer, node, forms) => forms.rope(writer, node),
   Attention: lowerAttention,
-  AttentionProbabilities(writer, { inputs, outputs, attributes: { scale } }) {
+  AttentionProbabilities(writer, { inputs, outputs, attributes: { scale } }, forms) {
     const [q, k, mask] = inputs as [Value, Value, Value];
-    lowerProbabilities(writer, { q, k, mask, p: outputs[0] as Value, scale });
+    lowerProbabilities(writer, { q, k, mask, p: outputs[0] as Value, scale }, forms);
   },
   After(writer, { inputs, outputs }) {
     writer.after(name(inputs, 0), [name(inputs, 1)], names(outputs));
   },
-  SwiGlu(writer, { inputs, outputs }) {
+  SwiGlu(writer, { inputs, outputs }, forms) {
     const silu = name(outputs, 1);
-    writer.node("QuickGelu", [name(inputs, 0)], {
-      outputs: [silu],
-      attributes: { alpha: 1 },
-      domain: MICROSOFT,
-    });
+    forms.silu(writer, name(inputs, 0), silu);
     writer.node("Mul", [silu, name(inputs, 1)], { outputs: [name(outputs, 0)] });
   },
   /** logsumexp − label logit = (max logit − label logit) − log(max probability): no pass over [R,V] but the softmax's own. */
@@ -236,12 +210,13 @@ function lowerRowMove(
  * Queries of one key head are stacked as rows, (B·K, G·T, D), so that each key head is one product
  * and nothing is expanded; the reshapes move no data.
  */
-function lowerAttention(writer: ModelWriter, node: NodeOf<"Attention">): void {
+function lowerAttention(writer: ModelWriter, node: NodeOf<"Attention">, forms: Forms): void {
   const [q, k, v, mask] = node.inputs as [Value, Value, Value, Value];
   const [o, p] = node.outputs as [Value, Value];
-  lowerProbabilities(writer, { q, k, mask, p, scale: node.attributes.scale });
+  lowerProbabilities(writer, { q, k, mask, p, scale: node.attributes.scale }, forms);
   const v3 = writer.node("Reshape", [v.name, keyed(writer, v)]);
-  writer.node("Reshape", [batchedProduct(writer, p.name, v3, {}), writer.shape(q.shape)], {
+  const product = { left: p.name, right: v3, transA: false, transB: false, alpha: 1 };
+  writer.node("Reshape", [forms.product(writer, product), writer.shape(q.shape)], {
     outputs: [o.name],
   });
 }
@@ -251,27 +226,17 @@ function keyed(writer: ModelWriter, { shape }: Value): string {
   return writer.shape([product(shape.slice(0, 2)), dimAt(shape, 2), dimAt(shape, 3)]);
 }
 
-function batchedProduct(
-  writer: ModelWriter,
-  left: string,
-  right: string,
-  { transB = false, alpha = 1 }: { transB?: boolean; alpha?: number },
-): string {
-  return writer.node("FusedMatMul", [left, right], {
-    attributes: { transA: flag(false), transB: flag(transB), alpha },
-    domain: MICROSOFT,
-  });
-}
-
 function lowerProbabilities(
   writer: ModelWriter,
   { q, k, mask, p, scale }: { q: Value; k: Value; mask: Value; p: Value; scale: number },
+  forms: Forms,
 ): void {
   const stacked = writer.shape(p.shape);
   const grouped = writer.shape([...p.shape.slice(0, 2), dimAt(q.shape, 3)]);
   const q3 = writer.node("Reshape", [q.name, grouped]);
   const k3 = writer.node("Reshape", [k.name, keyed(writer, k)]);
-  const scores = batchedProduct(writer, q3, k3, { transB: true, alpha: scale });
+  const product = { left: q3, right: k3, transA: false, transB: true, alpha: scale };
+  const scores = forms.product(writer, product);
   const byHead = writer.shape([...q.shape.slice(0, 3), dimAt(k.shape, 2)]);
   const masked = writer.node("Add", [writer.node("Reshape", [scores, byHead]), mask.name]);
   writer.node("Softmax", [writer.node("Reshape", [masked, stacked])], {
@@ -280,7 +245,7 @@ function lowerProbabilities(
   });
 }
 
-export function lowerNode(writer: ModelWriter, node: Node): void {
+export function lowerNode(writer: ModelWriter, node: Node, forms: Forms): void {
   const lower = LOWERINGS[node.op] as Lowering<OpType>;
-  lower(writer, node as unknown as NodeOf<OpType>);
+  lower(writer, node as unknown as NodeOf<OpType>, forms);
 }

@@ -51,6 +51,8 @@ export class ModelWriter {
   readonly #initializers: TensorProto[] = [];
   readonly #constants = new Map<string, string>();
   readonly #shapes = new Map<string, string>();
+  readonly #shared = new Map<string, string>();
+  readonly #domains = new Set([""]);
   readonly #symbols = new Set<string>();
   #counter = 0;
 
@@ -65,6 +67,7 @@ export class ModelWriter {
     } = {},
   ): string {
     const outputs = options.outputs ?? [`_${opType}_${this.#counter++}`];
+    this.#domains.add(options.domain ?? "");
     this.nodes.push(
       create(NodeProtoSchema, {
         opType,
@@ -78,6 +81,13 @@ export class ModelWriter {
       }),
     );
     return outputs[0] ?? "";
+  }
+
+  /** What `make` gives the first time it is asked for under this key. */
+  once(key: string, make: () => string): string {
+    const known = this.#shared.get(key) ?? make();
+    this.#shared.set(key, known);
+    return known;
   }
 
   int64(values: readonly number[]): string {
@@ -195,19 +205,19 @@ export class ModelWriter {
     );
   }
 
-  finish(graph: Graph): OnnxModel {
+  finish(graph: Graph, nodes: readonly NodeProto[] = this.nodes): OnnxModel {
     const symbols = [...this.#symbols].toSorted();
     const dims = symbols.map((symbol) => valueInfo(`dim.${symbol}`, "int64", [1]));
     const model = create(ModelProtoSchema, {
       irVersion: IR_VERSION,
       producerName: "retune",
-      opsetImport: [
-        { domain: "", version: OPSET },
-        { domain: "com.microsoft", version: 1n },
-      ],
+      opsetImport: [...this.#domains].map((domain) => ({
+        domain,
+        version: domain === "" ? OPSET : 1n,
+      })),
       graph: {
         name: "step",
-        node: this.nodes,
+        node: [...nodes],
         initializer: this.#initializers,
         input: [...graph.inputs.map((v) => valueInfo(v.name, v.type, v.shape)), ...dims],
         output: graph.outputs.map((v) => valueInfo(v.name, v.type, v.shape)),

@@ -1,19 +1,28 @@
 /**
  * Writes a graph as an ONNX model. Weights are not copied: each is referenced as external data by
- * file, offset and length, so that ONNX Runtime maps the checkpoint itself.
+ * file, offset and length, so that the runtime maps the checkpoint itself.
  */
 import type { Graph } from "../graph/graph.ts";
+import { CONTRIB_FORMS } from "./contrib-forms.ts";
 import { lowerNode } from "./lowering.ts";
 import { type ExternalLocation, type OnnxModel, ModelWriter } from "./model-writer.ts";
+import { separateSquareWeights } from "./square-weights.ts";
+import { STANDARD_FORMS } from "./standard-forms.ts";
+
+/** `contrib`: with ONNX Runtime's own operators. `standard`: for runtimes that know ONNX's alone. */
+export type Dialect = "contrib" | "standard";
 
 /** @param locate where a weight's bytes are; throws when the checkpoint has no such tensor. */
 export function writeOnnxModel(
   graph: Graph,
   locate: (name: string) => ExternalLocation,
+  dialect: Dialect = "contrib",
 ): OnnxModel {
+  const forms = dialect === "contrib" ? CONTRIB_FORMS : STANDARD_FORMS;
   const writer = new ModelWriter();
   for (const constant of graph.constants) writer.addConstant(constant);
   for (const weight of graph.weights) writer.addWeight(weight, locate(weight.name));
-  for (const node of graph.nodes) lowerNode(writer, node);
-  return writer.finish(graph);
+  for (const node of graph.nodes) lowerNode(writer, node, forms);
+  const nodes = dialect === "standard" ? separateSquareWeights(writer.nodes, graph) : writer.nodes;
+  return writer.finish(graph, nodes);
 }

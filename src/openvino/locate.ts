@@ -6,14 +6,12 @@
 import { readFile, readdir } from "node:fs/promises";
 import path from "node:path";
 import { defaultCacheDir } from "../util/cache-root.ts";
+import { OPENVINO_FOLDER_VARIABLE } from "../protocol/openvino.ts";
 import { type FolderContents, type OpenvinoLibraries, readRuntimes } from "./libraries.ts";
 import { type Machine, thisMachine } from "./machine.ts";
 import { packageFolders, packagesUnder } from "./python-folders.ts";
 import { TESTED_VERSIONS, isTested } from "./runtime-version.ts";
 import { systemFolders } from "./system-folders.ts";
-
-/** What the environment calls the folder; the editor sets it from `retune.openvinoFolder`. */
-const FOLDER_VARIABLE = "RETUNE_OPENVINO";
 
 export type OpenvinoSource = "named" | "cache" | "python" | "system";
 
@@ -45,7 +43,7 @@ export async function locateOpenvino(
     machine = thisMachine(),
     cacheDir = defaultCacheDir("openvino"),
   } = options;
-  const folder = options.folder ?? machine.env[FOLDER_VARIABLE];
+  const folder = options.folder ?? machine.env[OPENVINO_FOLDER_VARIABLE];
   if (folder !== undefined && folder !== "") {
     const found = await inNamedFolder(path.resolve(folder), machine, log);
     if (found) return found;
@@ -116,7 +114,7 @@ async function inNamedFolder(
   }
   if (!isThere)
     log(
-      `${folder}: no OpenVINO here; ${FOLDER_VARIABLE} and retune.openvinoFolder name the folder with libopenvino, or openvino.dll`,
+      `${folder}: no OpenVINO here; ${OPENVINO_FOLDER_VARIABLE} and retune.openvinoFolder name the folder with libopenvino, or openvino.dll`,
     );
   return undefined;
 }

@@ -7,13 +7,15 @@ import { startTextThread } from "../util/text-thread.ts";
 import type { TensorInfo } from "./safetensors.ts";
 
 export interface FiniteScan {
+  /** @returns the first value that is none; null where all are finite */
+  find(): Promise<NotFinite | null>;
   /** @throws InputError naming the file and the tensor that is not finite */
   check(): Promise<void>;
   /** Ends the thread, whether it is done or not. */
   stop(): Promise<void>;
 }
 
-interface Found {
+export interface NotFinite {
   name: string;
   file: string;
   index: number;
@@ -74,8 +76,9 @@ export function startFiniteScan(tensors: readonly TensorInfo[]): FiniteScan {
     .map(({ name, file, dtype, byteOffset, byteLength }) => {
       return { name, file, dtype, byteOffset, byteLength };
     });
-  const thread = startTextThread<Found | null>(THREAD, workerData, "the scan");
+  const thread = startTextThread<NotFinite | null>(THREAD, workerData, "the scan");
   return {
+    find: () => thread.result,
     check: async () => {
       const bad = await thread.result;
       if (bad === null) return;

@@ -3,6 +3,7 @@
  * one before it made, and reads of the recipe what concerns it. All that can be refused is refused here.
  */
 import { loadBase } from "../bases/load-base.ts";
+import type { Example, Examples } from "../data/example.ts";
 import type { BaseModel } from "../models/base-model.ts";
 import { objectiveOf } from "../objectives/registry.ts";
 import type { OnnxTrainingEngine } from "../onnx-engine/training-engine.ts";
@@ -62,7 +63,7 @@ export async function prepareTraining(
     const { train, evaluation, plan, method } = await readRows(base, recipe, log);
     const learning = objective.begin(recipe.objective, recipe, base);
     await phase("compiling the training step");
-    const engine = await openEngine({ base, method }, recipe, log);
+    const engine = await openEngine({ base, method, sample: firstRows(train) }, recipe, log);
     const rows = learning.rows?.(plan, engine) ?? plan;
     const ranges = parameterRanges(engine.trainables, recipe);
     await scan.check();
@@ -75,4 +76,12 @@ export async function prepareTraining(
 /** The base's tensors that are computed with. */
 function usedWeights({ architecture, weights }: BaseModel): TensorInfo[] {
   return architecture.tensors.flatMap(({ name }) => weights.get(name) ?? []);
+}
+
+const SAMPLE_ROWS = 32;
+
+function firstRows(rows: Examples): Example[] {
+  return Array.from({ length: SAMPLE_ROWS }, (_, row) => rows.at(row)).filter(
+    (row) => row !== undefined,
+  );
 }

@@ -250,8 +250,8 @@ class RunTraining {
       "onnxruntime-node": env.versions.node ?? "unknown",
       platform: `${process.platform}-${process.arch}`,
     };
-    const { name, note } = engine.device;
-    const usedDevice: UsedDevice = { name, ...(note === undefined ? {} : { note }) };
+    const { name, precision, note } = engine.device;
+    const usedDevice: UsedDevice = { name, precision, ...(note === undefined ? {} : { note }) };
     if (note !== undefined) this.#options.onNote?.(note);
     const usedMemory = engine.memory && {
       mode: engine.memory.mode,

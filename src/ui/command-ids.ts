@@ -36,6 +36,7 @@ export const COMMANDS = {
   copyPath: "retune.copyPath",
   addModelFolder: "retune.addModelFolder",
   removeModelFolder: "retune.removeModelFolder",
+  installRuntime: "retune.installRuntime",
   refresh: "retune.refresh",
   showOutput: "retune.showOutput",
 } as const;

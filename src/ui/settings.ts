@@ -3,6 +3,7 @@ import * as vscode from "vscode";
 
 const SECTION = "retune";
 const MODEL_FOLDERS = "modelFolders";
+const OPENVINO_FOLDER = "openvinoFolder";
 
 function configuration(): vscode.WorkspaceConfiguration {
   return vscode.workspace.getConfiguration(SECTION);
@@ -19,6 +20,17 @@ export async function setModelFolders(folders: readonly string[]): Promise<void>
 
 export function searchesHuggingFaceCache(): boolean {
   return configuration().get<boolean>("searchHuggingFaceCache") ?? true;
+}
+
+/** Empty when none is named. */
+export function openvinoFolder(): string {
+  return configuration().get<string>(OPENVINO_FOLDER)?.trim() ?? "";
+}
+
+export function onDidChangeOpenvinoFolder(listener: () => void): vscode.Disposable {
+  return vscode.workspace.onDidChangeConfiguration((event) => {
+    if (event.affectsConfiguration(`${SECTION}.${OPENVINO_FOLDER}`)) listener();
+  });
 }
 
 export function maxParallelRuns(): number {

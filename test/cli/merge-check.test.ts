@@ -1,5 +1,6 @@
 /** The check after a merge: logits of the merged model against base and adapters. */
 import assert from "node:assert/strict";
+import { cpSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { checkMerge } from "../../src/cli/merge-check.ts";
@@ -67,4 +68,26 @@ test("adapters that no single one equals are merged, and the check says why it w
     stderr,
     /not checked on sample texts: LORA and IA3 together equal no single adapter/,
   );
+});
+
+test("models are set beside those that they were merged of, unless one says no", async (t) => {
+  const dir = tinyWorkspace(t);
+  const model = path.join(dir, "model");
+  const other = path.join(dir, "other");
+  cpSync(model, other, { recursive: true });
+  const same =
+    /checked on (\d+) tokens of sample texts: loss (\S+) \(\S*model (\S+), other (\S+)\); all values of its 20 tensors are finite/;
+  for (const [name, args] of [
+    ["merge", ["merge", model, other, "--method", "linear"]],
+    ["interpolate", ["interpolate", model, other, "--alpha", "0.5"]],
+  ] as const) {
+    const { code, stderr } = await retune(...args, "--out", path.join(dir, name));
+    assert.equal(code, 0, stderr);
+    const [, tokens, loss, ...theirs] = same.exec(stderr) ?? [];
+    assert.ok(Number(tokens) > 100, stderr);
+    assert.deepEqual(theirs, [loss, loss], stderr);
+    const quiet = await retune(...args, "--no-check", "--out", path.join(dir, `${name}-quiet`));
+    assert.equal(quiet.code, 0);
+    assert.doesNotMatch(quiet.stderr, /check/);
+  }
 });

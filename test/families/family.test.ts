@@ -115,9 +115,9 @@ test("a family that is planted is known everywhere, until it is taken out", asyn
   );
   const weights = new Map([["soil.weight", {} as never]]);
   const config = { model_type: "garden" };
-  assert.equal((await withTrueTie(config, weights))["tie_word_embeddings"], true);
+  assert.equal((await withTrueTie(config, weights)).config["tie_word_embeddings"], true);
   takeOut();
-  assert.equal((await withTrueTie(config, weights))["tie_word_embeddings"], undefined);
+  assert.equal((await withTrueTie(config, weights)).config["tie_word_embeddings"], undefined);
 });
 
 test("a name that every object inherits is no module of a family, in neither format", () => {

@@ -28,18 +28,20 @@ test("a folder without a head is tied, whatever its config says or leaves out", 
   const weights = await weightsOf(t, { [EMBEDDING]: [1, 2] });
   for (const stated of [{}, { tie_word_embeddings: false }, { tie_word_embeddings: null }]) {
     const config = { ...LLAMA, ...stated };
-    assert.deepEqual(await withTrueTie(config, weights), { ...LLAMA, tie_word_embeddings: true });
+    const expected = { config: { ...LLAMA, tie_word_embeddings: true }, weights };
+    assert.deepEqual(await withTrueTie(config, weights), expected);
   }
   const tied = { ...LLAMA, tie_word_embeddings: true };
-  assert.equal(await withTrueTie(tied, weights), tied);
+  assert.equal((await withTrueTie(tied, weights)).config, tied);
 });
 
 test("a tied config beside a head of the same bytes stays, beside another it is untied", async (t) => {
   const tied = { ...LLAMA, tie_word_embeddings: true };
   const same = await weightsOf(t, { [EMBEDDING]: [1, 2], [HEAD]: [1, 2] });
-  assert.equal(await withTrueTie(tied, same), tied);
+  assert.equal((await withTrueTie(tied, same)).config, tied);
   const other = await weightsOf(t, { [EMBEDDING]: [1, 2], [HEAD]: [1, 2.0000002] });
-  assert.deepEqual(await withTrueTie(tied, other), { ...LLAMA, tie_word_embeddings: false });
+  const untied = { ...LLAMA, tie_word_embeddings: false };
+  assert.deepEqual((await withTrueTie(tied, other)).config, untied);
   assert.equal(tied.tie_word_embeddings, true, "what was given is not changed");
 });
 
@@ -47,8 +49,8 @@ test("a head that the config does not tie is its own, whether it has the embeddi
   const same = await weightsOf(t, { [EMBEDDING]: [1, 2], [HEAD]: [1, 2] });
   const other = await weightsOf(t, { [EMBEDDING]: [1, 2], [HEAD]: [1, 3] });
   for (const config of [LLAMA, { ...LLAMA, tie_word_embeddings: false }]) {
-    assert.equal(await withTrueTie(config, same), config);
-    assert.equal(await withTrueTie(config, other), config);
+    assert.equal((await withTrueTie(config, same)).config, config);
+    assert.equal((await withTrueTie(config, other)).config, config);
   }
 });
 
@@ -56,15 +58,31 @@ test("a classifier has no head for tokens that could be tied", async (t) => {
   const weights = await weightsOf(t, { [EMBEDDING]: [1, 2], "score.weight": [3, 4] });
   for (const name of ["LlamaForSequenceClassification", "LlamaForTokenClassification"]) {
     const config = { ...LLAMA, architectures: [name] };
-    assert.equal(await withTrueTie(config, weights), config);
+    assert.equal((await withTrueTie(config, weights)).config, config);
   }
   const named = { ...LLAMA, architectures: ["LlamaForSequenceClassificationX"] };
-  assert.notEqual(await withTrueTie(named, weights), named);
+  assert.notEqual((await withTrueTie(named, weights)).config, named);
 });
 
 test("without an embedding nothing is said", async (t) => {
   const weights = await weightsOf(t, { "model.norm.weight": [1, 2] });
-  assert.equal(await withTrueTie(LLAMA, weights), LLAMA);
+  assert.deepEqual(await withTrueTie(LLAMA, weights), { config: LLAMA, weights });
+});
+
+test("a tied pair that is stored as the head is the embedding, at the same place", async (t) => {
+  const weights = await weightsOf(t, { "model.norm.weight": [3], [HEAD]: [1, 2], "x.weight": [4] });
+  const tied = { ...LLAMA, tie_word_embeddings: true };
+  const found = await withTrueTie(tied, weights);
+  assert.equal(found.config, tied);
+  assert.deepEqual([...found.weights.keys()], ["model.norm.weight", EMBEDDING, "x.weight"]);
+  assert.deepEqual(found.weights.get(EMBEDDING), { ...weights.get(HEAD), name: EMBEDDING });
+  // transformers draws an embedding for one that the config does not tie: it is missing.
+  for (const config of [LLAMA, { ...LLAMA, tie_word_embeddings: false }]) {
+    assert.deepEqual(await withTrueTie(config, weights), { config, weights });
+  }
+  // Where the family is not known, nor is the embedding's name.
+  const other = { model_type: "gpt2", tie_word_embeddings: true };
+  assert.deepEqual(await withTrueTie(other, weights), { config: other, weights });
 });
 
 test("models that transformers saved are as their config says", async () => {
@@ -74,7 +92,7 @@ test("models that transformers saved are as their config says", async () => {
   ] as const) {
     const weights = await readModelWeights(path.join(GOLDEN, folder));
     assert.equal(weights.has(HEAD), !isTied);
-    const found = await withTrueTie({ ...LLAMA, tie_word_embeddings: isTied }, weights);
-    assert.equal(found["tie_word_embeddings"], isTied);
+    const { config } = await withTrueTie({ ...LLAMA, tie_word_embeddings: isTied }, weights);
+    assert.equal(config["tie_word_embeddings"], isTied);
   }
 });

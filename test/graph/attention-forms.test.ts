@@ -10,7 +10,8 @@ import {
 } from "../../src/graph/attention-forms.ts";
 import { GraphBuilder } from "../../src/graph/builder.ts";
 import type { Value } from "../../src/graph/graph.ts";
-import { type Feed, OrtSession } from "../../src/onnx-engine/ort-session.ts";
+import { OrtSession } from "../../src/onnx-engine/ort-session.ts";
+import type { Feed } from "../../src/onnx-engine/runtime.ts";
 import { assertClose } from "../support/assert-close.ts";
 import { type Tensor64, interpret, tensor } from "../support/interpreter.ts";
 

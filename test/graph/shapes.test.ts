@@ -5,7 +5,8 @@ import { GraphBuilder } from "../../src/graph/builder.ts";
 import { evaluateDim } from "../../src/graph/dim.ts";
 import type { Graph, Value } from "../../src/graph/graph.ts";
 import { ShapeError } from "../../src/graph/shapes.ts";
-import { type Feed, OrtSession } from "../../src/onnx-engine/ort-session.ts";
+import { OrtSession } from "../../src/onnx-engine/ort-session.ts";
+import type { Feed } from "../../src/onnx-engine/runtime.ts";
 import { OP_CASES } from "../support/op-cases.ts";
 import { buildOpGraph } from "../support/op-graph.ts";
 

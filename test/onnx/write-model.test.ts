@@ -10,7 +10,7 @@ import {
   TensorProto_DataType,
 } from "../../src/onnx/gen/onnx_pb.js";
 import type { ExternalLocation } from "../../src/onnx/model-writer.ts";
-import { writeOnnxModel } from "../../src/onnx/write-model.ts";
+import { type Dialect, writeOnnxModel } from "../../src/onnx/write-model.ts";
 import { OrtSession } from "../../src/onnx-engine/ort-session.ts";
 import { OP_CASES } from "../support/op-cases.ts";
 import { buildOpGraph } from "../support/op-graph.ts";
@@ -62,17 +62,22 @@ test("a weight that the checkpoint lacks ends the writing with the locator's wor
   );
 });
 
-test("operator set 21 and Microsoft's, the versions that the 4-bit types came with", () => {
+test("operator set 21, the version that the 4-bit types came with, and Microsoft's where it is used", () => {
   const b = new GraphBuilder();
-  const { model } = written(b.build([b.scale(b.input("x", "float32", [2]), 2)]));
-  assert.equal(model.irVersion, 10n);
-  assert.deepEqual(
-    model.opsetImport.map(({ domain, version }) => [domain, version]),
-    [
-      ["", 21n],
-      ["com.microsoft", 1n],
-    ],
-  );
+  const x = b.input("x", "float32", [2]);
+  const domains = (graph: Graph, dialect: Dialect) => {
+    const { bytes } = writeOnnxModel(graph, noWeights, dialect);
+    const { irVersion, opsetImport } = fromBinary(ModelProtoSchema, bytes);
+    assert.equal(irVersion, 10n);
+    return opsetImport.map(({ domain, version }) => [domain, version]);
+  };
+  const [activated] = b.emit("SwiGlu", [x, x], {});
+  const graph = b.build([activated as Value]);
+  assert.deepEqual(domains(graph, "contrib"), [
+    ["", 21n],
+    ["com.microsoft", 1n],
+  ]);
+  assert.deepEqual(domains(graph, "standard"), [["", 21n]]);
 });
 
 test("symbols that a node computes with are fed as dim.<symbol>, others are not asked for", () => {

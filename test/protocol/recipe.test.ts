@@ -21,7 +21,7 @@ test("the editor completes the devices, and does not ask for one", () => {
     properties: { device: { enum: string[]; default: string } };
   };
   const { device } = schema.properties;
-  assert.deepEqual(device.enum, ["auto", "cpu", "cuda", "dml", "coreml", "webgpu"]);
+  assert.deepEqual(device.enum, ["auto", "cpu", "cuda", "dml", "coreml", "webgpu", "openvino-gpu"]);
   assert.equal(device.default, "auto");
   assert.ok(!schema.required.includes("device"));
 });

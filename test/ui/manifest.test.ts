@@ -72,6 +72,7 @@ test("commands that start a process are off in a folder that is not trusted", ()
     "interpolate",
     "continueInterpolation",
     "saveMix",
+    "installRuntime",
   ];
   for (const name of starting) {
     const command = commands.find(({ command: id }) => id === `retune.${name}`);

@@ -10,6 +10,7 @@ import type { Messages } from "./support/messages.ts";
 import type { QuickInput } from "./support/quick-input.ts";
 import { runRowText } from "../../src/ui/run-text.ts";
 import { runAbilities } from "../../src/ui/views/abilities.ts";
+import { libraryNames } from "../support/openvino-files.ts";
 import { MADE_UP_RECIPE } from "../support/made-up-recipe.ts";
 import { writeTinyLlama } from "../support/tiny-llama.ts";
 import { until } from "./support/until.ts";
@@ -19,6 +20,12 @@ import { activeFile, isWebview, tabNamed } from "./support/window.ts";
 const run = (command: string, ...args: unknown[]) =>
   vscode.commands.executeCommand(`retune.${command}`, ...args);
 const runDir = (name: string) => path.join(workspaceFolder(), ".retune/runs", name);
+
+/** Names of files that make a folder a runtime; Windows keeps the version inside them. */
+function runtimeNames(): readonly string[] {
+  const platform = process.platform === "darwin" ? "darwin" : "linux";
+  return libraryNames(platform, "2641").all;
+}
 
 suite("commands", () => {
   let messages: Messages;
@@ -145,6 +152,20 @@ suite("commands", () => {
     await messages.next(/No base model lies in/);
     const configuration = vscode.workspace.getConfiguration("retune");
     await configuration.update("modelFolders", undefined, vscode.ConfigurationTarget.Global);
+  });
+
+  test("Install bfloat16 Runtime takes the one in the folder that the setting names", async () => {
+    const libraries = path.join(elsewhere, "openvino/libs");
+    mkdirSync(libraries, { recursive: true });
+    for (const name of runtimeNames()) writeFileSync(path.join(libraries, name), "");
+    const configuration = vscode.workspace.getConfiguration("retune");
+    const name = (folder: string | undefined) =>
+      configuration.update("openvinoFolder", folder, vscode.ConfigurationTarget.Global);
+    await name(elsewhere);
+    await run("installRuntime");
+    await messages.next(/^OpenVINO 2026\.4\.1 is on this machine: .*nothing was fetched$/);
+    await name(undefined);
+    assert.equal(process.env["RETUNE_OPENVINO"], undefined);
   });
 
   test("Refresh finds a model that has come", async () => {

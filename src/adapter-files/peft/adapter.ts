@@ -71,7 +71,7 @@ export function loraAdapterOf({ dir, file, config: json, tensors }: PeftFolder):
       `${second.a.file}: tensor ${second.a.name} is of a second embedding beside ${embedding?.a.name}; Retune computes one`,
     );
   }
-  const extras = sortExtras(rest, json);
+  const extras = sortExtras(rest, json, "LoRA");
   if (modules.length === 0 && !embedding) {
     throw new InputError(`${file}: the adapter holds no lora_A and lora_B tensors`);
   }

@@ -45,9 +45,14 @@ export const NO_EXTRAS: PeftExtras = {
 /**
  * @param rest tensors that are none of the method's own, by their plain names (peft-names.ts)
  * @param config.bias of LoRA: which biases are trained too
+ * @param method for messages: "LoRA"
  * @throws InputError naming the tensor that is nothing PEFT saves, or what of the config does not fit it
  */
-export function sortExtras(rest: ReadonlyMap<string, TensorInfo>, config: PeftConfig): PeftExtras {
+export function sortExtras(
+  rest: ReadonlyMap<string, TensorInfo>,
+  config: PeftConfig,
+  method: string,
+): PeftExtras {
   const whole = new Map<string, TensorInfo>();
   const rows = new Map<string, TokenRows>();
   const copies: { name: string; copy: TensorInfo }[] = [];
@@ -57,7 +62,7 @@ export function sortExtras(rest: ReadonlyMap<string, TensorInfo>, config: PeftCo
   for (const [plain, info] of rest) {
     checkFloat(info);
     const name = plain.startsWith(PREFIX) ? plain.slice(PREFIX.length) : undefined;
-    if (name === undefined) throw noPart(info, config);
+    if (name === undefined) throw noPart(info, method);
     const inner = name.replace(".modules_to_save.", ".");
     const twin = inner === name ? undefined : rest.get(PREFIX + inner);
     const own = name.replace(WRAPPED, "");
@@ -69,13 +74,12 @@ export function sortExtras(rest: ReadonlyMap<string, TensorInfo>, config: PeftCo
       whole.set(inner, info);
     else if (mayBeVocabularyTable(own) || (own !== name && own.endsWith(".weight"))) {
       copies.push({ name: own, copy: info });
-    } else throw noPart(info, config);
+    } else throw noPart(info, method);
   }
   return { whole, rows, copies, twins, ensuresTie: ensures === true };
 }
 
-function noPart({ file, name }: TensorInfo, { peft_type: type }: PeftConfig): InputError {
-  const method = type === "IA3" ? "(IA)³" : "LoRA";
+function noPart({ file, name }: TensorInfo, method: string): InputError {
   return new InputError(
     `${file}: tensor ${name} is no part of a ${method} adapter that Retune computes; take it out of the file if it does nothing, else merge the adapter with PEFT (merge_and_unload)`,
   );

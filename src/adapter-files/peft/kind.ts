@@ -19,6 +19,8 @@ export interface PeftContents {
 export interface PeftKind {
   /** `peft_type`. */
   readonly name: string;
+  /** It stands before the rows as tokens, and in no weight of the base; PEFT's wrapper is another then. */
+  readonly hasVirtualTokens?: true;
   /** "DoRA" */
   title(config: PeftConfig): string;
   /** For the folder's README.md. */

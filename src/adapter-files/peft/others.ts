@@ -2,23 +2,13 @@
 import { InputError } from "../../util/errors.ts";
 import { type PeftExtras, checkFloat, sortExtras } from "./extras.ts";
 import type { PeftFolder } from "./folder.ts";
-import { hasVirtualTokens } from "./types.ts";
 import type { TensorInfo } from "../../tensors/safetensors.ts";
 
 const IA3 = /^base_model\.model\.(.+)\.ia3_l$/u;
 
 /** Where PEFT keeps a classifier's head; beside virtual tokens it has no model of its own in between. */
 export const PEFT_SCORE = "base_model.model.score.weight";
-const PEFT_SCORE_OF_PROMPT = "base_model.score.weight";
-
-export function peftScoreName(peftType: string): string {
-  return hasVirtualTokens(peftType) ? PEFT_SCORE_OF_PROMPT : PEFT_SCORE;
-}
-
-/** The classification head [labels, C] that an adapter brings along. */
-export function peftScore({ config, tensors }: PeftFolder): TensorInfo | undefined {
-  return config.task_type === "SEQ_CLS" ? tensors.get(peftScoreName(config.peft_type)) : undefined;
-}
+export const PEFT_SCORE_OF_PROMPT = "base_model.score.weight";
 
 export interface Ia3Tensors {
   /** Module path in the base → its scales: [out,1], or [1,in] for a feed-forward module. */
@@ -44,7 +34,7 @@ export function ia3Tensors({ file, config, tensors }: PeftFolder): Ia3Tensors {
     scales.set(module, info);
     rest.delete(name);
   }
-  const extras = sortExtras(rest, config);
+  const extras = sortExtras(rest, config, "(IA)³");
   if (scales.size === 0) throw new InputError(`${file}: the adapter holds no ia3_l tensors`);
   return { scales, extras };
 }
@@ -61,7 +51,8 @@ export function promptEmbeddings(folder: PeftFolder): TensorInfo {
     throw new InputError(`${file}: num_transformer_submodules is ${submodules}, expected 1`);
   }
   const info = tensors.get("prompt_embeddings");
-  const head = peftScore(folder)?.name;
+  const head = (config.task_type === "SEQ_CLS" ? tensors.get(PEFT_SCORE_OF_PROMPT) : undefined)
+    ?.name;
   const other = [...tensors.keys()].find((name) => name !== "prompt_embeddings" && name !== head);
   if (!info || other !== undefined || info.shape.length !== 2) {
     const what = info ? (other ?? `prompt_embeddings [${info.shape.join(", ")}]`) : "nothing";

@@ -5,7 +5,7 @@ import { adapterClassifier } from "../classifier-head.ts";
 import type { AdapterFormat } from "../format.ts";
 import { configFile, readPeftFolder } from "./folder.ts";
 import { PEFT_KINDS } from "./kinds.ts";
-import { peftScore } from "./others.ts";
+import { peftScore } from "./score.ts";
 import { unsupportedType } from "./types.ts";
 
 export const PEFT: AdapterFormat = {

@@ -1,5 +1,6 @@
 /** PEFT's methods that Retune does not compute: what each is in a few words, and the way out. */
 import { InputError } from "../../util/errors.ts";
+import { PEFT_KINDS } from "./kinds.ts";
 
 /** Those whose change is in weights, so that PEFT can merge them. */
 const IN_WEIGHTS = new Map(
@@ -34,14 +35,9 @@ const BESIDE_WEIGHTS = new Map(
   }),
 );
 
-/** Whether a type that Retune computes works by virtual tokens. */
-export function hasVirtualTokens(type: string): boolean {
-  return /^(PROMPT|PREFIX|P)_TUNING$/u.test(type);
-}
-
-/** For an engine that computes LoRA's family, (IA)³ and virtual tokens. */
+/** For whoever looks for a type among those that are computed. */
 export function unsupportedType(file: string, type: string): InputError {
-  const known = "Retune computes LORA, IA3, PROMPT_TUNING, P_TUNING and PREFIX_TUNING";
+  const known = `Retune computes ${listed(PEFT_KINDS.all)}`;
   const inWeights = IN_WEIGHTS.get(type);
   if (inWeights !== undefined) {
     return new InputError(
@@ -55,10 +51,21 @@ export function unsupportedType(file: string, type: string): InputError {
   );
 }
 
-/** For a merge: virtual tokens are computed, but are in no weight. */
-export function unmergeableType(file: string, type: string): InputError {
-  if (!hasVirtualTokens(type)) return unsupportedType(file, type);
+/** For a merge: virtual tokens are computed, but are in no weight. @param mergeable those that are */
+export function unmergeableType(
+  file: string,
+  type: string,
+  mergeable: readonly { name: string }[],
+): InputError {
+  if (!PEFT_KINDS.find(type)) return unsupportedType(file, type);
   return new InputError(
-    `${file}: peft_type is ${JSON.stringify(type)}; what virtual tokens do is in no weight of the base: only LORA and IA3 can be merged. Give it to eval and generate beside its base with --adapter`,
+    `${file}: peft_type is ${JSON.stringify(type)}; what virtual tokens do is in no weight of the base: only ${listed(mergeable)} can be merged. Give it to eval and generate beside its base with --adapter`,
   );
+}
+
+/** "LORA, IA3 and P_TUNING" */
+function listed(all: readonly { name: string }[]): string {
+  const names = all.map(({ name }) => name);
+  const [last, ...before] = names.toReversed();
+  return before.length > 0 ? `${before.toReversed().join(", ")} and ${last}` : (last ?? "none");
 }

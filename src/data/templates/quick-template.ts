@@ -30,7 +30,8 @@ const KEYS = new Set(["role", "content", "weight", "train"]);
 
 export class QuickTemplate {
   readonly #template: Template;
-  readonly #variables: Variables;
+  /** One object for all rows: making it took longer than some renderings. */
+  readonly #scope: Record<string, unknown>;
   readonly #marks: boolean;
 
   /** For the proof. */
@@ -38,7 +39,7 @@ export class QuickTemplate {
     this.#marks = GENERATION_TAG.test(source);
     GENERATION_TAG.lastIndex = 0;
     this.#template = new Template(withBorders(source));
-    this.#variables = variables;
+    this.#scope = { ...variables, tools: null, documents: null };
   }
 
   /** Undefined for what is not proven to be rendered as Jinja renders it. */
@@ -87,8 +88,9 @@ export class QuickTemplate {
   }
 
   #bordered(messages: readonly object[], ask: boolean): string {
-    const shown = { messages, add_generation_prompt: ask, tools: null, documents: null };
-    return this.#template.render({ ...this.#variables, ...shown });
+    this.#scope["messages"] = messages;
+    this.#scope["add_generation_prompt"] = ask;
+    return this.#template.render(this.#scope);
   }
 }
 

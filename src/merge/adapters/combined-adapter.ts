@@ -81,7 +81,7 @@ async function fitted({ baseDir, adapterDirs, weights }: Combination): Promise<F
   }
   const written = await readJsonObject(path.join(baseDir, "config.json"));
   const own = await readModelWeights(baseDir);
-  const original = { dir: baseDir, config: await withTrueTie(written, own), weights: own };
+  const original = { dir: baseDir, ...(await withTrueTie(written, own)) };
   return fitAdapters(original, adapters);
 }
 

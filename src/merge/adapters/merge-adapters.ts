@@ -90,7 +90,7 @@ async function readBase(dir: string, log: (line: string) => void): Promise<Merge
   const config = await readJsonObject(path.join(dir, CONFIG_FILE));
   await refuseForeignQuantisation(dir, config);
   const weights = await readModelWeights(dir, log);
-  return { dir, config: await withTrueTie(config, weights), weights };
+  return { dir, ...(await withTrueTie(config, weights)) };
 }
 
 async function readAdapters(

@@ -1,7 +1,7 @@
 /** An adapter's folder as changes to the base's tensors. */
 import { SCORE } from "../../adapter-files/classifier-head.ts";
 import { readPeftFolder } from "../../adapter-files/peft/folder.ts";
-import { peftScore } from "../../adapter-files/peft/others.ts";
+import { peftScore } from "../../adapter-files/peft/score.ts";
 import { unmergeableType } from "../../adapter-files/peft/types.ts";
 import { Registry } from "../../util/registry.ts";
 import type { Change, MergeAdapter, MergeKind } from "./changes.ts";
@@ -16,7 +16,7 @@ export async function readMergeAdapter(dir: string, weight: number): Promise<Mer
   const folder = await readPeftFolder(dir);
   const { peft_type: type } = folder.config;
   const kind = MERGE_KINDS.find(type);
-  if (!kind) throw unmergeableType(folder.file, type);
+  if (!kind) throw unmergeableType(folder.file, type, MERGE_KINDS.all);
   const read = kind.changes(folder, weight);
   const head = peftScore(folder);
   if (!head) return { ...read, folder, head };

@@ -24,8 +24,9 @@ export async function openModel(dir: string): Promise<OpenedModel> {
   await refuseForeignQuantisation(dir, config);
   const all = await readModelWeights(dir);
   // mergekit leaves out what is computed, too.
-  const tensors = new Map([...all].filter(([name]) => !isComputed(name)));
-  return { dir, config: await withTrueTie(config, tensors), tensors };
+  const own = new Map([...all].filter(([name]) => !isComputed(name)));
+  const { weights: tensors, ...tied } = await withTrueTie(config, own);
+  return { dir, ...tied, tensors };
 }
 
 const MAX_LISTED = 5;

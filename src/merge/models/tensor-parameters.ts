@@ -173,11 +173,11 @@ function checked(
 }
 
 /** Who writes 1.5 may mean 0.15. */
-function densityNotes(setting: Setting, place: string): string[] {
+function densityNote(setting: Setting, place: string): string | undefined {
   const beyond = scalarsOf(setting).find((value) => Number(value) > 1);
   return beyond === undefined
-    ? []
-    : [`${place}: density ${beyond} keeps all of the task vector, as 1 does`];
+    ? undefined
+    : `${place}: density ${beyond} keeps all of the task vector, as 1 does`;
 }
 
 function scalarsOf(setting: Setting): readonly (number | boolean)[] {
@@ -208,7 +208,10 @@ export function parameterNotes(
         notes.push(
           `${place}: ${name} is not of one model, so that it changes nothing here; set it in the file's parameters`,
         );
-      } else if (name === "density") notes.push(...densityNotes(value, place));
+      } else if (name === "density") {
+        const note = densityNote(value, place);
+        if (note !== undefined) notes.push(note);
+      }
     }
   }
   return notes;

@@ -5,9 +5,12 @@ import { quantizationProblem } from "../methods.ts";
 import { MAX_THREADS, positiveInt } from "../recipe-limits.ts";
 import type { SharedRecipe } from "../recipe-keys.ts";
 
-/** ONNX Runtime's execution providers that we know how to ask for. */
-const deviceNameSchema = z.enum(["cpu", "cuda", "dml", "coreml", "webgpu"]);
+/** ONNX Runtime's execution providers that we know how to ask for, and the GPU that OpenVINO knows. */
+const deviceNameSchema = z.enum(["cpu", "cuda", "dml", "coreml", "webgpu", "openvino-gpu"]);
 export const deviceWishSchema = z.enum(["auto", ...deviceNameSchema.options]);
+
+const precisionSchema = z.enum(["float32", "bfloat16"]);
+export const precisionWishSchema = z.enum(["auto", ...precisionSchema.options]);
 
 const memoryModeSchema = z.enum(["speed", "balanced", "memory"]);
 
@@ -16,6 +19,11 @@ const OPTIONS = {
     .default("auto")
     .describe(
       "What computes. auto: cuda where it is installed, else cpu. A device that is missing or computes wrongly is replaced by cpu; the run's log says why.",
+    ),
+  precision: precisionWishSchema
+    .default("auto")
+    .describe(
+      "What products are computed in. bfloat16: by OpenVINO (retune install openvino), about twice as fast on a processor with bfloat16 units; what is trained, its optimizer and the loss stay float32. auto: bfloat16 where the processor has the units, the runtime is there and its gradients pass a check on the model itself, else float32.",
     ),
   quantization: z
     .enum(["none", "int8", "int4"])
@@ -41,6 +49,8 @@ export type OnnxOptions = z.output<typeof optionsSchema>;
 export type OnnxOptionsInput = z.input<typeof optionsSchema>;
 export type DeviceName = z.output<typeof deviceNameSchema>;
 export type DeviceWish = OnnxOptions["device"];
+export type Precision = z.output<typeof precisionSchema>;
+export type PrecisionWish = OnnxOptions["precision"];
 export type Quantization = OnnxOptions["quantization"];
 export type MemoryWish = OnnxOptions["memory"];
 export type MemoryMode = z.output<typeof memoryModeSchema>;
@@ -52,7 +62,11 @@ export function onnxOptions(recipe: Partial<OnnxOptions>): OnnxOptions {
 
 const usedDeviceSchema = z.strictObject({
   name: deviceNameSchema,
-  note: z.string().optional().describe("Why it is not the device that was asked for."),
+  precision: precisionSchema.optional().describe("Left out: float32."),
+  note: z
+    .string()
+    .optional()
+    .describe("Why it is not the device or the precision that was asked for."),
 });
 
 export type UsedDevice = z.output<typeof usedDeviceSchema>;
@@ -78,8 +92,16 @@ export const ONNX: EngineFacts = {
   options: OPTIONS,
   hasOptionsBeside: true,
   can: { methods: "all", objectives: "all", families: "all" },
-  contradictions: ({ quantization = "none", method }: SharedRecipe & Partial<OnnxOptions>) => {
-    const problem = quantization === "none" ? undefined : quantizationProblem(method);
-    return problem === undefined ? [] : [{ keys: ["quantization"], message: problem }];
+  contradictions: ({
+    quantization = "none",
+    precision,
+    method,
+  }: SharedRecipe & Partial<OnnxOptions>) => {
+    if (quantization === "none") return [];
+    const problem = quantizationProblem(method);
+    const found = problem === undefined ? [] : [{ keys: ["quantization"], message: problem }];
+    if (precision !== "bfloat16") return found;
+    const message = `a base in ${quantization} blocks is computed with in float32; leave out precision, or quantization`;
+    return [...found, { keys: ["precision"], message }];
   },
 };

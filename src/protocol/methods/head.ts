@@ -7,7 +7,7 @@ import { ALL_TENSORS } from "./base-layers.ts";
 const schema = z.strictObject({
   type: z
     .literal("head")
-    .describe("Linear probe: trains objective classification's new head and nothing else."),
+    .describe("Linear probe: trains the objective's new head and nothing else."),
 });
 
 interface ProbedRecipe {

@@ -12,6 +12,7 @@ import { freezeLayers, layerPreset, measureLayers, saveLayers } from "./freeze-l
 import { evaluate } from "./evaluate.ts";
 import { deleteEvaluation, exportEvaluation, openEvaluation } from "./evaluation-commands.ts";
 import { generate } from "./generate.ts";
+import { installRuntime } from "./install-runtime.ts";
 import { interpolate } from "./interpolate.ts";
 import { mergeAdapter } from "./merge-adapter.ts";
 import { mergeModels } from "./merge-models.ts";
@@ -69,6 +70,7 @@ const HANDLERS: Record<keyof typeof COMMANDS, Handler> = {
   copyPath,
   addModelFolder,
   removeModelFolder,
+  installRuntime,
   refresh,
   showOutput: (app) => app.log.show(),
 };

@@ -13,8 +13,8 @@ interface Writing {
   message: string;
 }
 
-/** What `retune merge` says last of its comparison with base and adapter. */
-const CHECK = /^(?:checked on|merged, but not checked)/u;
+/** What `retune merge` says last of its comparison with what was merged. */
+const CHECK = /^(?:checked on|merged, but)/u;
 
 /** A command that writes a model, under a notification that can cancel it. @returns whether it is written */
 export async function writeModel(app: App, { title, args, message }: Writing): Promise<boolean> {

@@ -7,6 +7,7 @@ import { familyOf, familyOfGguf } from "../../families/registry.ts";
 import { InputError } from "../../util/errors.ts";
 import { isComputed } from "../../families/computed.ts";
 import { readJsonObject } from "../../util/json.ts";
+import type { TensorInfo } from "../../tensors/safetensors.ts";
 import { readModelWeights } from "../../tensors/model-weights.ts";
 import { withTrueTie } from "../../families/tied-head.ts";
 import { summariseModel } from "../../cards/model-summary.ts";
@@ -35,18 +36,21 @@ export async function readBaseTensors(base: string): Promise<BaseTensor[]> {
   const { hasOwnTensorNames = false } = baseKindAt(base);
   const family = hasOwnTensorNames ? familyOfGguf(modelType) : familyOf({ model_type: modelType });
   const hasHead = tensors.some(({ name }) => name === family.head);
-  const isTied = !hasOwnTensorNames && hasHead && (await isTiedFolder(base));
+  const listed = !hasOwnTensorNames && hasHead ? await usedTensors(base, family) : tensors;
   if (hasOwnTensorNames && !family.gguf) {
     throw new InputError(`${base}: general.architecture "${modelType}" is not supported`);
   }
-  return tensors.flatMap(({ name: stored, shape }) => {
+  return listed.flatMap(({ name: stored, shape }) => {
     const name = hasOwnTensorNames ? family.gguf?.checkpointName(stored) : stored;
-    if (name === undefined || isComputed(name) || (isTied && name === family.head)) return [];
+    if (name === undefined || isComputed(name)) return [];
     return baseTensor(family, name, shape);
   });
 }
 
-async function isTiedFolder(dir: string): Promise<boolean> {
-  const config = await readJsonObject(path.join(dir, "config.json"));
-  return (await withTrueTie(config, await readModelWeights(dir)))["tie_word_embeddings"] === true;
+/** The tensors of a folder with a head: it may be the embedding, once more or alone. */
+async function usedTensors(dir: string, { head }: Family): Promise<TensorInfo[]> {
+  const written = await readJsonObject(path.join(dir, "config.json"));
+  const { config, weights } = await withTrueTie(written, await readModelWeights(dir));
+  const isTied = config["tie_word_embeddings"] === true;
+  return [...weights.values()].filter(({ name }) => !isTied || name !== head);
 }

@@ -13,19 +13,20 @@ function info(name: string, shape: readonly number[] = [2, 4], dtype: TensorInfo
 function sort(
   names: readonly (string | TensorInfo)[],
   more: Record<string, unknown> = {},
+  method = "LoRA",
 ): PeftExtras {
   const infos = names.map((each) =>
     typeof each === "string" ? info(`base_model.model.${each}`) : each,
   );
   const config: PeftConfig = { peft_type: "LORA", ...more };
-  return sortExtras(new Map(infos.map((each) => [each.name, each])), config);
+  return sortExtras(new Map(infos.map((each) => [each.name, each])), config, method);
 }
 
 /** What of a golden adapter is not LoRA's own. */
 async function shapeOf(name: string): Promise<PeftExtras> {
   const { tensors, config } = await readPeftFolder(peftShape(name));
   const rest = [...tensors].filter(([key]) => !/\.lora_|\.ia3_l$/u.test(key));
-  return sortExtras(new Map(rest), config);
+  return sortExtras(new Map(rest), config, "LoRA");
 }
 
 suite("what PEFT saved beside its factors", () => {
@@ -147,7 +148,7 @@ suite("a tensor beside the factors", () => {
       () => sort([info("lora_A.weight")]),
       /tensor lora_A\.weight is no part of a LoRA/,
     );
-    assert.throws(() => sort(["x.weight"], { peft_type: "IA3" }), /no part of a \(IA\)³ adapter/);
+    assert.throws(() => sort(["x.weight"], {}, "(IA)³"), /no part of a \(IA\)³ adapter/);
   });
 
   test("of whole numbers is refused by its name", () => {

@@ -10,6 +10,10 @@ import { summariseAdapter } from "../../../src/cards/model-summary.ts";
 import { readPeftFolder } from "../../../src/adapter-files/peft/folder.ts";
 import { refuses } from "../../support/refuses.ts";
 import { safetensorsBytes } from "../../tensors/bytes.ts";
+import type { PeftKind } from "../../../src/adapter-files/peft/kind.ts";
+import { PEFT_KINDS } from "../../../src/adapter-files/peft/kinds.ts";
+import { IA3 } from "../../../src/adapter-files/peft/kinds/ia3.ts";
+import { peftScoreName } from "../../../src/adapter-files/peft/score.ts";
 
 const dir = mkdtempSync(path.join(tmpdir(), "retune-peft-types-"));
 after(() => rmSync(dir, { recursive: true }));
@@ -65,6 +69,16 @@ test("methods that no weight can hold, and names that nobody knows", async () =>
     readMergeAdapter(ofType("toString"), 1),
     /peft_type is "toString"; Retune computes LORA/,
   );
+});
+
+test("a kind of adapter that is planted is named among those that are computed, and told how it is used", async (t) => {
+  const planted: PeftKind = { ...IA3, name: "NEWEST" };
+  t.after(PEFT_KINDS.add(planted));
+  await refuses(readMergeAdapter(ofType("OTHER"), 1), /PREFIX_TUNING and NEWEST\. /);
+  await refuses(readMergeAdapter(ofType("NEWEST"), 1), /only LORA and IA3 can be merged/);
+  assert.equal(peftScoreName("NEWEST"), "base_model.model.score.weight");
+  t.after(PEFT_KINDS.add({ ...planted, name: "NEWER", hasVirtualTokens: true }));
+  assert.equal(peftScoreName("NEWER"), "base_model.score.weight");
 });
 
 test("virtual tokens can't be merged, and are said to work beside the base", async () => {

@@ -1,7 +1,12 @@
 /** Templates that a library of JavaScript renders as Jinja does; all of them: test/oracle/proven-templates.ts. */
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { after, suite, test } from "node:test";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { build } from "esbuild";
+import { assignedFields } from "../../../.ci/assigned-fields.mjs";
 import { answerSpans } from "../../../src/data/templates/answer-spans.ts";
 import { answersOf, messagesOf } from "../../../src/data/templates/answers.ts";
 import { ChatTemplate } from "../../../src/data/templates/chat-template.ts";
@@ -120,6 +125,35 @@ test("generation tags keep their white space, whichever way it is trimmed", asyn
       const found = { text, ...answerSpans(rendered, answers, row.messages) };
       const [expected] = await chatTemplate(source).renderRows([chatRow(JSON.stringify(row))]);
       assert.deepEqual(found, expected, source);
+    }
+  }
+});
+
+test("as it is bundled, with fields that are assigned, it prints the same", async (t) => {
+  const dir = await mkdtemp(path.join(tmpdir(), "retune-"));
+  t.after(() => rm(dir, { recursive: true }));
+  const outfile = path.join(dir, "quick-template.mjs");
+  const source = new URL("../../../src/data/templates/quick-template.ts", import.meta.url);
+  await build({
+    entryPoints: [fileURLToPath(source)],
+    outfile,
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    plugins: [assignedFields],
+  });
+  assert.doesNotMatch(await readFile(outfile, "utf8"), /^ {2}type = "StringValue";/mu);
+  const bundled = (await import(pathToFileURL(outfile).href)) as {
+    QuickTemplate: typeof QuickTemplate;
+  };
+  const golden = new URL("../../golden/data/llama3.jinja", import.meta.url);
+  for (const template of [SAMPLE, await readFile(golden, "utf8")]) {
+    for (const { messages, variables } of chatCorpus(template, 300)) {
+      const answers = answersOf(messagesOf({ messages }));
+      assert.deepEqual(
+        new bundled.QuickTemplate(template, variables).render({ messages }, answers),
+        new QuickTemplate(template, variables).render({ messages }, answers),
+      );
     }
   }
 });

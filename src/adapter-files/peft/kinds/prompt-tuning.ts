@@ -14,6 +14,7 @@ export function virtualContents(folder: PeftFolder): PeftContents {
 
 export const PROMPT_TUNING: PeftKind = {
   name: "PROMPT_TUNING",
+  hasVirtualTokens: true,
   title: () => "Prompt tuning",
   facts: (config) => [tokensFact(config)],
   contents: virtualContents,

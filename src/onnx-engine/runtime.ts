@@ -1,0 +1,47 @@
+/** What is behind a graph: something that compiles it and runs it. ONNX Runtime is one, OpenVINO the other. */
+import type { Graph } from "../graph/graph.ts";
+import type { ExternalLocation } from "../onnx/model-writer.ts";
+
+/** A tensor that a run gave, row-major; it can be fed to the next. */
+export interface Result {
+  readonly dims: readonly number[];
+  readonly data: unknown;
+}
+
+export type Feed = Float32Array | BigInt64Array | Result;
+
+export interface CompileOptions {
+  /** Folder that holds every external weight file. */
+  weightsDir: string;
+  locate: (name: string) => ExternalLocation;
+  /** 0: one per physical core. */
+  threads: number;
+  /**
+   * Packed copies of the weights make products faster but live on the heap; without them the
+   * weights stay in the mapped file, where the runtime can read them there.
+   */
+  prepack: boolean;
+}
+
+/** One compiled graph. Inputs are fed by name; sizes of symbolic dimensions follow from `sizes`. */
+export interface CompiledGraph {
+  /**
+   * @param feeds data for every graph input, row-major
+   * @param sizes value of every symbolic dimension, e.g. { B: 4, T: 128 }
+   */
+  run(
+    feeds: Readonly<Record<string, Feed>>,
+    sizes: Readonly<Record<string, number>>,
+  ): Promise<Readonly<Record<string, Result>>>;
+  dispose(): Promise<void>;
+}
+
+export interface Runtime {
+  /** With its version, as a run's log names it. */
+  readonly description: string;
+  compile(graph: Graph, options: CompileOptions): Promise<CompiledGraph>;
+}
+
+export function isResult(feed: Feed): feed is Result {
+  return "dims" in feed;
+}

@@ -1,0 +1,2 @@
+/** What names a folder with OpenVINO's libraries to every process of Retune; the editor sets it from its setting. */
+export const OPENVINO_FOLDER_VARIABLE = "RETUNE_OPENVINO";

@@ -87,7 +87,7 @@ export function crossEntropyGradient(): ForwardCase {
   return { graph: b.build([gradient]), inputs };
 }
 
-export function headEvaluation(
+function headEvaluation(
   chunks: { rowChunks: number; vocabularyChunks: number } = { rowChunks: 1, vocabularyChunks: 1 },
 ): ForwardCase {
   const b = new GraphBuilder();

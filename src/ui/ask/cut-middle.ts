@@ -1,6 +1,6 @@
 /** VS Code cuts a row at its end, where names of one kind differ: "…-instruct-v2", "…-instruct-v3". */
 export function cutMiddle(text: string, maxChars: number): string {
-  const chars = [...text];
+  const chars = Array.from(text);
   if (chars.length <= maxChars) return text;
   const tail = Math.floor((maxChars - 1) / 2);
   const head = maxChars - 1 - tail;

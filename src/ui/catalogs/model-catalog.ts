@@ -18,6 +18,8 @@ export interface ModelEntry {
   readonly path: string;
   readonly label: string;
   readonly source: "workspace" | "folder" | "cache";
+  /** When its folder or file was last changed, in milliseconds. */
+  readonly changedAt?: number;
   /** The added folder that it was found in. */
   readonly modelFolder?: string;
   readonly summary?: ModelSummary;
@@ -29,7 +31,7 @@ export interface ModelEntry {
 export const SEARCH_EXCLUDES = "**/{node_modules,.git,checkpoints,__pycache__}/**";
 const PARALLEL_READS = 8;
 
-type Found = Omit<ModelEntry, "summary" | "problem">;
+type Found = Omit<ModelEntry, "summary" | "problem" | "changedAt">;
 
 export class ModelCatalog extends Catalog<ModelEntry> {
   readonly #log: vscode.LogOutputChannel;
@@ -67,8 +69,12 @@ export class ModelCatalog extends Catalog<ModelEntry> {
     // A folder's own time does not change when a file in it does, so a broken one is read again.
     if (known?.stamp === stamp && known.problem === undefined) return { ...known, ...found };
     const entry = await summariseModel(found.path).then(
-      (summary): ModelEntry => ({ ...found, summary }),
-      (error: unknown): ModelEntry => ({ ...found, problem: errorMessage(error) }),
+      (summary): ModelEntry => ({ ...found, changedAt: mtimeMs, summary }),
+      (error: unknown): ModelEntry => ({
+        ...found,
+        changedAt: mtimeMs,
+        problem: errorMessage(error),
+      }),
     );
     if (entry.problem !== undefined) this.#log.warn(entry.problem);
     this.#summaries.set(found.path, { ...entry, stamp });

@@ -7,12 +7,28 @@ interface Labelled {
 }
 interface Place {
   readonly source: "workspace" | "folder" | "cache";
+  readonly path: string;
   readonly label: string;
+  /** In milliseconds. */
+  readonly changedAt?: number;
 }
 
+/** What runs have made, the newest first, comes after what the workspace began with: there may be hundreds. */
 export function bySourceAndLabel(a: Place, b: Place): number {
-  const order = ["workspace", "folder", "cache"];
-  return order.indexOf(a.source) - order.indexOf(b.source) || a.label.localeCompare(b.label);
+  const apart = placeOf(a) - placeOf(b);
+  if (apart !== 0) return apart;
+  const isNewer = madeByRun(a) ? (b.changedAt ?? 0) - (a.changedAt ?? 0) : 0;
+  return isNewer || a.label.localeCompare(b.label, "en", { numeric: true });
+}
+
+function placeOf(model: Place): number {
+  const order = ["workspace", "run", "folder", "cache"];
+  const { source } = model;
+  return order.indexOf(source === "workspace" && madeByRun(model) ? "run" : source);
+}
+
+function madeByRun({ path: place }: Place): boolean {
+  return /[\\/]\.retune[\\/]runs[\\/]/u.test(place);
 }
 
 export function labelOf(model: string): string {

@@ -74,11 +74,11 @@ test("nothing else of an entry changes, and their order neither", () => {
 
 test("the workspace's models stand first, the cache's last, each by name", () => {
   const models = [
-    { source: "cache", label: "a" },
-    { source: "folder", label: "b" },
-    { source: "workspace", label: "z" },
-    { source: "workspace", label: "B" },
-    { source: "workspace", label: "a" },
+    { source: "cache", label: "a", path: "/models/a" },
+    { source: "folder", label: "b", path: "/models/b" },
+    { source: "workspace", label: "z", path: "/models/z" },
+    { source: "workspace", label: "B", path: "/models/B" },
+    { source: "workspace", label: "a", path: "/models/a" },
   ] as const;
   const expected = ["workspace a", "workspace B", "workspace z", "folder b", "cache a"];
   for (const order of [models, models.toReversed()]) {
@@ -87,5 +87,23 @@ test("the workspace's models stand first, the cache's last, each by name", () =>
       sorted.map(({ source, label }) => `${source} ${label}`),
       expected,
     );
+  }
+});
+
+test("what runs have made comes after the workspace's own models, the newest first", () => {
+  const run = (label: string, changedAt: number) =>
+    ({ source: "workspace", label, path: `/w/.retune/runs/${label}`, changedAt }) as const;
+  const models = [
+    run("a/model", 1),
+    run("b/model", 3),
+    run("c/model", 2),
+    { source: "folder", label: "added", path: "/models/.retune/runs/x/model" },
+    { source: "workspace", label: "tiny-10", path: "/w/models/tiny-10", changedAt: 9 },
+    { source: "workspace", label: "tiny-9", path: "/w/models/tiny-9", changedAt: 8 },
+  ] as const;
+  const expected = ["tiny-9", "tiny-10", "b/model", "c/model", "a/model", "added"];
+  for (const order of [models, models.toReversed()]) {
+    const sorted = order.toSorted(bySourceAndLabel).map(({ label }) => label);
+    assert.deepEqual(sorted, expected);
   }
 });

@@ -15,9 +15,9 @@ const MOST_ROUNDS = 3;
 const BESIDE_WEIGHTS_BYTES = 8e9;
 /**
  * What PyTorch holds for each parameter when it keeps weights in float32: autocast keeps each rounded weight for the
- * backward pass as well, and the peer that has them in bfloat16 stands beside it.
+ * backward pass as well.
  */
-const BYTES_A_PARAMETER: Readonly<Record<Precision, number>> = { float32: 4, bfloat16: 4 + 2 + 2 };
+const BYTES_A_PARAMETER: Readonly<Record<Precision, number>> = { float32: 4, bfloat16: 4 + 2 };
 
 /** Workers at once must not send the machine swapping. */
 function fullWeightsFit(parameters: number, precision: Precision): boolean {
@@ -27,6 +27,14 @@ function fullWeightsFit(parameters: number, precision: Precision): boolean {
   );
 }
 
+/** Ours against each peer in turn: all at once would not fit. */
+function biggerWindows(config: TrainConfig, fits: boolean): TrainWorker[][] {
+  const ours: TrainWorker = { name: "retune", side: "retune", config };
+  const full = fits ? [peer(config, "tuned", { tunedMalloc: true })] : [];
+  const peers = config.precision === "float32" ? full : [halfWeights(config), ...full];
+  return peers.length > 0 ? peers.map((worker) => [ours, worker]) : [[ours]];
+}
+
 export async function biggerCase(
   context: Context,
   size: (typeof BIGGER_SIZES)[number],
@@ -34,10 +42,6 @@ export async function biggerCase(
   const shape = SHAPES[size];
   const parameters = parameterCount(shape);
   const fits = fullWeightsFit(parameters, context.precision);
-  const peers = (config: TrainConfig): TrainWorker[] =>
-    config.precision === "float32"
-      ? [peer(config, "eager")]
-      : [halfWeights(config), peer(config, "tuned", { tunedMalloc: true })];
   const { table, data } = await tokensWindows(context, {
     name: size,
     rows: 1,
@@ -45,12 +49,7 @@ export async function biggerCase(
     shape,
     weightType: "BF16",
     rounds: Math.min(context.rounds, MOST_ROUNDS),
-    workers: (config) => [
-      [
-        { name: "retune", side: "retune", config },
-        ...peers(config).filter((worker) => fits || worker.config.peer?.weights === "bfloat16"),
-      ],
-    ],
+    workers: (config) => biggerWindows(config, fits),
   });
   const left = "\n\nPyTorch with weights in float32 is left out: not enough free memory.";
   return {

@@ -21,6 +21,9 @@ const LOSS_TOLERANCE: Readonly<Record<Precision, number>> = { float32: 1e-4, bfl
 export const storedIn = ({ precision }: Context): WeightType =>
   precision === "bfloat16" ? "BF16" : "F32";
 
+/** A wider product is no faster, and takes gigabytes beside the workers. */
+const MOST_COLUMNS = 49152;
+
 /** What all workers of a window have in common. */
 export async function baseConfig(
   context: Context,
@@ -93,7 +96,7 @@ export async function trainingWindow(
               [hidden, intermediate],
               [intermediate, hidden],
               [hidden, hidden],
-              [hidden, vocabulary],
+              [hidden, Math.min(vocabulary, MOST_COLUMNS)],
             ],
           }),
     rounds,

@@ -3,6 +3,7 @@ import { OpenvinoCore } from "../openvino/core.ts";
 import { locateOpenvino } from "../openvino/locate.ts";
 import { processorUnits } from "../openvino/processor.ts";
 import type { Precision } from "../protocol/engines/onnx.ts";
+import { OPENVINO_FOLDER_VARIABLE, OPENVINO_OFF } from "../protocol/openvino.ts";
 import { errorMessage } from "../util/errors.ts";
 import type { Device } from "./device.ts";
 import { openvinoRuntime } from "./openvino-session.ts";
@@ -53,12 +54,18 @@ async function openLocated(
   log: (line: string) => void,
 ): Promise<{ core: OpenvinoCore; version: string } | { missing: string }> {
   const found = await locateOpenvino({ log });
-  if (!found) return { missing: `OpenVINO is not installed (${INSTALL})` };
+  if (!found) return { missing: absence() };
   try {
     return { core: await OpenvinoCore.open(found), version: found.version };
   } catch (error) {
     return { missing: `${found.libraries.c} can't be loaded: ${firstLine(error)}` };
   }
+}
+
+function absence(): string {
+  return process.env[OPENVINO_FOLDER_VARIABLE] === OPENVINO_OFF
+    ? `OpenVINO is switched off (${OPENVINO_FOLDER_VARIABLE}=${OPENVINO_OFF})`
+    : `OpenVINO is not installed (${INSTALL})`;
 }
 
 function firstLine(error: unknown): string {

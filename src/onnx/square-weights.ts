@@ -5,7 +5,7 @@
  * everything below is wrong. So the untransposed products of square weights read −W, a constant of its own.
  */
 import { create } from "@bufbuild/protobuf";
-import type { Graph, Value } from "../graph/graph.ts";
+import type { Graph } from "../graph/graph.ts";
 import {
   AttributeProtoSchema,
   AttributeProto_AttributeType,
@@ -15,11 +15,10 @@ import {
 
 /** @returns the nodes in which no square constant is read both as it is and transposed */
 export function separateSquareWeights(nodes: readonly NodeProto[], graph: Graph): NodeProto[] {
-  const squares = squareConstants(graph);
+  const squares = squareConstants(nodes, graph);
   const opposites = new Map<string, string>();
   return nodes.flatMap((node) => {
-    const [input = "", right = ""] = node.input;
-    if (node.opType === "Cast" && squares.has(input)) squares.add(node.output[0] ?? "");
+    const [, right = ""] = node.input;
     if (node.opType !== "Gemm" || !squares.has(right) || isTransposed(node)) return [node];
     const known = opposites.get(right);
     const opposite = known ?? `${right}.negated`;
@@ -30,17 +29,30 @@ export function separateSquareWeights(nodes: readonly NodeProto[], graph: Graph)
   });
 }
 
-/** Those whose value no run changes, by name. */
-function squareConstants({ weights, constants, nodes }: Graph): Set<string> {
-  const fixed = new Set<Value>([...weights, ...constants.map(({ value }) => value)]);
-  for (const { op, inputs, outputs } of nodes) {
-    const isFixed = (op === "Cast" || op === "Dequantize") && inputs.every((x) => fixed.has(x));
-    if (isFixed) for (const output of outputs) fixed.add(output);
+/** What of a constant is a constant, too: a runtime folds it when it compiles. */
+const FOLDED = new Set(["Cast", "DequantizeLinear", "Reshape", "Slice", "Split"]);
+
+/** Matrices whose values no run changes, by name: those that are square, and parts of which the size is not known here. */
+function squareConstants(nodes: readonly NodeProto[], graph: Graph): Set<string> {
+  const { weights, constants } = graph;
+  const stored = [...weights, ...constants.map(({ value }) => value)];
+  const values = [...stored, ...graph.nodes.flatMap(({ outputs }) => outputs)];
+  const shapes = new Map(values.map(({ name, shape }) => [name, shape]));
+  const fixed = new Set(stored.map(({ name }) => name));
+  for (const { opType, input, output } of nodes) {
+    const [of = ""] = input;
+    if (!FOLDED.has(opType) || !fixed.has(of)) continue;
+    for (const name of output) {
+      fixed.add(name);
+      const shape = opType === "Cast" ? shapes.get(of) : undefined;
+      if (shape && !shapes.has(name)) shapes.set(name, shape);
+    }
   }
-  const squares = [...fixed].filter(({ shape: [rows, columns], shape }) => {
-    return shape.length === 2 && rows === columns;
-  });
-  return new Set(squares.map(({ name }) => name));
+  const isSquare = (name: string): boolean => {
+    const shape = shapes.get(name);
+    return shape === undefined || (shape.length === 2 && shape[0] === shape[1]);
+  };
+  return new Set([...fixed].filter(isSquare));
 }
 
 function isTransposed({ attribute }: NodeProto): boolean {

@@ -41,7 +41,7 @@ export function bundleSource(entry: string): Promise<string> {
     format: "cjs",
     alias: { "jsonc-parser": "jsonc-parser/lib/esm/main.js" },
     define: { "process.env.RETUNE_BUNDLED": '"1"', "import.meta.dirname": "__dirname" },
-    external: ["onnxruntime-node", "tokenizers"],
+    external: ["onnxruntime-node", "tokenizers", "koffi"],
     logLevel: "warning",
   }).then(() => path.join(bundleDir, `${name}.cjs`));
   bundles.set(entry, made);

@@ -21,7 +21,7 @@ const IN_BLOCK = {
   ffn_down: "mlp.down_proj",
 };
 
-/** Of queries and keys, head by head. */
+/** Norms over each head by itself. */
 const HEAD_NORMS = { attn_q_norm: "self_attn.q_norm", attn_k_norm: "self_attn.k_norm" };
 
 const ATTENTION = { role: "linear", part: "attention" } as const;

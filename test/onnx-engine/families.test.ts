@@ -18,7 +18,7 @@ import { readSafetensorsHeader, readTensor } from "../../src/tensors/safetensors
 const MODELS = ["qwen2"];
 const LORA = methodSchema.parse({ type: "lora", rank: 3, alpha: 6, dropout: 0 });
 const PLANS = Object.entries(GOLDEN_PLANS);
-/** Of bfloat16's gradients from float32's, all together; eight bits of mantissa. */
+/** How far bfloat16's gradients, with eight bits of mantissa, are from float32's, all together. */
 const BFLOAT16_ERROR = 0.03;
 
 for (const model of MODELS) {

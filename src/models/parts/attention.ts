@@ -26,7 +26,7 @@ export interface Attention {
   value: string;
   output: string;
   rotate: Rotate;
-  /** Of queries and of keys, each head by itself, before they are turned; left out: none. */
+  /** Queries and keys are normed head by head before they are turned; left out: they are not. */
   headNorms?: HeadNorms | undefined;
 }
 

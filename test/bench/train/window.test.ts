@@ -21,3 +21,12 @@ test("losses that differ by more than rounding are refused, with both names", ()
   );
   assert.throws(() => checkLosses([base, { name: "eager", loss: Number.NaN }]), /NaN/);
 });
+
+test("in bfloat16 losses may differ by what rounding makes, and no more", () => {
+  const base = { name: "retune", loss: 10.9267 };
+  checkLosses([base, { name: "autocast-eager", loss: 10.928 }], "bfloat16");
+  assert.throws(
+    () => checkLosses([base, { name: "autocast-eager", loss: 10.93 }], "bfloat16"),
+    /autocast-eager is 10\.93/,
+  );
+});

@@ -12,18 +12,24 @@ const INSTALL = "retune install openvino";
 /** A device, or one line of what stands in its way. */
 export type Found = { device: Device } | { missing: string };
 
-/** The processor in bfloat16. */
-export async function bfloat16Processor(log: (line: string) => void): Promise<Found> {
+/**
+ * The processor in bfloat16.
+ * @param passedOver told of each runtime that can't be taken
+ */
+export async function bfloat16Processor(
+  log: (line: string) => void,
+  passedOver = log,
+): Promise<Found> {
   const { bfloat16, model } = await processorUnits();
   if (bfloat16 === "no") return { missing: `${model || "this processor"} has no bfloat16 units` };
-  const opened = await openCore(log);
+  const opened = await openCore(passedOver);
   if ("missing" in opened) return opened;
   const { core, version } = opened;
   if (!core.capabilities("CPU").includes("BF16")) {
     return { missing: `${core.deviceName("CPU")} has no bfloat16 units` };
   }
   const precision = "bfloat16";
-  const runtime = openvinoRuntime({ core, version, device: "CPU", precision });
+  const runtime = openvinoRuntime({ core, version, device: "CPU", precision, log });
   return { device: { name: "cpu", precision, runtime } };
 }
 
@@ -37,7 +43,7 @@ export async function intelGpu(precision: Precision, log: (line: string) => void
   } catch (error) {
     return { missing: `OpenVINO ${version} finds no Intel GPU: ${firstLine(error)}` };
   }
-  const runtime = openvinoRuntime({ core, version, device: "GPU", precision });
+  const runtime = openvinoRuntime({ core, version, device: "GPU", precision, log });
   return { device: { name: "openvino-gpu", precision, runtime } };
 }
 

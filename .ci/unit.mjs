@@ -5,6 +5,7 @@ import path from "node:path";
 import { compileTests } from "./compile-tests.mjs";
 import { root } from "./install.mjs";
 import { runNodeTests } from "./node-tests.mjs";
+import { openvinoEnv } from "./openvino.mjs";
 
 const IN_AN_EDITOR = ["test/vscode", "test/vscode-server", "test/ui-vsix"];
 
@@ -26,5 +27,6 @@ process.exit(
     files: await compileTests(files),
     concurrency: 2,
     flags: ["--enable-source-maps"],
+    env: files.some((name) => name.includes("openvino")) ? await openvinoEnv() : {},
   }),
 );

@@ -18,6 +18,7 @@ export const installCommand: Command = {
   --gpu         the plugin for Intel's graphics, too
   --wheel FILE  take them from this wheel, where neither uv nor pip reach an index
 
+  RETUNE_OPENVINO=off has none looked for, whatever is there.
   RETUNE_CACHE names another folder than ~/.cache/retune`,
   run: async (args) => {
     const { values, positionals } = parseArguments(args, {

@@ -3,9 +3,13 @@ import type { GgufFamily } from "../gguf/gguf-family.ts";
 import { type ImportOptions, importWith } from "../gguf/import.ts";
 import { Registry } from "../util/registry.ts";
 import { llamaGguf } from "./llama-gguf.ts";
+import { qwen2Gguf } from "./qwen2-gguf.ts";
 
 /** By `general.architecture`. */
-export const ggufFamilies = new Registry<GgufFamily>("general.architecture", [llamaGguf]);
+export const ggufFamilies = new Registry<GgufFamily>("general.architecture", [
+  llamaGguf,
+  qwen2Gguf,
+]);
 
 /**
  * @returns the folder of a .gguf's import, made now unless a current one is in the cache

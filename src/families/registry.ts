@@ -2,9 +2,10 @@
 import { Registry } from "../util/registry.ts";
 import type { Family } from "./family.ts";
 import { llamaFamily } from "./llama.ts";
+import { qwen2Family } from "./qwen2.ts";
 import { unknownFamily } from "./unknown.ts";
 
-export const families = new Registry<Family>("model_type", [llamaFamily]);
+export const families = new Registry<Family>("model_type", [llamaFamily, qwen2Family]);
 
 /** @returns of a type that no family describes one that guesses */
 export function familyOf({ model_type: type }: { readonly model_type?: unknown }): Family {

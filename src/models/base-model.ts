@@ -118,6 +118,7 @@ function checkWeights(
   weights: ReadonlyMap<string, TensorInfo>,
   configFile: string,
 ): void {
+  refuseUncalledBias(architecture, weights, configFile);
   for (const { name, shape } of architecture.tensors) {
     const info = weights.get(name);
     if (!info) {
@@ -136,6 +137,21 @@ function checkWeights(
       );
     }
   }
+}
+
+/** A bias that the config does not call for would be left out in silence, and the model be another. */
+function refuseUncalledBias(
+  architecture: CausalLm,
+  weights: ReadonlyMap<string, TensorInfo>,
+  configFile: string,
+): void {
+  const called = new Set(architecture.tensors.map(({ name }) => name));
+  const biases = architecture.linearLayers.map(({ path: layer }) => `${layer}.bias`);
+  const name = biases.find((bias) => weights.has(bias) && !called.has(bias));
+  if (name === undefined) return;
+  throw new InputError(
+    `${weights.get(name)?.file}: has tensor ${name}, but ${configFile} calls for no such bias; correct the key that is for it (attention_bias, mlp_bias), or model_type`,
+  );
 }
 
 /** Whether the checkpoint has the tensor, whole or in blocks. */

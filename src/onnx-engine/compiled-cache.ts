@@ -9,7 +9,6 @@ import writeFileAtomic from "write-file-atomic";
 import * as z from "zod";
 import type { CompiledModel } from "../openvino/core.ts";
 import { compareFiles, stampFiles, stampedFileSchema } from "../tensors/stamped-file.ts";
-import { defaultCacheDir } from "../util/cache-root.ts";
 import { errorMessage } from "../util/errors.ts";
 import { startHashing } from "../util/hash-files.ts";
 import { checkJson, readJson } from "../util/json.ts";
@@ -35,25 +34,32 @@ export interface KeptCompilation {
   verdict: KeptVerdict | undefined;
 }
 
-export interface CacheOptions {
+export interface CompiledCache {
+  /** A folder for each compiled graph. */
+  dir: string;
+  log: (line: string) => void;
+}
+
+interface Compilation {
   /** Whatever decides about the result, as hexadecimal digits. */
   key: string;
   /** @param cacheDir what OpenVINO's CACHE_DIR is to be; undefined: it keeps nothing */
   compile: (cacheDir: string | undefined) => Promise<CompiledModel>;
-  log: (line: string) => void;
 }
 
 /**
  * What `compile` gives, or gave before.
  * @throws what `compile` throws without a cache; a cache that can't be read or written is none
  */
-export async function compileKept(options: CacheOptions): Promise<KeptCompilation> {
-  const { key, compile, log } = options;
-  const dir = path.join(defaultCacheDir("compiled"), key);
+export async function compileKept(
+  { dir: root, log }: CompiledCache,
+  { key, compile }: Compilation,
+): Promise<KeptCompilation> {
+  const dir = path.join(root, key);
   try {
-    const model = (await isWhole(dir, log)) ? await load(dir, options) : undefined;
-    if (model) return { model, verdict: await verdictIn(dir) };
-    return { model: await compileInto(dir, compile), verdict: await verdictIn(dir) };
+    const known = (await isWhole(dir, log)) ? await load(dir, compile, log) : undefined;
+    const model = known ?? (await compileInto(dir, compile));
+    return { model, verdict: await verdictIn(dir) };
   } catch (error) {
     const model = await compile(undefined);
     log(`what OpenVINO compiled is not kept: ${errorMessage(error)}`);
@@ -64,7 +70,8 @@ export async function compileKept(options: CacheOptions): Promise<KeptCompilatio
 /** @returns undefined for what OpenVINO can't read */
 async function load(
   dir: string,
-  { compile, log }: CacheOptions,
+  compile: Compilation["compile"],
+  log: (line: string) => void,
 ): Promise<CompiledModel | undefined> {
   try {
     const model = await compile(dir);
@@ -105,7 +112,7 @@ async function isWhole(dir: string, log: (line: string) => void): Promise<boolea
 }
 
 /** Another process that compiles the same meanwhile does so in a folder of its own; the first that is done is kept. */
-async function compileInto(dir: string, compile: CacheOptions["compile"]): Promise<CompiledModel> {
+async function compileInto(dir: string, compile: Compilation["compile"]): Promise<CompiledModel> {
   const temporary = temporaryName(dir);
   await mkdir(temporary, { recursive: true });
   try {

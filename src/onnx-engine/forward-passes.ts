@@ -117,8 +117,8 @@ export class ForwardPasses {
   }
 
   get #feedForm() {
-    const { graphOptions, plan } = this.#state;
-    return feedFormOf(graphOptions, plan.form);
+    const { graphOptions, plan, device } = this.#state;
+    return feedFormOf(graphOptions, plan.form, device.runtime.rounding);
   }
 
   async #open<Built extends { graph: Graph }>(

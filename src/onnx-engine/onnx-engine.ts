@@ -130,7 +130,7 @@ class OnnxEngine implements OnnxTrainingEngine {
   ): Promise<LossSums> {
     if (!this.#training) throw new Error("internal: opened for evaluation only");
     const { graph, session } = this.#training;
-    const form = feedFormOf(this.#graphOptions, this.#plan.form);
+    const form = feedFormOf(this.#graphOptions, this.#plan.form, this.device.runtime.rounding);
     const size = into.length;
     const sums = { lossSum: 0, counted: 0 };
     for (const [index, rows] of this.#runs(batch).entries()) {
@@ -297,7 +297,13 @@ export async function planEngine(options: PlanOptions): Promise<PlannedTraining>
         graph: buildTrainingGraph(graphOptions, options.plan.form),
         memory: undefined,
       }
-    : compileStep(graphOptions, { maxLength, mode: options.memory ?? "auto", weightBytes, log });
+    : compileStep(graphOptions, {
+        maxLength,
+        mode: options.memory ?? "auto",
+        precision: options.device?.precision,
+        weightBytes,
+        log,
+      });
   const added = planned.graph.parameters.filter(({ name }) => !tuning.trained.has(name));
   return {
     ...planned,

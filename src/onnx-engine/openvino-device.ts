@@ -3,6 +3,8 @@ import { OpenvinoCore } from "../openvino/core.ts";
 import { locateOpenvino } from "../openvino/locate.ts";
 import { processorUnits } from "../openvino/processor.ts";
 import type { Precision } from "../protocol/engines/onnx.ts";
+import { OPENVINO_FOLDER_VARIABLE, OPENVINO_OFF } from "../protocol/openvino.ts";
+import { defaultCacheDir } from "../util/cache-root.ts";
 import { errorMessage } from "../util/errors.ts";
 import type { Device } from "./device.ts";
 import { openvinoRuntime } from "./openvino-session.ts";
@@ -29,7 +31,8 @@ export async function bfloat16Processor(
     return { missing: `${core.deviceName("CPU")} has no bfloat16 units` };
   }
   const precision = "bfloat16";
-  const runtime = openvinoRuntime({ core, version, device: "CPU", precision, log });
+  const cache = { dir: defaultCacheDir("compiled"), log };
+  const runtime = openvinoRuntime({ core, version, device: "CPU", precision, cache });
   return { device: { name: "cpu", precision, runtime } };
 }
 
@@ -43,7 +46,7 @@ export async function intelGpu(precision: Precision, log: (line: string) => void
   } catch (error) {
     return { missing: `OpenVINO ${version} finds no Intel GPU: ${firstLine(error)}` };
   }
-  const runtime = openvinoRuntime({ core, version, device: "GPU", precision, log });
+  const runtime = openvinoRuntime({ core, version, device: "GPU", precision });
   return { device: { name: "openvino-gpu", precision, runtime } };
 }
 
@@ -59,12 +62,18 @@ async function openLocated(
   log: (line: string) => void,
 ): Promise<{ core: OpenvinoCore; version: string } | { missing: string }> {
   const found = await locateOpenvino({ log });
-  if (!found) return { missing: `OpenVINO is not installed (${INSTALL})` };
+  if (!found) return { missing: absence() };
   try {
     return { core: await OpenvinoCore.open(found), version: found.version };
   } catch (error) {
     return { missing: `${found.libraries.c} can't be loaded: ${firstLine(error)}` };
   }
+}
+
+function absence(): string {
+  return process.env[OPENVINO_FOLDER_VARIABLE] === OPENVINO_OFF
+    ? `OpenVINO is switched off (${OPENVINO_FOLDER_VARIABLE}=${OPENVINO_OFF})`
+    : `OpenVINO is not installed (${INSTALL})`;
 }
 
 function firstLine(error: unknown): string {

@@ -5,7 +5,7 @@ import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import type { Adapter, AdapterFeeds, RowPlace } from "../methods/method.ts";
 import { type Example, promptLength } from "../data/example.ts";
 import type { FedRow, RowHead } from "../objectives/row-head.ts";
-import type { Feed } from "./runtime.ts";
+import type { Feed, Rounding } from "./runtime.ts";
 import { FEEDS, type GraphOptions, type StepForm } from "./ort-graphs.ts";
 import { largest } from "../util/largest.ts";
 
@@ -60,8 +60,12 @@ export function planRuns(
   return runs;
 }
 
+const UNROUNDED: Rounding = { tokens: 1, places: 1, rows: 1 };
+
 export interface FeedForm {
   blocks: number;
+  /** Left out: as they come. */
+  rounding?: Rounding | undefined;
   /** Rows of the head come in multiples of this. */
   rowChunks: number;
   heads: number;
@@ -75,8 +79,13 @@ export interface FeedForm {
 export function feedFormOf(
   { architecture, tuning: { adapter }, rowHead }: GraphOptions,
   form: StepForm,
+  rounding?: Rounding,
 ): FeedForm {
-  return { ...form, ...architecture, adapter, rowHead };
+  return { ...form, ...architecture, adapter, rowHead, rounding };
+}
+
+function roundUp(size: number, multiple: number): number {
+  return Math.ceil(size / multiple) * multiple;
 }
 
 /** And of the adapter's own symbols. */
@@ -137,7 +146,10 @@ function bodyFeeds(
   const { adapter } = form;
   const lead = adapter?.virtualTokens ?? 0;
   const lengths = rows.map(({ length }) => lead + length);
-  const N = lengths.reduce((sum, length) => sum + length, 0);
+  const own = lengths.reduce((sum, length) => sum + length, 0);
+  // An adapter with feeds of its own counts the rows' tokens itself.
+  const { tokens } = adapter?.feeds ? UNROUNDED : (form.rounding ?? UNROUNDED);
+  const N = roundUp(own, tokens);
   const ids = new BigInt64Array(N);
   const positions = new BigInt64Array(N);
   const places: RowPlace[] = [];
@@ -167,7 +179,7 @@ function bodyFeeds(
 function tokenFeeds(
   rows: readonly FedRow[],
   { scale, lead }: { scale: number; lead: number },
-  { rowChunks }: FeedForm,
+  { rowChunks, rounding = UNROUNDED }: FeedForm,
 ): { feeds: Record<string, Feed>; R: number; counted: number } {
   const chosen: bigint[] = [];
   const labels: bigint[] = [];
@@ -185,7 +197,7 @@ function tokenFeeds(
     }
     start += length;
   }
-  const R = Math.ceil(chosen.length / rowChunks);
+  const R = roundUp(Math.ceil(chosen.length / rowChunks), rounding.rows);
   const weighed = new Float32Array(R * rowChunks);
   weighed.set(coefficients);
   const feeds = {
@@ -206,10 +218,11 @@ function filled(values: readonly bigint[], length: number): BigInt64Array {
 function attentionFeeds(
   lengths: readonly number[],
   N: number,
-  { blocks, heads, keyValueHeads }: FeedForm,
+  { blocks, heads, keyValueHeads, rounding = UNROUNDED }: FeedForm,
 ): { feeds: Record<string, Feed>; L: number } {
   const B = lengths.length;
-  const L = Math.ceil(largest(lengths) / blocks);
+  const filling = N - lengths.reduce((sum, length) => sum + length, 0);
+  const L = placesOf(lengths, { blocks, rounding, filling });
   const T = blocks * L;
   const queries = new Spread(B * heads * T, N * heads);
   const keys = new Spread(B * keyValueHeads * T, N * keyValueHeads);
@@ -232,6 +245,17 @@ function attentionFeeds(
     }
     start += length;
   });
+  // Filling stands where padding does: nothing comes back from there.
+  const row = lengths.findIndex((length) => length < T);
+  for (let token = start; token < N; token++) {
+    for (let head = 0; head < heads; head++) {
+      const place = (((blocks - 1) * B + row) * heads + head + 1) * L - 1;
+      queries.put(place, token * heads + head);
+    }
+    for (let head = 0; head < keyValueHeads; head++) {
+      keys.put((row * keyValueHeads + head + 1) * T - 1, token * keyValueHeads + head);
+    }
+  }
   return {
     feeds: {
       [FEEDS.spreadQueries]: queries.there,
@@ -243,6 +267,16 @@ function attentionFeeds(
     },
     L,
   };
+}
+
+/** Places of a row in each block; one more, where filling needs one that is padding. */
+function placesOf(
+  lengths: readonly number[],
+  { blocks, rounding, filling }: { blocks: number; rounding: Rounding; filling: number },
+): number {
+  const places = roundUp(Math.ceil(largest(lengths) / blocks), rounding.places);
+  const isFull = lengths.every((length) => length === places * blocks);
+  return filling > 0 && isFull ? places + rounding.places : places;
 }
 
 class Spread {

@@ -2,6 +2,16 @@
 import type { Graph } from "../graph/graph.ts";
 import type { ExternalLocation } from "../onnx/model-writer.ts";
 
+/** Sizes are rounded up to multiples of these. */
+export interface Rounding {
+  /** N, the tokens of a run. */
+  tokens: number;
+  /** L, the places of a row in a block of attention. */
+  places: number;
+  /** R, the rows of a part of the head. */
+  rows: number;
+}
+
 /** A tensor that a run gave, row-major; it can be fed to the next. */
 export interface Result {
   readonly dims: readonly number[];
@@ -48,6 +58,8 @@ export interface CompiledGraph {
 export interface Runtime {
   /** With its version, as a run's log names it. */
   readonly description: string;
+  /** Where a run of sizes that were met before is quicker than one of new sizes: what they are rounded up to. */
+  readonly rounding?: Rounding;
   compile(graph: Graph, options: CompileOptions): Promise<CompiledGraph>;
 }
 

@@ -26,7 +26,7 @@ export interface SeparatedSquares {
 }
 
 export function separateSquareWeights(nodes: readonly NodeProto[], graph: Graph): SeparatedSquares {
-  const squares = squareConstants(graph);
+  const squares = squareConstants(nodes, graph);
   const half = halfWeights(graph);
   const widened = new Map<string, Value>();
   const twins = new Map<string, Value>();
@@ -35,11 +35,8 @@ export function separateSquareWeights(nodes: readonly NodeProto[], graph: Graph)
   const separated = nodes.flatMap((node) => {
     const [input = "", right = ""] = node.input;
     const [output = ""] = node.output;
-    if (node.opType === "Cast" && squares.has(input)) {
-      squares.add(output);
-      const weight = half.get(input);
-      if (weight) widened.set(output, weight);
-    }
+    const stored = node.opType === "Cast" ? half.get(input) : undefined;
+    if (stored) widened.set(output, stored);
     if (node.opType !== "Gemm" || !squares.has(right) || isTransposed(node)) return [node];
     const known = others.get(right);
     const weight = widened.get(right);
@@ -62,17 +59,30 @@ function halfWeights({ weights }: Graph): Map<string, Value> {
   return new Map(half.map((weight) => [weight.name, weight]));
 }
 
-/** Those whose value no run changes, by name. */
-function squareConstants({ weights, constants, nodes }: Graph): Set<string> {
-  const fixed = new Set<Value>([...weights, ...constants.map(({ value }) => value)]);
-  for (const { op, inputs, outputs } of nodes) {
-    const isFixed = (op === "Cast" || op === "Dequantize") && inputs.every((x) => fixed.has(x));
-    if (isFixed) for (const output of outputs) fixed.add(output);
+/** What of a constant is a constant, too: a runtime folds it when it compiles. */
+const FOLDED = new Set(["Cast", "DequantizeLinear", "Reshape", "Slice", "Split"]);
+
+/** Matrices whose values no run changes, by name: those that are square, and parts of which the size is not known here. */
+function squareConstants(nodes: readonly NodeProto[], graph: Graph): Set<string> {
+  const { weights, constants } = graph;
+  const stored = [...weights, ...constants.map(({ value }) => value)];
+  const values = [...stored, ...graph.nodes.flatMap(({ outputs }) => outputs)];
+  const shapes = new Map(values.map(({ name, shape }) => [name, shape]));
+  const fixed = new Set(stored.map(({ name }) => name));
+  for (const { opType, input, output } of nodes) {
+    const [of = ""] = input;
+    if (!FOLDED.has(opType) || !fixed.has(of)) continue;
+    for (const name of output) {
+      fixed.add(name);
+      const shape = opType === "Cast" ? shapes.get(of) : undefined;
+      if (shape && !shapes.has(name)) shapes.set(name, shape);
+    }
   }
-  const squares = [...fixed].filter(({ shape: [rows, columns], shape }) => {
-    return shape.length === 2 && rows === columns;
-  });
-  return new Set(squares.map(({ name }) => name));
+  const isSquare = (name: string): boolean => {
+    const shape = shapes.get(name);
+    return shape === undefined || (shape.length === 2 && shape[0] === shape[1]);
+  };
+  return new Set([...fixed].filter(isSquare));
 }
 
 function isTransposed({ attribute }: NodeProto): boolean {

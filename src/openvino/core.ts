@@ -134,14 +134,13 @@ export class CompiledModel {
     if (!tensor) return;
     const shape = { rank: dims.length, dims: BigInt64Array.from(dims, BigInt) };
     check(native, native.setShape(tensor, shape), `${name} [${dims.join(",")}]`);
-    if (values.length === 0) return;
     const bytes = this.#byteSize(tensor);
     if (bytes !== values.byteLength) {
       throw new OpenvinoError(
         `${name} [${dims.join(",")}] has ${bytes} bytes in OpenVINO, ${values.byteLength} are fed`,
       );
     }
-    native.copyIn(this.#dataOf(tensor), values, bytes);
+    if (bytes > 0) native.copyIn(this.#dataOf(tensor), values, bytes);
   }
 
   async infer(): Promise<void> {

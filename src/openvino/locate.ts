@@ -6,7 +6,7 @@
 import { readFile, readdir } from "node:fs/promises";
 import path from "node:path";
 import { defaultCacheDir } from "../util/cache-root.ts";
-import { OPENVINO_FOLDER_VARIABLE } from "../protocol/openvino.ts";
+import { OPENVINO_FOLDER_VARIABLE, OPENVINO_OFF } from "../protocol/openvino.ts";
 import { type FolderContents, type OpenvinoLibraries, readRuntimes } from "./libraries.ts";
 import { type Machine, thisMachine } from "./machine.ts";
 import { packageFolders, packagesUnder } from "./python-folders.ts";
@@ -25,7 +25,7 @@ export interface OpenvinoRuntime {
 }
 
 export interface LocateOptions {
-  /** A folder that the user names, first of all; default `$RETUNE_OPENVINO`. */
+  /** A folder that the user names, first of all, or "off"; default `$RETUNE_OPENVINO`. */
   folder?: string | undefined;
   /** Where *Install bfloat16 Runtime* puts it; default `$RETUNE_CACHE/openvino`, or `~/.cache/retune/openvino`. */
   cacheDir?: string;
@@ -33,6 +33,8 @@ export interface LocateOptions {
   /** A line for each runtime that was passed over, and why. */
   log?: (line: string) => void;
 }
+
+const OFF_LINE = `${OPENVINO_FOLDER_VARIABLE} is "${OPENVINO_OFF}": no OpenVINO is looked for`;
 
 /** @returns the first that can be used */
 export async function locateOpenvino(
@@ -44,6 +46,10 @@ export async function locateOpenvino(
     cacheDir = defaultCacheDir("openvino"),
   } = options;
   const folder = options.folder ?? machine.env[OPENVINO_FOLDER_VARIABLE];
+  if (folder === OPENVINO_OFF) {
+    log(OFF_LINE);
+    return undefined;
+  }
   if (folder !== undefined && folder !== "") {
     const found = await inNamedFolder(path.resolve(folder), machine, log);
     if (found) return found;

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { checkpointPieces } from "../../src/gguf/checkpoint-pieces.ts";
 import { readGgufHeader } from "../../src/gguf/header.ts";
-import { checkpointTensors } from "../../src/families/llama-gguf-tensors.ts";
+import { llamaGguf } from "../../src/families/llama-gguf.ts";
 
 const file = fileURLToPath(new URL("../golden/gguf/byte-level.gguf", import.meta.url));
 
@@ -16,7 +16,7 @@ async function all(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array[]> {
 test("a tensor read in small pieces is the tensor read at once", async () => {
   const header = await readGgufHeader(file);
   let most = 0;
-  for (const tensor of checkpointTensors(header, { heads: 4, keyValueHeads: 2 })) {
+  for (const tensor of (await llamaGguf.open(header)).checkpoint().tensors) {
     const whole = await all(checkpointPieces(file, tensor));
     assert.equal(whole.length, 1);
     for (const bytes of [1, 1000]) {

@@ -219,7 +219,7 @@ const refusals: [string, Record<string, Value | undefined>, readonly TinyTensor[
     "a tensor no Llama has",
     {},
     [...tensors, { name: "blk.0.attn_q_norm.weight", shape: [8] }],
-    /tensor blk.0.attn_q_norm.weight is not part of a Llama/,
+    /tensor blk.0.attn_q_norm.weight is not part of a llama model/,
   ],
   ["a missing tensor", {}, tensors.slice(0, -1), /model.layers.0.mlp.down_proj.weight.*is missing/],
   ["a tensor that comes twice", {}, [...tensors, tensors[0]!], /token_embd.weight comes twice/],

@@ -118,6 +118,11 @@ const refusals: [string, object, RegExp][] = [
     { ...config, model_type: "mamba" },
     /model_type "mamba".*supported: llama/,
   ],
+  [
+    "a model_type whose parts are missing",
+    { ...config, model_type: "qwen3_5" },
+    /"qwen3_5" is not supported \(it needs .*delta rule\); supported: llama/,
+  ],
   ["a missing model_type", { vocab_size: 8 }, /model_type/],
   ["a missing size", { ...config, hidden_size: undefined }, /hidden_size/],
   ["a size of the wrong type", { ...config, vocab_size: "8" }, /vocab_size/],

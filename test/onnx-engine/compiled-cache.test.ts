@@ -25,8 +25,7 @@ import { readTensor, writeSafetensors } from "../../src/tensors/safetensors.ts";
 import { stampFiles } from "../../src/tensors/stamped-file.ts";
 import { startHashing } from "../../src/util/hash-files.ts";
 import { relativeError } from "../../src/util/relative-error.ts";
-import { LORA, type Step, gradientsOf, openKept, stepOf } from "../support/kept-step.ts";
-import { withoutOpenvino } from "../support/openvino.ts";
+import { LORA, type Step, gradientsOf, openKept, openvino, stepOf } from "../support/kept-step.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { writeTinyLlama } from "../support/tiny-llama.ts";
 
@@ -44,17 +43,7 @@ async function scene(t: TestContext, stored: Stored = "BF16"): Promise<Scene> {
   const model = path.join(dir, "model");
   writeTinyLlama(model);
   await storeAs(model, stored);
-  useCache(t, path.join(dir, "cache"));
-  return { model, kept: path.join(dir, "cache", "compiled") };
-}
-
-function useCache(t: TestContext, dir: string): void {
-  const before = process.env["RETUNE_CACHE"];
-  process.env["RETUNE_CACHE"] = dir;
-  t.after(() => {
-    if (before === undefined) delete process.env["RETUNE_CACHE"];
-    else process.env["RETUNE_CACHE"] = before;
-  });
+  return { model, kept: path.join(dir, "cache") };
 }
 
 /** @param factor of every value */
@@ -75,10 +64,10 @@ async function storeAs(model: string, dtype: Stored, factor = 1): Promise<void> 
 }
 
 async function step(
-  model: string,
+  { model, kept }: Scene,
   precision: Precision = "bfloat16",
 ): Promise<{ lines: readonly string[] } & Step> {
-  const { engine, lines } = await openKept(model, precision);
+  const { engine, lines } = await openKept(model, kept, precision);
   try {
     return { ...(await stepOf(engine)), lines };
   } finally {
@@ -101,15 +90,15 @@ function entries(kept: string): { dir: string; blob: string }[] {
 const told = (lines: readonly string[]): string[] =>
   lines.filter((line) => /anew|not kept/u.test(line));
 
-suite("a compiled graph", { skip: withoutOpenvino }, () => {
+suite("a compiled graph", { skip: openvino.skip }, () => {
   for (const precision of ["float32", "bfloat16"] as const) {
     for (const stored of ["F32", "F16", "BF16"] as const) {
       test(`computes the same bits from the cache as fresh: ${precision}, weights ${stored}`, async (t) => {
         const { model, kept } = await scene(t, stored);
-        const cold = await step(model, precision);
+        const cold = await step({ model, kept }, precision);
         assert.equal(entries(kept).length, 2, "training and evaluation");
         const times = entries(kept).map(({ blob }) => statSync(blob).mtimeMs);
-        const warm = await step(model, precision);
+        const warm = await step({ model, kept }, precision);
         assert.deepEqual(
           entries(kept).map(({ blob }) => statSync(blob).mtimeMs),
           times,
@@ -118,8 +107,7 @@ suite("a compiled graph", { skip: withoutOpenvino }, () => {
         assert.deepEqual(told([...cold.lines, ...warm.lines]), []);
         const file = path.join(tempDir(t), "file");
         writeFileSync(file, "");
-        useCache(t, file);
-        const fresh = await step(model, precision);
+        const fresh = await step({ model, kept: file }, precision);
         assert.deepEqual(bits(warm), bits(fresh));
         assert.deepEqual(bits(cold), bits(fresh));
       });
@@ -128,9 +116,9 @@ suite("a compiled graph", { skip: withoutOpenvino }, () => {
 
   test("from the cache has ONNX Runtime's gradients, square weights or not", async (t) => {
     for (const stored of ["F32", "F16", "BF16"] as const) {
-      const { model } = await scene(t, stored);
-      await step(model, "float32");
-      const { engine } = await openKept(model, "float32");
+      const { model, kept } = await scene(t, stored);
+      await step({ model, kept }, "float32");
+      const { engine } = await openKept(model, kept, "float32");
       const got = await gradientsOf(engine);
       const base = await openBaseModel(model);
       const reference = await openTrainingEngine({ ...LORA, base, threads: 1, device: CPU });
@@ -144,10 +132,10 @@ suite("a compiled graph", { skip: withoutOpenvino }, () => {
 
   test("names half-precision weights in their file: none of their bytes are kept", async (t) => {
     const { model, kept } = await scene(t, "BF16");
-    await step(model);
+    await step({ model, kept });
     const half = entries(kept).map(({ blob }) => statSync(blob).size);
     await storeAs(model, "F32");
-    await step(model);
+    await step({ model, kept });
     const all = entries(kept).map(({ blob }) => statSync(blob).size);
     // Of float32 weights the negated squares are, all but the first layer's, below which nothing is trained.
     const more = Math.max(...all) - Math.max(...half);
@@ -157,33 +145,33 @@ suite("a compiled graph", { skip: withoutOpenvino }, () => {
   test("is checked once", async (t) => {
     const { model, kept } = await scene(t);
     const checked = /bfloat16's gradients are within/u;
-    const { lines: first } = await step(model);
+    const { lines: first } = await step({ model, kept });
     assert.match(first.find((line) => checked.test(line)) ?? "", /on the first rows$/u);
-    const { lines: second } = await step(model);
+    const { lines: second } = await step({ model, kept });
     assert.match(second.find((line) => checked.test(line)) ?? "", /as checked before$/u);
     const verdict = entries(kept).flatMap(({ dir }) =>
       readdirSync(dir).includes("check.json") ? [path.join(dir, "check.json")] : [],
     );
     assert.equal(verdict.length, 1, "the training step's");
     writeFileSync(verdict[0]!, '{"relativeError":1.3}');
-    const { lines: third } = await step(model);
+    const { lines: third } = await step({ model, kept });
     assert.ok(third.some((line) => /gradients are 130\.0 % off float32's/u.test(line)));
     writeFileSync(verdict[0]!, "{");
-    const { lines: fourth } = await step(model);
+    const { lines: fourth } = await step({ model, kept });
     assert.match(fourth.find((line) => checked.test(line)) ?? "", /on the first rows$/u);
   });
 
   test("of other weights is another one", async (t) => {
     const { model, kept } = await scene(t);
-    const before = await step(model);
+    const before = await step({ model, kept });
     await storeAs(model, "BF16", 1.5);
-    const after = await step(model);
+    const after = await step({ model, kept });
     assert.notEqual(after.loss, before.loss);
     assert.equal(entries(kept).length, 4);
   });
 });
 
-suite("a damaged cache", { skip: withoutOpenvino }, () => {
+suite("a damaged cache", { skip: openvino.skip }, () => {
   const damages: [string, (blob: string) => void, RegExp][] = [
     ["cut off", (blob) => truncateSync(blob, 1000), /is damaged/u],
     ["longer", (blob) => appendFileSync(blob, "x"), /is damaged/u],
@@ -207,21 +195,21 @@ suite("a damaged cache", { skip: withoutOpenvino }, () => {
   for (const [what, damage, expected] of damages) {
     test(`is made anew with a line: ${what}`, async (t) => {
       const { model, kept } = await scene(t);
-      const cold = await step(model);
+      const cold = await step({ model, kept });
       const { blob } = largest(kept);
       damage(blob);
-      const again = await step(model);
+      const again = await step({ model, kept });
       assert.deepEqual(bits(again), bits(cold));
       assert.equal(told(again.lines).length, 1, told(again.lines).join("\n"));
       assert.match(told(again.lines)[0]!, expected);
-      const { lines } = await step(model);
+      const { lines } = await step({ model, kept });
       assert.deepEqual(told(lines), []);
     });
   }
 
   test("that is whole, but OpenVINO's no more, is made anew with a line", async (t) => {
     const { model, kept } = await scene(t);
-    const cold = await step(model);
+    const cold = await step({ model, kept });
     const { dir, blob } = largest(kept);
     // As if another build had made it: the header names it, and the contents agree.
     const bytes = readFileSync(blob);
@@ -232,10 +220,10 @@ suite("a damaged cache", { skip: withoutOpenvino }, () => {
     const { [blob]: stamped } = await stampFiles(await startHashing([blob]).hashes);
     const contents = { [path.basename(blob)]: stamped };
     writeFileSync(path.join(dir, "contents.json"), JSON.stringify(contents));
-    const again = await step(model);
+    const again = await step({ model, kept });
     assert.deepEqual(bits(again), bits(cold));
     assert.equal(told(again.lines).length, 1, again.lines.join("\n"));
-    const { lines } = await step(model);
+    const { lines } = await step({ model, kept });
     assert.deepEqual(told(lines), []);
   });
 
@@ -243,8 +231,7 @@ suite("a damaged cache", { skip: withoutOpenvino }, () => {
     const { model } = await scene(t);
     const file = path.join(tempDir(t), "file");
     writeFileSync(file, "");
-    useCache(t, file);
-    const { lines } = await step(model);
+    const { lines } = await step({ model, kept: file });
     assert.match(told(lines)[0] ?? "", /what OpenVINO compiled is not kept: .*ENOTDIR/u);
   });
 });
@@ -254,7 +241,7 @@ function largest(kept: string): { dir: string; blob: string } {
   return bySize[0]!;
 }
 
-suite("the cache of compiled graphs", { skip: withoutOpenvino }, () => {
+suite("the cache of compiled graphs", { skip: openvino.skip }, () => {
   test("keeps within its limit: the longest unused go first", async (t) => {
     const { model, kept } = await scene(t);
     const old = (name: string, daysAgo: number): string => {
@@ -272,7 +259,7 @@ suite("the cache of compiled graphs", { skip: withoutOpenvino }, () => {
     const hours = new Date(Date.now() - 7_200_000);
     utimesSync(path.join(kept, "d.1-ab.tmp"), hours, hours);
     mkdirSync(path.join(kept, "e.1-ab.tmp"));
-    await step(model);
+    await step({ model, kept });
     const left = readdirSync(kept);
     assert.equal(left.length, 5);
     for (const name of [newer, newest, "e.1-ab.tmp"]) assert.ok(left.includes(name), name);
@@ -281,11 +268,11 @@ suite("the cache of compiled graphs", { skip: withoutOpenvino }, () => {
 
   test("counts a use", async (t) => {
     const { model, kept } = await scene(t);
-    await step(model);
+    await step({ model, kept });
     const then = new Date(Date.now() - 86_400_000);
     const contents = entries(kept).map(({ dir }) => path.join(dir, "contents.json"));
     for (const file of contents) utimesSync(file, then, then);
-    await step(model);
+    await step({ model, kept });
     for (const file of contents) assert.ok(Date.now() - statSync(file).mtimeMs < 3_600_000);
   });
 
@@ -294,7 +281,7 @@ suite("the cache of compiled graphs", { skip: withoutOpenvino }, () => {
     const script = fileURLToPath(new URL("../support/compile-in-process.ts", import.meta.url));
     const run = async (): Promise<unknown> => {
       const { stdout } = await promisify(execFile)(process.execPath, [
-        ...["--import", "tsx", script, model],
+        ...["--import", "tsx", script, model, kept],
       ]);
       return JSON.parse(stdout);
     };
@@ -302,7 +289,7 @@ suite("the cache of compiled graphs", { skip: withoutOpenvino }, () => {
     assert.deepEqual(one, other);
     assert.deepEqual(one, await run());
     assert.equal(entries(kept).length, 2);
-    const { lines, ...here } = await step(model);
+    const { lines, ...here } = await step({ model, kept });
     assert.deepEqual(told(lines), []);
     assert.deepEqual(here, one);
   });

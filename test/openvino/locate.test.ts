@@ -95,6 +95,15 @@ test("the named folder, the cache, Python and the system are tried in this order
   }
 });
 
+test("a machine that says off has none, whatever is installed", async (context) => {
+  const { locate, put, at, env, lines } = emptyMachine(context);
+  await put("cache/openvino/2026.4.1", LINUX.all);
+  env["RETUNE_OPENVINO"] = "off";
+  assert.equal(await locate(), undefined);
+  assert.deepEqual(lines, ['RETUNE_OPENVINO is "off": no OpenVINO is looked for']);
+  assert.equal((await locate(at()))?.dir, at("cache/openvino/2026.4.1"));
+});
+
 test("an interpreter on PATH leads to its packages, by a link and by a stub of pyenv", async (context) => {
   const { locate, put, at, env } = emptyMachine(context);
   await put("opt/python/bin", ["python3.11"]);

@@ -1,6 +1,7 @@
 /** Several real processes at one lock. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -22,20 +23,30 @@ function writeLock(file: string, process: object, ageMs = 0): void {
   utimesSync(file, time, time);
 }
 
-/** Runs `source`, with the lock's module as `lock`, in `count` processes; gives what each printed. */
+/**
+ * Runs `source`, with the lock's module as `lock`, in `count` processes; gives what each printed. One that reads its
+ * standard input lives until all have printed.
+ */
 async function inProcesses(count: number, source: string): Promise<string[]> {
   const module = await bundleSource("run-folder/lock.ts");
   const script = `const lock = require(${JSON.stringify(module)}); ${source}`;
-  return Promise.all(
-    Array.from({ length: count }, async () => {
-      const child = spawn(process.execPath, ["-e", script], {
-        stdio: ["ignore", "pipe", "inherit"],
-      });
+  const children = Array.from({ length: count }, () =>
+    spawn(process.execPath, ["-e", script], { stdio: ["pipe", "pipe", "inherit"] }),
+  );
+  const ends = children.map((child) => once(child, "exit"));
+  const printed = await Promise.all(
+    children.map(async (child) => {
       let text = "";
-      for await (const chunk of child.stdout) text += String(chunk);
+      for await (const chunk of child.stdout) {
+        text += String(chunk);
+        if (text.endsWith("\n")) break;
+      }
       return text.trim();
     }),
   );
+  for (const child of children) child.stdin.end();
+  await Promise.all(ends);
+  return printed;
 }
 
 /** Takes the lock of each of 50 folders at moments that all processes share. */
@@ -49,7 +60,8 @@ const takeAll = (dir: string): string => `
       if (taken instanceof lock.Lock) held.push(round);
     }
     console.log(JSON.stringify(held));
-    setTimeout(() => {}, 500);
+    // The locks of a process that ended are anyone's: on a busy machine others come late.
+    process.stdin.resume();
   })();`;
 
 function assertOneEach(outputs: readonly string[]): void {

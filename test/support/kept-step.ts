@@ -1,14 +1,12 @@
 import { createHash } from "node:crypto";
 import type { Example } from "../../src/data/example.ts";
 import { openBaseModel } from "../../src/models/base-model.ts";
-import type { Device } from "../../src/onnx-engine/device.ts";
 import { openTrainingEngine } from "../../src/onnx-engine/onnx-engine.ts";
 import { openvinoRuntime } from "../../src/onnx-engine/openvino-session.ts";
 import type { OnnxTrainingEngine } from "../../src/onnx-engine/training-engine.ts";
-import { OpenvinoCore } from "../../src/openvino/core.ts";
 import type { Precision } from "../../src/protocol/engines/onnx.ts";
 import type { Method } from "../../src/protocol/methods.ts";
-import { openvinoHere } from "./openvino.ts";
+import { testedOpenvino } from "./openvino-runtime.ts";
 
 const METHOD: Method = {
   type: "lora",
@@ -28,31 +26,25 @@ export const ROWS: readonly Example[] = [31, 20].map((length, row) => ({
   line: row + 1,
 }));
 
-let core: Promise<OpenvinoCore> | undefined;
+export const openvino = await testedOpenvino();
 
-/** The processor by OpenVINO, whether it has bfloat16 units or not. */
-export async function openvinoProcessor(
-  precision: Precision,
-  log: (line: string) => void,
-): Promise<Device> {
-  core ??= OpenvinoCore.open(openvinoHere());
-  const { version } = openvinoHere();
-  const target = { core: await core, version, device: "CPU", precision, log };
-  return { name: "cpu", precision, runtime: openvinoRuntime(target) };
-}
-
-/** A LoRA on a base, on OpenVINO, with what is logged about it. */
+/**
+ * A LoRA on a base, on OpenVINO, with what is logged about it.
+ * @param cache folder of the compiled graphs
+ */
 export async function openKept(
   modelDir: string,
+  cache: string,
   precision: Precision,
 ): Promise<{ engine: OnnxTrainingEngine; lines: readonly string[] }> {
   const lines: string[] = [];
   const log = (line: string): void => void lines.push(line);
+  const target = { ...openvino.target(precision), cache: { dir: cache, log } };
   const engine = await openTrainingEngine({
     base: await openBaseModel(modelDir),
     ...LORA,
     threads: 1,
-    device: await openvinoProcessor(precision, log),
+    device: { name: "cpu", precision, runtime: openvinoRuntime(target) },
     sample: ROWS,
     log,
   });

@@ -41,7 +41,7 @@ export function bundleSource(entry: string): Promise<string> {
     format: "cjs",
     alias: { "jsonc-parser": "jsonc-parser/lib/esm/main.js" },
     define: { "process.env.RETUNE_BUNDLED": '"1"', "import.meta.dirname": "__dirname" },
-    external: ["onnxruntime-node", "tokenizers"],
+    external: ["onnxruntime-node", "tokenizers", "koffi"],
     logLevel: "warning",
   }).then(() => path.join(bundleDir, `${name}.cjs`));
   bundles.set(entry, made);
@@ -115,7 +115,8 @@ export function writeRecipe(dir: string, change: Partial<RecipeInput> = {}): str
     evalEvery: 6,
     saveEvery: 5,
     // More threads than one take twice the processor's time for a model as small, and wait for each other.
-    threads: 1,
+    // It is an option of the engine that a recipe has when it names none.
+    ...(change.engine === undefined ? { threads: 1 } : {}),
     ...change,
   };
   const file = path.join(dir, "tiny.retune.json");

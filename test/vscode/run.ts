@@ -39,6 +39,7 @@ async function runGroup(group: Group, temp: string): Promise<Counts> {
       extensionDevelopmentPath: root,
       extensionTestsPath: path.join(compiledSuites, "host.cjs"),
       extensionTestsEnv: {
+        RETUNE_OPENVINO: "off",
         RETUNE_SUITES: group.suites.join(","),
         RETUNE_RESULT: result,
         RETUNE_VSCODE_SHOT: path.join(root, `out/screenshots/failed-${group.name}.png`),

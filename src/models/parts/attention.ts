@@ -1,5 +1,7 @@
 import type { CausalLmContext } from "../../graph/causal-lm.ts";
 import type { Value } from "../../graph/graph.ts";
+import { dimAt, product } from "../../graph/dim.ts";
+import { type Norm, blockNorm } from "./norms.ts";
 import { type Block, linear, only } from "./part.ts";
 import { type RopeParameters, ropeTables } from "./rope.ts";
 
@@ -23,13 +25,45 @@ export interface Attention {
   key: string;
   value: string;
   output: string;
+  rotate: Rotate;
+  /** Queries and keys are normed head by head before they are turned; left out: they are not. */
+  headNorms?: HeadNorms | undefined;
+}
+
+/** By their tensors' names in the block. */
+export interface HeadNorms {
+  norm: Norm;
+  query: string;
+  key: string;
 }
 
 /** Grouped-query attention (arXiv 2305.13245) over x [N,C], which is normed → [N,C]. */
-export function attention(block: Block, x: Value, form: Attention & { rotate: Rotate }): Value {
-  const { rotate, headSize, query, key, value, output } = form;
+export function attention(block: Block, x: Value, form: Attention): Value {
+  const { rotate, headSize, query, key, value, output, headNorms } = form;
   const [q, k, v] = linear(block, x, [query, key, value]) as [Value, Value, Value];
   const scale = 1 / Math.sqrt(headSize);
-  const heads = { layer: block.layer, q: rotate(q), k: rotate(k), v, scale };
+  const normed = (flat: Value, name: string | undefined): Value =>
+    headNorms && name !== undefined
+      ? normOfHeads(block, flat, { norm: headNorms.norm, name, headSize })
+      : flat;
+  const heads = {
+    layer: block.layer,
+    q: rotate(normed(q, headNorms?.query)),
+    k: rotate(normed(k, headNorms?.key)),
+    v,
+    scale,
+  };
   return only(linear(block, block.context.attend(heads), [output]));
+}
+
+/** Each head's D values apart: [N,H·D] → [N·H,D] → [N,H·D]. */
+function normOfHeads(
+  block: Block,
+  flat: Value,
+  { norm, name, headSize }: { norm: Norm; name: string; headSize: number },
+): Value {
+  const { b } = block.context;
+  const [tokens, width] = [dimAt(flat.shape, 0), dimAt(flat.shape, 1) as number];
+  const heads = b.reshape(flat, [product([tokens, width / headSize]), headSize]);
+  return b.reshape(blockNorm(block, heads, { norm, name }), flat.shape);
 }

@@ -71,15 +71,24 @@ export interface DecoderConfig {
   rope: RopeParameters;
 }
 
+/** In config.json's own words. */
+export type ConfigDefaults = Partial<z.input<typeof configSchema>>;
+
 const DEFAULT_ROPE_THETA = 10_000;
 
 /**
  * @param json parsed config.json
  * @param file its path, for messages
+ * @param defaults what the family's own class takes for keys that are left out, where it isn't Llama's
  * @throws InputError naming the key that is missing, wrong or not supported
  */
-export function parseDecoderConfig(json: unknown, file: string): DecoderConfig {
-  const parsed = configSchema.safeParse(json);
+export function parseDecoderConfig(
+  json: unknown,
+  file: string,
+  defaults: ConfigDefaults = {},
+): DecoderConfig {
+  const own = typeof json === "object" && json !== null ? json : {};
+  const parsed = configSchema.safeParse({ ...defaults, ...own });
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     throw new InputError(`${file}: ${issue?.path.join(".") ?? ""}: ${issue?.message}`);

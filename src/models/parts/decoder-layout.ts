@@ -21,8 +21,8 @@ export interface DecoderLayout {
   head: string;
   /** What stands before a block's number: "model.layers". */
   blocks: string;
-  /** Norm tensors [C] of a block, by their names in it. */
-  norms: readonly string[];
+  /** Widths of a block's norms, by their tensors' names in it. */
+  norms: Readonly<Record<string, number>>;
   /** By a module's path in the block, in the order of the forward pass. */
   linears: Readonly<Record<string, BlockLinear>>;
 }
@@ -46,7 +46,7 @@ export function linearLayersOf(layout: DecoderLayout): LinearLayer[] {
 }
 
 export function tensorsOf(layout: DecoderLayout): NamedShape[] {
-  const { layers, linears, hiddenSize, vocabSize } = layout;
+  const { layers, linears, norms, hiddenSize, vocabSize } = layout;
   const inBlocks = Array.from({ length: layers }, (_, layer) => blockPath(layout, layer));
   const ofLinears = inBlocks.flatMap((block) =>
     Object.entries(linears).flatMap(([path, { inFeatures, outFeatures, hasBias }]) => [
@@ -55,7 +55,7 @@ export function tensorsOf(layout: DecoderLayout): NamedShape[] {
     ]),
   );
   const ofNorms = inBlocks.flatMap((block) =>
-    layout.norms.map((norm) => ({ name: `${block}.${norm}`, shape: [hiddenSize] })),
+    Object.entries(norms).map(([norm, width]) => ({ name: `${block}.${norm}`, shape: [width] })),
   );
   const head = { name: `${layout.head}.weight`, shape: [vocabSize, hiddenSize] };
   return [

@@ -1,6 +1,7 @@
 import * as vscode from "vscode";
 import { plainText } from "../../util/plain-text.ts";
 import { choiceIds } from "./choice-ids.ts";
+import { cutMiddle } from "./cut-middle.ts";
 import { setFrame } from "./frame.ts";
 import {
   type Answer,
@@ -12,6 +13,9 @@ import {
   type Left,
   type PickQuestion,
 } from "./question.ts";
+
+/** What a list of VS Code's usual width shows of a label, and a little of what stands beside it. */
+const MAX_LABEL_CHARS = 64;
 
 interface Item<T> extends vscode.QuickPickItem {
   chosen?: Chosen<T>;
@@ -114,7 +118,7 @@ function itemOf<T>(choice: Choices<T>[number], id = ""): Item<T> {
   const { label, description, detail, icon, alwaysShow } = choice;
   return {
     chosen: { id, choice },
-    label: plainText(label),
+    label: plainText(cutMiddle(label, MAX_LABEL_CHARS)),
     ...(description === undefined ? {} : { description: plainText(description) }),
     ...(detail === undefined ? {} : { detail: plainText(detail) }),
     ...(icon === undefined ? {} : { iconPath: new vscode.ThemeIcon(icon) }),

@@ -79,18 +79,25 @@ def loss_of(model, ids, counted, lengths):
     return logits, loss
 
 
-def make(name, config, lora, saving):
+def greedy_of(model, prompt, new_tokens):
+    """What transformers' generate(do_sample=False) appends, whatever ends a text."""
+    model.config.eos_token_id = None
+    model.generation_config.eos_token_id = None
+    generated = model.generate(input_ids=prompt, do_sample=False, max_new_tokens=new_tokens)
+    return generated[0, prompt.shape[1] :].float()
+
+
+def make(name, config, lora, saving, classes=(LlamaConfig, LlamaForCausalLM), new_tokens=8):
+    Config, Model = classes
     folder = HERE / name
     shutil.rmtree(folder, ignore_errors=True)
     torch.manual_seed(0)
-    model = LlamaForCausalLM(LlamaConfig(**config, attn_implementation="eager"))
+    model = Model(Config(**config, attn_implementation="eager"))
     randomise(model, 1, 0.15)
     model.to(saving["dtype"]).save_pretrained(
         folder, **{k: v for k, v in saving.items() if k != "dtype"}
     )
-    model = LlamaForCausalLM.from_pretrained(
-        folder, dtype=torch.float32, attn_implementation="eager"
-    )
+    model = Model.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
     ids, counted, lengths = batch(config["vocab_size"])
     logits, loss = loss_of(model, ids, counted, lengths)
     loss.backward()
@@ -102,11 +109,9 @@ def make(name, config, lora, saving):
         "loss": loss.detach()[None],
     }
     prompt = ids[:1, :7]
-    model.config.eos_token_id = None
-    model.generation_config.eos_token_id = None
-    greedy = dict(do_sample=False, max_new_tokens=8)
-    generated = {"prompt": prompt[0].float()}
-    generated["base"] = model.generate(prompt, **greedy)[0, 7:].float()
+    generated = {"prompt": prompt[0].float(), "base": greedy_of(model, prompt, new_tokens)}
+    if new_tokens > 8:
+        generated["base.one"] = greedy_of(model, prompt[:, :1], new_tokens)
     expected |= {f"grad.{key}": value.grad for key, value in model.named_parameters()}
     model.zero_grad()
     peft = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", **lora))
@@ -128,7 +133,7 @@ def make(name, config, lora, saving):
         for key, value in peft.named_parameters()
         if value.grad is not None
     }
-    generated["lora"] = peft.generate(input_ids=prompt, **greedy)[0, 7:].float()
+    generated["lora"] = greedy_of(peft, prompt, new_tokens)
     save_file(generated, folder / "generated.safetensors")
     peft.peft_config["default"].base_model_name_or_path = name
     peft.save_pretrained(folder / "adapter", save_embedding_layers=False)

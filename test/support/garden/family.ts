@@ -112,7 +112,7 @@ function layoutOf(config: DecoderConfig): DecoderLayout {
     finalNorm: "last_rake.weight",
     head: "harvest",
     blocks: "beds",
-    norms: ["rake.weight", "hoe.weight"],
+    norms: { "rake.weight": hiddenSize, "hoe.weight": hiddenSize },
     linears: {
       "roots.q": linear(hiddenSize, heads * headSize),
       "roots.k": linear(hiddenSize, keyValueHeads * headSize),

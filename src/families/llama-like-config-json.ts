@@ -1,7 +1,7 @@
-/** What transformers writes for a Llama, its spelling kept. */
-export interface LlamaConfigJson {
-  architectures: ["LlamaForCausalLM"];
-  model_type: "llama";
+/** What transformers writes for a Llama and those like it, its spelling kept. */
+export interface LlamaLikeConfigJson {
+  architectures: [string | undefined];
+  model_type: string;
   vocab_size: number;
   hidden_size: number;
   intermediate_size: number;
@@ -15,8 +15,9 @@ export interface LlamaConfigJson {
   rope_theta: number;
   rope_scaling: Readonly<Record<string, number | string>> | null;
   tie_word_embeddings: boolean;
-  attention_bias: boolean;
-  mlp_bias: boolean;
+  /** Left out where the family has no such key. */
+  attention_bias?: boolean;
+  mlp_bias?: boolean;
   bos_token_id?: number;
   eos_token_id?: number;
   pad_token_id?: number;

@@ -1,7 +1,7 @@
 /** A .gguf's rotary scaling in config.json's words. */
 import { InputError } from "../util/errors.ts";
 import type { GgufHeader } from "../gguf/header.ts";
-import { ROPE_FACTORS } from "./llama-gguf-tensors.ts";
+import { ROPE_FACTORS } from "./llama-like-gguf-tensors.ts";
 import { optionalNumber, optionalText, shortestDecimal } from "../gguf/metadata.ts";
 import { readFloats } from "../gguf/read-tensor.ts";
 import { largest } from "../util/largest.ts";
@@ -18,6 +18,8 @@ const LLAMA3 = {
 const FACTOR_TOLERANCE = 1e-4;
 
 interface Rope {
+  /** `general.architecture`, before the keys. */
+  architecture: string;
   theta: number;
   headSize: number;
   maxPositions: number;
@@ -29,7 +31,7 @@ export async function ropeScaling(header: GgufHeader, rope: Rope): Promise<RopeS
   const byFactors = await factorScaling(header, rope);
   if (byMetadata && byFactors) {
     throw new InputError(
-      `${header.file}: has both llama.rope.scaling.type and tensor ${ROPE_FACTORS}; not supported`,
+      `${header.file}: has both ${rope.architecture}.rope.scaling.type and tensor ${ROPE_FACTORS}; not supported`,
     );
   }
   return byMetadata ?? byFactors;
@@ -37,29 +39,32 @@ export async function ropeScaling(header: GgufHeader, rope: Rope): Promise<RopeS
 
 type Get = (key: string) => number | undefined;
 
-function metadataScaling(header: GgufHeader, { maxPositions }: Rope): RopeScaling | null {
+function metadataScaling(
+  header: GgufHeader,
+  { architecture, maxPositions }: Rope,
+): RopeScaling | null {
   const get: Get = (key) => {
-    const value = optionalNumber(header, `llama.rope.${key}`);
+    const value = optionalNumber(header, `${architecture}.rope.${key}`);
     return value === undefined ? undefined : shortestDecimal(value);
   };
   const legacyFactor = get("scale_linear");
   const type =
-    optionalText(header, "llama.rope.scaling.type") ??
+    optionalText(header, `${architecture}.rope.scaling.type`) ??
     (legacyFactor === undefined ? "none" : "linear");
   const factor = get("scaling.factor") ?? legacyFactor;
   if (type === "none" || (type === "linear" && (factor ?? 1) === 1)) return null;
   if (factor === undefined) {
-    throw new InputError(`${header.file}: metadata llama.rope.scaling.factor is missing`);
+    throw new InputError(`${header.file}: metadata ${architecture}.rope.scaling.factor is missing`);
   }
   if (type === "linear") return named("linear", { factor });
   if (type !== "yarn") {
     throw new InputError(
-      `${header.file}: llama.rope.scaling.type "${type}" is not supported; supported: none, linear, yarn`,
+      `${header.file}: ${architecture}.rope.scaling.type "${type}" is not supported; supported: none, linear, yarn`,
     );
   }
   if ((get("scaling.yarn_ext_factor") ?? 1) !== 1) {
     throw new InputError(
-      `${header.file}: metadata llama.rope.scaling.yarn_ext_factor other than 1 is not supported`,
+      `${header.file}: metadata ${architecture}.rope.scaling.yarn_ext_factor other than 1 is not supported`,
     );
   }
   return yarn(get, factor, maxPositions);

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import path from "node:path";
 import { readFileSync, writeFileSync } from "node:fs";
 import { type TestContext, test } from "node:test";
-import { ropeScaling } from "../../src/families/llama-gguf-rope.ts";
+import { ropeScaling } from "../../src/families/llama-like-gguf-rope.ts";
 import { readGgufHeader } from "../../src/gguf/header.ts";
 import { type Value, writeGguf } from "../gguf/write-gguf.ts";
 import { refuses } from "../support/refuses.ts";
@@ -39,7 +39,13 @@ async function scalingOf(
     bytes.set(new Uint8Array(Float32Array.from(factors).buffer), tensor.byteOffset);
     writeFileSync(file, bytes);
   }
-  return ropeScaling(header, { theta: 500_000, headSize: 128, maxPositions: 131_072, ...rope });
+  return ropeScaling(header, {
+    architecture: "llama",
+    theta: 500_000,
+    headSize: 128,
+    maxPositions: 131_072,
+    ...rope,
+  });
 }
 
 /** llama.cpp's convert_hf_to_gguf.py, Llama: generate_extra_tensors. */

@@ -30,7 +30,7 @@ export const classifyCommand: Command = {
   --top N          print so many labels of each text, the likeliest first (default: ${DEFAULT_TOP}, all with --json)
   --max-length N   longest text in tokens, the rest is cut off (default: ${DEFAULT_MAX_LENGTH}, or what the model allows)
   --device DEVICE  ${DEVICE_CHOICES} (default: auto)
-  --precision P    ${PRECISION_CHOICES} (default: auto)
+  --precision P    ${PRECISION_CHOICES} (default: float32)
   --json           a JSON object a line: {"text", "labels", "scores": [{"label", "probability"}]};
                    of regression {"text", "value"}
 
@@ -45,7 +45,7 @@ itself, and those above one half are given.`,
         top: { type: "string" },
         "max-length": { type: "string" },
         device: { type: "string", default: "auto" },
-        precision: { type: "string", default: "auto" },
+        precision: { type: "string", default: "float32" },
         json: { type: "boolean", default: false },
       },
       positionals: ["BASE"],

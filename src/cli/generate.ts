@@ -58,7 +58,7 @@ export const generateCommand: Command = {
   --top-p P        nucleus sampling: the likeliest tokens that make up P
   --seed S         of the sampling (default: 0)
   --device DEVICE  ${DEVICE_CHOICES} (default: auto)
-  --precision P    ${PRECISION_CHOICES} (default: auto)`,
+  --precision P    ${PRECISION_CHOICES} (default: float32)`,
   run: async (args) => {
     const { values, positionals } = parseArguments(args, {
       options: {
@@ -71,7 +71,7 @@ export const generateCommand: Command = {
         "top-p": { type: "string" },
         seed: { type: "string" },
         device: { type: "string", default: "auto" },
-        precision: { type: "string", default: "auto" },
+        precision: { type: "string", default: "float32" },
       },
       positionals: ["BASE"],
     });

@@ -10,7 +10,7 @@ import type { MemoryWish, Quantization } from "../protocol/engines/onnx.ts";
 import { type Method, isFromScratch, methodFacts } from "../protocol/methods.ts";
 import type { LayerChoice } from "../util/tensor-patterns.ts";
 import { compileTraining } from "./compile-training.ts";
-import { CPU, type Device } from "./device.ts";
+import { CPU, type Device, fallBack } from "./device.ts";
 import type {
   EvaluationSums,
   GenerationOptions,
@@ -314,14 +314,27 @@ export async function planEngine(options: PlanOptions): Promise<PlannedTraining>
   };
 }
 
+/** In float32 where bfloat16 is not predicted to fit: its other memory modes save nothing (docs/engine.md). */
+async function planWithin(
+  options: PlanOptions,
+): Promise<{ planned: PlannedTraining; device: Device }> {
+  const { device = CPU, memory = "auto", log = () => {} } = options;
+  const planned = await planEngine(options);
+  const fits = planned.memory === undefined || planned.memory.mode === "speed";
+  if (device.precision === "float32" || memory !== "auto" || fits) return { planned, device };
+  const instead = fallBack("bfloat16 is not predicted to fit in free memory", "float32");
+  log(instead.note ?? "");
+  return { planned: await planEngine({ ...options, device: instead }), device: instead };
+}
+
 /**
  * Compiles the training step.
  * @throws InputError for a base model, method or length that does not fit, before anything is compiled
  */
 export async function openTrainingEngine(options: PlanOptions): Promise<OnnxTrainingEngine> {
   const { method, seed, threads = 0, log = () => {} } = options;
-  const wished = options.device ?? CPU;
-  const { base, graphOptions, plan, graph, memory } = await planEngine(options);
+  const { planned, device: wished } = await planWithin(options);
+  const { base, graphOptions, plan, graph, memory } = planned;
   const { tuning } = graphOptions;
   const { trainables, size } = layOut(graph.parameters);
   const parameters = new Float32Array(size);

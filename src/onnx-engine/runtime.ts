@@ -35,7 +35,7 @@ export interface CompileOptions {
 
 /** What was found out about a compiled graph, kept beside it from one start to the next. */
 export interface KeptVerdict {
-  /** Of its results, against ONNX Runtime's processor (step-check.ts); undefined where it was not checked yet. */
+  /** How far its results are off, against ONNX Runtime's processor (step-check.ts); undefined where it was not checked yet. */
   readonly relativeError: number | undefined;
   keep(relativeError: number): Promise<void>;
 }

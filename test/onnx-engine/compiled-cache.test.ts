@@ -77,7 +77,7 @@ async function step(
 
 const bits = ({ loss, gradients, evaluated }: Step): Step => ({ loss, gradients, evaluated });
 
-/** Of what is in the cache: the folders, and in each OpenVINO's own file. */
+/** What is in the cache: the folders, and in each OpenVINO's own file. */
 function entries(kept: string): { dir: string; blob: string }[] {
   return readdirSync(kept).map((name) => {
     const dir = path.join(kept, name);
@@ -137,7 +137,7 @@ suite("a compiled graph", { skip: openvino.skip }, () => {
     await storeAs(model, "F32");
     await step({ model, kept });
     const all = entries(kept).map(({ blob }) => statSync(blob).size);
-    // Of float32 weights the negated squares are, all but the first layer's, below which nothing is trained.
+    // Negated squares are made of float32 weights, all but the first layer's, below which nothing is trained.
     const more = Math.max(...all) - Math.max(...half);
     assert.ok(more >= 3 * 4 * 32 * 32, `${more} bytes`);
   });
@@ -281,7 +281,11 @@ suite("the cache of compiled graphs", { skip: openvino.skip }, () => {
     const script = fileURLToPath(new URL("../support/compile-in-process.ts", import.meta.url));
     const run = async (): Promise<unknown> => {
       const { stdout } = await promisify(execFile)(process.execPath, [
-        ...["--import", "tsx", script, model, kept],
+        "--import",
+        "tsx",
+        script,
+        model,
+        kept,
       ]);
       return JSON.parse(stdout);
     };

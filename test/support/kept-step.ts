@@ -20,7 +20,7 @@ const METHOD: Method = {
 /** What is trained, and how it begins. */
 export const LORA = { method: METHOD, seed: 1, maxLength: 40 };
 
-export const ROWS: readonly Example[] = [31, 20].map((length, row) => ({
+const ROWS: readonly Example[] = [31, 20].map((length, row) => ({
   ids: Int32Array.from({ length }, (_, i) => (i * 37 + row * 11) % 250),
   weights: new Float32Array(length).fill(1),
   line: row + 1,

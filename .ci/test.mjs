@@ -1,8 +1,9 @@
 // `npm test`: installs what is missing, then proves everything, step by step, and ends with one
 // line "N passed, N failed". `node .ci/test.mjs STEP …` runs only those steps.
 //
-// The last steps run side by side: unit tests mostly compute, windows mostly wait. The first of them
-// prints as it goes, the others when they end, and before that into out/results/<step>.log.
+// Unit tests and the suites in a window run side by side: the ones mostly compute, the others mostly wait. The
+// first prints as it goes, the other when it ends, and before that into out/results/<step>.log. What a browser
+// drives runs alone: its waits have an end.
 //
 // Built-ins only up to the first `npm ci`: it starts in a bare clone.
 import { spawn } from "node:child_process";
@@ -33,19 +34,20 @@ const FIRST_STEPS = [
 const STEPS_SIDE_BY_SIDE = [
   { name: "unit", command: [".ci/unit.mjs"], counts: true },
   { name: "vscode", command: ["--import", "tsx", "test/vscode/run.ts"], counts: true },
-  // The packaged extension is driven in VS Code's server, which there is for Linux only.
-  ...(isServerAvailable()
-    ? [
-        {
-          name: "vsix",
-          command: ["test/ui-vsix/run.mjs"],
-          env: { RETUNE_VSIX: vsixFile() },
-          needs: "build",
-          counts: true,
-        },
-      ]
-    : []),
 ];
+
+/** The packaged extension is driven in VS Code's server, which there is for Linux only. */
+const LAST_STEPS = isServerAvailable()
+  ? [
+      {
+        name: "vsix",
+        command: ["test/ui-vsix/run.mjs"],
+        env: { RETUNE_VSIX: vsixFile() },
+        needs: "build",
+        counts: true,
+      },
+    ]
+  : [];
 
 function installEverything() {
   installPackages(root);
@@ -106,7 +108,7 @@ async function reportStep(step, { isLive }) {
 
 /** Those of `names`, and what they need; all where there are none. */
 function choose(steps, names) {
-  const needed = STEPS_SIDE_BY_SIDE.filter(({ name }) => names.includes(name)).map((s) => s.needs);
+  const needed = LAST_STEPS.filter(({ name }) => names.includes(name)).map((s) => s.needs);
   return steps.filter(({ name }) => [...names, ...needed].includes(name) || names.length === 0);
 }
 
@@ -122,7 +124,7 @@ async function runFirst(steps) {
 
 async function main(names) {
   requireNode();
-  const known = [...FIRST_STEPS, ...STEPS_SIDE_BY_SIDE].map(({ name }) => name);
+  const known = [...FIRST_STEPS, ...STEPS_SIDE_BY_SIDE, ...LAST_STEPS].map(({ name }) => name);
   const unknown = names.filter((name) => !known.includes(name));
   if (unknown.length > 0) {
     console.error(`no such step: ${unknown.join(", ")}; there are ${known.join(", ")}`);
@@ -133,6 +135,9 @@ async function main(names) {
     const steps = choose(STEPS_SIDE_BY_SIDE, names);
     const running = steps.map((step, index) => reportStep(step, { isLive: index === 0 }));
     reports.push(...(await Promise.all(running)));
+    for (const step of choose(LAST_STEPS, names)) {
+      reports.push(await reportStep(step, { isLive: true }));
+    }
   }
   const total = (count) => reports.reduce((sum, report) => sum + report[count], 0);
   console.log(`\n${reports.map(({ line }) => line).join("\n")}\n`);

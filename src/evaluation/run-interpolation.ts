@@ -137,10 +137,12 @@ async function evaluateAll(work: Work): Promise<void> {
     await writer.checkHeld();
     // What a killed process left, and the model of the alpha before.
     await removeWork(interpolationDir, note);
-    signal.throwIfAborted();
     await writer.update({ status: "running", phase: `alpha ${alpha}: mixing` });
-    await mkdir(path.dirname(model), { recursive: true });
-    work.mixing.now = mix(alpha, model, signal);
+    // Nothing is awaited between this and what the end waits for: else a stop meanwhile would leave a folder behind.
+    signal.throwIfAborted();
+    work.mixing.now = mkdir(path.dirname(model), { recursive: true }).then(() =>
+      mix(alpha, model, signal),
+    );
     await work.mixing.now;
     const results = await evaluateModel(model, work, alpha);
     signal.throwIfAborted();

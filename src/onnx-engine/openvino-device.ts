@@ -4,6 +4,7 @@ import { locateOpenvino } from "../openvino/locate.ts";
 import { processorUnits } from "../openvino/processor.ts";
 import type { Precision } from "../protocol/engines/onnx.ts";
 import { OPENVINO_FOLDER_VARIABLE, OPENVINO_OFF } from "../protocol/openvino.ts";
+import { defaultCacheDir } from "../util/cache-root.ts";
 import { errorMessage } from "../util/errors.ts";
 import type { Device } from "./device.ts";
 import { openvinoRuntime } from "./openvino-session.ts";
@@ -13,18 +14,25 @@ const INSTALL = "retune install openvino";
 /** A device, or one line of what stands in its way. */
 export type Found = { device: Device } | { missing: string };
 
-/** The processor in bfloat16. */
-export async function bfloat16Processor(log: (line: string) => void): Promise<Found> {
+/**
+ * The processor in bfloat16.
+ * @param passedOver told of each runtime that can't be taken
+ */
+export async function bfloat16Processor(
+  log: (line: string) => void,
+  passedOver = log,
+): Promise<Found> {
   const { bfloat16, model } = await processorUnits();
   if (bfloat16 === "no") return { missing: `${model || "this processor"} has no bfloat16 units` };
-  const opened = await openCore(log);
+  const opened = await openCore(passedOver);
   if ("missing" in opened) return opened;
   const { core, version } = opened;
   if (!core.capabilities("CPU").includes("BF16")) {
     return { missing: `${core.deviceName("CPU")} has no bfloat16 units` };
   }
   const precision = "bfloat16";
-  const runtime = openvinoRuntime({ core, version, device: "CPU", precision });
+  const cache = { dir: defaultCacheDir("compiled"), log };
+  const runtime = openvinoRuntime({ core, version, device: "CPU", precision, cache });
   return { device: { name: "cpu", precision, runtime } };
 }
 

@@ -1,16 +1,19 @@
 /** A graph compiled by OpenVINO: properties and their reasons are in docs/engine.md. */
+import { createHash } from "node:crypto";
 import path from "node:path";
 import { evaluateDim } from "../graph/dim.ts";
 import type { Graph, Value } from "../graph/graph.ts";
 import { writeOnnxModel } from "../onnx/write-model.ts";
 import type { CompiledModel, OpenvinoCore, OpenvinoDevice, Properties } from "../openvino/core.ts";
-import type { MappedFile } from "../openvino/mapped-file.ts";
 import type { Precision } from "../protocol/engines/onnx.ts";
+import { stampOf } from "../tensors/stamped-file.ts";
 import { InternalError } from "../util/errors.ts";
+import { type CompiledCache, type KeptCompilation, compileKept } from "./compiled-cache.ts";
 import {
   type CompileOptions,
   type CompiledGraph,
   type Feed,
+  type KeptVerdict,
   type Result,
   type Runtime,
   isResult,
@@ -22,6 +25,8 @@ export interface OpenvinoTarget {
   version: string;
   device: OpenvinoDevice;
   precision: Precision;
+  /** Where compiled graphs are kept; left out: nowhere. */
+  cache?: CompiledCache | undefined;
 }
 
 export function openvinoRuntime(target: OpenvinoTarget): Runtime {
@@ -55,22 +60,19 @@ function propertiesOf({ device, precision }: OpenvinoTarget, threads: number): P
 }
 
 class OpenvinoSession implements CompiledGraph {
+  readonly verdict: KeptVerdict | undefined;
   readonly #model: CompiledModel;
   readonly #graph: Graph;
   readonly #symbols: readonly string[];
 
-  readonly #unmap: () => void;
-
-  private constructor(state: {
-    model: CompiledModel;
-    graph: Graph;
-    symbols: readonly string[];
-    unmap: () => void;
-  }) {
-    this.#model = state.model;
-    this.#graph = state.graph;
-    this.#symbols = state.symbols;
-    this.#unmap = state.unmap;
+  private constructor(
+    { model, verdict }: KeptCompilation,
+    { graph, symbols }: { graph: Graph; symbols: readonly string[] },
+  ) {
+    this.verdict = verdict;
+    this.#model = model;
+    this.#graph = graph;
+    this.#symbols = symbols;
   }
 
   static async create(
@@ -78,20 +80,9 @@ class OpenvinoSession implements CompiledGraph {
     target: OpenvinoTarget,
     options: CompileOptions,
   ): Promise<OpenvinoSession> {
-    const files = await mapWeights(graph, target, options);
-    const unmap = (): void => {
-      for (const { unmap: one } of files.values()) one();
-    };
-    try {
-      const locate = addressesIn(files, options);
-      const { bytes, symbols } = writeOnnxModel(graph, locate, "standard");
-      const properties = propertiesOf(target, options.threads);
-      const model = await target.core.compile(bytes, target.device, properties);
-      return new OpenvinoSession({ model, graph, symbols, unmap });
-    } catch (error) {
-      unmap();
-      throw error;
-    }
+    const { bytes, symbols } = writeOnnxModel(graph, options.locate, "standard");
+    const compiled = await compile(bytes, graph, { target, options });
+    return new OpenvinoSession(compiled, { graph, symbols });
   }
 
   async run(
@@ -127,38 +118,45 @@ class OpenvinoSession implements CompiledGraph {
 
   async dispose(): Promise<void> {
     this.#model.dispose();
-    this.#unmap();
   }
 }
 
-/** The files that hold weights, by their path in `weightsDir`. */
-async function mapWeights(
+async function compile(
+  onnx: Uint8Array,
   { weights }: Graph,
-  { core }: OpenvinoTarget,
-  { weightsDir, locate }: CompileOptions,
-): Promise<ReadonlyMap<string, MappedFile>> {
-  const mapped = new Map<string, MappedFile>();
-  for (const file of new Set(weights.map(({ name }) => locate(name).path))) {
-    mapped.set(file, await core.mapFile(path.resolve(weightsDir, file)));
+  { target, options }: { target: OpenvinoTarget; options: CompileOptions },
+): Promise<KeptCompilation> {
+  const { core, device, cache } = target;
+  const { weightsDir, locate, threads } = options;
+  const properties = propertiesOf(target, threads);
+  const files = [...new Set(weights.map(({ name }) => locate(name).path))];
+  const [file, ...others] = files.map((each) => path.resolve(weightsDir, each));
+  // OpenVINO finds the weights of what it has kept in one file.
+  const isKept = device === "CPU" && others.length === 0;
+  if (!cache || !isKept) {
+    const model = await core.compile(onnx, { device, properties, weightsDir });
+    return { model, verdict: undefined };
   }
-  return mapped;
-}
-
-/**
- * The name by which OpenVINO's ONNX reader knows that an offset is an address of this process (ONNX Runtime hands
- * weights over so). By path it takes only files beside the model's own, links not followed, and a base's folder is not
- * ours to write to.
- */
-const IN_MEMORY = "*/_ORT_MEM_ADDR_/*";
-
-function addressesIn(
-  files: ReadonlyMap<string, MappedFile>,
-  { locate }: CompileOptions,
-): CompileOptions["locate"] {
-  return (name) => {
-    const { path: file, byteOffset, byteLength } = locate(name);
-    const address = files.get(file)?.address;
-    if (address === undefined) throw new InternalError(`${file} is not mapped`);
-    return { path: IN_MEMORY, byteOffset: Number(address) + byteOffset, byteLength };
+  const mode: Properties =
+    file === undefined
+      ? { CACHE_MODE: "OPTIMIZE_SPEED" }
+      : // The weights stay where they are: what is kept names their places.
+        { CACHE_MODE: "OPTIMIZE_SIZE", WEIGHTS_PATH: file };
+  const versions = { openvino: target.version, processor: core.deviceName(device) };
+  const facts = {
+    ...versions,
+    properties,
+    weights: file === undefined ? null : await stampOf(file),
   };
+  const key = createHash("sha256").update(onnx).update(JSON.stringify(facts)).digest("hex");
+  return compileKept(cache, {
+    key,
+    compile: (cacheDir) =>
+      core.compile(onnx, {
+        device,
+        properties:
+          cacheDir === undefined ? properties : { ...properties, ...mode, CACHE_DIR: cacheDir },
+        weightsDir,
+      }),
+  });
 }

@@ -33,6 +33,13 @@ export interface CompileOptions {
   prepack: boolean;
 }
 
+/** What was found out about a compiled graph, kept beside it from one start to the next. */
+export interface KeptVerdict {
+  /** How far its results are off, against ONNX Runtime's processor (step-check.ts); undefined where it was not checked yet. */
+  readonly relativeError: number | undefined;
+  keep(relativeError: number): Promise<void>;
+}
+
 /** One compiled graph. Inputs are fed by name; sizes of symbolic dimensions follow from `sizes`. */
 export interface CompiledGraph {
   /**
@@ -43,6 +50,8 @@ export interface CompiledGraph {
     feeds: Readonly<Record<string, Feed>>,
     sizes: Readonly<Record<string, number>>,
   ): Promise<Readonly<Record<string, Result>>>;
+  /** Only where compiled graphs are kept. */
+  readonly verdict?: KeptVerdict | undefined;
   dispose(): Promise<void>;
 }
 

@@ -31,14 +31,14 @@ export interface CheckedStep {
 const TOKENS = 160;
 const ROWS = 4;
 
-/** @returns the gradients' relative error; Infinity for what is no number */
+/** @returns the gradients' relative error; Infinity for what is no number; undefined where no row has a counted token */
 export async function stepError(
   { graph, session, graphOptions, plan, compileOptions, parameterFeeds }: CheckedStep,
   examples: readonly Example[],
-): Promise<number> {
+): Promise<number | undefined> {
   const rows = trimRows(shortest(examples));
   const { feeds, sizes, counted } = runFeeds(rows, 1, feedFormOf(graphOptions, plan.form));
-  if (counted === 0) return 0;
+  if (counted === 0) return undefined;
   const dropout = dropoutOf(graphOptions, sizes.N);
   const fed = { ...feeds, ...parameterFeeds, ...dropout.feeds };
   const every = { ...sizes, ...dropout.sizes };

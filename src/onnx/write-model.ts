@@ -23,6 +23,8 @@ export function writeOnnxModel(
   for (const constant of graph.constants) writer.addConstant(constant);
   for (const weight of graph.weights) writer.addWeight(weight, locate(weight.name));
   for (const node of graph.nodes) lowerNode(writer, node, forms);
-  const nodes = dialect === "standard" ? separateSquareWeights(writer.nodes, graph) : writer.nodes;
+  if (dialect === "contrib") return writer.finish(graph);
+  const { nodes, twins } = separateSquareWeights(writer.nodes, graph);
+  for (const { name, weight } of twins) writer.addWeight({ ...weight, name }, locate(weight.name));
   return writer.finish(graph, nodes);
 }

@@ -5,7 +5,6 @@
 import type koffiModule from "koffi";
 import type { OpenvinoRuntime } from "./locate.ts";
 import { errorMessage } from "../util/errors.ts";
-import { type MappedFile, mapFile } from "./mapped-file.ts";
 
 declare const handle: unique symbol;
 /** A pointer that the library gave. */
@@ -27,18 +26,21 @@ export interface NativeShape {
   dims: unknown;
 }
 
+/** As ov_property_t. */
+export interface NativeProperty {
+  key: string;
+  value: string;
+}
+
 export interface Native {
   coreCreate: Call<[Out<Handle>]>;
   coreFree: Free;
-  /** One property; variadic, with a type before each value. */
-  setProperty: (core: Handle, device: string, ...typedPair: readonly string[]) => number;
   getProperty: Call<[Handle, string, string, Out<Handle>]>;
   /** An ONNX model's bytes. */
   readModel: Call<[Handle, Uint8Array, number, null, Out<Handle>]>;
   modelFree: Free;
-  compileModel: Call<[Handle, Handle, string, number, Out<Handle>]>;
-  importModel: Call<[Handle, Uint8Array, number, string, Out<Handle>]>;
-  exportModel: Call<[Handle, string]>;
+  compileModel: Call<[Handle, Handle, string, number, readonly NativeProperty[], Out<Handle>]>;
+  compiledProperty: Call<[Handle, string, Out<Handle>]>;
   compiledFree: Free;
   createRequest: Call<[Handle, Out<Handle>]>;
   requestFree: Free;
@@ -57,11 +59,7 @@ export interface Native {
   /** Numbers at a pointer. */
   sizesAt: (pointer: unknown, count: number) => number[];
   textAt: (pointer: Handle) => string;
-  mapFile: (file: string) => Promise<MappedFile>;
 }
-
-/** The text parameters of a variadic call are typed one by one. */
-export const TEXT = "const char *";
 
 /** Where memcpy is. */
 const C_LIBRARIES: Readonly<Partial<Record<NodeJS.Platform, readonly string[]>>> = {
@@ -80,14 +78,13 @@ export async function loadNative({ libraries }: OpenvinoRuntime): Promise<Native
     for (const file of [...libraries.dependencies, libraries.core]) koffi.load(file);
   }
   const library = koffi.load(libraries.c);
-  shapeType(koffi);
+  nameTypes(koffi);
   const of = <T>(prototype: string): T => library.func(prototype) as unknown as T;
   const free = (name: string): Free => of(`void ${name}(void *handle)`);
   const c = cLibrary(koffi);
   return {
     coreCreate: of("int ov_core_create(_Out_ void **core)"),
     coreFree: free("ov_core_free"),
-    setProperty: of("int ov_core_set_property(void *core, const char *device, ...)"),
     getProperty: of(
       "int ov_core_get_property(void *core, const char *device, const char *key, _Out_ void **value)",
     ),
@@ -95,14 +92,12 @@ export async function loadNative({ libraries }: OpenvinoRuntime): Promise<Native
       "int ov_core_read_model_from_memory_buffer(void *core, const uint8_t *model, size_t length, void *weights, _Out_ void **model)",
     ),
     modelFree: free("ov_model_free"),
-    // Variadic in C; with no properties it takes no more than these, on every system.
     compileModel: of(
-      "int ov_core_compile_model(void *core, void *model, const char *device, size_t count, _Out_ void **compiled)",
+      "int ov_core_compile_model_props(void *core, void *model, const char *device, size_t count, const retune_ov_property *properties, _Out_ void **compiled)",
     ),
-    importModel: of(
-      "int ov_core_import_model(void *core, const uint8_t *bytes, size_t length, const char *device, _Out_ void **compiled)",
+    compiledProperty: of(
+      "int ov_compiled_model_get_property(void *compiled, const char *key, _Out_ void **value)",
     ),
-    exportModel: of("int ov_compiled_model_export_model(void *compiled, const char *path)"),
     compiledFree: free("ov_compiled_model_free"),
     createRequest: of(
       "int ov_compiled_model_create_infer_request(void *compiled, _Out_ void **request)",
@@ -126,17 +121,17 @@ export async function loadNative({ libraries }: OpenvinoRuntime): Promise<Native
         Number,
       ),
     textAt: (pointer) => String(koffi.decode(pointer as never, "char", -1)),
-    mapFile: (file) => mapFile(koffi, file),
   };
 }
 
-let isShapeKnown = false;
+let areTypesNamed = false;
 
 /** Types have one name in a process. */
-function shapeType(koffi: Koffi): void {
-  if (isShapeKnown) return;
+function nameTypes(koffi: Koffi): void {
+  if (areTypesNamed) return;
   koffi.struct("retune_ov_shape", { rank: "int64_t", dims: "int64_t *" });
-  isShapeKnown = true;
+  koffi.struct("retune_ov_property", { key: "const char *", value: "const char *" });
+  areTypesNamed = true;
 }
 
 function cLibrary(koffi: Koffi): ReturnType<Koffi["load"]> {

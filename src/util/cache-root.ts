@@ -1,8 +1,11 @@
 import { homedir } from "node:os";
 import path from "node:path";
 
-/** What lies there: imports of .gguf files, OpenVINO's libraries, quantised weights, tokens of data files. */
-export const CACHE_KINDS = ["gguf", "openvino", "quantised", "tokens"] as const;
+/**
+ * What lies there: graphs that OpenVINO has compiled, imports of .gguf files, OpenVINO's libraries, quantised weights,
+ * tokens of data files.
+ */
+export const CACHE_KINDS = ["compiled", "gguf", "openvino", "quantised", "tokens"] as const;
 
 export type CacheKind = (typeof CACHE_KINDS)[number];
 

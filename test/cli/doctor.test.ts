@@ -85,6 +85,7 @@ const FACTS: MachineFacts = {
     offer: { fetchedBytes: 59e6, installedBytes: 93e6 },
   },
   cache: {
+    compiled: { dir: "/c/compiled", bytes: 0 },
     gguf: { dir: "/c/gguf", bytes: 1e9 },
     openvino: { dir: "/c/openvino", bytes: 0 },
     quantised: { dir: "/c/quantised", bytes: 0 },
@@ -100,7 +101,7 @@ test("the lines say what there is, what is gained and the command that gets it",
     'onnxruntime  1.30.0, devices: cpu (tried before use); not here: cuda; "auto" takes cpu',
     "openvino     not found",
     "             /usr/lib: OpenVINO 2025.4.0 is passed over, only 2026.4 was tested",
-    "cache        /c: gguf 1 GB, openvino 0 B, quantised 0 B, tokens 2 MB",
+    "cache        /c: compiled 0 B, gguf 1 GB, openvino 0 B, quantised 0 B, tokens 2 MB",
     "",
     "bfloat16     a training step takes 0.35 to 0.45 of float32's time (measured on another processor with amx_bf16); get it: retune install openvino (59 MB to fetch, 93 MB on disk)",
   ]);

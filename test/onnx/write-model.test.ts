@@ -183,3 +183,43 @@ test("products of symbols with a factor come out as the sizes that are fed", asy
   }
   await session.dispose();
 });
+
+test("of a square weight OpenVINO's dialect reads two constants: one for each way", () => {
+  const standard = (type: "float32" | "bfloat16") => {
+    const b = new GraphBuilder();
+    const x = b.input("x", "float32", ["N", 4]);
+    const stored = b.weight("o_proj.weight", type, [4, 4]);
+    const w = type === "float32" ? stored : b.asFloat32(stored);
+    const forward = b.gemm(x, w, { transB: true });
+    const graph = b.build([b.gemm(forward, w, {}), b.gemm(x, w, {})]);
+    const place = { path: "model.safetensors", byteOffset: 64, byteLength: 64 };
+    const { bytes } = writeOnnxModel(graph, () => place, "standard");
+    const { node, initializer } = fromBinary(ModelProtoSchema, bytes).graph!;
+    const producers = new Map(node.flatMap((each) => each.output.map((name) => [name, each])));
+    const read = node
+      .filter(({ opType }) => opType === "Gemm")
+      .map(({ input, attribute }) => ({
+        from: producers.get(input[1]!)?.opType,
+        of: producers.get(input[1]!)?.input[0] ?? input[1],
+        alpha: attribute.find(({ name }) => name === "alpha")?.f ?? 1,
+      }));
+    const places = initializer
+      .filter(({ externalData }) => externalData.length > 0)
+      .map(({ name, externalData }) => [name, externalData.map(({ value }) => value).join(" ")]);
+    return { read, places };
+  };
+  // The same bytes by another name: widened, they lie elsewhere.
+  const twin = { from: "Cast", of: "o_proj.weight.untransposed", alpha: 1 };
+  assert.deepEqual(standard("bfloat16"), {
+    read: [{ from: "Cast", of: "o_proj.weight", alpha: 1 }, twin, twin],
+    places: [
+      ["o_proj.weight", "model.safetensors 64 64"],
+      ["o_proj.weight.untransposed", "model.safetensors 64 64"],
+    ],
+  });
+  const negated = { from: "Neg", of: "o_proj.weight", alpha: -1 };
+  assert.deepEqual(standard("float32"), {
+    read: [{ from: undefined, of: "o_proj.weight", alpha: 1 }, negated, negated],
+    places: [["o_proj.weight", "model.safetensors 64 64"]],
+  });
+});

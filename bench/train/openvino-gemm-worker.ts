@@ -16,12 +16,14 @@ async function openProducts() {
   const core = await OpenvinoCore.open(runtime);
   const products = [];
   for (const [inner, outer] of shapes) {
-    const model = await core.compile(productModel(tokens, [inner, outer], PRODUCTS), "CPU", {
+    const properties = {
       INFERENCE_PRECISION_HINT: "bf16",
       PERFORMANCE_HINT: "LATENCY",
       NUM_STREAMS: "1",
       INFERENCE_NUM_THREADS: String(threads),
-    });
+    };
+    const onnx = productModel(tokens, [inner, outer], PRODUCTS);
+    const model = await core.compile(onnx, { device: "CPU", properties, weightsDir: "." });
     model.feed("x0", productValues(tokens * inner), [tokens, inner]);
     products.push({ run: () => model.infer(), flops: PRODUCTS * 2 * tokens * inner * outer });
   }

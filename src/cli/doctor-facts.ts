@@ -9,6 +9,7 @@ import { thisMachine } from "../openvino/machine.ts";
 import { type ProcessorUnits, processorUnits } from "../openvino/processor.ts";
 import { bytesOf } from "../openvino/take-libraries.ts";
 import { checkSystem, systemGlibc, wheelFor } from "../openvino/wheels.ts";
+import { availableMemory } from "../util/available-memory.ts";
 import { CACHE_KINDS, type CacheKind, defaultCacheDir } from "../util/cache-root.ts";
 import { errorMessage } from "../util/errors.ts";
 import { RETUNE_VERSION } from "../util/version.ts";
@@ -60,7 +61,7 @@ function memoryFacts(): MachineFacts["memory"] {
   const total = os.totalmem();
   return {
     totalBytes: limit > 0 ? Math.min(limit, total) : total,
-    availableBytes: process.availableMemory?.() ?? os.freemem(),
+    availableBytes: availableMemory(),
   };
 }
 

@@ -4,10 +4,11 @@
  */
 import { createHash } from "node:crypto";
 import type { Stats } from "node:fs";
-import { mkdir, readFile, readdir, rename, rm, stat, utimes } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import path from "node:path";
 import { defaultCacheDir } from "../util/cache-root.ts";
 import { startHashing } from "../util/hash-files.ts";
+import { pruneCache } from "../util/prune-cache.ts";
 import { temporaryName } from "../util/temporary-name.ts";
 import { RETUNE_VERSION } from "../util/version.ts";
 import { type StoredDataset, readDataset, writeDataset } from "./dataset-file.ts";
@@ -16,10 +17,6 @@ import { type StoredDataset, readDataset, writeDataset } from "./dataset-file.ts
 const CODE = process.env["RETUNE_DATA_CODE"];
 /** Smaller data files are tokenised faster than their sources are hashed. */
 const MIN_DATA_BYTES = 2 ** 18;
-/** The longest unused go first. */
-const MAX_CACHE_BYTES = 2 ** 32;
-/** What a killed process left behind is older than this. */
-const MAX_WRITING_MS = 3_600_000;
 
 export interface TokenSources {
   /** The data file. */
@@ -105,21 +102,5 @@ async function keep(file: string, dataset: StoredDataset): Promise<void> {
     await rm(temporary, { force: true });
     throw error;
   }
-  await prune(dir);
-}
-
-async function prune(dir: string): Promise<void> {
-  const files = await Promise.all(
-    (await readdir(dir)).map(async (name) => {
-      const file = path.join(dir, name);
-      const { size, mtimeMs } = await stat(file);
-      return { file, size, mtimeMs };
-    }),
-  );
-  let total = 0;
-  for (const { file, size, mtimeMs } of files.toSorted((a, b) => b.mtimeMs - a.mtimeMs)) {
-    const isLeft = file.endsWith(".tmp") && mtimeMs < Date.now() - MAX_WRITING_MS;
-    total += size;
-    if (isLeft || total > MAX_CACHE_BYTES) await rm(file, { force: true });
-  }
+  await pruneCache(dir);
 }

@@ -3,7 +3,7 @@
  * depends on. OpenVINO reads and writes the folder (its CACHE_DIR); that a folder is whole, and what was found out about
  * the graph, is ours. docs/engine.md tells what that saves.
  */
-import { mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, utimes } from "node:fs/promises";
 import path from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import * as z from "zod";
@@ -12,13 +12,9 @@ import { compareFiles, stampFiles, stampedFileSchema } from "../tensors/stamped-
 import { errorMessage } from "../util/errors.ts";
 import { startHashing } from "../util/hash-files.ts";
 import { checkJson, readJson } from "../util/json.ts";
+import { pruneCache } from "../util/prune-cache.ts";
 import { temporaryName } from "../util/temporary-name.ts";
 import type { KeptVerdict } from "./runtime.ts";
-
-/** The longest unused go first. A step of 135M parameters takes 90 MB, of 1.1B 0.8 GB. */
-const MAX_CACHE_BYTES = 2 ** 32;
-/** What a killed process left behind is older than this. */
-const MAX_WRITING_MS = 3_600_000;
 
 /** Its time of modification is that of the last use. */
 const CONTENTS = "contents.json";
@@ -119,7 +115,7 @@ async function compileInto(dir: string, compile: Compilation["compile"]): Promis
     const model = await compile(temporary);
     await seal(temporary);
     await rename(temporary, dir).catch(() => {});
-    await prune(path.dirname(dir));
+    await pruneCache(path.dirname(dir), { usedFile: CONTENTS });
     return model;
   } finally {
     await rm(temporary, { recursive: true, force: true });
@@ -150,37 +146,5 @@ async function verdictIn(dir: string): Promise<KeptVerdict> {
     relativeError: found?.relativeError,
     keep: (relativeError) =>
       writeFileAtomic(file, JSON.stringify({ relativeError })).catch(() => {}),
-  };
-}
-
-async function prune(root: string): Promise<void> {
-  const entries = await Promise.all(
-    (await readdir(root)).map(async (name) => {
-      const dir = path.join(root, name);
-      return { dir, ...(await sizeAndUse(dir)) };
-    }),
-  );
-  let total = 0;
-  for (const { dir, bytes, usedMs } of entries.toSorted((a, b) => b.usedMs - a.usedMs)) {
-    const isWriting = dir.endsWith(".tmp");
-    const isLeft = isWriting && usedMs < Date.now() - MAX_WRITING_MS;
-    if (!isWriting) total += bytes;
-    if (isLeft || (!isWriting && total > MAX_CACHE_BYTES)) {
-      await rm(dir, { recursive: true, force: true }).catch(() => {});
-    }
-  }
-}
-
-/** Another process may take any of it away meanwhile. */
-async function sizeAndUse(dir: string): Promise<{ bytes: number; usedMs: number }> {
-  const names = await readdir(dir).catch((): string[] => []);
-  const used = [path.join(dir, CONTENTS), dir];
-  const found = await Promise.all(
-    names.map((name) => stat(path.join(dir, name)).catch(() => undefined)),
-  );
-  const times = await Promise.all(used.map((each) => stat(each).catch(() => undefined)));
-  return {
-    bytes: found.reduce((sum, each) => sum + (each?.size ?? 0), 0),
-    usedMs: times.find((each) => each !== undefined)?.mtimeMs ?? 0,
   };
 }

@@ -2,12 +2,12 @@
  * The memory dial: how a training step is cut so that it fits. Every setting gives the same loss
  * and the same gradients, to rounding.
  */
-import os from "node:os";
 import { headTensor } from "../graph/causal-lm.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Kept } from "../graph/passes/recompute.ts";
 import { peakBytes } from "../graph/peak-memory.ts";
 import type { MemoryMode, MemoryWish, Precision, UsedMemory } from "../protocol/engines/onnx.ts";
+import { availableMemory } from "../util/available-memory.ts";
 import { formatBytes } from "../util/format.ts";
 import {
   type GraphOptions,
@@ -125,7 +125,7 @@ export function compileStep(
     mode,
     precision = "float32",
     weightBytes,
-    available = availableBytes(),
+    available = availableMemory(),
     log,
   }: {
     maxLength: number;
@@ -221,9 +221,4 @@ function packedBytes({ nodes, weights }: Graph): number {
     sizes.set(`${weight.name} ${String(isTransposed)}`, bytes);
   }
   return [...sizes.values()].reduce((a, b) => a + b, 0);
-}
-
-function availableBytes(): number {
-  // Node 20.13 and newer; a container's limit counts.
-  return process.availableMemory?.() ?? os.freemem();
 }

@@ -14,7 +14,6 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, suite, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import type { Example } from "../../src/data/example.ts";
 import type { Quantization } from "../../src/protocol/engines/onnx.ts";
 import type { Method } from "../../src/protocol/methods.ts";
 import { openTrainingEngine } from "../../src/onnx-engine/onnx-engine.ts";
@@ -29,6 +28,7 @@ import {
 import { assertClose } from "../support/assert-close.ts";
 import { dequantised } from "../support/dequantised.ts";
 import { refuses } from "../support/refuses.ts";
+import { TWO_ROWS } from "../support/two-rows.ts";
 import { writeTinyLlama } from "../support/tiny-llama.ts";
 
 const folder = mkdtempSync(path.join(tmpdir(), "retune-quantised-"));
@@ -45,12 +45,6 @@ const method: Method = {
   targets: "all-linear",
   variant: "lora",
 };
-const batch: Example[] = [31, 20].map((length, row) => ({
-  ids: Int32Array.from({ length }, (_, i) => (i * 37 + row * 11) % 250),
-  weights: new Float32Array(length).fill(1),
-  line: row + 1,
-}));
-
 async function open(baseDir: string, quantization?: Quantization, log?: (line: string) => void) {
   return openTrainingEngine({
     base: await openBaseModel(baseDir),
@@ -69,12 +63,12 @@ async function step(baseDir: string, quantization?: Quantization) {
   const engine = await open(baseDir, quantization);
   engine.parameters.forEach((_, i) => (engine.parameters[i] = Math.sin(i) / 10));
   const into = new Float32Array(engine.parameters.length);
-  const { lossSum, counted } = await engine.accumulateGradients(batch, {
+  const { lossSum, counted } = await engine.accumulateGradients(TWO_ROWS, {
     scale: 1 / 49,
     dropoutSeed: 1,
     into,
   });
-  const evaluated = await engine.evaluate(batch);
+  const evaluated = await engine.evaluate(TWO_ROWS);
   await engine.dispose();
   const gradients = engine.trainables.map(({ name, offset, length }) => ({
     name,

@@ -4,13 +4,14 @@ import { test } from "node:test";
 import type { Example } from "../../src/data/example.ts";
 import { openBaseModel } from "../../src/models/base-model.ts";
 import { CPU, type Device } from "../../src/onnx-engine/device.ts";
-import { openTrainingEngine } from "../../src/onnx-engine/onnx-engine.ts";
 import { feedFormOf, runFeeds, trimRows } from "../../src/onnx-engine/ort-feeds.ts";
 import type { StepForm } from "../../src/onnx-engine/ort-graphs.ts";
 import type { Rounding } from "../../src/onnx-engine/runtime.ts";
 import type { Method } from "../../src/protocol/methods.ts";
 import { assertClose } from "../support/assert-close.ts";
+import { moveParameters, openGolden } from "../support/golden-steps.ts";
 import { goldenModel, readBatch } from "../support/llama-golden.ts";
+import { stepPlan } from "../support/step-plans.ts";
 
 /** Other kernels for other sizes: rounding alone. */
 const TOLERANCE = { rtol: 2e-5, atol: 2e-7 };
@@ -39,30 +40,13 @@ async function step(
 ) {
   const runtime = { ...CPU.runtime, ...(rounding ? { rounding } : {}) };
   const device: Device = { ...CPU, runtime };
-  const engine = await openTrainingEngine({
-    base: await openBaseModel(goldenModel(variant)),
-    method,
-    seed: 1,
-    maxLength: 32,
-    threads: 1,
-    plan: {
-      form: { blocks: 1, rowChunks: 1, vocabularyChunks: 1, kept: "all", ...form },
-      maxTokens: 512,
-      prepack: false,
-    },
-    device,
-  });
-  try {
-    // LoRA's B starts as zeros, where A has no gradient.
-    engine.parameters.forEach((value, i) => (engine.parameters[i] = value + 0.02 * Math.sin(i)));
-    const into = new Float32Array(engine.parameters.length);
-    const batch = await readBatch(variant);
-    const sums = await engine.accumulateGradients(batch, { scale: 0.1, dropoutSeed: 1, into });
-    const evaluated = await engine.evaluate(batch);
-    return { sums, into, evaluated };
-  } finally {
-    await engine.dispose();
-  }
+  const engine = await openGolden(variant, method, { plan: stepPlan(form), device });
+  moveParameters(engine);
+  const into = new Float32Array(engine.parameters.length);
+  const batch = await readBatch(variant);
+  const sums = await engine.accumulateGradients(batch, { scale: 0.1, dropoutSeed: 1, into });
+  const evaluated = await engine.evaluate(batch);
+  return { sums, into, evaluated };
 }
 
 for (const [variant, method] of METHODS) {

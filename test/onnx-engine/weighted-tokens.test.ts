@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Example, reweighed } from "../../src/data/example.ts";
 import type { Method } from "../../src/protocol/methods.ts";
-import { openTrainingEngine } from "../../src/onnx-engine/onnx-engine.ts";
-import { openBaseModel } from "../../src/models/base-model.ts";
 import type { OnnxTrainingEngine } from "../../src/onnx-engine/training-engine.ts";
 import type { StepForm } from "../../src/onnx-engine/ort-graphs.ts";
 import { assertClose } from "../support/assert-close.ts";
-import { goldenModel, readBatch } from "../support/llama-golden.ts";
+import { moveParameters, openGolden } from "../support/golden-steps.ts";
+import { readBatch } from "../support/llama-golden.ts";
+import { stepPlan } from "../support/step-plans.ts";
 
 const shared = { type: "lora", rank: 4, alpha: 8, dropout: 0, variant: "lora" } as const;
 
@@ -32,22 +32,8 @@ async function open(
   method: Method,
   form: Partial<StepForm>,
 ): Promise<OnnxTrainingEngine> {
-  const engine = await openTrainingEngine({
-    base: await openBaseModel(goldenModel(variant)),
-    method,
-    seed: 1,
-    maxLength: 32,
-    threads: 1,
-    plan: {
-      form: { blocks: 1, rowChunks: 1, vocabularyChunks: 1, kept: "all", ...form },
-      maxTokens: 512,
-      prepack: false,
-    },
-  });
-  // LoRA's B starts as zeros, where A has no gradient.
-  if (method.type === "lora") {
-    engine.parameters.forEach((value, i) => (engine.parameters[i] = value + 0.02 * Math.sin(i)));
-  }
+  const engine = await openGolden(variant, method, { plan: stepPlan(form) });
+  if (method.type === "lora") moveParameters(engine);
   return engine;
 }
 
@@ -55,69 +41,61 @@ for (const [variant, method, form] of CASES) {
   const name = `${variant}, ${method.type}, ${JSON.stringify(form)}`;
   test(`weighted tokens have the gradient of their weighted loss: ${name}`, async () => {
     const engine = await open(variant, method, form);
-    try {
-      const batch = (await readBatch(variant)).map(weigh);
-      const { parameters } = engine;
-      const into = new Float32Array(parameters.length);
-      const { lossSum } = await engine.accumulateGradients(batch, {
-        scale: 1,
-        dropoutSeed: 1,
-        into,
-      });
-      assertClose([(await engine.evaluate(batch)).lossSum], [lossSum], { rtol: 1e-5 }, "loss");
-      // Along the gradient itself, where the loss changes most: float32 leaves few digits elsewhere.
-      const norm = Math.hypot(...into);
-      const step = 1e-2 / norm;
-      const start = parameters.slice();
-      const lossAt = async (sign: number): Promise<number> => {
-        start.forEach((value, i) => (parameters[i] = value + sign * step * into[i]!));
-        return (await engine.evaluate(batch)).lossSum;
-      };
-      const slope = ((await lossAt(1)) - (await lossAt(-1))) / (2 * step);
-      parameters.set(start);
-      assertClose([slope], [norm * norm], { rtol: 1e-2 }, "slope along the gradient");
-    } finally {
-      await engine.dispose();
-    }
+    const batch = (await readBatch(variant)).map(weigh);
+    const { parameters } = engine;
+    const into = new Float32Array(parameters.length);
+    const { lossSum } = await engine.accumulateGradients(batch, {
+      scale: 1,
+      dropoutSeed: 1,
+      into,
+    });
+    assertClose([(await engine.evaluate(batch)).lossSum], [lossSum], { rtol: 1e-5 }, "loss");
+    // Along the gradient itself, where the loss changes most: float32 leaves few digits elsewhere.
+    const norm = Math.hypot(...into);
+    const step = 1e-2 / norm;
+    const start = parameters.slice();
+    const lossAt = async (sign: number): Promise<number> => {
+      start.forEach((value, i) => (parameters[i] = value + sign * step * into[i]!));
+      return (await engine.evaluate(batch)).lossSum;
+    };
+    const slope = ((await lossAt(1)) - (await lossAt(-1))) / (2 * step);
+    parameters.set(start);
+    assertClose([slope], [norm * norm], { rtol: 1e-2 }, "slope along the gradient");
   });
 }
 
 test("the gradient of a sum of weights is the sum of the gradients, and of −1 the opposite", async () => {
   const [variant, method] = CASES[0]!;
   const engine = await open(variant, method, {});
-  try {
-    const batch = await readBatch(variant);
-    const gradient = async (rows: readonly Example[]): Promise<Float32Array> => {
-      const into = new Float32Array(engine.parameters.length);
-      await engine.accumulateGradients(rows, { scale: 1, dropoutSeed: 1, into });
-      return into;
-    };
-    const scaled = (factor: (t: number) => number): readonly Example[] =>
-      batch.map((row) =>
-        reweighed(
-          row,
-          row.weights.map((one, t) => one * factor(t)),
-        ),
-      );
-    const whole = await gradient(batch);
-    const tolerance = { rtol: 1e-4, atol: 1e-5 };
-    assertClose(
-      await gradient(scaled(() => -1)),
-      whole.map((one) => -one),
-      tolerance,
-      "opposite",
+  const batch = await readBatch(variant);
+  const gradient = async (rows: readonly Example[]): Promise<Float32Array> => {
+    const into = new Float32Array(engine.parameters.length);
+    await engine.accumulateGradients(rows, { scale: 1, dropoutSeed: 1, into });
+    return into;
+  };
+  const scaled = (factor: (t: number) => number): readonly Example[] =>
+    batch.map((row) =>
+      reweighed(
+        row,
+        row.weights.map((one, t) => one * factor(t)),
+      ),
     );
-    const even = await gradient(scaled((t) => (t % 2 === 0 ? 3 : 0)));
-    const odd = await gradient(scaled((t) => (t % 2 === 0 ? -2 : 1)));
-    assertClose(
-      even.map((one, i) => one + odd[i]!),
-      whole,
-      tolerance,
-      "sum",
-    );
-  } finally {
-    await engine.dispose();
-  }
+  const whole = await gradient(batch);
+  const tolerance = { rtol: 1e-4, atol: 1e-5 };
+  assertClose(
+    await gradient(scaled(() => -1)),
+    whole.map((one) => -one),
+    tolerance,
+    "opposite",
+  );
+  const even = await gradient(scaled((t) => (t % 2 === 0 ? 3 : 0)));
+  const odd = await gradient(scaled((t) => (t % 2 === 0 ? -2 : 1)));
+  assertClose(
+    even.map((one, i) => one + odd[i]!),
+    whole,
+    tolerance,
+    "sum",
+  );
 });
 
 test("a row keeps its prompt under weights that leave out its first answer", async () => {

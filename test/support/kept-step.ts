@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import type { Example } from "../../src/data/example.ts";
 import { openBaseModel } from "../../src/models/base-model.ts";
 import { openTrainingEngine } from "../../src/onnx-engine/onnx-engine.ts";
 import { openvinoRuntime } from "../../src/onnx-engine/openvino-session.ts";
@@ -7,6 +6,7 @@ import type { OnnxTrainingEngine } from "../../src/onnx-engine/training-engine.t
 import type { Precision } from "../../src/protocol/engines/onnx.ts";
 import type { Method } from "../../src/protocol/methods.ts";
 import { testedOpenvino } from "./openvino-runtime.ts";
+import { TWO_ROWS } from "./two-rows.ts";
 
 const METHOD: Method = {
   type: "lora",
@@ -19,12 +19,6 @@ const METHOD: Method = {
 
 /** What is trained, and how it begins. */
 export const LORA = { method: METHOD, seed: 1, maxLength: 40 };
-
-const ROWS: readonly Example[] = [31, 20].map((length, row) => ({
-  ids: Int32Array.from({ length }, (_, i) => (i * 37 + row * 11) % 250),
-  weights: new Float32Array(length).fill(1),
-  line: row + 1,
-}));
 
 export const openvino = await testedOpenvino();
 
@@ -45,7 +39,7 @@ export async function openKept(
     ...LORA,
     threads: 1,
     device: { name: "cpu", precision, runtime: openvinoRuntime(target) },
-    sample: ROWS,
+    sample: TWO_ROWS,
     log,
   });
   // B of LoRA begins as zeros: nothing would reach A.
@@ -63,14 +57,14 @@ export interface Step {
 
 export async function stepOf(engine: OnnxTrainingEngine): Promise<Step> {
   const into = await gradientsOf(engine);
-  const { lossSum } = await engine.evaluate(ROWS);
+  const { lossSum } = await engine.evaluate(TWO_ROWS);
   return { loss: into.loss, gradients: hashOf(into.gradients), evaluated: lossSum };
 }
 
 export async function gradientsOf(engine: OnnxTrainingEngine) {
   const gradients = new Float32Array(engine.parameters.length);
   const options = { scale: 1 / 49, dropoutSeed: 1, into: gradients };
-  const { lossSum } = await engine.accumulateGradients(ROWS, options);
+  const { lossSum } = await engine.accumulateGradients(TWO_ROWS, options);
   return { loss: lossSum, gradients };
 }
 
